@@ -1,0 +1,42 @@
+"""Spectrograms, mel spectrograms and their inversion, in Numba kernels.
+
+`from fastspec import *` gives the fifteen functions of the notebook this library began with.  Names are loaded when they
+are first used.
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_FIFTEEN = (
+    "butter_bandpass",
+    "butter_bandpass_filter",
+    "create_mel_filter",
+    "get_filterbanks",
+    "hz2mel",
+    "invert_pretty_spectrogram",
+    "invert_spectrogram",
+    "iterate_invert_spectrogram",
+    "make_mel",
+    "mel2hz",
+    "mel_to_spectrogram",
+    "overlap",
+    "pretty_spectrogram",
+    "stft",
+    "xcorr_offset",
+)
+_HOME = dict.fromkeys(_FIFTEEN, "fastspec.notebook") | {"threads": "fastspec.kernels.jit"}
+__all__ = list(_FIFTEEN)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'fastspec' has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})

@@ -1,0 +1,59 @@
+"""``fastspec`` and ``python -m fastspec``: runs the commands and turns what goes wrong into one line and an exit code.
+
+Exit codes: 0 done, 1 it failed (no disk space, a package missing), 2 wrong usage or unusable input, 130 Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+
+from fastspec import extras
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command with `arguments` (those of the process if None) and return the exit code."""
+    try:
+        from fastspec import cli
+    except ModuleNotFoundError as error:
+        if error.name not in extras.EXTRAS["cli"]:
+            raise
+        return _fail(1, extras.explain(error.name, "cli", "the command line"))
+    warnings.showwarning = lambda message, *_: print(f"fastspec: warning: {_line(message)}", file=sys.stderr)
+    try:
+        return cli.app(arguments, prog_name="fastspec", standalone_mode=False) or 0
+    except (KeyboardInterrupt, cli.Abort):
+        return _fail(130, "interrupted")
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains once more at its exit
+        return 1
+    except (ImportError, OSError, MemoryError) as error:
+        return _fail(1, _os_message(error) if isinstance(error, OSError) else _line(error) or type(error).__name__)
+    except (ValueError, TypeError) as error:
+        return _fail(2, _line(error))
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # Typer's usage errors; their class has moved between its versions
+            raise
+        return _fail(getattr(error, "exit_code", 2), f"{_line(error.format_message())} Try: fastspec --help")
+
+
+def _fail(code: int, message: str) -> int:
+    print(f"fastspec: {message}", file=sys.stderr)
+    return code
+
+
+def _line(message: object) -> str:
+    return " ".join(str(message).split())
+
+
+def _os_message(error: OSError) -> str:
+    """The reason and the file, without the number."""
+    if error.strerror is None:
+        return _line(error)
+    return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,93 @@
+"""What every public function asks of its arguments, and the errors that say so.
+
+Errors name the argument, the value and what would be right.
+"""
+
+import math
+import operator
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+def whole(name: str, value: object, least: int) -> int:
+    """A whole number of at least `least`; a float such as 128.0 will do."""
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        if not isinstance(value, (float, np.floating)) or not math.isfinite(value):
+            raise TypeError(f"{name} must be a whole number, got {value!r}") from None
+        if value != int(value):
+            raise ValueError(f"{name} must be a whole number, got {value!r}") from None
+        number = int(value)
+    if number < least:
+        raise ValueError(f"{name} must be at least {least}, got {value!r}")
+    return number
+
+
+def finite_number(name: str, value: object) -> float:
+    """A real number that is neither NaN nor infinite."""
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a real number, got {value!r}") from None
+    if not math.isfinite(number):
+        raise ValueError(f"{name} must be finite, got {value!r}")
+    return number
+
+
+def floating(name: str, array: ArrayLike) -> NDArray[np.floating]:
+    """A real array as float32 if it is that, else float64: C-contiguous and in native byte order, copied only if need be."""
+    a = np.asarray(array)
+    if a.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must hold real numbers, got dtype {a.dtype}")
+    single = a.dtype.kind == "f" and a.dtype.itemsize == 4
+    return np.ascontiguousarray(a, dtype=np.float32 if single else np.float64)
+
+
+def all_finite(name: str, array: NDArray[np.floating], *, silence: bool = False) -> None:
+    """No NaN, no infinity; with `silence`, -inf may stand (the logarithm of nothing)."""
+    if array.size and np.isfinite(array.max()) and (silence or np.isfinite(array.min())):
+        return
+    bad = np.isnan(array) | (array == np.inf) if silence else ~np.isfinite(array)
+    if not bad.any():
+        return
+    first = np.unravel_index(int(bad.argmax()), array.shape)
+    place = ", ".join(str(int(i)) for i in first)
+    raise ValueError(f"{name}[{place}] is {array[first]}: every value must be finite")
+
+
+def samples(name: str, array: ArrayLike) -> NDArray[np.floating]:
+    """One channel of at least one finite real sample."""
+    x = floating(name, array)
+    if x.ndim != 1:
+        raise ValueError(
+            f"{name} must be one-dimensional, got shape {x.shape}; mix channels down first, with {name}.mean(axis=...)"
+        )
+    if not x.size:
+        raise ValueError(f"{name} is empty: at least one sample is needed")
+    all_finite(name, x)
+    return x
+
+
+def spectrogram(name: str, array: ArrayLike, *, silence: bool = False) -> NDArray[np.floating]:
+    """A real matrix (frames, bins) of finite numbers, with at least one of each."""
+    S = floating(name, array)
+    if S.ndim != 2 or not S.size:
+        raise ValueError(f"{name} must be a matrix (frames, bins) with at least one of each, got shape {S.shape}")
+    all_finite(name, S, silence=silence)
+    return S
+
+
+def complex_spectrogram(name: str, array: ArrayLike) -> NDArray[np.complexfloating]:
+    """A complex matrix (frames, bins) of finite numbers as complex64 if it is that, else complex128."""
+    D = np.asarray(array)
+    D = np.ascontiguousarray(D, dtype=np.complex64 if D.dtype.itemsize == 8 else np.complex128)
+    if D.ndim != 2 or not D.size:
+        raise ValueError(f"{name} must be a matrix (frames, bins) with at least one of each, got shape {D.shape}")
+    if not np.isfinite(D.sum()):
+        bad = ~np.isfinite(D)
+        if bad.any():
+            i, k = np.unravel_index(int(bad.argmax()), D.shape)
+            raise ValueError(f"{name}[{i}, {k}] is {D[i, k]}: every value must be finite")
+    return D

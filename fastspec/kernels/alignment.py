@@ -1,0 +1,229 @@
+"""The notebook's aligned overlap-add: frames made in lanes and in parallel, then added one after another.
+
+Where frame i is added depends on what frames 0 .. i - 1 have added up to: that chain is sequential by nature.  All else
+is prepared ahead: a strip of frames is rebuilt in lanes, laid out frame by frame in time order, and the spectrum of the
+segment to be aligned is taken.  While one thread walks the chain over a block of frames, the others prepare the next
+block, and the first joins them when it is through; the ring holds both blocks.
+"""
+
+from .calls import call, out_of_line, take_ticket
+from .frames import read_complex
+from .jit import float32, get_thread_id, int64, kernel, parallel_kernel, prange
+from .lanes import polyphase
+from .logs import exp10
+from .offsets import best_lag
+from .oneframe import centre, mean_of, spectrum, transform
+from .realfft import BINS, PHASES
+from .transpose import transpose_block
+from .vector import lanes, load, splat, store
+
+FRAMES = 3
+"""The source of frames that something else has put into the ring (others: see realfft)."""
+
+
+@kernel
+def fold(c, n):
+    """The Hermitian half of n complex bins in lanes, in place: c[k] = (c[k] + conj c[n - k]) / 2 for k <= n / 2."""
+    V = lanes(c)
+    half = splat(c, c.dtype.type(0.5))
+    for k in range(n // 2 + 1):
+        a, b = 2 * V * k, 2 * V * ((n - k) % n)
+        re = (load(c, a) + load(c, b)) * half
+        im = (load(c, a + V) - load(c, b + V)) * half
+        store(c, a, re)
+        store(c, a + V, im)
+
+
+@kernel
+def read_bins(D, f0, job, c, tmp):
+    """The bins of tile f0 of a complex spectrogram (frames, n_fft), folded."""
+    out_of_line()
+    V, width = lanes(c), 2 * job.bins
+    if f0 + V <= job.frames:
+        read_complex(D, f0 * width, width, job.bins, c)
+    else:
+        tmp[: V * width] = 0
+        count = (job.frames - f0) * width
+        tmp[:count] = D[f0 * width : f0 * width + count]
+        read_complex(tmp, int64(0), width, job.bins, c)
+    fold(c, job.bins)
+
+
+@kernel
+def in_time_order(y, n, segments, o, ld):
+    """segments[o + f ld + q] = sample n - 1 - q of lane f: the frames one after another, each time-reversed."""
+    out_of_line()
+    V = lanes(y)
+    if n < V:
+        for f in range(V):
+            for q in range(n):
+                segments[o + f * ld + q] = y[(n - 1 - q) * V + f]
+        return
+    q = 0
+    while q < n:
+        q = min(q, n - V)
+        transpose_block(y, (n - 1 - q) * V, -V, segments, o + q, ld)
+        q += V
+
+
+@kernel
+def describe(f, job, p, ring, work):
+    """Mean, energy and spectrum of the segment of frame f that is to be aligned."""
+    out_of_line()
+    row = f % job.ring
+    size = 32 * p.m
+    flat, z, x = work[:size], work[size : 5 * size], work[5 * size : 5 * size + 2 * p.half]
+    at = row * job.n_fft + job.first
+    mean = mean_of(ring.segments, at, p.n2)
+    ring.stats[2 * row] = mean
+    ring.stats[2 * row + 1] = centre(ring.segments, at, p.n2, mean, job.scale, flat, size)
+    transform(flat, p, z, x)
+    spectrum(x, p, ring.spectra, row * 2 * p.half)
+
+
+def prepare(s, slot, sound, t, p, job, ring):
+    """Strip s: its frames rebuilt, laid out in time order, and described; scratch rows `slot` are ours alone.
+
+    sound.given holds magnitudes in visiting order, or the complex spectrogram if job.source is BINS; if it is FRAMES,
+    the frames lie in the ring already.
+    """
+    out_of_line()
+    V = lanes(sound.wave)
+    a = slot * job.scratch
+    b = a + job.rows * job.lead
+    c = b + job.work * 2 * V
+    d = c + job.n_fft * V
+    e = d + 2 * V * job.bins
+    strip, work, y, bins = ring.scratch[a:b], ring.scratch[b:c], ring.scratch[c:d], ring.scratch[d:e]
+    tmp = ring.scratch[e : e + 2 * V * job.bins]
+    single = ring.single[slot * job.single : (slot + 1) * job.single]
+    first = s * job.group * V
+    if job.source == PHASES:
+        one = sound.wave.dtype.type(1)
+        polyphase(sound.previous, first * job.step, job.step, job.rows, job.mean, one, strip, job.lead)
+    for g in range(min(job.group, (job.frames - first + V - 1) // V)):
+        f0 = first + g * V
+        if job.source == BINS:
+            read_bins(sound.given, f0, job, bins, tmp)
+        if job.source != FRAMES:
+            at = f0 * job.pairs
+            call(t.inverse, (job.source, strip, g * V, t, work, sound.given, at, job.least, bins, y))
+            in_time_order(y, job.n_fft, ring.segments, (f0 % job.ring) * job.n_fft, job.n_fft)
+        if job.search:
+            for f in range(f0, min(job.frames, f0 + V)):
+                describe(f, job, p, ring, single)
+
+
+@kernel
+def add(segments, o, n, start, window, wave, at, size):
+    """wave[at + k] += window[k] segment[(start + k) mod n] for k < size, the segment being segments[o : o + n]."""
+    V = lanes(wave)
+    k = 0
+    if start >= 0 and start + size <= n:
+        o += start
+        while k + V <= size:
+            store(wave, at + k, load(wave, at + k) + load(window, k) * load(segments, o + k))
+            k += V
+        while k < size:
+            wave[at + k] += window[k] * segments[o + k]
+            k += 1
+    else:
+        while k < size:
+            wave[at + k] += window[k] * segments[o + (start + k) % n]
+            k += 1
+
+
+def chain(lo, hi, sound, p, job, ring):
+    """Frames lo .. hi - 1 added to the wave, each where it fits best what is there."""
+    out_of_line()
+    for i in range(lo, hi):
+        at, row = i * job.step, i % job.ring
+        o = row * job.n_fft
+        offset = job.fixed if i > 0 else 0
+        if job.search and i > 0:
+            mean, energy = ring.stats[2 * row], float32(ring.stats[2 * row + 1])
+            second, where = o + job.first, row * 2 * p.half
+            wave, segments = sound.wave, ring.segments
+            lag = best_lag(wave, at, segments, second, mean, energy, ring.spectra, where, job.scale, p, ring.single)
+            offset = lag + p.n2 - 1 - p.n1
+        add(ring.segments, o, job.n_fft, job.first - offset, sound.window, sound.wave, at, job.size)
+
+
+def duty(worker, turn, ticket, sound, t, p, job, ring):
+    """What one worker does in a turn: worker 0 walks the chain over its links; then all take strips until none is left."""
+    out_of_line()
+    if worker == 0 and turn.last_link > turn.first_link:
+        call(turn.chain, (turn.first_link, turn.last_link, sound, p, job, ring))
+    while True:
+        s = turn.first_strip + take_ticket(ticket)
+        if s >= turn.last_strip:
+            break
+        call(turn.prepare, (s, worker, sound, t, p, job, ring))
+
+
+@parallel_kernel
+def advance(serial, lo, hi, function, turn, ticket, sound, t, p, job, ring):
+    """Workers lo .. hi - 1."""
+    if serial:
+        for worker in range(lo, hi):
+            call(function, (int64(worker), turn, ticket, sound, t, p, job, ring))
+    else:
+        for worker in prange(lo, hi):
+            call(function, (int64(worker), turn, ticket, sound, t, p, job, ring))
+
+
+@kernel
+def lag(x1, x2, scale, p, spectra, single):
+    """The lag of the best fit of two segments, means removed."""
+    size = 32 * p.m
+    flat, z, x = single[:size], single[size : 5 * size], single[5 * size : 5 * size + 2 * p.half]
+    mean = mean_of(x2, 0, p.n2)
+    energy = centre(x2, 0, p.n2, mean, scale, flat, size)
+    transform(flat, p, z, x)
+    spectrum(x, p, spectra, 0)
+    return best_lag(x1, 0, x2, 0, mean, energy, spectra, 0, scale, p, single)
+
+
+@kernel
+def magnitudes_of(S, f0, frames, width, logarithmic, c):
+    """c[k lanes + f] = S[f0 + f, k], or 10 to that power; frames past the last are 0."""
+    out_of_line()
+    V = lanes(S)
+    whole = f0 + V <= frames
+    if whole and width >= V:
+        k = 0
+        while k < width:
+            k = min(k, width - V)
+            transpose_block(S, f0 * width + k, width, c, V * k, V)
+            k += V
+    else:
+        for k in range(width):
+            for f in range(V):
+                c[V * k + f] = S[(f0 + f) * width + k] if f0 + f < frames else 0
+    if logarithmic:
+        for k in range(width):
+            store(c, V * k, exp10(load(c, V * k)))
+
+
+def arrange(i, slot, S, frames, width, logarithmic, one, other, mag, scratch):
+    """Tile i of the magnitudes in visiting order: mag[m] = (A[one[m]] + A[other[m]]) / 2, A the columns of S."""
+    out_of_line()
+    V = lanes(S)
+    c = scratch[slot * width * V : (slot + 1) * width * V]
+    magnitudes_of(S, i * V, frames, width, logarithmic, c)
+    half = splat(c, c.dtype.type(0.5))
+    o = i * one.size * V
+    for m in range(one.size):
+        store(mag, o + m * V, (load(c, V * one[m]) + load(c, V * other[m])) * half)
+
+
+@parallel_kernel
+def arrange_all(serial, lo, hi, function, S, frames, width, logarithmic, one, other, mag, scratch):
+    """Tiles lo .. hi - 1."""
+    if serial:
+        for i in range(lo, hi):
+            call(function, (i, int64(0), S, frames, width, logarithmic, one, other, mag, scratch))
+    else:
+        for i in prange(lo, hi):
+            slot = int64(get_thread_id())
+            call(function, (i, slot, S, frames, width, logarithmic, one, other, mag, scratch))

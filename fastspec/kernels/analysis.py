@@ -1,0 +1,99 @@
+"""Driver of the forward transform: strips of tiles -> spectrum, magnitudes or log magnitudes, frame by frame."""
+
+from .calls import call, out_of_line
+from .frames import write_complex, write_levels
+from .jit import get_thread_id, int64, kernel, parallel_kernel, prange
+from .lanes import polyphase
+from .realfft import COMPLEX
+from .vector import lanes, load, maximum, splat, store
+
+
+@kernel
+def mirror(c, h):
+    """Bins h + 1 .. 2 h - 1 of a tile: the conjugates of bins h - 1 .. 1."""
+    V = lanes(c)
+    minus = splat(c, c.dtype.type(-1))
+    for k in range(1, h):
+        store(c, 2 * V * (2 * h - k), load(c, 2 * V * k))
+        store(c, 2 * V * (2 * h - k) + V, load(c, 2 * V * k + V) * minus)
+
+
+@kernel
+def copy_rows(src, width, out, o, ld, count):
+    """out[o + f ld + k] = src[f width + k] for f < count, k < width."""
+    for f in range(count):
+        for k in range(width):
+            out[o + f * ld + k] = src[f * width + k]
+
+
+@kernel
+def write_tile(c, f0, job, out, peaks, tmp):
+    """Frames f0 and on of a tile to their rows of `out`; a tile that is not full goes through tmp."""
+    out_of_line()
+    V = lanes(c)
+    count = min(V, job.frames - f0)
+    whole = count == V
+    target, o = (out, f0 * job.ld) if whole else (tmp, int64(0))
+    if job.op == COMPLEX:
+        width = 2 * job.bins
+        write_complex(c, job.bins, target, o, job.ld if whole else width, job.streamed and whole)
+    else:
+        width = job.bins
+        ld = job.ld if whole else width
+        write_levels(c, job.bins, job.shape, job.floor, peaks, f0, target, o, ld, job.streamed and whole)
+    if not whole:
+        copy_rows(tmp, width, out, f0 * job.ld, job.ld, count)
+
+
+def strip(s, slot, x, p, job, out, peaks, scratch):
+    """Strip s: job.group tiles of frames that share one polyphase buffer; scratch row `slot` is ours alone."""
+    out_of_line()
+    V = lanes(x)
+    a = slot * job.scratch
+    b = a + job.rows * job.lead
+    c = b + job.work * 2 * V
+    d = c + job.tile
+    t, work, bins, tmp = scratch[a:b], scratch[b:c], scratch[c:d], scratch[d : d + job.tile]
+    first = s * job.group * V
+    polyphase(x, first * job.hop, job.hop, job.rows, job.mean, job.scale, t, job.lead)
+    for g in range(min(job.group, (job.frames - first + V - 1) // V)):
+        call(p.forward, (job.op, t, g * V, p, work, bins))
+        if job.full:
+            mirror(bins, p.n1 * p.n2)
+        write_tile(bins, first + g * V, job, out, peaks, tmp)
+
+
+@parallel_kernel
+def analyse(serial, lo, hi, function, x, p, job, out, peaks, scratch):
+    """Strips lo .. hi - 1."""
+    if serial:
+        for s in range(lo, hi):
+            call(function, (s, int64(0), x, p, job, out, peaks, scratch))
+    else:
+        for s in prange(lo, hi):
+            call(function, (s, int64(get_thread_id()), x, p, job, out, peaks, scratch))
+
+
+@parallel_kernel
+def settle(serial, lo, hi, out, chunk, peak, floor):
+    """out = max(out - peak, floor), in chunks."""
+    if serial:
+        for s in range(lo, hi):
+            lower(out, s * chunk, min(out.size, (s + 1) * chunk), peak, floor)
+    else:
+        for s in prange(lo, hi):
+            lower(out, s * chunk, min(out.size, (s + 1) * chunk), peak, floor)
+
+
+@kernel
+def lower(out, start, stop, peak, floor):
+    """out[start:stop] = max(out - peak, floor)."""
+    V = lanes(out)
+    down, low = splat(out, peak), splat(out, floor)
+    i = start
+    while i + V <= stop:
+        store(out, i, maximum(load(out, i) - down, low))
+        i += V
+    while i < stop:
+        out[i] = max(out[i] - peak, floor)
+        i += 1

@@ -1,0 +1,304 @@
+"""Generated discrete Fourier transforms of small sizes on vectors, and the loops that apply them.
+
+A codelet of size R is straight-line code for X[k] = sum over j of x[j] exp(-2 pi i j k / R): sizes 2, 3, 4, 5 and 7
+are written out with real arithmetic, products of them are split once more (Cooley & Tukey, Math. Comp. 19, 1965,
+297-301).  Each intrinsic below emits a `switch` over the sizes it knows, so that the size is a run-time number.
+An unknown size falls through in silence: `plan` only makes known ones.
+
+A complex element in memory is lanes real parts, then lanes imaginary parts; complex offsets count such elements.
+"""
+
+import cmath
+import math
+
+import numpy as np
+
+from .jit import FASTMATH, cgutils, intrinsic, ir, types
+from .vector import I64, constant, data_pointer, pointer_at, splatted, vec_of
+
+COLUMN = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16)
+"""Sizes of the first stage, over columns."""
+MIDDLE = (2, 3, 4, 5, 8, 16)
+"""Radices of all but the last pass over a row."""
+LAST = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16)
+"""Radices of the last pass over a row."""
+
+i64 = types.int64
+
+
+class Emitter:
+    """Writes vector instructions: integers, memory, complex arithmetic, and the transforms made of them."""
+
+    def __init__(self, builder, vec):
+        self.builder, self.vec, self.lanes = builder, vec, vec.lanes
+
+    # whole numbers: Python's or LLVM's
+    def whole(self, n):
+        return ir.Constant(I64, n) if isinstance(n, int) else n
+
+    def plus(self, a, b):
+        return self.builder.add(self.whole(a), self.whole(b))
+
+    def times(self, a, b):
+        return self.builder.mul(self.whole(a), self.whole(b))
+
+    # vectors in memory; offsets count real numbers
+    def load(self, data, offset):
+        at = pointer_at(self.builder, data, self.whole(offset), self.vec.llvm)
+        return self.builder.load(at, align=self.vec.align)
+
+    def store(self, value, data, offset):
+        at = pointer_at(self.builder, data, self.whole(offset), self.vec.llvm)
+        self.builder.store(value, at, align=self.vec.align)
+
+    def load_splat(self, data, offset):
+        return splatted(self.builder, self.builder.load(self.builder.gep(data, [self.whole(offset)])), self.lanes)
+
+    # complex elements in memory; offsets count elements
+    def load_complex(self, data, element):
+        at = self.times(element, 2 * self.lanes)
+        return self.load(data, at), self.load(data, self.plus(at, self.lanes))
+
+    def store_complex(self, z, data, element):
+        at = self.times(element, 2 * self.lanes)
+        self.store(z[0], data, at)
+        self.store(z[1], data, self.plus(at, self.lanes))
+
+    # arithmetic on vectors
+    def add(self, a, b):
+        return self.builder.fadd(a, b, flags=FASTMATH)
+
+    def sub(self, a, b):
+        return self.builder.fsub(a, b, flags=FASTMATH)
+
+    def mul(self, a, b):
+        return self.builder.fmul(a, b, flags=FASTMATH)
+
+    def neg(self, a):
+        return self.builder.fneg(a, flags=FASTMATH)
+
+    def number(self, value):
+        single = self.vec.dtype == types.float32
+        return constant(self.vec.llvm, float(np.float32(value)) if single else float(value))
+
+    # arithmetic on complex pairs (re, im)
+    def complex_add(self, a, b):
+        return self.add(a[0], b[0]), self.add(a[1], b[1])
+
+    def complex_sub(self, a, b):
+        return self.sub(a[0], b[0]), self.sub(a[1], b[1])
+
+    def complex_mul(self, a, w):
+        return (
+            self.sub(self.mul(a[0], w[0]), self.mul(a[1], w[1])),
+            self.add(self.mul(a[0], w[1]), self.mul(a[1], w[0])),
+        )
+
+    def rotate(self, a, w):
+        """a times a constant of modulus one, with the eighths of the circle spelled out."""
+        half = math.sqrt(0.5)
+        short = {
+            1: lambda: a,
+            -1: lambda: (self.neg(a[0]), self.neg(a[1])),
+            -1j: lambda: (a[1], self.neg(a[0])),
+            1j: lambda: (self.neg(a[1]), a[0]),
+            half - half * 1j: lambda: self._eighth(self.add(*a), self.sub(a[1], a[0]), half, half),
+            -half - half * 1j: lambda: self._eighth(self.sub(a[1], a[0]), self.add(*a), half, -half),
+        }
+        for value, product in short.items():
+            if abs(w - value) < 1e-12:
+                return product()
+        return self.complex_mul(a, (self.number(w.real), self.number(w.imag)))
+
+    def _eighth(self, p, q, a, b):
+        return self.mul(p, self.number(a)), self.mul(q, self.number(b))
+
+    # transforms
+    def dft(self, x):
+        """The transform of a list of complex pairs."""
+        size = len(x)
+        if size == 1:
+            return x
+        if size == 2:
+            return [self.complex_add(x[0], x[1]), self.complex_sub(x[0], x[1])]
+        if size == 4:
+            return self._dft4(x)
+        if size in (3, 5, 7):
+            return self._dft_odd(x)
+        return self._dft_product(x)
+
+    def _dft4(self, x):
+        a, b = self.complex_add(x[0], x[2]), self.complex_sub(x[0], x[2])
+        c, d = self.complex_add(x[1], x[3]), self.complex_sub(x[1], x[3])
+        return [
+            self.complex_add(a, c),
+            (self.add(b[0], d[1]), self.sub(b[1], d[0])),
+            self.complex_sub(a, c),
+            (self.sub(b[0], d[1]), self.add(b[1], d[0])),
+        ]
+
+    def _dft_odd(self, x):
+        """X[k], X[R-k] = (x0 + sum cos(jk) (x[j] + x[R-j])) -+ i sum sin(jk) (x[j] - x[R-j]), j, k <= R // 2."""
+        size, half = len(x), len(x) // 2
+        sums = [self.complex_add(x[j], x[size - j]) for j in range(1, half + 1)]
+        differences = [self.complex_sub(x[j], x[size - j]) for j in range(1, half + 1)]
+        out = [x[0]] + [None] * (size - 1)
+        for s in sums:
+            out[0] = self.complex_add(out[0], s)
+        for k in range(1, half + 1):
+            angles = [2 * math.pi * ((j * k) % size) / size for j in range(1, half + 1)]
+            even = tuple(self._weighted(x[0][c], [s[c] for s in sums], map(math.cos, angles)) for c in (0, 1))
+            odd = tuple(self._weighted(None, [d[c] for d in differences], map(math.sin, angles)) for c in (0, 1))
+            out[k] = self.add(even[0], odd[1]), self.sub(even[1], odd[0])
+            out[size - k] = self.sub(even[0], odd[1]), self.add(even[1], odd[0])
+        return out
+
+    def _weighted(self, start, values, weights):
+        total = start
+        for value, weight in zip(values, weights, strict=True):
+            term = self.mul(value, self.number(weight))
+            total = term if total is None else self.add(term, total)
+        return total
+
+    def _dft_product(self, x):
+        size = len(x)
+        r = 2 if size in (6, 8) else next(r for r in (4, 2, 3, 5, 7) if size % r == 0)
+        q = size // r
+        columns = [self.dft([x[r * j + i] for j in range(q)]) for i in range(r)]
+        out = [None] * size
+        for k in range(q):
+            y = self.dft([self.rotate(columns[i][k], cmath.exp(-2j * math.pi * i * k / size)) for i in range(r)])
+            for i in range(r):
+                out[k + q * i] = y[i]
+        return out
+
+    def twiddle(self, z, table, row, k):
+        """z times entry k of the row of twiddles at real offset `row`; entry 0 is one and not stored."""
+        if k == 0:
+            return z
+        at = self.plus(row, 2 * k - 2)
+        return self.complex_mul(z, (self.load_splat(table, at), self.load_splat(table, self.plus(at, 1))))
+
+
+def emit_switch(builder, value, sizes, emit):
+    """emit(size) for the size that the run-time integer `value` turns out to be."""
+    end = builder.append_basic_block("switch.end")
+    switch = builder.switch(value, end)
+    for size in sizes:
+        block = builder.append_basic_block(f"size.{size}")
+        switch.add_case(ir.Constant(I64, size), block)
+        builder.position_at_end(block)
+        emit(size)
+        builder.branch(end)
+    builder.position_at_end(end)
+
+
+@intrinsic
+def columns(typingctx, n1, n2, tile, base, offsets, window, z, tw):
+    """First stage: n2 columns; load times window, n1-point transform, twiddle, store.
+
+    Column p takes the complex samples p + n2 k, k < n1, each two neighbouring real samples j = 2 (p + n2 k) and j + 1 at
+    tile[base + offsets[j]]; its bin k goes to element p n1 + k of z.
+    """
+    vec = vec_of(tile)
+
+    def codegen(context, builder, sig, args):
+        e = Emitter(builder, vec)
+        n1, n2, base = args[0], args[1], args[3]
+        tile, offsets, window, z, tw = (data_pointer(context, builder, sig.args[j], args[j]) for j in (2, 4, 5, 6, 7))
+
+        def sample(j):
+            offset = builder.zext(builder.load(builder.gep(offsets, [j])), I64)
+            return e.mul(e.load(tile, e.plus(base, offset)), e.load_splat(window, j))
+
+        def emit(size):
+            with cgutils.for_range(builder, n2) as loop:
+                x = []
+                for k in range(size):
+                    j = e.times(e.plus(loop.index, e.times(n2, k)), 2)
+                    x.append((sample(j), sample(e.plus(j, 1))))
+                row = e.times(loop.index, 2 * (size - 1))
+                for k, y in enumerate(e.dft(x)):
+                    e.store_complex(e.twiddle(y, tw, row, k), z, e.plus(e.times(loop.index, n1), k))
+
+        emit_switch(builder, n1, COLUMN, emit)
+        return context.get_dummy_value()
+
+    return types.void(i64, i64, tile, i64, offsets, window, z, tw), codegen
+
+
+@intrinsic
+def columns_inverse(typingctx, n1, n2, z, tw, window, y):
+    """The mirror of `columns`: twiddle, n1-point transform, window; real sample j goes to y[j lanes].
+
+    The inverse of a transform is the transform of the input with re and im swapped, swapped again.
+    """
+    vec = vec_of(z)
+
+    def codegen(context, builder, sig, args):
+        e = Emitter(builder, vec)
+        n1, n2 = args[0], args[1]
+        z, tw, window, y = (data_pointer(context, builder, sig.args[j], args[j]) for j in (2, 3, 4, 5))
+
+        def emit(size):
+            with cgutils.for_range(builder, n2) as loop:
+                row = e.times(loop.index, 2 * (size - 1))
+                first = e.times(loop.index, n1)
+                x = [e.twiddle(e.load_complex(z, e.plus(first, k)), tw, row, k) for k in range(size)]
+                for k, v in enumerate(e.dft(x)):
+                    j = e.times(e.plus(loop.index, e.times(n2, k)), 2)
+                    for part in (0, 1):
+                        at = e.plus(j, part)
+                        e.store(e.mul(v[1 - part], e.load_splat(window, at)), y, e.times(at, e.lanes))
+
+        emit_switch(builder, n1, COLUMN, emit)
+        return context.get_dummy_value()
+
+    return types.void(i64, i64, z, tw, window, y), codegen
+
+
+def _stockham_pass(x, tw, sizes, twiddled):
+    """Code of one pass of the self-sorting transform over b interleaved rows (see `middle_pass`)."""
+    vec = vec_of(x)
+
+    def codegen(context, builder, sig, args):
+        e = Emitter(builder, vec)
+        radix, m, u, b, _, i, ib, o, ob, _, t = args
+        x, tw = (data_pointer(context, builder, sig.args[j], args[j]) for j in (4, 9))
+
+        def emit(size):
+            input_step, output_step = e.times(e.times(m, u), ib), e.times(u, ob)
+            with cgutils.for_range(builder, m) as outer:
+                row = e.plus(t, e.times(outer.index, 2 * (size - 1)))
+                with cgutils.for_range(builder, u) as middle:
+                    p = e.times(outer.index, u)
+                    source = e.plus(i, e.times(ib, e.plus(p, middle.index)))
+                    target = e.plus(o, e.times(ob, e.plus(e.times(p, size), middle.index)))
+                    with cgutils.for_range(builder, b) as inner:
+                        a, c = e.plus(source, inner.index), e.plus(target, inner.index)
+                        y = e.dft([e.load_complex(x, e.plus(a, e.times(input_step, k))) for k in range(size)])
+                        for k, v in enumerate(y):
+                            v = e.twiddle(v, tw, row, k) if twiddled else v
+                            e.store_complex(v, x, e.plus(c, e.times(output_step, k)))
+
+        emit_switch(builder, radix, sizes, emit)
+        return context.get_dummy_value()
+
+    return types.void(i64, i64, i64, i64, x, i64, i64, i64, i64, tw, i64), codegen
+
+
+@intrinsic
+def middle_pass(typingctx, radix, m, u, b, x, i, ib, o, ob, tw, t):
+    """One pass over b interleaved rows: for q < b, j < u, p < m and k < radix,
+
+    x[i + q + ib (j + u (p + m k))] -> transform over k -> x[o + q + ob (j + u (radix p + k))],
+
+    times entry k of the twiddle row p at real offset t (Stockham's order, so the result sorts itself).
+    """
+    return _stockham_pass(x, tw, MIDDLE, True)
+
+
+@intrinsic
+def last_pass(typingctx, radix, m, u, b, x, i, ib, o, ob, tw, t):
+    """The pass with m = 1, whose twiddles are all one."""
+    return _stockham_pass(x, tw, LAST, False)

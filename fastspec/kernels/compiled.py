@@ -1,0 +1,105 @@
+"""Kernels built once a dtype and called by address, and every signature they are called with.
+
+`calls.call` checks nothing: what a caller passes must be what stands here.
+"""
+
+from functools import cache
+
+import numpy as np
+
+from . import alignment, analysis, plan, realfft, rows
+from .jit import entry, from_dtype, types
+
+i64 = types.int64
+
+
+def _types(dtype):
+    """(scalar, real array, int array) types."""
+    real = from_dtype(np.dtype(dtype))
+    return real, types.Array(real, 1, "C"), types.Array(i64, 1, "C")
+
+
+def tables_type(dtype):
+    """Type of plan.Tables."""
+    _, reals, ints = _types(dtype)
+    offsets = types.Array(types.uint32, 1, "C")
+    return types.NamedTuple([i64] * 6 + [ints] + [reals] * 3 + [offsets] + [reals] * 2, plan.Tables)
+
+
+def job_type(dtype):
+    """Type of plan.Job."""
+    real, _, _ = _types(dtype)
+    return types.NamedTuple([i64] * 2 + [types.boolean] * 2 + [i64] * 10 + [real] * 3, plan.Job)
+
+
+@cache
+def transform_rows(dtype):
+    """rows.transform_rows(work, i, ib, o, ob, tmp, b, n, radices, tw)."""
+    _, reals, ints = _types(dtype)
+    return entry(rows.transform_rows, reals, *[i64] * 7, ints, reals)
+
+
+@cache
+def forward(dtype):
+    """realfft.forward(op, tile, base, p, work, out)."""
+    _, reals, _ = _types(dtype)
+    return entry(realfft.forward, i64, reals, i64, tables_type(dtype), reals, reals)
+
+
+@cache
+def inverse(dtype):
+    """realfft.inverse(source, tile, base, p, work, mag, m, least, bins, y)."""
+    real, reals, _ = _types(dtype)
+    p = tables_type(dtype)
+    return entry(realfft.inverse, i64, reals, i64, p, reals, reals, i64, real, reals, reals)
+
+
+@cache
+def analysis_strip(dtype):
+    """analysis.strip(s, slot, x, p, job, out, peaks, scratch)."""
+    _, reals, _ = _types(dtype)
+    p, job = tables_type(dtype), job_type(dtype)
+    return entry(analysis.strip, i64, i64, reals, p, job, reals, reals, reals)
+
+
+def correlator_type():
+    """Type of plan.Correlator."""
+    _, reals, ints = _types(np.float32)
+    return types.NamedTuple([i64] * 11 + [types.float32, ints, reals, reals, reals], plan.Correlator)
+
+
+def aligning_types(dtype):
+    """Types of plan.Sound, Tables, Correlator, Alignment and Ring, the last arguments of what follows."""
+    real, reals, _ = _types(dtype)
+    single = types.Array(types.float32, 1, "C")
+    sound = types.NamedTuple([reals] * 4, plan.Sound)
+    job = types.NamedTuple([i64, types.boolean] + [i64] * 15 + [real] * 3, plan.Alignment)
+    ring = types.NamedTuple([reals, single, reals, reals, single], plan.Ring)
+    return sound, tables_type(dtype), correlator_type(), job, ring
+
+
+@cache
+def prepare(dtype):
+    """alignment.prepare(s, slot, sound, t, p, job, ring)."""
+    return entry(alignment.prepare, i64, i64, *aligning_types(dtype))
+
+
+@cache
+def chain(dtype):
+    """alignment.chain(lo, hi, sound, p, job, ring)."""
+    sound, _, p, job, ring = aligning_types(dtype)
+    return entry(alignment.chain, i64, i64, sound, p, job, ring)
+
+
+@cache
+def duty(dtype):
+    """alignment.duty(worker, turn, ticket, sound, t, p, job, ring)."""
+    turn = types.NamedTuple([i64] * 6, plan.Turn)
+    return entry(alignment.duty, i64, turn, types.Array(i64, 1, "C"), *aligning_types(dtype))
+
+
+@cache
+def arrange(dtype):
+    """alignment.arrange(i, slot, S, frames, width, logarithmic, one, other, mag, scratch)."""
+    _, reals, ints = _types(dtype)
+    return entry(alignment.arrange, i64, i64, reals, i64, i64, types.boolean, ints, ints, reals, reals)

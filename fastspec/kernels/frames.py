@@ -1,0 +1,90 @@
+"""Between tiles (frames in lanes) and frame-major arrays (a frame a row)."""
+
+from .calls import out_of_line
+from .jit import kernel
+from .logs import log10
+from .transpose import (
+    gather_block,
+    spread_block,
+    spread_block_streamed,
+    transpose_block,
+    transpose_block_streamed,
+)
+from .vector import lanes, load, maximum, splat, sqrt, store
+
+LINEAR, LOG = 0, 1
+"""What becomes of a power: its root, at least `floor`; or the decimal logarithm of its root."""
+
+
+@kernel
+def write_complex(c, bins, out, o, ld, streamed):
+    """out[o + f ld + 2 k : + 2] = bin k of lane f, for all lanes and k < bins."""
+    out_of_line()
+    V = lanes(c)
+    half = V // 2
+    if bins < half:
+        for f in range(V):
+            for k in range(bins):
+                out[o + f * ld + 2 * k] = c[2 * V * k + f]
+                out[o + f * ld + 2 * k + 1] = c[2 * V * k + V + f]
+        return
+    k = 0
+    if streamed:
+        while k + half <= bins:
+            spread_block_streamed(c, 2 * V * k, out, o + 2 * k, ld)
+            k += half
+    while k < bins:
+        k = min(k, bins - half)
+        spread_block(c, 2 * V * k, out, o + 2 * k, ld)
+        k += half
+
+
+@kernel
+def read_complex(s, o, ld, bins, c):
+    """The mirror of `write_complex`: c holds bins < `bins` of all lanes."""
+    out_of_line()
+    V = lanes(c)
+    half = V // 2
+    if bins < half:
+        for f in range(V):
+            for k in range(bins):
+                c[2 * V * k + f] = s[o + f * ld + 2 * k]
+                c[2 * V * k + V + f] = s[o + f * ld + 2 * k + 1]
+        return
+    k = 0
+    while k < bins:
+        k = min(k, bins - half)
+        gather_block(s, o + 2 * k, ld, c, 2 * V * k)
+        k += half
+
+
+@kernel
+def level(c, k, count, shape, floor, peaks, f0):
+    """Turns the powers of bins k .. k + count - 1 into what is written, in place; peaks[f0 + lane] keeps the largest."""
+    V = lanes(c)
+    low, peak, half = splat(c, floor), load(peaks, f0), splat(c, c.dtype.type(0.5))
+    for at in range(V * k, V * (k + count), V):
+        power = load(c, at)
+        peak = maximum(power, peak)
+        store(c, at, log10(power) * half if shape == LOG else maximum(sqrt(power), low))
+    store(peaks, f0, peak)
+
+
+@kernel
+def write_levels(c, bins, shape, floor, peaks, f0, out, o, ld, streamed):
+    """out[o + f ld + k] = the level of bin k of lane f, from its power, for all lanes and k < bins."""
+    out_of_line()
+    V = lanes(c)
+    k = 0
+    while k < bins:
+        level(c, k, min(V, bins - k), shape, floor, peaks, f0)
+        if bins < V:
+            for f in range(V):
+                for b in range(bins):
+                    out[o + f * ld + b] = c[V * b + f]
+        elif streamed and k + V <= bins:
+            transpose_block_streamed(c, V * k, V, out, o + k, ld)
+        else:
+            first = min(k, bins - V)
+            transpose_block(c, V * first, V, out, o + first, ld)
+        k += V

@@ -1,0 +1,280 @@
+"""The tables of a transform: factors, twiddles, where samples lie, in which order bins are met.  Plain NumPy.
+
+Sizes are run-time numbers: a plan is data, nothing is compiled for it.
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from . import codelets
+
+LARGEST = 1 << 16
+"""Larger transforms leave the second-level cache in lanes; a library's, one frame at a time, is faster there."""
+BLOCK = 48
+"""Rows of n2 points are taken `block` at a time, block * n2 <= BLOCK: two such blocks stay in the first-level cache."""
+
+MEASURED: dict[int, int] = {}
+"""Half size -> n1, where a measured split beats the rule of `split` (see bench/plans.py)."""
+
+
+class Tables(NamedTuple):
+    """What the kernels get."""
+
+    rows: int  # addresses of compiled kernels
+    forward: int
+    inverse: int
+    n1: int
+    n2: int
+    block: int
+    radices: np.ndarray
+    column_tw: np.ndarray
+    row_tw: np.ndarray
+    split_tw: np.ndarray
+    offsets: np.ndarray  # where sample j of a tile lies in its strip
+    window: np.ndarray  # analysis window, halved: the 1/2 of the split
+    synthesis: np.ndarray  # synthesis window / n_fft
+
+
+class Job(NamedTuple):
+    """What `analysis` is to do: sizes, and what becomes of the bins."""
+
+    op: int  # realfft.COMPLEX or POWER
+    shape: int  # frames.LINEAR or LOG, for powers
+    full: bool  # all n_fft bins, not only the first half
+    streamed: bool  # output past the caches
+    hop: int
+    rows: int  # phases kept in a strip, min(hop, n_fft)
+    lead: int  # row length of a strip
+    group: int  # tiles in a strip
+    frames: int
+    bins: int  # written
+    ld: int  # from one frame of the output to the next, in real numbers
+    work: int  # complex elements of scratch for the transform
+    tile: int  # real numbers of scratch for the bins of a tile
+    scratch: int  # real numbers of scratch a thread
+    mean: float
+    scale: float
+    floor: float
+
+
+class Correlator(NamedTuple):
+    """What `oneframe` and `offsets` get: a float32 transform of 32 m samples, and which lags count."""
+
+    rows: int  # address of the compiled float32 row transform
+    zero: int  # 0 and 1, which as literals would compile copies of their own
+    one: int
+    m: int
+    h: int  # 16 m
+    half: int  # from re to im of a spectrum
+    quarter: int  # from re to im of split_tw
+    n1: int  # length of the first segment
+    n2: int
+    low: int  # first and last lag that count
+    high: int
+    tolerance: float
+    radices: np.ndarray
+    row_tw: np.ndarray
+    lane_tw: np.ndarray
+    split_tw: np.ndarray
+
+
+class Alignment(NamedTuple):
+    """What `alignment` is to do: sizes."""
+
+    source: int  # realfft.PHASES, ZERO or BINS, or alignment.FRAMES
+    search: bool  # for the best offset; otherwise it is `fixed`, and 0 for the first frame
+    fixed: int
+    step: int
+    n_fft: int
+    size: int  # samples of a frame that are added: half of it
+    first: int  # where they start in the reversed frame, at offset 0
+    frames: int
+    ring: int  # frames kept prepared
+    group: int  # tiles in a strip
+    rows: int  # phases kept in a strip, min(hop, n_fft)
+    lead: int  # row length of a strip
+    pairs: int  # magnitudes a frame, in visiting order
+    bins: int  # columns of a complex spectrogram
+    work: int  # complex elements of scratch for the transform
+    scratch: int  # real numbers of scratch a thread
+    single: int  # float32 numbers of scratch a thread
+    mean: float
+    least: float  # below this a bin has no phase
+    scale: float
+
+
+class Ring(NamedTuple):
+    """What is kept of the frames prepared ahead, and scratch."""
+
+    segments: np.ndarray  # (ring, n_fft) frames in time order
+    spectra: np.ndarray  # (ring, 2 half) float32 spectra of the segments to align
+    stats: np.ndarray  # (ring, 2) their means and energies
+    scratch: np.ndarray
+    single: np.ndarray
+
+
+class Sound(NamedTuple):
+    """Signals: what is being made, and what of."""
+
+    wave: np.ndarray
+    previous: np.ndarray  # the signal that gives the phases
+    given: np.ndarray  # magnitudes in visiting order, or complex bins as re, im
+    window: np.ndarray
+
+
+class Turn(NamedTuple):
+    """Work of one call: links of the chain for worker 0, strips for all; addresses of who does them."""
+
+    first_link: int
+    last_link: int
+    first_strip: int
+    last_strip: int
+    chain: int
+    prepare: int
+
+
+def row_radices(n):
+    """Radices of a row of n points, one last codelet after the middle passes; () if there is no such product."""
+    if n in codelets.LAST:
+        return (n,)
+    best = ()
+    for r in sorted(codelets.MIDDLE, reverse=True):
+        rest = row_radices(n // r) if n % r == 0 else ()
+        if rest and (not best or (len(rest), max(rest)) < (len(best) - 1, max(best[1:]))):
+            best = (r, *rest)
+    return best
+
+
+@lru_cache(None)
+def factors(half):
+    """(n1, n2, radices of n2) for `half` = n1 n2 complex points, or None where the codelets do not reach."""
+
+    def cost(n1):
+        radices = row_radices(half // n1)
+        return len(radices), max(n1, *radices), n1 < max(radices), n1
+
+    options = [n1 for n1 in codelets.COLUMN if half % n1 == 0 and row_radices(half // n1)]
+    if not options:
+        return None
+    n1 = MEASURED.get(half) or min(options, key=cost)
+    return n1, half // n1, row_radices(half // n1)
+
+
+def supported(n_fft):
+    """Whether the kernels transform this size: even, not too large, and a product of the codelets' primes."""
+    return n_fft >= 2 and n_fft % 2 == 0 and n_fft <= LARGEST and factors(n_fft // 2) is not None
+
+
+def lanes(dtype):
+    """Frames in a tile: as many as fill a 64-byte vector."""
+    return 64 // np.dtype(dtype).itemsize
+
+
+def interleaved(z, dtype):
+    """Complex numbers as re, im, re, im ..."""
+    return np.stack([z.real, z.imag], -1).ravel().astype(dtype)
+
+
+def _unit(numerator, denominator):
+    return np.exp(-2j * np.pi * (numerator % denominator) / denominator)
+
+
+def pass_twiddles(n, radices, dtype):
+    """Twiddles of all middle passes of a row, one after another (at least one number, for the sake of the type)."""
+    out = [np.zeros(1, np.complex128)]
+    for r in radices[:-1]:
+        m = n // r
+        out.append(_unit(np.outer(np.arange(m), np.arange(1, r)), n).ravel())
+        n = m
+    return interleaved(np.concatenate(out[1:] or out), dtype)
+
+
+def column_twiddles(n1, n2, dtype):
+    """exp(-2 pi i p k / (n1 n2)) for column p and 0 < k < n1."""
+    table = _unit(np.outer(np.arange(n2), np.arange(1, n1)), n1 * n2).ravel()
+    return interleaved(table if table.size else np.zeros(1, np.complex128), dtype)
+
+
+def split_twiddles(n_fft, dtype):
+    """exp(-2 pi i k / n_fft) for 0 <= k <= n_fft / 2."""
+    return interleaved(_unit(np.arange(n_fft // 2 + 1), n_fft), dtype)
+
+
+def lead(n_fft, hop, group, dtype):
+    """Row length of a strip of `group` tiles: every sample of its last frame, in whole vectors."""
+    V = lanes(dtype)
+    return (group * V + (n_fft + hop - 1) // hop - 1 + V - 1) // V * V
+
+
+def tables(n_fft, hop, row_length, window, synthesis, dtype, addresses, n1=None):
+    """The Tables of a transform of `n_fft` samples over strips with rows of `row_length`."""
+    half = n_fft // 2
+    n1, n2, radices = factors(half) if n1 is None else (n1, half // n1, row_radices(half // n1))
+    j = np.arange(n_fft)
+    return Tables(
+        *addresses,
+        n1,
+        n2,
+        max(1, min(BLOCK // n2, (n1 - 1) // 2)),
+        np.array(radices, np.int64),
+        column_twiddles(n1, n2, dtype),
+        pass_twiddles(n2, radices, dtype),
+        split_twiddles(n_fft, dtype),
+        (j % hop * row_length + j // hop).astype(np.uint32),
+        (window * 0.5).astype(dtype),
+        (synthesis / n_fft).astype(dtype),
+    )
+
+
+def work_size(p):
+    """Scratch of a transform, in complex elements."""
+    return p.n1 * p.n2 + 4 * p.block * p.n2
+
+
+def pairs(p):
+    """Bins in the order in which `realfft.rebuild` meets them, two a pair (some twice)."""
+    h, order = p.n1 * p.n2, []
+
+    def run(k0, outer, inner, step):
+        k = (k0 + np.arange(outer)[:, None] * p.n1 + np.arange(inner) * step).ravel()
+        order.append(np.stack([k, h - k], -1).ravel())
+
+    run(0, 1, 1, 1)
+    run(p.n1, 1, p.n2 // 2, p.n1)
+    if p.n1 % 2 == 0:
+        run(p.n1 // 2, 1, (p.n2 + 1) // 2, p.n1)
+    k1, last = 1, (p.n1 - 1) // 2
+    while k1 <= last:
+        w = min(p.block, last - k1 + 1)
+        run(k1, *((1, p.n2, p.n1) if w == 1 else (p.n2, w, 1)))
+        k1 += w
+    return np.concatenate(order)
+
+
+@lru_cache(64)
+def correlator(n1, n2, rows_address, tolerance):
+    """The Correlator of segments of n1 and n2 samples.
+
+    Of the lags p - (n2 - 1), 0 <= p < n1 + n2 - 1, the first and the last n2 // 2 do not count, so a circular
+    correlation of n1 + n2 - 1 - n2 // 2 points is enough: what wraps around falls on lags that do not count.
+    """
+    needed = max(n1, n2, n1 + n2 - 1 - n2 // 2)
+    m = next(m for m in range(max(16, -(-needed // 32)), 1 << 30) if row_radices(m))
+    h, radices = 16 * m, row_radices(m)
+    quarter = h // 2 + 16
+    turn = _unit(np.outer(np.arange(m), np.arange(16)), h)
+    split = _unit(np.arange(quarter), 2 * h)
+    return Correlator(
+        rows_address, 0, 1, m, h, h + 16, quarter, n1, n2, n2 // 2 - n2 + 1, n1 - 1 - n2 // 2, tolerance,
+        np.array(radices, np.int64),
+        pass_twiddles(m, radices, np.float32),
+        np.stack([turn.real, turn.imag], 1).ravel().astype(np.float32),
+        np.concatenate([split.real, split.imag]).astype(np.float32),
+    )
+
+
+def correlator_scratch(p):
+    """Scratch of `offsets.best_lag`, in float32 numbers."""
+    return 5 * 32 * p.m + 4 * p.half

@@ -1,0 +1,264 @@
+"""Inversion by offsets: each frame is shifted to where it best correlates with what the frames before it add up to.
+
+A frame of n_fft samples is rebuilt from its bins, reversed in time, and the half of it around its middle is added with
+a symmetric Hamming window, `hop` samples after the frame before; the sum is divided by the sum of the windows + 1e-6.
+That half is taken `offset` samples earlier in the frame, where offset maximises the cross-correlation of its first
+n_fft / 2 - hop samples with the signal so far.  This is what the notebook does; `recover` iterates it with the phases
+of the signal it gave (Griffin & Lim, IEEE Trans. ASSP-32, 1984, 236-243; offsets: Zhu, Beauregard & Wyse, IEEE Trans.
+Audio, Speech and Language Processing 15, 2007, 1645-1653).
+"""
+
+import warnings
+from collections.abc import Callable
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .framing import hamming, window_sum
+from .kernels import compiled, plan
+from .kernels.alignment import FRAMES, advance, arrange_all, lag
+from .kernels.calls import aligned
+from .kernels.jit import team_size, thread_count
+from .kernels.offsets import TOLERANCE
+from .kernels.realfft import BINS, PHASES, ZERO
+from .spectrum import library_spectrum, strip_group
+
+BLOCK_BYTES = 4 << 20  # of frames prepared at a time; the ring holds two blocks
+GROUP = 4  # tiles in a strip at most: a strip is what one thread prepares at a time
+
+OnIteration = Callable[[int, int, NDArray[np.floating]], None]
+
+
+def segment_offset(x1: NDArray[np.floating], x2: NDArray[np.floating]) -> int:
+    """argmax - len(x1) of the full cross-correlation of x1 and x2, means removed, outer len(x2) // 2 lags left out.
+
+    With r[l] = sum over n of (x1[n] - mean x1) (x2[n - l] - mean x2), the lag l stands at p = l + len(x2) - 1.
+    """
+    n1, n2 = len(x1), len(x2)
+    if _blind(n1, n2):
+        return -n1
+    p = _correlator(n1, n2)
+    scale = x1.dtype.type(_comfort(max(float(abs(x1).max()), float(abs(x2).max()))))
+    spectra, single = aligned(2 * p.half, np.float32), aligned(plan.correlator_scratch(p), np.float32)
+    return int(lag(x1, x2, scale, p, spectra, single)) + n2 - 1 - n1
+
+
+def _blind(n1: int, n2: int) -> bool:
+    """Whether every lag is left out, so that the argmax falls on the first (len(x2) = 1 leaves all out)."""
+    return n2 == 1 or 2 * (n2 // 2) >= n1 + n2 - 1
+
+
+def _correlator(n1: int, n2: int) -> plan.Correlator:
+    rows = compiled.transform_rows(np.dtype(np.float32)).address
+    return plan.correlator(n1, n2, rows, np.float32(TOLERANCE))
+
+
+def _comfort(largest: float) -> float:
+    """A power of two that brings `largest` well inside float32; 1 where it is there already."""
+    if largest == 0 or 2.0**-40 < largest < 2.0**40:
+        return 1.0
+    return 2.0 ** -int(np.clip(np.frexp(largest)[1], -120, 120))
+
+
+@lru_cache(16)
+def _tables(n_fft: int, hop: int, lead: int, dtype: np.dtype) -> plan.Tables:
+    addresses = (compiled.transform_rows(dtype).address, 0, compiled.inverse(dtype).address)
+    return plan.tables(n_fft, hop, lead, hamming(n_fft), np.ones(n_fft), dtype, addresses)
+
+
+def _layout(n_fft: int, hop: int, frames: int, dtype: np.dtype, *, bins: int, search: bool) -> tuple:
+    """(tables, correlator, job, frames in a block) of the passes over a spectrogram."""
+    V, in_lanes = plan.lanes(dtype), plan.supported(n_fft)
+    size = n_fft // 2
+    n1 = size - hop if size > hop else hop
+    first = size // 2 - 1
+    n2 = min(n1, n_fft - first)
+    correlator = _correlator(n1, n2)
+    group = min(GROUP, strip_group(n_fft, hop, dtype))
+    strip = group * V
+    block = strip * min(max(1, BLOCK_BYTES // (n_fft * dtype.itemsize * strip)), -(-frames // strip))
+    lead = plan.lead(n_fft, hop, group, dtype)
+    tables = _tables(n_fft if in_lanes else 2, hop, lead, dtype)
+    rows, work = min(hop, n_fft), plan.work_size(tables)
+    scratch = rows * lead + work * 2 * V + n_fft * V + 4 * V * bins
+    job = plan.Alignment(
+        source=FRAMES, search=search and not _blind(n1, n2), fixed=-n1 if search else 0, step=hop, n_fft=n_fft,
+        size=size, first=first, frames=frames, ring=2 * block, group=group, rows=rows, lead=lead,
+        pairs=plan.pairs(tables).size, bins=bins, work=work, scratch=-(-scratch // 16) * 16,
+        single=plan.correlator_scratch(correlator), mean=dtype.type(0), least=dtype.type(0), scale=dtype.type(1),
+    )  # fmt: skip
+    return tables, correlator, job, block
+
+
+class Passes:
+    """What the passes over one spectrogram share: sizes, tables, buffers.
+
+    Parameters
+    ----------
+    frames, n_fft, hop : int
+        Number of frames, their length (the columns of the whole spectrogram) and their distance.
+    dtype : np.dtype
+        float32 or float64, of the signal.
+    given : np.ndarray
+        Magnitudes as `arrange` lays them out, or complex bins (frames, n_fft).
+    peak : float
+        The largest magnitude: what is below a 1e8th of it does not count as a phase.
+    search : bool
+        Whether offsets are searched.
+    """
+
+    def __init__(
+        self, frames: int, n_fft: int, hop: int, dtype: np.dtype, given: NDArray, peak: float, *, search: bool = True
+    ) -> None:
+        self.frames, self.n_fft, self.hop, self.dtype, self.given = frames, n_fft, hop, dtype, given
+        self.complex = given.dtype.kind == "c"
+        bins = n_fft if self.complex else 0
+        self.tables, self.correlator, job, self.block = _layout(n_fft, hop, frames, dtype, bins=bins, search=search)
+        if search and hop >= n_fft // 2 and frames > 1:
+            warnings.warn(
+                f"step {hop} is half of the {n_fft} columns or more: offsets need overlap, best 75 percent and more",
+                UserWarning,
+                stacklevel=4,
+            )
+        number = dtype.type
+        self.job = job._replace(least=number(max(peak / 1e8, float(np.finfo(dtype).tiny))), scale=number(_comfort(peak)))
+        self.window = hamming(job.size).astype(dtype)
+        self.weight = (1 / (window_sum(hamming(job.size), frames, hop) + 1e-6)).astype(dtype)
+        self.ring = plan.Ring(
+            aligned(job.ring * n_fft, dtype),
+            aligned(job.ring * 2 * self.correlator.half, np.float32),
+            aligned(job.ring * 2, dtype),
+            aligned(job.scratch * team_size(), dtype),
+            aligned(job.single * team_size(), np.float32),
+        )
+
+    def run(self, previous: NDArray[np.floating] | None) -> NDArray[np.floating]:
+        """One pass: the signal whose frames have the phases of those of `previous` (none: their own, or zero)."""
+        in_lanes = plan.supported(self.n_fft)
+        source = BINS if self.complex else ZERO if previous is None else PHASES
+        wave = np.zeros(self.frames * self.hop + self.job.size, self.dtype)
+        job = self.job._replace(source=source if in_lanes else FRAMES)
+        if previous is not None:
+            job = job._replace(mean=self.dtype.type(previous.mean()))
+        given = self.given.view(self.dtype).reshape(-1) if in_lanes else np.zeros(1, self.dtype)
+        sound = plan.Sound(wave, wave if previous is None else previous, given, self.window)
+        prepared = 0
+        for first in range(-self.block, self.frames, self.block):
+            last = min(self.frames, first + self.block)
+            ahead = min(self.frames, last + self.block)
+            if not in_lanes:
+                self._rebuild(previous, job, max(last, 0), ahead)
+            strip = job.group * plan.lanes(self.dtype)
+            strips = prepared, -(-ahead // strip)
+            turn = plan.Turn(
+                max(first, 0), last, *strips, compiled.chain(self.dtype).address, compiled.prepare(self.dtype).address
+            )
+            self._advance(turn, sound, job)
+            prepared = strips[1]
+        wave *= self.weight
+        return wave
+
+    def _advance(self, turn: plan.Turn, sound: plan.Sound, job: plan.Alignment) -> None:
+        """The chain over a block while the next one is prepared."""
+        frames = turn.last_link - turn.first_link + (turn.last_strip - turn.first_strip) * job.group * 8
+        workers = thread_count() if turn.last_strip > turn.first_strip else 1
+        ticket = np.zeros(1, np.int64)
+        function = compiled.duty(self.dtype).address
+        arguments = function, turn, ticket, sound, self.tables, self.correlator, job, self.ring
+        advance(workers, *arguments, work=frames * self.n_fft * 64)
+
+    def _rebuild(self, previous: NDArray[np.floating] | None, job: plan.Alignment, start: int, stop: int) -> None:
+        """Frames start .. stop - 1 into the ring by SciPy's transform, for sizes the kernels lack."""
+        from scipy import fft
+
+        if start >= stop:
+            return
+        n, half, given = self.n_fft, self.n_fft // 2 + 1, self.given[start:stop]
+        if self.complex:
+            bins = 0.5 * (given[:, :half] + given[:, -np.arange(half) % n].conj())
+        elif previous is None:
+            bins = given
+        else:
+            bins = library_spectrum(previous, n, self.hop, start, stop, mean=job.mean)
+            bins *= given / np.maximum(np.abs(bins), job.least)
+        frames = fft.irfft(bins, n, workers=thread_count())
+        self.ring.segments.reshape(-1, n)[np.arange(start, stop) % job.ring] = frames[:, ::-1]
+
+
+def arrange(S: NDArray[np.floating], n_fft: int, *, logarithmic: bool, mirrored: bool) -> NDArray[np.floating]:
+    """Magnitudes of the Hermitian half of a spectrum, laid out for `Passes`.
+
+    With A the n_fft columns of the whole spectrum, H[k] = (A[k] + A[(n_fft - k) mod n_fft]) / 2 for k <= n_fft / 2.
+    `mirrored`: S holds the first half, and the second is its mirror image, A = [S, S[:, ::-1]].  `logarithmic`: S are
+    decimal logarithms.
+    """
+    k = np.arange(n_fft // 2 + 1)
+    one, other = k, (n_fft - k) % n_fft
+    if mirrored:
+        one, other = (np.where(i < S.shape[1], i, n_fft - 1 - i) for i in (one, other))
+    if not plan.supported(n_fft):
+        A = np.power(10, S) if logarithmic else S
+        return (A[:, one] + A[:, other]) / 2
+    dtype, V = S.dtype, plan.lanes(S.dtype)
+    order = plan.pairs(_tables(n_fft, 1, plan.lead(n_fft, 1, 1, dtype), dtype))
+    frames, width = S.shape
+    tiles = -(-frames // V)
+    mag = aligned(tiles * order.size * V, dtype)
+    scratch = aligned(width * V * team_size(), dtype)
+    function = compiled.arrange(dtype).address
+    flat = S.reshape(-1)
+    arrange_all(tiles, function, flat, frames, width, logarithmic, one[order], other[order], mag, scratch)
+    return mag
+
+
+def invert_complex(D: NDArray[np.complexfloating], hop: int, *, search: bool = True) -> NDArray[np.floating]:
+    """The signal of a complex spectrogram (frames, n_fft), of which the real part is taken."""
+    frames, n_fft = D.shape
+    peak = float(max(abs(D.real).max(), abs(D.imag).max()))
+    return Passes(frames, n_fft, hop, D.real.dtype, D, peak, search=search).run(None)
+
+
+def recover(
+    S: NDArray[np.floating],
+    n_fft: int,
+    hop: int,
+    n_iter: int,
+    *,
+    logarithmic: bool = False,
+    mirrored: bool = False,
+    search: bool = True,
+    on_iteration: OnIteration | None = None,
+) -> NDArray[np.floating]:
+    """The signal of magnitudes: one pass without phases, then n_iter with the phases of the signal before.
+
+    Parameters
+    ----------
+    S : np.ndarray [shape=(frames, n_fft) or, if mirrored, (frames, n_fft // 2)]
+        Magnitudes, or their decimal logarithms; see `arrange`.
+    on_iteration : callable
+        Called with (i, n_iter, y) after iteration i = 1 .. n_iter, y the signal whose phases it took.
+    """
+    largest = float(S.max())
+    peak = 10.0**largest if logarithmic else max(largest, float(-S.min()))
+    given = arrange(S, n_fft, logarithmic=logarithmic, mirrored=mirrored)
+    passes = Passes(len(S), n_fft, hop, S.dtype, given, peak, search=search)
+    y = passes.run(None)
+    for i in range(n_iter):
+        before, y = y, passes.run(y)
+        if on_iteration is not None:
+            on_iteration(i + 1, n_iter, before)
+    return y
+
+
+def invert_pretty(
+    S: NDArray[np.floating],
+    *,
+    log: bool = True,
+    n_fft: int,
+    hop: int,
+    n_iter: int = 10,
+    on_iteration: OnIteration | None = None,
+) -> NDArray[np.floating]:
+    """The signal of what `pretty_spectrogram` gives: half spectra, decimal logarithms if `log`; see `recover`."""
+    return recover(S, n_fft, hop, n_iter, logarithmic=log, mirrored=True, on_iteration=on_iteration)
