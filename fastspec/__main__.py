@@ -10,20 +10,22 @@ import sys
 import warnings
 from collections.abc import Sequence
 
-from fastspec import extras
+from . import extras
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command with `arguments` (those of the process if None) and return the exit code."""
     try:
-        from fastspec import cli
+        from . import cli
     except ModuleNotFoundError as error:
-        if error.name not in extras.EXTRAS["cli"]:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in extras.EXTRAS["cli"]:
             raise
-        return _fail(1, extras.explain(error.name, "cli", "the command line"))
+        return _fail(1, extras.explain(missing, "cli", "the command line"))
     warnings.showwarning = lambda message, *_: print(f"fastspec: warning: {_line(message)}", file=sys.stderr)
     try:
-        return cli.app(arguments, prog_name="fastspec", standalone_mode=False) or 0
+        code = cli.app(arguments, prog_name="fastspec", standalone_mode=False) or 0
+        return _fail(130, "interrupted") if code == 130 else code  # Typer answers Ctrl-C by this code or by Abort
     except (KeyboardInterrupt, cli.Abort):
         return _fail(130, "interrupted")
     except BrokenPipeError:
@@ -36,7 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if not hasattr(error, "format_message"):  # Typer's usage errors; their class has moved between its versions
             raise
-        return _fail(getattr(error, "exit_code", 2), f"{_line(error.format_message())} Try: fastspec --help")
+        return _fail(
+            getattr(error, "exit_code", 2), f"{_line(error.format_message()).rstrip('.')}; see fastspec --help"
+        )
 
 
 def _fail(code: int, message: str) -> int:

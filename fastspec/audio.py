@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastspec import atomic, extras
+from . import atomic, extras
 
 PEAK = 0.95  # the largest |sample| that `level` leaves: about half a decibel below full scale
 _BLOCK = 1 << 16  # frames a read: memory follows what the file holds, not what its header says

@@ -9,15 +9,17 @@ import operator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+MIX_DOWN = "mix channels down first, as with samples.mean(axis=1)"
+
 
 def whole(name: str, value: object, least: int) -> int:
     """A whole number of at least `least`; a float such as 128.0 will do."""
     try:
         number = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
-        if not isinstance(value, (float, np.floating)) or not math.isfinite(value):
+        if not isinstance(value, (float, np.floating)):
             raise TypeError(f"{name} must be a whole number, got {value!r}") from None
-        if value != int(value):
+        if not math.isfinite(value) or value != int(value):
             raise ValueError(f"{name} must be a whole number, got {value!r}") from None
         number = int(value)
     if number < least:
@@ -61,9 +63,7 @@ def samples(name: str, array: ArrayLike) -> NDArray[np.floating]:
     """One channel of at least one finite real sample."""
     x = floating(name, array)
     if x.ndim != 1:
-        raise ValueError(
-            f"{name} must be one-dimensional, got shape {x.shape}; mix channels down first, with {name}.mean(axis=...)"
-        )
+        raise ValueError(f"{name} must be one-dimensional, got shape {x.shape}; {MIX_DOWN}")
     if not x.size:
         raise ValueError(f"{name} is empty: at least one sample is needed")
     all_finite(name, x)

@@ -1,4 +1,4 @@
-"""The commands. Each reads its arguments, calls the library and says where the result lies; nothing is computed here."""
+"""The commands: each reads its arguments, calls the library and says where the result lies."""
 
 from __future__ import annotations
 
@@ -16,31 +16,40 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 import fastspec
-from fastspec import extras
+
+from . import extras
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 Abort = typer.Abort
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
 
 Sound = Annotated[
-    Path, typer.Argument(metavar="IN", help="A sound file; channels are mixed.", exists=True, dir_okay=False, readable=True)
+    Path,
+    typer.Argument(
+        metavar="IN", help="A sound file; its channels are mixed.", exists=True, dir_okay=False, readable=True
+    ),
 ]
-Rate = Annotated[int | None, typer.Option("--rate", min=1, help="Sample rate to work at, in Hz; the file's by default.")]
+Rate = Annotated[
+    int | None, typer.Option("--rate", min=1, help="Sample rate to work at, in Hz; the file's by default.")
+]
 WindowSize = Annotated[
     int | None, typer.Option("--n-fft", min=2, help="Samples in a window, an even number; about 46 ms by default.")
 ]
-Step = Annotated[int | None, typer.Option("--step", min=1, help="Samples from window to window; n_fft / 16 by default.")]
+Step = Annotated[
+    int | None, typer.Option("--step", min=1, help="Samples from window to window; n_fft / 16 by default.")
+]
 Threshold = Annotated[
-    float, typer.Option("--threshold", min=0.1, max=300, help="Powers of ten below the loudest that are kept; 4 is 80 dB.")
+    float,
+    typer.Option("--threshold", min=0.1, max=300, help="Powers of ten below the loudest that are kept; 4 is 80 dB."),
 ]
 
 
 @app.callback(invoke_without_command=True)
 def fastspec_(
-    context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
 ) -> None:
     """Turn sound into spectrograms, and spectrograms back into sound.
 
@@ -55,13 +64,16 @@ def fastspec_(
 @app.command()
 def demo(
     file: Annotated[
-        Path | None, typer.Argument(help="Your own sound file instead of the bundled recording.", exists=True, dir_okay=False)
+        Path | None,
+        typer.Argument(help="Your own sound file instead of the bundled recording.", exists=True, dir_okay=False),
     ] = None,
-    out: Annotated[Path, typer.Option("--out", help="Folder for the results; made if need be.")] = Path("fastspec-demo"),
+    out: Annotated[Path, typer.Option("--out", help="Folder for the results; made if need be.")] = Path(
+        "fastspec-demo"
+    ),
     seconds: Annotated[float, typer.Option("--seconds", min=0.25, max=60, help="How much of the file to use.")] = 10.0,
 ) -> None:
     """Take a recording through everything: sounds, pictures and one page to look at and listen to."""
-    from fastspec import report
+    from . import report
 
     with _progress() as stage:
         page = report.demo(file, out, seconds=seconds, progress=stage)
@@ -81,7 +93,7 @@ def spectrogram(
 
     As .npy it is an array (frames, bins) of log10 magnitudes, 0 at the loudest point, which `fastspec invert` reads.
     """
-    from fastspec import atomic, audio, display
+    from . import atomic, audio, display
 
     _check_target(target, {".png", ".npy"})
     y, rate = audio.read(source, rate=rate)
@@ -102,7 +114,10 @@ def invert(
     source: Annotated[
         Path,
         typer.Argument(
-            metavar="IN", help="A sound file, or .npy with a log10 spectrogram (frames, bins).", exists=True, dir_okay=False
+            metavar="IN",
+            help="A sound file, or .npy with a log10 spectrogram (frames, bins).",
+            exists=True,
+            dir_okay=False,
         ),
     ],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="The sound file to write, OUT.wav.")],
@@ -115,19 +130,21 @@ def invert(
     ] = None,
 ) -> None:
     """Throw away the phase of a sound and find another that fits, or turn a stored spectrogram into sound."""
-    from fastspec import audio, offset, spectrum
+    from . import audio, checks, offset, spectrum
 
     audio.check_format(target)
     _check_target(target)
     if source.suffix.lower() == ".npy":
         if rate is None:
             raise typer.BadParameter("a .npy spectrogram does not know its sample rate: add --rate HZ.")
-        y, S = None, _load_array(source)
-        n_fft, step = _window(rate, n_fft or 2 * S.shape[-1], step)
+        y, S = None, checks.spectrogram(source.name, _load_array(source))
+        n_fft, step = _window(rate, n_fft or 2 * S.shape[1], step)
     else:
         y, rate = audio.read(source, rate=rate)
         n_fft, step = _window(rate, n_fft, step)
         S = fastspec.pretty_spectrogram(y, log=True, thresh=threshold, fft_size=n_fft, step_size=step)
+    if n_fft != 2 * S.shape[1]:
+        raise ValueError(f"{source}: has {S.shape[1]} bins, so --n-fft must be {2 * S.shape[1]}, got {n_fft}")
     with _progress() as stage:
         stage("inversion", 0, n_iter + 1)
         wave = offset.invert_pretty(
@@ -142,25 +159,29 @@ def invert(
 @app.command()
 def warmup() -> None:
     """Compile everything now and keep it on disk, so that later calls start at once."""
-    from fastspec.kernels import jit
-    from fastspec.kernels import warmup as kernels
+    from . import warmup as everything
+    from .kernels import jit
 
-    start, steps = perf_counter(), kernels.steps()
+    start, steps = perf_counter(), everything.steps()
     with _progress() as stage:
         for done, (_, compile_one) in enumerate(steps):
             stage("kernels", done, len(steps))
             compile_one()
         stage("kernels", len(steps), len(steps))
-    kept = f"kept in {jit.cache_directory()}" if jit.cache_writable() else "not kept: the cache folder cannot be written"
+    kept = (
+        f"kept in {jit.cache_directory()}" if jit.cache_writable() else "not kept: the cache folder cannot be written"
+    )
     print(f"{len(steps)} kernels ready in {perf_counter() - start:.1f} s, {kept}")
 
 
 @app.command()
 def doctor(
-    prune: Annotated[bool, typer.Option("--prune", help="Remove the kernels of other versions from the cache.")] = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Remove the kernels of other versions from the cache.")
+    ] = False,
 ) -> None:
     """Say what is installed, how many threads are used and where compiled kernels are kept."""
-    from fastspec.kernels import jit
+    from .kernels import jit
 
     if prune:
         for folder in jit.prune_cache():
@@ -171,10 +192,13 @@ def doctor(
         "system": platform.platform,
         **{name: _version_of(name) for name in ("numpy", "scipy", "numba", "llvmlite")},
         "CPU": lambda: f"{jit.cpu_name()}, {os.cpu_count()} cores",
-        "threads": lambda: f"{jit.thread_count()} (FASTSPEC_NUM_THREADS {os.environ.get('FASTSPEC_NUM_THREADS', 'not set')})",
-        "threading layer": jit.threading_layer,
-        "cache folder": jit.cache_directory,
-        "cache writable": lambda: "yes" if jit.cache_writable() else "no: every process compiles anew (FASTSPEC_CACHE_DIR)",
+        "threads": lambda: jit.thread_count(),
+        "FASTSPEC_NUM_THREADS": lambda: os.environ.get("FASTSPEC_NUM_THREADS", "not set"),
+        "threading layer": lambda: jit.threading_layer(),
+        "cache folder": lambda: jit.cache_directory(),
+        "cache writable": lambda: (
+            "yes" if jit.cache_writable() else "no, so every process compiles anew; see FASTSPEC_CACHE_DIR"
+        ),
     }
     for extra, names in extras.EXTRAS.items():
         facts |= {f"{name} [{extra}]": _version_of(name, extra) for name in names}
@@ -195,7 +219,7 @@ def _version_of(name: str, extra: str | None = None) -> Callable[[], str]:
 
 def _window(rate: int, n_fft: int | None, step: int | None) -> tuple[int, int]:
     """The window and step asked for, else the notebook's at this rate."""
-    from fastspec.story import window_size
+    from .story import window_size
 
     n_fft = n_fft or window_size(rate)
     return n_fft, step or max(1, n_fft // 16)
@@ -209,29 +233,31 @@ def _check_target(target: Path, suffixes: set[str] | None = None) -> None:
         raise typer.BadParameter(f"the folder {target.parent} does not exist.")
 
 
-def _load_array(path: Path) -> NDArray[np.floating[Any]]:
-    """A real array from .npy; mapped first, so that a header that promises too much is refused and allocates nothing."""
+def _load_array(path: Path) -> NDArray[Any]:
+    """An array from .npy; mapped first, so that a header that promises too much allocates nothing."""
     import numpy as np
 
     try:
-        S = np.array(np.load(path, mmap_mode="r", allow_pickle=False))
+        return np.array(np.load(path, mmap_mode="r", allow_pickle=False))
     except (ValueError, EOFError) as error:
         raise ValueError(f"{path}: not a readable .npy array ({error})") from None
-    if S.ndim != 2 or S.size == 0 or S.dtype.kind not in "fiu":
-        raise ValueError(f"{path}: need a two-dimensional real array (frames, bins), got {S.dtype} of shape {S.shape}")
-    return S
 
 
 @contextmanager
 def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar a stage on stderr; yields what moves them, stage(name, done, total)."""
+    """A bar a stage on stderr, from the first stage on; yields what moves them, stage(name, done, total)."""
     columns = (TextColumn("{task.description:<18}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     tasks: dict[str, TaskID] = {}
-    with Progress(*columns, console=Console(stderr=True)) as bars:
+    bars = Progress(*columns, console=Console(stderr=True))
 
-        def stage(name: str, done: int, total: int) -> None:
-            if name not in tasks:
-                tasks[name] = bars.add_task(name)
-            bars.update(tasks[name], completed=done, total=total)
+    def stage(name: str, done: int, total: int) -> None:
+        bars.start()
+        if name not in tasks:
+            tasks[name] = bars.add_task(name)
+        bars.update(tasks[name], completed=done, total=total)
 
+    try:
         yield stage
+    finally:
+        if tasks:
+            bars.stop()

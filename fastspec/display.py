@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastspec import atomic, extras
+from . import atomic, extras
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -131,7 +131,12 @@ def mel_spectrogram(
     figure, rows = _figure(1, 3.4)
     column = hop / rate
     image = _image(
-        rows[0], 20 * (M - M.max()), left=start - column / 2, column=column, vertical=(-0.5, bands - 0.5), levels=(-80, 0)
+        rows[0],
+        20 * (M - M.max()),
+        left=start - column / 2,
+        column=column,
+        vertical=(-0.5, bands - 0.5),
+        levels=(-80, 0),
     )
     rows[0].set_xlim(0, seconds or start + columns * column)
     _mel_ticks(rows[0], bands, low, high)
@@ -173,7 +178,12 @@ def mel_filters(
     _dress(curves, f"{bands} mel filters", y="weight", last=False)
     half_bin = rate / n_fft / 2
     image = _image(
-        matrix, back, left=-half_bin, column=2 * half_bin, vertical=(-0.5, bands - 0.5), levels=(0, float(back.max()) or 1)
+        matrix,
+        back,
+        left=-half_bin,
+        column=2 * half_bin,
+        vertical=(-0.5, bands - 0.5),
+        levels=(0, float(back.max()) or 1),
     )
     _mel_ticks(matrix, bands, low, high, most=4)
     _dress(matrix, "The matrix that spreads them back", x="frequency (Hz)", y="band centre (Hz)")
@@ -206,10 +216,11 @@ def waveforms(panels: Mapping[str, ArrayLike], *, rate: float) -> Figure:
 def convergence(curves: Mapping[str, Sequence[float]]) -> Figure:
     """Spectral convergence in dB after 0, 1, 2, ... iterations, one curve a name; lower is better."""
     figure, (axes,) = _figure(1, 2.4, bar=False)
+    longest = max(len(values) for values in curves.values())
     for colour, (name, values) in zip(_cycle(len(curves)), curves.items(), strict=True):
         axes.plot(range(len(values)), values, color=colour, linewidth=2, marker="o", markersize=5, label=name)
     axes.grid(color=_GRID, linewidth=0.7)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.set_xticks(range(0, longest, -(-longest // 12)))
     axes.margins(x=0.03, y=0.15)
     axes.legend(frameon=False, labelcolor=_INK, fontsize=10, loc="upper right")
     _dress(axes, "How close the sound comes to the spectrogram", x="iterations", y="convergence (dB)")
@@ -222,7 +233,7 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     from PIL import Image
 
     figure.set_dpi(DPI)
-    canvas = FigureCanvasAgg(figure)
+    canvas: Any = FigureCanvasAgg(figure)
     canvas.draw()
     picture = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy())
     if any(axes.images for axes in figure.axes):
@@ -234,7 +245,7 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
 
 
 def pooled(values: NDArray[Any], columns: int) -> tuple[NDArray[Any], int]:
-    """`values` (rows, n) with every `factor` columns replaced by their maximum, and that factor; at most `columns` remain."""
+    """`values` (rows, n) with every `factor` columns replaced by their maximum, to fit `columns`; and `factor`."""
     factor = -(-values.shape[1] // columns)
     if factor < 2:
         return values, 1
@@ -276,13 +287,19 @@ def _image(
     values, factor = pooled(values, _COLUMNS)
     right = left + values.shape[1] * factor * column
     return axes.imshow(
-        values, cmap=_COLOURS, vmin=levels[0], vmax=levels[1], origin="lower", aspect="auto", extent=(left, right, *vertical)
+        values,
+        cmap=_COLOURS,
+        vmin=levels[0],
+        vmax=levels[1],
+        origin="lower",
+        aspect="auto",
+        extent=(left, right, *vertical),
     )
 
 
 def _mel_ticks(axes: Axes, bands: int, low: float, high: float, *, most: int = 7) -> None:
     """Round frequencies on a vertical axis that counts bands; band b is centred on the mel point b + 1 of bands + 2."""
-    from fastspec import hz2mel
+    from . import hz2mel
 
     first, last = float(hz2mel(low)), float(hz2mel(high))
     spread = (last - first) / (bands + 1)

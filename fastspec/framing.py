@@ -33,3 +33,11 @@ def window_sum(window: NDArray[np.float64], frames: int, hop_length: int) -> NDA
     kept = min(flat.size, total.size)
     flat[:kept] = total.ravel()[:kept]
     return flat
+
+
+def comfortable_scale(largest: float, dtype: np.dtype) -> float:
+    """A power of two that brings numbers up to `largest` well inside float32; 1 where they are there already."""
+    if largest == 0 or 2.0**-40 < largest < 2.0**40:
+        return 1.0
+    limit = np.finfo(dtype).maxexp - 8
+    return 2.0 ** -int(np.clip(np.frexp(largest)[1], -limit, limit))

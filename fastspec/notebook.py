@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import checks, mel, offset, spectrum
+from . import checks, offset, spectrum
 from .framing import frame_count
+from .notebook_mel import create_mel_filter, get_filterbanks, hz2mel, make_mel, mel2hz, mel_to_spectrogram
 
 __all__ = [
     "butter_bandpass",
@@ -115,17 +116,19 @@ def overlap(X: ArrayLike, window_size: int, window_step: int) -> Array:
     size, step = _window_size("window_size", window_size), checks.whole("window_step", window_step, 1)
     x = np.asarray(X)
     if x.ndim != 1 or not x.size:
-        raise ValueError(f"X must be one-dimensional, with at least one sample, got shape {x.shape}")
-    dtype = np.float32 if x.dtype == np.float32 else np.result_type(x.dtype, np.float64)
+        raise ValueError(f"X must be one-dimensional, with at least one sample, got shape {x.shape}; {checks.MIX_DOWN}")
+    single = x.dtype.kind in "fc" and x.dtype.itemsize == (4 if x.dtype.kind == "f" else 8)
+    dtype = x.dtype.newbyteorder("=") if single else np.result_type(x.dtype, np.float64)
     frames = frame_count(len(x), size, step)
     padded = np.zeros(max(len(x), (frames - 1) * step + size), dtype)
     padded[: len(x)] = x
     return np.lib.stride_tricks.sliding_window_view(padded, size)[::step][:frames].copy()
 
 
-def _stft_arguments(name: str, X: ArrayLike, fftsize: object, step: object) -> tuple[Array, int, int, int]:
-    n_fft, hop = _window_size("fftsize", fftsize), checks.whole("step", step, 1)
-    x = checks.samples(name, X)
+def _framing(names: tuple[str, str, str], X: ArrayLike, size: object, step: object) -> tuple[Array, int, int, int]:
+    """(samples, n_fft, hop, frames) of the arguments so named."""
+    n_fft, hop = _window_size(names[1], size), checks.whole(names[2], step, 1)
+    x = checks.samples(names[0], X)
     return x, n_fft, hop, frame_count(len(x), n_fft, hop)
 
 
@@ -163,7 +166,7 @@ def stft(
     D : np.ndarray [shape=(frames, bins)]
         complex64 if X is float32, else complex128; frames as in `overlap`.
     """
-    x, n_fft, hop, frames = _stft_arguments("X", X, fftsize, step)
+    x, n_fft, hop, frames = _framing(("X", "fftsize", "step"), X, fftsize, step)
     bins = n_fft // 2 if real or compute_onesided else n_fft
     return spectrum.complex_spectrum(x, n_fft, hop, frames, bins=bins, mean=_mean(x) if mean_normalize else 0.0)
 
@@ -189,7 +192,7 @@ def pretty_spectrogram(
     S : np.ndarray [shape=(frames, fft_size // 2)]
         float32 if d is, else float64.
     """
-    x, n_fft, hop, frames = _stft_arguments("d", d, fft_size, step_size)
+    x, n_fft, hop, frames = _framing(("d", "fft_size", "step_size"), d, fft_size, step_size)
     floor = checks.finite_number("thresh", thresh)
     if log:
         return spectrum.log_magnitude(x, n_fft, hop, frames, mean=_mean(x), thresh=floor)
@@ -330,133 +333,3 @@ def xcorr_offset(x1: ArrayLike, x2: ArrayLike) -> int:
     a, b = checks.samples("x1", x1), checks.samples("x2", x2)
     dtype = np.result_type(a, b)
     return offset.segment_offset(a.astype(dtype, copy=False), b.astype(dtype, copy=False))
-
-
-def make_mel(spectrogram: ArrayLike, mel_filter: ArrayLike, shorten_factor: float = 1) -> Array:
-    """A mel spectrogram, its time axis shortened.
-
-    Parameters
-    ----------
-    spectrogram : np.ndarray [shape=(frames, bins)]
-    mel_filter : np.ndarray [shape=(bins, n_mels)]
-        From `create_mel_filter`.
-    shorten_factor : float
-        Frames that become one (cubic splines).
-
-    Returns
-    -------
-    mel_spec : np.ndarray [shape=(n_mels, round(frames / shorten_factor) - 2), dtype=float16]
-        Without the first and the last column.
-    """
-    S, bank = checks.spectrogram("spectrogram", spectrogram), checks.spectrogram("mel_filter", mel_filter)
-    factor = checks.finite_number("shorten_factor", shorten_factor)
-    if factor <= 0:
-        raise ValueError(f"shorten_factor must be above 0, got {shorten_factor!r}")
-    if S.shape[1] != bank.shape[0]:
-        raise ValueError(f"mel_filter must have a row for each of the {S.shape[1]} bins, got shape {bank.shape}")
-    return mel.resample_time(bank.T.dot(S.T), 1.0 / factor)[:, 1:-1]
-
-
-def mel_to_spectrogram(
-    mel_spec: ArrayLike, mel_inversion_filter: ArrayLike, spec_thresh: float, shorten_factor: float
-) -> Array:
-    """A spectrogram from a mel spectrogram, its time axis stretched.
-
-    Parameters
-    ----------
-    mel_spec : np.ndarray [shape=(n_mels, columns)]
-        From `make_mel`.
-    mel_inversion_filter : np.ndarray [shape=(n_mels, bins)]
-        From `create_mel_filter`.
-    spec_thresh : float
-        Threshold of the spectrogram: added before the filters, taken off again after.
-    shorten_factor : float
-        As in `make_mel`.
-
-    Returns
-    -------
-    S : np.ndarray [shape=(bins, round(columns * shorten_factor)), dtype=float16]
-        Its transpose is what `invert_pretty_spectrogram` takes.
-    """
-    M, bank = np.asarray(mel_spec), checks.spectrogram("mel_inversion_filter", mel_inversion_filter)
-    checks.spectrogram("mel_spec", M)
-    thresh, factor = checks.finite_number("spec_thresh", spec_thresh), checks.finite_number("shorten_factor", shorten_factor)
-    if factor <= 0:
-        raise ValueError(f"shorten_factor must be above 0, got {shorten_factor!r}")
-    if M.shape[0] != bank.shape[0]:
-        raise ValueError(f"mel_spec must have a row for each of the {bank.shape[0]} filters, got shape {M.shape}")
-    spread = (M + thresh).T.dot(bank).T
-    return mel.resample_time(spread, factor) - np.float16(thresh)
-
-
-def hz2mel(hz: ArrayLike) -> Any:
-    """2595 log10(1 + hz / 700): Hertz to mel, element by element."""
-    return mel.hz_to_mel(hz)
-
-
-def mel2hz(mel_value: ArrayLike) -> Any:
-    """700 (10**(mel / 2595) - 1): mel to Hertz, element by element."""
-    return mel.mel_to_hz(mel_value)
-
-
-def get_filterbanks(
-    nfilt: int = 20, nfft: int = 512, samplerate: float = 16000, lowfreq: float = 0, highfreq: float | None = None
-) -> Array:
-    """Triangular mel filters, evenly spaced in mel.
-
-    Parameters
-    ----------
-    nfilt : int
-        Number of filters.
-    nfft : int
-        Size of the transform.
-    samplerate : float
-        In Hz.
-    lowfreq, highfreq : float
-        Edges of the first and the last filter in Hz; None is samplerate / 2.
-
-    Returns
-    -------
-    bank : np.ndarray [shape=(nfilt, nfft // 2)]
-        A filter a row, peaks of 1.
-    """
-    count, n_fft = checks.whole("nfilt", nfilt, 1), checks.whole("nfft", nfft, 2)
-    rate, low = checks.finite_number("samplerate", samplerate), checks.finite_number("lowfreq", lowfreq)
-    high = checks.finite_number("highfreq", highfreq or rate / 2)
-    if not 0 <= low < high <= rate / 2:
-        raise ValueError(
-            f"frequencies must satisfy 0 <= lowfreq < highfreq <= samplerate / 2 = {rate / 2:g}, got {low:g} and {high:g}"
-        )
-    return mel.triangles(count, n_fft, rate, low, high)
-
-
-def create_mel_filter(
-    fft_size: int,
-    n_freq_components: int = 64,
-    start_freq: float = 300,
-    end_freq: float = 8000,
-    samplerate: float = 44100,
-) -> tuple[Array, Array]:
-    """Mel filters to compress a spectrogram, and to spread it again.
-
-    Parameters
-    ----------
-    fft_size, n_freq_components, start_freq, end_freq, samplerate
-        nfft, nfilt, lowfreq, highfreq and samplerate of `get_filterbanks`.
-
-    Returns
-    -------
-    mel_filter : np.ndarray [shape=(fft_size // 2, n_freq_components)]
-        A filter a column, each with the sum 1.
-    mel_inversion_filter : np.ndarray [shape=(n_freq_components, fft_size // 2)]
-        What `get_filterbanks` gives.
-
-    Warns
-    -----
-    UserWarning
-        If filters are narrower than a bin: they stay zero.
-    """
-    bank = get_filterbanks(
-        nfilt=n_freq_components, nfft=fft_size, samplerate=samplerate, lowfreq=start_freq, highfreq=end_freq
-    )
-    return mel.normalised(bank), bank

@@ -15,17 +15,20 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from .framing import hamming, window_sum
+from .framing import comfortable_scale, hamming, window_sum
 from .kernels import compiled, plan
-from .kernels.alignment import FRAMES, advance, arrange_all, lag
+from .kernels.alignment import BOARD, FRAMES, TICKET, WALKED, advance, arrange_all, lag
 from .kernels.calls import aligned
 from .kernels.jit import team_size, thread_count
 from .kernels.offsets import TOLERANCE
 from .kernels.realfft import BINS, PHASES, ZERO
+from .kernels.synthesis import add_tails, synthesise
 from .spectrum import library_spectrum, strip_group
 
-BLOCK_BYTES = 4 << 20  # of frames prepared at a time; the ring holds two blocks
-GROUP = 4  # tiles in a strip at most: a strip is what one thread prepares at a time
+RING_BYTES = 2 << 20  # of frames kept prepared ahead of the chain
+GROUP = 2  # tiles in a strip at most: a strip is what one thread prepares at a time
+WORKERS = 4  # more would wait for the chain: a link takes about a third of the time to prepare a frame
+SLICE_FRAMES = 1 << 14  # in one call, so that Ctrl-C is noticed in between
 
 OnIteration = Callable[[int, int, NDArray[np.floating]], None]
 
@@ -39,7 +42,7 @@ def segment_offset(x1: NDArray[np.floating], x2: NDArray[np.floating]) -> int:
     if _blind(n1, n2):
         return -n1
     p = _correlator(n1, n2)
-    scale = x1.dtype.type(_comfort(max(float(abs(x1).max()), float(abs(x2).max()))))
+    scale = x1.dtype.type(comfortable_scale(max(float(abs(x1).max()), float(abs(x2).max())), x1.dtype))
     spectra, single = aligned(2 * p.half, np.float32), aligned(plan.correlator_scratch(p), np.float32)
     return int(lag(x1, x2, scale, p, spectra, single)) + n2 - 1 - n1
 
@@ -54,13 +57,6 @@ def _correlator(n1: int, n2: int) -> plan.Correlator:
     return plan.correlator(n1, n2, rows, np.float32(TOLERANCE))
 
 
-def _comfort(largest: float) -> float:
-    """A power of two that brings `largest` well inside float32; 1 where it is there already."""
-    if largest == 0 or 2.0**-40 < largest < 2.0**40:
-        return 1.0
-    return 2.0 ** -int(np.clip(np.frexp(largest)[1], -120, 120))
-
-
 @lru_cache(16)
 def _tables(n_fft: int, hop: int, lead: int, dtype: np.dtype) -> plan.Tables:
     addresses = (compiled.transform_rows(dtype).address, 0, compiled.inverse(dtype).address)
@@ -68,27 +64,27 @@ def _tables(n_fft: int, hop: int, lead: int, dtype: np.dtype) -> plan.Tables:
 
 
 def _layout(n_fft: int, hop: int, frames: int, dtype: np.dtype, *, bins: int, search: bool) -> tuple:
-    """(tables, correlator, job, frames in a block) of the passes over a spectrogram."""
+    """(tables, correlator, job) of the passes over a spectrogram."""
     V, in_lanes = plan.lanes(dtype), plan.supported(n_fft)
     size = n_fft // 2
     n1 = size - hop if size > hop else hop
-    first = size // 2 - 1
+    first = max(0, size // 2 - 1)
     n2 = min(n1, n_fft - first)
     correlator = _correlator(n1, n2)
     group = min(GROUP, strip_group(n_fft, hop, dtype))
     strip = group * V
-    block = strip * min(max(1, BLOCK_BYTES // (n_fft * dtype.itemsize * strip)), -(-frames // strip))
+    ring = strip * min(max(4, RING_BYTES // (n_fft * dtype.itemsize * strip)), -(-frames // strip))
     lead = plan.lead(n_fft, hop, group, dtype)
     tables = _tables(n_fft if in_lanes else 2, hop, lead, dtype)
     rows, work = min(hop, n_fft), plan.work_size(tables)
     scratch = rows * lead + work * 2 * V + n_fft * V + 4 * V * bins
     job = plan.Alignment(
         source=FRAMES, search=search and not _blind(n1, n2), fixed=-n1 if search else 0, step=hop, n_fft=n_fft,
-        size=size, first=first, frames=frames, ring=2 * block, group=group, rows=rows, lead=lead,
+        size=size, first=first, frames=frames, ring=ring, group=group, rows=rows, lead=lead,
         pairs=plan.pairs(tables).size, bins=bins, work=work, scratch=-(-scratch // 16) * 16,
         single=plan.correlator_scratch(correlator), mean=dtype.type(0), least=dtype.type(0), scale=dtype.type(1),
     )  # fmt: skip
-    return tables, correlator, job, block
+    return tables, correlator, job
 
 
 class Passes:
@@ -112,17 +108,18 @@ class Passes:
         self, frames: int, n_fft: int, hop: int, dtype: np.dtype, given: NDArray, peak: float, *, search: bool = True
     ) -> None:
         self.frames, self.n_fft, self.hop, self.dtype, self.given = frames, n_fft, hop, dtype, given
-        self.complex = given.dtype.kind == "c"
+        self.complex, self.search = given.dtype.kind == "c", search
         bins = n_fft if self.complex else 0
-        self.tables, self.correlator, job, self.block = _layout(n_fft, hop, frames, dtype, bins=bins, search=search)
+        self.tables, self.correlator, job = _layout(n_fft, hop, frames, dtype, bins=bins, search=search)
         if search and hop >= n_fft // 2 and frames > 1:
             warnings.warn(
                 f"step {hop} is half of the {n_fft} columns or more: offsets need overlap, best 75 percent and more",
                 UserWarning,
                 stacklevel=4,
             )
+        self.strip = job.group * plan.lanes(dtype)
         number = dtype.type
-        self.job = job._replace(least=number(max(peak / 1e8, float(np.finfo(dtype).tiny))), scale=number(_comfort(peak)))
+        self.job = job._replace(least=number(max(peak / 1e8, float(np.finfo(dtype).tiny))), scale=number(comfortable_scale(peak, dtype)))
         self.window = hamming(job.size).astype(dtype)
         self.weight = (1 / (window_sum(hamming(job.size), frames, hop) + 1e-6)).astype(dtype)
         self.ring = plan.Ring(
@@ -138,35 +135,56 @@ class Passes:
         in_lanes = plan.supported(self.n_fft)
         source = BINS if self.complex else ZERO if previous is None else PHASES
         wave = np.zeros(self.frames * self.hop + self.job.size, self.dtype)
+        if in_lanes and not self.search:
+            return self._add_in_place(source, wave, previous)
         job = self.job._replace(source=source if in_lanes else FRAMES)
         if previous is not None:
             job = job._replace(mean=self.dtype.type(previous.mean()))
         given = self.given.view(self.dtype).reshape(-1) if in_lanes else np.zeros(1, self.dtype)
         sound = plan.Sound(wave, wave if previous is None else previous, given, self.window)
-        prepared = 0
-        for first in range(-self.block, self.frames, self.block):
-            last = min(self.frames, first + self.block)
-            ahead = min(self.frames, last + self.block)
+        slice_ = max(1, SLICE_FRAMES // self.strip) * self.strip if in_lanes else job.ring
+        for first in range(0, self.frames, slice_):
+            last = min(self.frames, first + slice_)
             if not in_lanes:
-                self._rebuild(previous, job, max(last, 0), ahead)
-            strip = job.group * plan.lanes(self.dtype)
-            strips = prepared, -(-ahead // strip)
-            turn = plan.Turn(
-                max(first, 0), last, *strips, compiled.chain(self.dtype).address, compiled.prepare(self.dtype).address
-            )
-            self._advance(turn, sound, job)
-            prepared = strips[1]
+                self._rebuild(previous, job, first, last)
+            self._advance(first, last, sound, job)
         wave *= self.weight
         return wave
 
-    def _advance(self, turn: plan.Turn, sound: plan.Sound, job: plan.Alignment) -> None:
-        """The chain over a block while the next one is prepared."""
-        frames = turn.last_link - turn.first_link + (turn.last_strip - turn.first_strip) * job.group * 8
-        workers = thread_count() if turn.last_strip > turn.first_strip else 1
-        ticket = np.zeros(1, np.int64)
-        function = compiled.duty(self.dtype).address
-        arguments = function, turn, ticket, sound, self.tables, self.correlator, job, self.ring
-        advance(workers, *arguments, work=frames * self.n_fft * 64)
+    def _advance(self, first: int, last: int, sound: plan.Sound, job: plan.Alignment) -> None:
+        """The chain over frames first .. last - 1, prepared on the way."""
+        dtype = self.dtype
+        turn = plan.Turn(
+            first // self.strip, -(-last // self.strip), compiled.chain(dtype).address, compiled.prepare(dtype).address
+        )
+        board, done = np.zeros(BOARD, np.int64), np.zeros(turn.last_strip - turn.first_strip, np.int64)
+        board[TICKET] = board[WALKED] = turn.first_strip
+        workers = min(thread_count(), WORKERS, len(done))
+        function = compiled.duty(dtype).address
+        advance(workers, function, turn, board, done, sound, self.tables, self.correlator, job, self.ring, work=1)
+
+    def _add_in_place(self, source: int, wave: NDArray, previous: NDArray | None) -> NDArray[np.floating]:
+        """The pass without offsets: frames are added where they stand, in lanes."""
+        job, dtype, n_fft, hop = self.job, self.dtype, self.n_fft, self.hop
+        runs = -(-job.size // hop)
+        sums = dict(
+            source=source, sum_rows=min(hop, job.size), sum_lead=plan.lead(job.size, hop, job.group, dtype), tail=runs - 1,
+            mean=dtype.type(0 if previous is None else previous.mean()),
+        )  # fmt: skip
+        shared = {name: value for name, value in job._asdict().items() if name in plan.Synthesis._fields}
+        task = plan.Synthesis(**{**shared, **sums})
+        window = np.zeros(n_fft)
+        window[n_fft - 1 - job.first - np.arange(job.size)] = hamming(job.size)
+        tables = self.tables._replace(synthesis=(window / n_fft).astype(dtype))
+        sound = plan.Sound(wave, wave if previous is None else previous, self.given.view(dtype).reshape(-1), self.window)
+        strips = -(-self.frames // self.strip)
+        tails = np.zeros(strips * task.tail * hop, dtype)
+        space = aligned(task.sum_rows * task.sum_lead * team_size(), dtype)
+        function = compiled.synthesis_strip(dtype).address
+        synthesise(strips, function, sound, tables, task, tails, self.ring.scratch, space, work=self.frames * n_fft * 32)
+        add_tails(tails, strips, self.strip, task.tail * hop, self.frames, hop, wave)
+        wave *= self.weight
+        return wave
 
     def _rebuild(self, previous: NDArray[np.floating] | None, job: plan.Alignment, start: int, stop: int) -> None:
         """Frames start .. stop - 1 into the ring by SciPy's transform, for sizes the kernels lack."""

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable
 from importlib import resources
 from pathlib import Path
 from string import Template
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import fastspec
-from fastspec import atomic, audio, display, extras
-from fastspec.story import Array, Progress, Settings, Story, tell
+
+from . import atomic, audio, display, extras
+from .story import Array, Progress, Settings, Story, tell
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -70,7 +71,7 @@ def demo(
 def write(
     story: Story, folder: Path, name: str | None = None, progress: Progress = lambda stage, done, total: None
 ) -> Path:
-    """Write the story's sounds, pictures and page into `folder`; `name` is the file's, None for the bundled recording."""
+    """Write the story's sounds, pictures and page into `folder`; `name` is the file's, None for the bundled one."""
     for stem, sound in sounds(story).items():
         audio.write(folder / f"{stem}.wav", sound, story.settings.rate)
     figures = pictures(story)
@@ -97,7 +98,7 @@ def pictures(story: Story) -> dict[str, Callable[[], Figure]]:
     """File stem → what draws it."""
     s = story.settings
     seconds = len(story.filtered) / s.rate
-    grid = {"rate": s.rate, "n_fft": s.fft_size, "hop": s.step_size, "seconds": seconds}
+    grid: dict[str, Any] = {"rate": s.rate, "n_fft": s.fft_size, "hop": s.step_size, "seconds": seconds}
     low, high = s.start_freq, s.end_freq
     # make_mel spreads its columns evenly from the first frame to the last, then drops the first and the last column
     frames, columns = len(story.spectrogram), story.mel.shape[1] + 2
@@ -113,7 +114,8 @@ def pictures(story: Story) -> dict[str, Callable[[], Figure]]:
             **grid,
         ),
         "waveforms": lambda: display.waveforms(
-            {"As recorded": story.original, f"Band-passed, {s.lowcut:,.0f} to {s.highcut:,.0f} Hz": story.filtered}, rate=s.rate
+            {"As recorded": story.original, f"Band-passed, {s.lowcut:,.0f} to {s.highcut:,.0f} Hz": story.filtered},
+            rate=s.rate,
         ),
         "spectrogram": lambda: display.spectrogram(story.spectrogram, title="The spectrogram", **grid),
         "recovered": lambda: display.spectrogram(
@@ -147,8 +149,8 @@ def page(story: Story, folder: Path, name: str | None) -> str:
         "numbers the mel spectrogram does without": f"{1 - mel_values / values:.1%}",
     }
     lead = (
-        f"{html.escape(title)}: {length:.3g} seconds at {s.rate:,} Hz. Its spectrogram keeps how loud every pitch is and "
-        "throws the phase away. The recovered sounds below were computed from that picture alone."
+        f"{html.escape(title)}: {length:.3g} seconds at {s.rate:,} Hz. Its spectrogram keeps how loud every pitch is "
+        "and throws the phase away. The recovered sounds below were computed from that picture alone."
     )
     return template.substitute(
         name=html.escape(title),
@@ -166,19 +168,21 @@ def _chapters(story: Story, folder: Path) -> Iterable[str]:
     def picture(stem: str, caption: str) -> str:
         data = _base64(folder / f"{stem}.png")
         alt = html.escape(caption.split(". ")[0], quote=True)
-        return f'<figure><img alt="{alt}" src="data:image/png;base64,{data}"><figcaption>{caption}</figcaption></figure>'
+        image = f'<img alt="{alt}" src="data:image/png;base64,{data}">'
+        return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
 
     def players(*cards: tuple[str, str, str]) -> str:
-        return '<div class="players">' + "".join(
-            f'<div class="player"><b>{title}</b><span>{note}</span>'
-            f'<audio controls preload="metadata" src="data:audio/wav;base64,{_base64(folder / f"{stem}.wav")}"></audio></div>'
-            for stem, title, note in cards
-        ) + "</div>"
+        boxes = []
+        for stem, title, note in cards:
+            data = _base64(folder / f"{stem}.wav")
+            sound = f'<audio controls preload="metadata" src="data:audio/wav;base64,{data}"></audio>'
+            boxes.append(f'<div class="player"><b>{title}</b><span>{note}</span>{sound}</div>')
+        return f'<div class="players">{"".join(boxes)}</div>'
 
     yield _heading(1, "The sound")
     yield (
-        f"<p>The recording goes through a band-pass that keeps {s.lowcut:,.0f} to {s.highcut:,.0f} Hz. All players on this "
-        "page are set to the same loudness.</p>"
+        f"<p>The recording goes through a band-pass that keeps {s.lowcut:,.0f} to {s.highcut:,.0f} Hz. All players on "
+        "this page are set to the same loudness.</p>"
     )
     yield players(
         ("original", "As recorded", "what came out of the file"),
@@ -194,20 +198,23 @@ def _chapters(story: Story, folder: Path) -> Iterable[str]:
     )
     yield picture(
         "spectrogram",
-        "Time runs to the right, pitch upwards, bright is loud. In speech, stacks of stripes are vowels (the harmonics of "
-        "the voice), smudges near the top are consonants such as s, and dark columns are silence.",
+        "Time runs to the right, pitch upwards, bright is loud. In speech, stacks of stripes are vowels (the harmonics "
+        "of the voice), smudges near the top are consonants such as s, and dark columns are silence.",
     )
 
     yield _heading(3, "Back to sound")
     yield (
-        "<p>A picture of loudness does not say where each wave starts. The inversion guesses: it slides every window to where "
-        f"it fits its neighbours best, adds them up, takes the spectrogram of the result, and tries again, {s.n_iter} times.</p>"
+        "<p>A picture of loudness does not say where each wave starts. The inversion guesses: it slides every window "
+        "to where it fits its neighbours best, adds them up, takes the spectrogram of the result, and tries again, "
+        f"{s.n_iter} times.</p>"
     )
-    yield players(("recovered", "Recovered", "from the spectrogram, phase unknown"), ("filtered", "Band-passed", "to compare"))
+    yield players(
+        ("recovered", "Recovered", "from the spectrogram, phase unknown"), ("filtered", "Band-passed", "to compare")
+    )
     yield picture(
         "recovered",
-        "The spectrogram of what you have just heard, on the same scale. Where it is blurred against the one above, the "
-        "phases that were found do not quite fit together.",
+        "The spectrogram of what you have just heard, on the same scale. Where it is blurred against the one above, "
+        "the phases that were found do not quite fit together.",
     )
     yield picture(
         "convergence",
@@ -229,7 +236,8 @@ def _chapters(story: Story, folder: Path) -> Iterable[str]:
     )
     yield picture(
         "mel",
-        f"The mel spectrogram: {columns} columns of {bands} numbers. This is what speech models commonly learn to read and to write.",
+        f"The mel spectrogram: {columns} columns of {bands} numbers. This is what speech models commonly learn to read "
+        "and to write.",
     )
 
     yield _heading(5, "Back from mel")
@@ -237,13 +245,16 @@ def _chapters(story: Story, folder: Path) -> Iterable[str]:
         "<p>The bands are spread over the frequencies they came from and the columns stretched again. "
         "Then the same inversion makes it sound. It is blurred, and still it can be understood.</p>"
     )
-    yield picture("mel_recovered", "The same shapes without the fine stripes: the bands have merged them. "
-                  "It comes a little early, because the mel spectrogram drops its first column.")
+    yield picture(
+        "mel_recovered",
+        "The same shapes without the fine stripes: the bands have merged them. "
+        "It comes a little early, because the mel spectrogram drops its first column.",
+    )
     yield players(
         ("mel_recovered", "Recovered from mel", f"from {story.mel.size:,} numbers"),
         ("recovered", "Recovered", f"from {story.spectrogram.size:,} numbers"),
     )
-    yield picture("overview", "The three side by side, on one scale of decibels.")
+    yield picture("overview", "The three on one scale of decibels.")
 
 
 def _numbers(story: Story) -> Iterable[str]:
@@ -263,17 +274,20 @@ def _numbers(story: Story) -> Iterable[str]:
     yield '<div class="narrow">'
     yield _table(
         ("inverted from", *map(str, range(s.n_iter + 1))),
-        [(label, *(_db(v).removesuffix(" dB") for v in curves[key]))
-         for label, key in (("spectrogram", "inversion"), ("mel", "mel inversion"))],
+        [
+            (label, *(_db(v).removesuffix(" dB") for v in curves[key]))
+            for label, key in (("spectrogram", "inversion"), ("mel", "mel inversion"))
+        ],
         numbers=range(1, s.n_iter + 2),
-    )  # fmt: skip
+    )
     yield "</div>"
     yield "<h3>Parameters</h3>"
     yield _table(("name", "value", "what it is"), _parameters(s), plain=(0, 1))
     packages = ("numpy", "scipy", "numba", "llvmlite", "matplotlib", "soundfile")
     found = [f"{package} {version}" for package in packages if (version := extras.version(package))]
     yield "<h3>Versions</h3>"
-    yield f"<p>fastspec {fastspec.__version__}, Python {platform.python_version()} on {platform.machine()}, {', '.join(found)}.</p>"
+    python = f"Python {platform.python_version()} on {platform.machine()}"
+    yield f"<p>{', '.join([f'fastspec {fastspec.__version__}', python, *found])}.</p>"
 
 
 def _parameters(s: Settings) -> Iterable[tuple[str, str, str]]:
@@ -283,24 +297,36 @@ def _parameters(s: Settings) -> Iterable[tuple[str, str, str]]:
         return "" if value == wanted else f"; the notebook's {wanted:,} Hz does not fit a rate of {s.rate:,} Hz"
 
     window = 1000 * s.fft_size / s.rate
-    yield "fft_size", f"{s.fft_size}", f"samples in a window: {window:.3g} ms, the power of two nearest to the notebook's 46 ms"
+    yield (
+        "fft_size",
+        f"{s.fft_size}",
+        f"samples in a window: {window:.3g} ms; the power of two nearest to the notebook's 46",
+    )
     yield "step_size", f"{s.step_size}", "samples from one window to the next, a sixteenth of it"
     yield "spec_thresh", f"{s.spec_thresh:g}", f"powers of ten that are kept: {20 * s.spec_thresh:.0f} dB"
-    yield "lowcut, highcut", f"{s.lowcut:,.0f}, {s.highcut:,.0f} Hz", f"edges of the band-pass{fitted(s.highcut, 15000)}"
+    yield (
+        "lowcut, highcut",
+        f"{s.lowcut:,.0f}, {s.highcut:,.0f} Hz",
+        f"edges of the band-pass{fitted(s.highcut, 15000)}",
+    )
     yield "n_mel_freq_components", f"{s.n_mel}", "mel bands"
-    yield "start_freq, end_freq", f"{s.start_freq:,.0f}, {s.end_freq:,.0f} Hz", f"edges of the mel bands{fitted(s.end_freq, 8000)}"
+    yield (
+        "start_freq, end_freq",
+        f"{s.start_freq:,.0f}, {s.end_freq:,.0f} Hz",
+        f"edges of the mel bands{fitted(s.end_freq, 8000)}",
+    )
     yield "shorten_factor", f"{s.shorten_factor}", "frames to one mel column"
     yield "n_iter", f"{s.n_iter}", "rounds of an inversion"
 
 
 def _footer(*, bundled: bool) -> str:
-    made = f"<p>Written by fastspec {fastspec.__version__}. The sounds and pictures lie beside this page as files of their own.</p>"
+    made = f"<p>Written by fastspec {fastspec.__version__}. The sounds and pictures lie beside this page, too.</p>"
     if not bundled:
         return made
     terms = (resources.files("fastspec") / "data" / TERMS).read_text(encoding="utf-8")
     return (
-        f"{made}<p>The recording is {RECORDING} from the CMU ARCTIC speech corpus, free for any use. The sounds derived "
-        f"from it are modified and marked as such by their names.</p>"
+        f"{made}<p>The recording is {RECORDING} from the CMU ARCTIC corpus, free for any use. The sounds derived from "
+        "it are modified and marked as such by their names.</p>"
         f"<details><summary>Terms of the recording</summary><pre>{html.escape(terms.replace('#', ''))}</pre></details>"
     )
 

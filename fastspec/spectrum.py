@@ -6,7 +6,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from .framing import hamming
+from .framing import comfortable_scale, hamming
 from .kernels import compiled, plan
 from .kernels.analysis import analyse, settle
 from .kernels.calls import aligned
@@ -105,7 +105,7 @@ def magnitude(
 ) -> NDArray[np.floating]:
     """max(|D|, floor) of the first n_fft // 2 bins, shape (frames, n_fft // 2)."""
     out = aligned(frames * (n_fft // 2), x.dtype).reshape(frames, n_fft // 2)
-    scale = _power_of_two(x, mean)
+    scale = _scale(x, mean)
     if plan.supported(n_fft):
         _run(x, n_fft, hop, frames, out, op=POWER, mean=mean, scale=scale, floor=floor * scale)
         if scale != 1:
@@ -121,31 +121,26 @@ def log_magnitude(
 ) -> NDArray[np.floating]:
     """max(log10(|D| / max |D|), -thresh) of the first n_fft // 2 bins, shape (frames, n_fft // 2); silence is -thresh."""
     out = aligned(frames * (n_fft // 2), x.dtype).reshape(frames, n_fft // 2)
-    scale = _power_of_two(x, mean)
+    scale = _scale(x, mean)
     if plan.supported(n_fft):
         power = _run(x, n_fft, hop, frames, out, op=POWER, shape=LOG, mean=mean, scale=scale)
-        peak = 0.5 * np.log10(power) if power > 0 else None
     else:
         for part, D in _blocks(x, n_fft, hop, frames, mean, scale):
             out[part] = np.abs(D[:, : n_fft // 2])
-        largest = float(out.max())
-        peak = np.log10(largest) if largest > 0 else None
+        power = float(out.max()) ** 2
         with np.errstate(divide="ignore"):
             np.log10(out, out=out)
-    if peak is None:
+    if power == 0:
         out[:] = -thresh
         return out
     number = x.dtype.type
-    settle(-(-out.size // CHUNK), out.reshape(-1), CHUNK, number(peak), number(-thresh))
+    settle(-(-out.size // CHUNK), out.reshape(-1), CHUNK, number(power), number(-thresh))
     return out
 
 
-def _power_of_two(x, mean):
-    """A scale that brings x - mean near one, so that no power overflows or vanishes; 1 where that is not in sight."""
-    largest = max(float(x.max()) - mean, mean - float(x.min()))
-    if largest == 0 or 2.0**-40 < largest < 2.0**40:
-        return 1.0
-    return 2.0 ** -int(np.clip(np.frexp(largest)[1], -120, 120))
+def _scale(x, mean):
+    """A power of two that keeps powers of x - mean from overflowing and from vanishing."""
+    return comfortable_scale(max(float(x.max()) - mean, mean - float(x.min())), x.dtype)
 
 
 def convergence(y: NDArray[np.floating], S: NDArray[np.floating], n_fft: int, hop: int) -> float:

@@ -117,12 +117,13 @@ class _Clock:
 
     def invert(self, name: str, S: Array, settings: Settings) -> Array:
         """Invert the log spectrogram `S` and record its convergence, whose measuring is not counted as its time."""
-        from fastspec import offset, spectrum
+        from . import checks, offset, spectrum
 
         n_fft, hop, rounds = settings.fft_size, settings.step_size, settings.n_iter
-        magnitudes = np.power(10.0, S.astype(np.float64))
         curve = self.convergence[name] = []
         with self.stage(name, rounds + 1) as entry:
+            magnitudes = checks.spectrogram("10**S", np.power(S.dtype.type(10), S))
+            rounded = S.dtype == np.float16  # then its powers are, too, as in the notebook
 
             def measure(i: int, n_iter: int, wave: Array) -> None:
                 begun = time.perf_counter()
@@ -130,7 +131,14 @@ class _Clock:
                 self.progress(name, i, n_iter + 1)
                 entry.seconds -= time.perf_counter() - begun
 
-            wave: Array = offset.invert_pretty(S, n_fft=n_fft, hop=hop, n_iter=rounds, on_iteration=measure)
+            wave: Array = offset.invert_pretty(
+                magnitudes if rounded else S,
+                log=not rounded,
+                n_fft=n_fft,
+                hop=hop,
+                n_iter=rounds,
+                on_iteration=measure,
+            )
             measure(rounds, rounds, wave)
             entry.shape = wave.shape
         return wave
@@ -146,7 +154,9 @@ def tell(y: Array, settings: Settings, progress: Progress = lambda stage, done, 
     """
     s = settings
     if len(y) < SHORTEST * s.rate:
-        raise ValueError(f"the demo needs at least {SHORTEST} s of sound, got {len(y) / s.rate:.4g} s ({len(y)} samples)")
+        raise ValueError(
+            f"the demo needs at least {SHORTEST} s of sound, got {len(y) / s.rate:.4g} s ({len(y)} samples)"
+        )
     clock = _Clock(progress)
     with clock.stage("kernels"):
         prepare(s)
@@ -187,13 +197,16 @@ def tell(y: Array, settings: Settings, progress: Progress = lambda stage, done, 
 
 def window_size(rate: int) -> int:
     """The power of two nearest to the duration of the notebook's window, 2048 samples at 44.1 kHz; at least 16."""
-    return max(16, 2 ** round(math.log2(2048 * rate / 44100)))
+    return 1 << max(4, round(math.log2(2048 * rate / 44100)))
 
 
 def analyse(y: Array, settings: Settings) -> Array:
     """The log spectrogram of `y`, (frames, bins), as the notebook makes it."""
     s = settings
-    return fastspec.pretty_spectrogram(y, log=True, thresh=s.spec_thresh, fft_size=s.fft_size, step_size=s.step_size)
+    S: Array = fastspec.pretty_spectrogram(
+        y, log=True, thresh=s.spec_thresh, fft_size=s.fft_size, step_size=s.step_size
+    )
+    return S
 
 
 def prepare(settings: Settings) -> None:

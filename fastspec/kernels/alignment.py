@@ -2,51 +2,25 @@
 
 Where frame i is added depends on what frames 0 .. i - 1 have added up to: that chain is sequential by nature.  All else
 is prepared ahead: a strip of frames is rebuilt in lanes, laid out frame by frame in time order, and the spectrum of the
-segment to be aligned is taken.  While one thread walks the chain over a block of frames, the others prepare the next
-block, and the first joins them when it is through; the ring holds both blocks.
+segment to be aligned is taken.  One worker walks the chain, the others prepare strips into a ring, and the walker helps
+them when it has to wait.  What is computed depends on none of this, so the bits are the same for any number of threads.
 """
 
-from .calls import call, out_of_line, take_ticket
-from .frames import read_complex
+from .calls import call, exchange, give_way, increment, observe, out_of_line, publish
 from .jit import float32, get_thread_id, int64, kernel, parallel_kernel, prange
-from .lanes import polyphase
 from .logs import exp10
 from .offsets import best_lag
 from .oneframe import centre, mean_of, spectrum, transform
-from .realfft import BINS, PHASES
+from .realfft import PHASES
+from .rebuild import carve, lay_strip, rebuild_tile
 from .transpose import transpose_block
 from .vector import lanes, load, splat, store
 
 FRAMES = 3
 """The source of frames that something else has put into the ring (others: see realfft)."""
 
-
-@kernel
-def fold(c, n):
-    """The Hermitian half of n complex bins in lanes, in place: c[k] = (c[k] + conj c[n - k]) / 2 for k <= n / 2."""
-    V = lanes(c)
-    half = splat(c, c.dtype.type(0.5))
-    for k in range(n // 2 + 1):
-        a, b = 2 * V * k, 2 * V * ((n - k) % n)
-        re = (load(c, a) + load(c, b)) * half
-        im = (load(c, a + V) - load(c, b + V)) * half
-        store(c, a, re)
-        store(c, a + V, im)
-
-
-@kernel
-def read_bins(D, f0, job, c, tmp):
-    """The bins of tile f0 of a complex spectrogram (frames, n_fft), folded."""
-    out_of_line()
-    V, width = lanes(c), 2 * job.bins
-    if f0 + V <= job.frames:
-        read_complex(D, f0 * width, width, job.bins, c)
-    else:
-        tmp[: V * width] = 0
-        count = (job.frames - f0) * width
-        tmp[:count] = D[f0 * width : f0 * width + count]
-        read_complex(tmp, int64(0), width, job.bins, c)
-    fold(c, job.bins)
+ROLE, TICKET, WALKED, BOARD = 0, 8, 16, 24
+"""Places on the board where workers agree, a cache line each: how many came, next strip to prepare, strips walked."""
 
 
 @kernel
@@ -89,25 +63,15 @@ def prepare(s, slot, sound, t, p, job, ring):
     """
     out_of_line()
     V = lanes(sound.wave)
-    a = slot * job.scratch
-    b = a + job.rows * job.lead
-    c = b + job.work * 2 * V
-    d = c + job.n_fft * V
-    e = d + 2 * V * job.bins
-    strip, work, y, bins = ring.scratch[a:b], ring.scratch[b:c], ring.scratch[c:d], ring.scratch[d:e]
-    tmp = ring.scratch[e : e + 2 * V * job.bins]
+    strip, work, y, bins, tmp = carve(ring.scratch, slot, job, V)
     single = ring.single[slot * job.single : (slot + 1) * job.single]
     first = s * job.group * V
     if job.source == PHASES:
-        one = sound.wave.dtype.type(1)
-        polyphase(sound.previous, first * job.step, job.step, job.rows, job.mean, one, strip, job.lead)
+        lay_strip(sound.previous, first, job, strip)
     for g in range(min(job.group, (job.frames - first + V - 1) // V)):
         f0 = first + g * V
-        if job.source == BINS:
-            read_bins(sound.given, f0, job, bins, tmp)
         if job.source != FRAMES:
-            at = f0 * job.pairs
-            call(t.inverse, (job.source, strip, g * V, t, work, sound.given, at, job.least, bins, y))
+            rebuild_tile(f0, g * V, sound.given, t, job, strip, work, y, bins, tmp)
             in_time_order(y, job.n_fft, ring.segments, (f0 % job.ring) * job.n_fft, job.n_fft)
         if job.search:
             for f in range(f0, min(job.frames, f0 + V)):
@@ -133,9 +97,10 @@ def add(segments, o, n, start, window, wave, at, size):
             k += 1
 
 
-def chain(lo, hi, sound, p, job, ring):
-    """Frames lo .. hi - 1 added to the wave, each where it fits best what is there."""
+def chain(lo, hi, slot, sound, p, job, ring):
+    """Frames lo .. hi - 1 added to the wave, each where it fits best what is there; scratch row `slot` is ours alone."""
     out_of_line()
+    single = ring.single[slot * job.single : (slot + 1) * job.single]
     for i in range(lo, hi):
         at, row = i * job.step, i % job.ring
         o = row * job.n_fft
@@ -144,32 +109,71 @@ def chain(lo, hi, sound, p, job, ring):
             mean, energy = ring.stats[2 * row], float32(ring.stats[2 * row + 1])
             second, where = o + job.first, row * 2 * p.half
             wave, segments = sound.wave, ring.segments
-            lag = best_lag(wave, at, segments, second, mean, energy, ring.spectra, where, job.scale, p, ring.single)
+            lag = best_lag(wave, at, segments, second, mean, energy, ring.spectra, where, job.scale, p, single)
             offset = lag + p.n2 - 1 - p.n1
         add(ring.segments, o, job.n_fft, job.first - offset, sound.window, sound.wave, at, job.size)
 
 
-def duty(worker, turn, ticket, sound, t, p, job, ring):
-    """What one worker does in a turn: worker 0 walks the chain over its links; then all take strips until none is left."""
-    out_of_line()
-    if worker == 0 and turn.last_link > turn.first_link:
-        call(turn.chain, (turn.first_link, turn.last_link, sound, p, job, ring))
+@kernel
+def wait(tries):
+    """A moment; after many tries without success, the processor is given to another thread."""
+    if tries > 1000:
+        give_way()
+    return tries + 1
+
+
+@kernel
+def claim(turn, board, limit):
+    """The next strip that nobody prepares yet, if it is below the limit; else -1."""
     while True:
-        s = turn.first_strip + take_ticket(ticket)
-        if s >= turn.last_strip:
-            break
+        s = observe(board, TICKET)
+        if s >= limit:
+            return int64(-1)
+        if exchange(board, TICKET, s, s + 1) == s:
+            return s
+
+
+def duty(worker, turn, board, done, sound, t, p, job, ring):
+    """What one worker does in a turn.
+
+    The first to come walks the chain; a strip that is not ready yet it waits for, and prepares others meanwhile.  The
+    others prepare strip after strip, as far ahead as the ring holds.  Whoever waits, waits for a worker that is at
+    work: the chain's walker is running, and a strip once claimed is being prepared, as its place in the ring is free.
+    """
+    out_of_line()
+    walks = increment(board, ROLE) == 0
+    width = job.group * lanes(sound.wave)
+    capacity = job.ring // width
+    walked, tries = turn.first_strip, 0
+    while walked < turn.last_strip:
+        if walks and observe(done, walked - turn.first_strip):
+            last = min(job.frames, (walked + 1) * width)
+            call(turn.chain, (walked * width, last, worker, sound, p, job, ring))
+            walked, tries = walked + 1, 0
+            publish(board, WALKED, walked)
+            continue
+        if not walks:
+            walked = observe(board, WALKED)
+        s = claim(turn, board, min(turn.last_strip, walked + capacity))
+        if s < 0:
+            if not walks and observe(board, TICKET) >= turn.last_strip:
+                break
+            tries = wait(tries)
+            continue
         call(turn.prepare, (s, worker, sound, t, p, job, ring))
+        publish(done, s - turn.first_strip, int64(1))
+        tries = 0
 
 
 @parallel_kernel
-def advance(serial, lo, hi, function, turn, ticket, sound, t, p, job, ring):
+def advance(serial, lo, hi, function, turn, board, done, sound, t, p, job, ring):
     """Workers lo .. hi - 1."""
     if serial:
         for worker in range(lo, hi):
-            call(function, (int64(worker), turn, ticket, sound, t, p, job, ring))
+            call(function, (int64(worker), turn, board, done, sound, t, p, job, ring))
     else:
         for worker in prange(lo, hi):
-            call(function, (int64(worker), turn, ticket, sound, t, p, job, ring))
+            call(function, (int64(worker), turn, board, done, sound, t, p, job, ring))
 
 
 @kernel

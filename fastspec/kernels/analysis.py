@@ -4,8 +4,9 @@ from .calls import call, out_of_line
 from .frames import write_complex, write_levels
 from .jit import get_thread_id, int64, kernel, parallel_kernel, prange
 from .lanes import polyphase
+from .logs import log10
 from .realfft import COMPLEX
-from .vector import lanes, load, maximum, splat, store
+from .vector import lane_max, lanes, load, maximum, splat, store
 
 
 @kernel
@@ -74,26 +75,27 @@ def analyse(serial, lo, hi, function, x, p, job, out, peaks, scratch):
             call(function, (s, int64(get_thread_id()), x, p, job, out, peaks, scratch))
 
 
-@parallel_kernel
-def settle(serial, lo, hi, out, chunk, peak, floor):
-    """out = max(out - peak, floor), in chunks."""
-    if serial:
-        for s in range(lo, hi):
-            lower(out, s * chunk, min(out.size, (s + 1) * chunk), peak, floor)
-    else:
-        for s in prange(lo, hi):
-            lower(out, s * chunk, min(out.size, (s + 1) * chunk), peak, floor)
-
-
 @kernel
-def lower(out, start, stop, peak, floor):
-    """out[start:stop] = max(out - peak, floor)."""
+def lower(out, start, stop, power, floor):
+    """out[start:stop] = max(out - log10(power) / 2, floor)."""
     V = lanes(out)
-    down, low = splat(out, peak), splat(out, floor)
+    down, low = log10(splat(out, power)) * splat(out, out.dtype.type(0.5)), splat(out, floor)
     i = start
     while i + V <= stop:
         store(out, i, maximum(load(out, i) - down, low))
         i += V
+    shift = lane_max(down)
     while i < stop:
-        out[i] = max(out[i] - peak, floor)
+        out[i] = max(out[i] - shift, floor)
         i += 1
+
+
+@parallel_kernel
+def settle(serial, lo, hi, out, chunk, power, floor):
+    """out = max(out - log10(power) / 2, floor), in chunks."""
+    if serial:
+        for s in range(lo, hi):
+            lower(out, s * chunk, min(out.size, (s + 1) * chunk), power, floor)
+    else:
+        for s in prange(lo, hi):
+            lower(out, s * chunk, min(out.size, (s + 1) * chunk), power, floor)

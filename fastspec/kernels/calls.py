@@ -4,9 +4,11 @@ Numba compiles every callee again at every level of its callers.  A kernel built
 its address is compiled once; `call` checks neither types nor count, so every signature stands in `compiled`.
 """
 
+import os
+
 import numpy as np
 
-from .jit import intrinsic, ir, types
+from .jit import cgutils, intrinsic, ir, types
 from .vector import I64, data_pointer
 
 
@@ -45,15 +47,81 @@ def address(typingctx, a):
     return types.int64(a), codegen
 
 
+def _pointer(context, builder, array_type, array, index):
+    return builder.gep(data_pointer(context, builder, array_type, array), [index])
+
+
 @intrinsic
-def take_ticket(typingctx, counter):
-    """counter[0], which is one higher for whoever asks next, in whatever thread."""
+def exchange(typingctx, a, i, expected, value):
+    """a[i] = value if a[i] is what is expected, in one step that no other thread divides; returns what a[i] was."""
 
     def codegen(context, builder, sig, args):
-        data = data_pointer(context, builder, counter, args[0])
-        return builder.atomic_rmw("add", data, ir.Constant(I64, 1), "seq_cst")
+        at = _pointer(context, builder, a, args[0], args[1])
+        result = builder.cmpxchg(at, args[2], args[3], "seq_cst", "seq_cst")
+        return builder.extract_value(result, 0)
 
-    return types.int64(counter), codegen
+    return types.int64(a, types.int64, types.int64, types.int64), codegen
+
+
+@intrinsic
+def increment(typingctx, a, i):
+    """a[i] += 1 in one step that no other thread divides; returns what a[i] was."""
+
+    def codegen(context, builder, sig, args):
+        at = _pointer(context, builder, a, args[0], args[1])
+        return builder.atomic_rmw("add", at, ir.Constant(I64, 1), "seq_cst")
+
+    return types.int64(a, types.int64), codegen
+
+
+@intrinsic
+def publish(typingctx, a, i, value):
+    """a[i] = value; a thread that sees it by `observe` sees all that was written before."""
+
+    def codegen(context, builder, sig, args):
+        at = _pointer(context, builder, a, args[0], args[1])
+        builder.store_atomic(args[2], at, "release", 8)
+        return context.get_dummy_value()
+
+    return types.void(a, types.int64, types.int64), codegen
+
+
+@intrinsic
+def observe(typingctx, a, i):
+    """a[i] as other threads last published it."""
+
+    def codegen(context, builder, sig, args):
+        return builder.load_atomic(_pointer(context, builder, a, args[0], args[1]), "acquire", 8)
+
+    return types.int64(a, types.int64), codegen
+
+
+@intrinsic
+def give_way(typingctx):
+    """Lets another thread have the processor, where the system has a call for that."""
+
+    def codegen(context, builder, sig, args):
+        if os.name == "posix":
+            yielding = cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.IntType(32), []), "sched_yield")
+            builder.call(yielding, [])
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
+@intrinsic
+def prefetch(typingctx, a, i):
+    """Asks for the cache line of a[i] ahead of its use; any offset will do."""
+
+    def codegen(context, builder, sig, args):
+        byte = ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [byte] + [ir.IntType(32)] * 3)
+        fetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+        at = builder.bitcast(_pointer(context, builder, a, args[0], args[1]), byte)
+        builder.call(fetch, [at] + [ir.Constant(ir.IntType(32), n) for n in (0, 3, 1)])  # to read, keep, data
+        return context.get_dummy_value()
+
+    return types.void(a, types.int64), codegen
 
 
 def aligned(count, dtype):

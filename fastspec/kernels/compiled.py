@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from . import alignment, analysis, plan, realfft, rows
+from . import alignment, analysis, plan, realfft, rows, synthesis
 from .jit import entry, from_dtype, types
 
 i64 = types.int64
@@ -86,16 +86,25 @@ def prepare(dtype):
 
 @cache
 def chain(dtype):
-    """alignment.chain(lo, hi, sound, p, job, ring)."""
+    """alignment.chain(lo, hi, slot, sound, p, job, ring)."""
     sound, _, p, job, ring = aligning_types(dtype)
-    return entry(alignment.chain, i64, i64, sound, p, job, ring)
+    return entry(alignment.chain, i64, i64, i64, sound, p, job, ring)
 
 
 @cache
 def duty(dtype):
-    """alignment.duty(worker, turn, ticket, sound, t, p, job, ring)."""
-    turn = types.NamedTuple([i64] * 6, plan.Turn)
-    return entry(alignment.duty, i64, turn, types.Array(i64, 1, "C"), *aligning_types(dtype))
+    """alignment.duty(worker, turn, board, done, sound, t, p, job, ring)."""
+    turn, ints = types.NamedTuple([i64] * 4, plan.Turn), types.Array(i64, 1, "C")
+    return entry(alignment.duty, i64, turn, ints, ints, *aligning_types(dtype))
+
+
+@cache
+def synthesis_strip(dtype):
+    """synthesis.strip(s, slot, sound, t, job, tails, scratch, sums)."""
+    real, reals, _ = _types(dtype)
+    sound, t, *_ = aligning_types(dtype)
+    job = types.NamedTuple([i64] * 16 + [real] * 2, plan.Synthesis)
+    return entry(synthesis.strip, i64, i64, sound, t, job, reals, reals, reals)
 
 
 @cache

@@ -13,9 +13,13 @@ Source of both: Abramowitz & Stegun, Handbook of Mathematical Functions, 4.1.27,
 """
 
 import math
+from decimal import Decimal
 
 from .jit import FASTMATH, intrinsic, ir, types
 from .vector import constant, llvm_function
+
+
+LOG10_2 = Decimal(2).log10()  # to 28 digits
 
 
 class _Format:
@@ -86,7 +90,7 @@ def exp10(typingctx, v):
         short = 2.0 ** (form.fraction - 12)
         high = round(math.log10(2) * short) / short
         r = _fence(builder, builder.fsub(x, builder.fmul(n, constant(real, high))), v)
-        r = builder.fsub(r, builder.fmul(n, constant(real, math.log10(2) - high)))
+        r = builder.fsub(r, builder.fmul(n, constant(real, float(LOG10_2 - Decimal(high)))))
         r = builder.fmul(r, constant(real, math.log(10)))
         series = _polynomial(builder, r, [1 / math.factorial(k) for k in range(form.exp_terms + 1)])
         whole = builder.sub(builder.bitcast(shifted, integer), builder.bitcast(magic, integer))

@@ -3,21 +3,17 @@
 Sizes are run-time numbers: a plan is data, nothing is compiled for it.
 """
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
-from . import codelets
+from . import codelets, factors
 
 LARGEST = 1 << 16
 """Larger transforms leave the second-level cache in lanes; a library's, one frame at a time, is faster there."""
 BLOCK = 48
 """Rows of n2 points are taken `block` at a time, block * n2 <= BLOCK: two such blocks stay in the first-level cache."""
-
-MEASURED: dict[int, int] = {}
-"""Half size -> n1, where a measured split beats the rule of `split` (see bench/plans.py)."""
-
 
 class Tables(NamedTuple):
     """What the kernels get."""
@@ -105,6 +101,29 @@ class Alignment(NamedTuple):
     scale: float
 
 
+class Synthesis(NamedTuple):
+    """What `synthesis` is to do: the sizes of Alignment as far as they matter, and those of the sums."""
+
+    source: int
+    step: int
+    n_fft: int
+    size: int
+    first: int
+    frames: int
+    group: int
+    rows: int
+    lead: int
+    pairs: int
+    bins: int
+    work: int
+    scratch: int
+    sum_rows: int  # phases of a sum, min(step, size)
+    sum_lead: int  # its row length
+    tail: int  # columns that reach past the strip
+    mean: float
+    least: float
+
+
 class Ring(NamedTuple):
     """What is kept of the frames prepared ahead, and scratch."""
 
@@ -125,46 +144,53 @@ class Sound(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """Work of one call: links of the chain for worker 0, strips for all; addresses of who does them."""
+    """Work of one call of `alignment.advance`: strips, and addresses of who walks the chain and who prepares."""
 
-    first_link: int
-    last_link: int
     first_strip: int
     last_strip: int
     chain: int
     prepare: int
 
 
+@cache
 def row_radices(n):
     """Radices of a row of n points, one last codelet after the middle passes; () if there is no such product."""
+    if n in factors.ROWS:
+        return factors.ROWS[n]
     if n in codelets.LAST:
         return (n,)
     best = ()
-    for r in sorted(codelets.MIDDLE, reverse=True):
+    for r in codelets.MIDDLE:
         rest = row_radices(n // r) if n % r == 0 else ()
-        if rest and (not best or (len(rest), max(rest)) < (len(best) - 1, max(best[1:]))):
+        if rest and rest != (1,) and (not best or (len(rest), -rest[-1]) < (len(best) - 1, -best[-1])):
             best = (r, *rest)
     return best
 
 
-@lru_cache(None)
-def factors(half):
-    """(n1, n2, radices of n2) for `half` = n1 n2 complex points, or None where the codelets do not reach."""
+@cache
+def ruled(half):
+    """(n1, n2, radices of n2) by rule: the fewest passes, then columns and radices of about the same size, 8 at best."""
 
     def cost(n1):
         radices = row_radices(half // n1)
-        return len(radices), max(n1, *radices), n1 < max(radices), n1
+        return len(radices), sum(abs(np.log2(r / 8)) for r in (n1, *radices))
 
     options = [n1 for n1 in codelets.COLUMN if half % n1 == 0 and row_radices(half // n1)]
-    if not options:
-        return None
-    n1 = MEASURED.get(half) or min(options, key=cost)
-    return n1, half // n1, row_radices(half // n1)
+    n1 = min(options, key=cost, default=0)
+    return (n1, half // n1, row_radices(half // n1)) if n1 else None
+
+
+def factorised(half):
+    """(n1, n2, radices of n2) for `half` = n1 n2 complex points, or None where the codelets do not reach."""
+    if half in factors.PLANS:
+        n1, radices = factors.PLANS[half]
+        return n1, half // n1, radices
+    return ruled(half)
 
 
 def supported(n_fft):
     """Whether the kernels transform this size: even, not too large, and a product of the codelets' primes."""
-    return n_fft >= 2 and n_fft % 2 == 0 and n_fft <= LARGEST and factors(n_fft // 2) is not None
+    return n_fft >= 2 and n_fft % 2 == 0 and n_fft <= LARGEST and factorised(n_fft // 2) is not None
 
 
 def lanes(dtype):
@@ -208,10 +234,10 @@ def lead(n_fft, hop, group, dtype):
     return (group * V + (n_fft + hop - 1) // hop - 1 + V - 1) // V * V
 
 
-def tables(n_fft, hop, row_length, window, synthesis, dtype, addresses, n1=None):
+def tables(n_fft, hop, row_length, window, synthesis, dtype, addresses, factored=None):
     """The Tables of a transform of `n_fft` samples over strips with rows of `row_length`."""
     half = n_fft // 2
-    n1, n2, radices = factors(half) if n1 is None else (n1, half // n1, row_radices(half // n1))
+    n1, n2, radices = factored or factorised(half)
     j = np.arange(n_fft)
     return Tables(
         *addresses,
@@ -253,6 +279,11 @@ def pairs(p):
     return np.concatenate(order)
 
 
+def _row_cost(m):
+    """Relative time of a single row of m vectors: a third pass costs a quarter (measured at 40 to 64)."""
+    return m * (3 + max(2, len(row_radices(m))))
+
+
 @lru_cache(64)
 def correlator(n1, n2, rows_address, tolerance):
     """The Correlator of segments of n1 and n2 samples.
@@ -261,7 +292,8 @@ def correlator(n1, n2, rows_address, tolerance):
     correlation of n1 + n2 - 1 - n2 // 2 points is enough: what wraps around falls on lags that do not count.
     """
     needed = max(n1, n2, n1 + n2 - 1 - n2 // 2)
-    m = next(m for m in range(max(16, -(-needed // 32)), 1 << 30) if row_radices(m))
+    least = max(16, -(-needed // 32))
+    m = min((m for m in range(least, 2 * least) if row_radices(m)), key=_row_cost)
     h, radices = 16 * m, row_radices(m)
     quarter = h // 2 + 16
     turn = _unit(np.outer(np.arange(m), np.arange(16)), h)

@@ -13,7 +13,7 @@ The halves are folded into the window.  Bins k and h - k stand in rows k1 and n1
 and used while they are in the first-level cache.  `pairs` says in which order bins are met.
 """
 
-from .calls import call, out_of_line
+from .calls import call, out_of_line, prefetch
 from .codelets import columns, columns_inverse
 from .jit import int64, kernel
 from .vector import lanes, load, load_splat, maximum, splat, sqrt, store
@@ -22,6 +22,9 @@ COMPLEX, POWER = 0, 1
 """What `forward` leaves: complex bins, or their squared magnitudes."""
 PHASES, ZERO, BINS = 0, 1, 2
 """Where `inverse` takes its bins from: the phases of a signal with given magnitudes, magnitudes alone, or a tile."""
+
+AHEAD = 16
+"""Magnitudes are streamed from memory: asked for so many vectors ahead of their use."""
 
 
 @kernel
@@ -117,6 +120,8 @@ def rebuild(source, work, i, j, k0, outer, inner, step, n1, h, tw, mag, m, least
                 a, b = 2 * V * k, 2 * V * (h - k)
                 xr, xi, yr, yi = load(bins, a), load(bins, a + V), load(bins, b), load(bins, b + V)
             else:
+                prefetch(mag, m + AHEAD * V)
+                prefetch(mag, m + (AHEAD + 1) * V)
                 f, g = load(mag, m), load(mag, m + V)
                 if source == PHASES:
                     xr, xi, yr, yi = split(work, i, j, tw, k)

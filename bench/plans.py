@@ -1,0 +1,133 @@
+"""Measures factor plans and writes the table in fastspec/kernels/factors.py: python -m bench.plans [--all].
+
+For each half size the time of a forward transform to complex bins plus one with phases and back is taken for every
+order of factors the codelets offer; where the best is more than 4 percent faster than the rule in
+`fastspec.kernels.plan`, it goes into the table.  Rows of a single frame, for correlations, are measured alone.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+
+from fastspec.kernels import codelets, compiled, factors, plan
+from fastspec.kernels.calls import aligned, call
+from fastspec.kernels.jit import int64, kernel
+
+GAIN = 1.04
+REPEAT = 9
+DTYPE = np.dtype(np.float32)
+
+
+@kernel
+def transform_there_and_back(function, tile, p, work, out, mag, y, least, times):
+    for _ in range(times):
+        call(p.forward, (int64(0), tile, int64(0), p, work, out))
+        call(p.inverse, (int64(0), tile, int64(0), p, work, mag, int64(0), least, out, y))
+
+
+@kernel
+def transform_row(function, z, m, radices, tw, times):
+    for _ in range(times):
+        call(function, (z, int64(0), int64(1), m, int64(1), 2 * m, int64(1), m, radices, tw))
+
+
+def rows_of(n, depth=4):
+    """Every order of radices for a row of n points, middle passes first."""
+    if n in codelets.LAST:
+        yield (n,)
+    if depth > 1:
+        for r in codelets.MIDDLE:
+            if n % r == 0:
+                for rest in rows_of(n // r, depth - 1):
+                    if rest != (1,):
+                        yield (r, *rest)
+
+
+def candidates(half):
+    """(n1, radices) that are worth a measurement."""
+    found = [(n1, rows) for n1 in codelets.COLUMN if half % n1 == 0 for rows in rows_of(half // n1)]
+    fewest = min(len(rows) for _, rows in found)
+    return [(n1, rows) for n1, rows in found if len(rows) <= fewest + 1 and (n1 > 2 or half < 16)]
+
+
+def fastest(function):
+    function()
+    best = float("inf")
+    for _ in range(REPEAT):
+        start = time.perf_counter()
+        function()
+        best = min(best, time.perf_counter() - start)
+    return best
+
+
+def time_plan(half, n1, rows):
+    """Seconds a tile."""
+    n_fft, V = 2 * half, plan.lanes(DTYPE)
+    hop = max(1, n_fft // 4)
+    lead = plan.lead(n_fft, hop, 1, DTYPE)
+    addresses = tuple(f(DTYPE).address for f in (compiled.transform_rows, compiled.forward, compiled.inverse))
+    p = plan.tables(n_fft, hop, lead, np.ones(n_fft), np.ones(n_fft), DTYPE, addresses, (n1, half // n1, rows))
+    rng = np.random.default_rng(0)
+    tile = aligned(hop * lead, DTYPE)
+    tile[:] = rng.standard_normal(tile.size)
+    work, out, y = (aligned(n, DTYPE) for n in (plan.work_size(p) * 2 * V, (n_fft + 2) * V, n_fft * V))
+    mag = aligned(plan.pairs(p).size * V, DTYPE)
+    mag[:] = 1
+    times = max(1, 40000 // n_fft)
+    arguments = tile, p, work, out, mag, y, DTYPE.type(1e-20), times
+    return fastest(lambda: transform_there_and_back(0, *arguments)) / times
+
+
+def time_row(m, rows):
+    """Seconds a row of m vectors."""
+    z = aligned(4 * m * 32, DTYPE)
+    z[:] = 0
+    address = compiled.transform_rows(DTYPE).address
+    arguments = address, z, m, np.array(rows, np.int64), plan.pass_twiddles(m, rows, DTYPE), 200
+    return fastest(lambda: transform_row(*arguments)) / 200
+
+
+def smooth(limit, primes):
+    numbers = [1]
+    for p in primes:
+        numbers += [n * p**e for n in numbers for e in range(1, 20) if n * p**e <= limit]
+    return sorted(numbers)
+
+
+def table(sizes, options, rule, measure, label):
+    """{size: best option} where the best beats the rule."""
+    found = {}
+    for size in sizes:
+        timed = sorted((measure(size, option), option) for option in options(size))
+        ruled = measure(size, rule(size))
+        if ruled > GAIN * timed[0][0]:
+            found[size] = timed[0][1]
+        print(f"{label} {size}: {timed[0][1]} {timed[0][0] * 1e6:.2f} us; rule {rule(size)} {ruled * 1e6:.2f} us", flush=True)
+    return found
+
+
+def literal(name, found):
+    lines = "".join(f"    {size}: {option},\n" for size, option in found.items())
+    return f"{name} = {{\n{lines}}}\n"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--limit", type=int, default=4096, help="largest half size")
+    parser.add_argument("--write", action="store_true", help="write fastspec/kernels/factors.py")
+    arguments = parser.parse_args()
+    halves = [h for h in smooth(arguments.limit, (2, 3, 5, 7)) if h >= 8 and plan.ruled(h)]
+    plans = table(halves, candidates, lambda h: plan.ruled(h)[::2], lambda h, o: time_plan(h, *o), "transform")
+    lengths = [m for m in smooth(512, (2, 3, 5, 7)) if m >= 16 and plan.row_radices(m)]
+    rows = table(lengths, lambda m: list(rows_of(m)), plan.row_radices, time_row, "row")
+    if arguments.write:
+        target = Path(factors.__file__)
+        head = target.read_text().split("PLANS = {")[0]
+        target.write_text(head + literal("PLANS", plans) + '"""half size: (columns n1, radices of the rows)."""\n\n'
+                          + literal("ROWS", rows) + '"""points of a row: its radices."""\n')
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""Frames of a tile rebuilt from what is known of their bins; shared by all drivers that make signals.
+
+A job names the source (see `realfft`) and the sizes: step, n_fft, frames, rows, lead, pairs, bins, work, scratch, mean,
+least; see `plan.Alignment`.
+"""
+
+from .calls import call, out_of_line
+from .frames import read_complex
+from .jit import int64, kernel
+from .lanes import polyphase
+from .realfft import BINS
+from .vector import lanes, load, splat, store
+
+
+@kernel
+def fold(c, n):
+    """The Hermitian half of n complex bins in lanes, in place: c[k] = (c[k] + conj c[n - k]) / 2 for k <= n / 2."""
+    V = lanes(c)
+    half = splat(c, c.dtype.type(0.5))
+    for k in range(n // 2 + 1):
+        a, b = 2 * V * k, 2 * V * ((n - k) % n)
+        re = (load(c, a) + load(c, b)) * half
+        im = (load(c, a + V) - load(c, b + V)) * half
+        store(c, a, re)
+        store(c, a + V, im)
+
+
+@kernel
+def read_bins(D, f0, frames, n, c, tmp):
+    """The bins of the tile at frame f0 of a complex spectrogram (frames, n), folded; frames past the last are 0."""
+    out_of_line()
+    V, width = lanes(c), 2 * n
+    if f0 + V <= frames:
+        read_complex(D, f0 * width, width, n, c)
+    else:
+        tmp[: V * width] = 0
+        count = (frames - f0) * width
+        tmp[:count] = D[f0 * width : f0 * width + count]
+        read_complex(tmp, int64(0), width, n, c)
+    fold(c, n)
+
+
+@kernel
+def carve(scratch, slot, job, V):
+    """Scratch row `slot` as (strip, transform, frames of a tile, its bins, frames of bins)."""
+    a = slot * job.scratch
+    b = a + job.rows * job.lead
+    c = b + job.work * 2 * V
+    d = c + job.n_fft * V
+    e = d + 2 * V * job.bins
+    return scratch[a:b], scratch[b:c], scratch[c:d], scratch[d:e], scratch[e : e + 2 * V * job.bins]
+
+
+@kernel
+def lay_strip(x, first, job, strip):
+    """The strip of frames `first` and on of x - job.mean."""
+    polyphase(x, first * job.step, job.step, job.rows, job.mean, x.dtype.type(1), strip, job.lead)
+
+
+@kernel
+def rebuild_tile(f0, column, given, t, job, strip, work, y, bins, tmp):
+    """y[j lanes + lane] = sample j of frame f0 + lane, times the synthesis window."""
+    if job.source == BINS:
+        read_bins(given, f0, job.frames, job.bins, bins, tmp)
+    call(t.inverse, (job.source, strip, column, t, work, given, f0 * job.pairs, job.least, bins, y))

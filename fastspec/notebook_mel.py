@@ -1,0 +1,140 @@
+"""The notebook's functions around mel spectrograms; see `notebook` for the others and for what all have in common."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import checks, mel as scales
+
+Array = NDArray[Any]
+
+
+def make_mel(spectrogram: ArrayLike, mel_filter: ArrayLike, shorten_factor: float = 1) -> Array:
+    """A mel spectrogram, its time axis shortened.
+
+    Parameters
+    ----------
+    spectrogram : np.ndarray [shape=(frames, bins)]
+    mel_filter : np.ndarray [shape=(bins, n_mels)]
+        From `create_mel_filter`.
+    shorten_factor : float
+        Frames that become one (cubic splines).
+
+    Returns
+    -------
+    mel_spec : np.ndarray [shape=(n_mels, round(frames / shorten_factor) - 2), dtype=float16]
+        Without the first and the last column.
+    """
+    S, bank = checks.spectrogram("spectrogram", spectrogram), checks.spectrogram("mel_filter", mel_filter)
+    factor = checks.finite_number("shorten_factor", shorten_factor)
+    if factor <= 0:
+        raise ValueError(f"shorten_factor must be above 0, got {shorten_factor!r}")
+    if S.shape[1] != bank.shape[0]:
+        raise ValueError(f"mel_filter must have a row for each of the {S.shape[1]} bins, got shape {bank.shape}")
+    return scales.resample_time(bank.T.dot(S.T), 1.0 / factor)[:, 1:-1]
+
+
+def mel_to_spectrogram(
+    mel_spec: ArrayLike, mel_inversion_filter: ArrayLike, spec_thresh: float, shorten_factor: float
+) -> Array:
+    """A spectrogram from a mel spectrogram, its time axis stretched.
+
+    Parameters
+    ----------
+    mel_spec : np.ndarray [shape=(n_mels, columns)]
+        From `make_mel`.
+    mel_inversion_filter : np.ndarray [shape=(n_mels, bins)]
+        From `create_mel_filter`.
+    spec_thresh : float
+        Threshold of the spectrogram: added before the filters, taken off again after.
+    shorten_factor : float
+        As in `make_mel`.
+
+    Returns
+    -------
+    S : np.ndarray [shape=(bins, round(columns * shorten_factor)), dtype=float16]
+        Its transpose is what `invert_pretty_spectrogram` takes.
+    """
+    M, bank = np.asarray(mel_spec), checks.spectrogram("mel_inversion_filter", mel_inversion_filter)
+    checks.spectrogram("mel_spec", M)
+    thresh, factor = checks.finite_number("spec_thresh", spec_thresh), checks.finite_number("shorten_factor", shorten_factor)
+    if factor <= 0:
+        raise ValueError(f"shorten_factor must be above 0, got {shorten_factor!r}")
+    if M.shape[0] != bank.shape[0]:
+        raise ValueError(f"mel_spec must have a row for each of the {bank.shape[0]} filters, got shape {M.shape}")
+    spread = (M + thresh).T.dot(bank).T
+    return scales.resample_time(spread, factor) - np.float16(thresh)
+
+
+def hz2mel(hz: ArrayLike) -> Any:
+    """2595 log10(1 + hz / 700): Hertz to mel, element by element."""
+    return scales.hz_to_mel(hz)
+
+
+def mel2hz(mel: ArrayLike) -> Any:
+    """700 (10**(mel / 2595) - 1): mel to Hertz, element by element."""
+    return scales.mel_to_hz(mel)
+
+
+def get_filterbanks(
+    nfilt: int = 20, nfft: int = 512, samplerate: float = 16000, lowfreq: float = 0, highfreq: float | None = None
+) -> Array:
+    """Triangular mel filters, evenly spaced in mel.
+
+    Parameters
+    ----------
+    nfilt : int
+        Number of filters.
+    nfft : int
+        Size of the transform.
+    samplerate : float
+        In Hz.
+    lowfreq, highfreq : float
+        Edges of the first and the last filter in Hz; None is samplerate / 2.
+
+    Returns
+    -------
+    bank : np.ndarray [shape=(nfilt, nfft // 2)]
+        A filter a row, peaks of 1.
+    """
+    count, n_fft = checks.whole("nfilt", nfilt, 1), checks.whole("nfft", nfft, 2)
+    rate, low = checks.finite_number("samplerate", samplerate), checks.finite_number("lowfreq", lowfreq)
+    high = checks.finite_number("highfreq", highfreq or rate / 2)
+    if not 0 <= low < high <= rate / 2:
+        raise ValueError(
+            f"frequencies must satisfy 0 <= lowfreq < highfreq <= samplerate / 2 = {rate / 2:g}, got {low:g} and {high:g}"
+        )
+    return scales.triangles(count, n_fft, rate, low, high)
+
+
+def create_mel_filter(
+    fft_size: int,
+    n_freq_components: int = 64,
+    start_freq: float = 300,
+    end_freq: float = 8000,
+    samplerate: float = 44100,
+) -> tuple[Array, Array]:
+    """Mel filters to compress a spectrogram, and to spread it again.
+
+    Parameters
+    ----------
+    fft_size, n_freq_components, start_freq, end_freq, samplerate
+        nfft, nfilt, lowfreq, highfreq and samplerate of `get_filterbanks`.
+
+    Returns
+    -------
+    mel_filter : np.ndarray [shape=(fft_size // 2, n_freq_components)]
+        A filter a column, each with the sum 1.
+    mel_inversion_filter : np.ndarray [shape=(n_freq_components, fft_size // 2)]
+        What `get_filterbanks` gives.
+
+    Warns
+    -----
+    UserWarning
+        If filters are narrower than a bin: they stay zero.
+    """
+    bank = get_filterbanks(
+        nfilt=n_freq_components, nfft=fft_size, samplerate=samplerate, lowfreq=start_freq, highfreq=end_freq
+    )
+    return scales.normalised(bank), bank

@@ -1,0 +1,43 @@
+"""Everything there is to compile, in steps, so that later calls find it in the cache."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from . import offset, spectrum
+from .kernels import compiled
+
+Step = tuple[str, Callable[[], object]]
+
+
+def steps() -> list[Step]:
+    """(what it is, what compiles or loads it) for each kernel and dtype."""
+    return [step for dtype in (np.dtype(np.float32), np.dtype(np.float64)) for step in _of(dtype)]
+
+
+def _of(dtype: np.dtype) -> list[Step]:
+    x = np.zeros(64, dtype)
+    x[0] = 1
+    S, D = x.reshape(2, 32), np.ones((2, 32), np.result_type(dtype, np.complex64))
+    built = [
+        (name, lambda build=build: build(dtype))
+        for name, build in (
+            ("row transform", compiled.transform_rows),
+            ("forward transform", compiled.forward),
+            ("analysis", compiled.analysis_strip),
+            ("inverse transform", compiled.inverse),
+            ("magnitudes", compiled.arrange),
+            ("frames ahead", compiled.prepare),
+            ("chain of offsets", compiled.chain),
+            ("workers", compiled.duty),
+            ("overlap-add", compiled.synthesis_strip),
+        )
+    ]
+    called: list[Step] = [
+        ("spectrum", lambda: spectrum.complex_spectrum(x, 32, 8, 4, bins=16)),
+        ("log spectrum", lambda: spectrum.log_magnitude(x, 32, 8, 4, thresh=4.0)),
+        ("inversion", lambda: offset.recover(S, 32, 8, 0)),
+        ("inversion without offsets", lambda: offset.invert_complex(D, 8, search=False)),
+        ("offset of two segments", lambda: offset.segment_offset(x, x)),
+    ]
+    return [(f"{name}, {dtype}", step) for name, step in [*built, *called]]

@@ -1,0 +1,113 @@
+"""The single-frame transform, the peak of correlations, and the chain over frames."""
+
+import numpy as np
+import pytest
+
+import fastspec
+from fastspec import offset
+from fastspec.kernels import compiled, oneframe, plan
+from fastspec.kernels.calls import aligned
+from fastspec.kernels.offsets import TOLERANCE
+
+LENGTHS = [2, 3, 16, 31, 97, 200, 384, 896, 1500]
+
+
+def machine(n1, n2):
+    """(correlator, flat, z, x, spectrum, swapped): tables and scratch."""
+    p = plan.correlator(n1, n2, compiled.transform_rows(np.dtype(np.float32)).address, np.float32(TOLERANCE))
+    return p, *(aligned(n, np.float32) for n in (32 * p.m, 128 * p.m, 2 * p.half, 2 * p.half, 2 * p.half))
+
+
+@pytest.mark.parametrize("n", LENGTHS)
+def test_single_frame_transform_is_the_real_transform(n):
+    p, flat, z, x, bins, _ = machine(n, n)
+    signal = np.random.default_rng(n).standard_normal(n)
+    oneframe.centre(signal, 0, n, 0.25, 2.0, flat, 32 * p.m)
+    np.testing.assert_allclose(flat[:n], (signal - 0.25) * 2, atol=1e-6)
+    assert not flat[n:].any()
+    want = np.fft.rfft(flat.astype(np.float64))
+    oneframe.transform(flat, p, z, x)
+    oneframe.spectrum(x, p, bins, 0)
+    got = (bins[: p.h + 1] + 1j * bins[p.half : p.half + p.h + 1]) * 4 * p.h
+    assert np.abs(got - want).max() < 1e-6 * np.abs(want).max()
+
+
+def correlation(x1, x2, p):
+    """(by the kernels, in float64) of two float64 segments, at all lags of the circle, as shares of |x1| |x2|."""
+    _, flat, z, x, bins, swapped = machine(p.n1, p.n2)
+    centred = [s - s.mean() for s in (x1, x2)]
+    norm = np.prod([np.linalg.norm(c) for c in centred])
+    oneframe.centre(x2, 0, p.n2, x2.mean(), 1.0, flat, 32 * p.m)
+    oneframe.transform(flat, p, z, x)
+    oneframe.spectrum(x, p, bins, 0)
+    oneframe.centre(x1, 0, p.n1, x1.mean(), 1.0, flat, 32 * p.m)
+    oneframe.transform(flat, p, z, x)
+    oneframe.correlate(x, bins, 0, p, z, swapped, flat)
+    a, b = (np.fft.rfft(c, 32 * p.m) for c in centred)
+    return flat / norm, np.fft.irfft(a * b.conj(), 32 * p.m) / norm
+
+
+@pytest.mark.parametrize("n", LENGTHS)
+@pytest.mark.parametrize("kind", ["noise", "tone", "impulse", "drift"])
+def test_error_of_the_correlation_is_a_quarter_of_the_tolerance_at_most(n, kind):
+    rng = np.random.default_rng(n)
+    t = np.arange(n)
+    make = {
+        "noise": lambda: rng.standard_normal(n),
+        "tone": lambda: np.sin(0.3 * t + rng.random()) + 1e-3 * rng.standard_normal(n),
+        "impulse": lambda: np.eye(1, n, int(rng.integers(n)))[0] + 1e-4 * rng.standard_normal(n),
+        "drift": lambda: np.cumsum(rng.standard_normal(n)) + 100,
+    }[kind]
+    x1, x2 = make(), make()
+    got, want = correlation(x1, x2, machine(n, n)[0])
+    assert np.abs(got - want).max() < TOLERANCE / 4
+
+
+def slow_offset(x1, x2):
+    """The full correlation in float64, its outer lags masked."""
+    c = np.correlate(x1 - x1.mean(), x2 - x2.mean(), "full")
+    half = len(x2) // 2
+    c[:half] = -np.inf
+    c[len(c) - half :] = -np.inf
+    return int(c.argmax()) - len(x1)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_lags_a_float32_correlation_cannot_tell_apart_are_decided_in_float64(dtype):
+    rng, n = np.random.default_rng(11), 6000
+    decided = 0
+    for _ in range(12):
+        # a bump so slow that the correlation at neighbouring lags differs in the seventh digit
+        bumps = (np.exp(-(((np.arange(n) - n / 2 - 200 * rng.random()) / 900) ** 2)) for _ in range(2))
+        x1, x2 = ((b + 1e-5 * rng.standard_normal(n)).astype(dtype) for b in bumps)
+        assert offset.segment_offset(x1, x2) == slow_offset(x1.astype(float), x2.astype(float))
+        got, _ = correlation(x1.astype(float), x2.astype(float), machine(n, n)[0])
+        decided += np.count_nonzero(got >= got.max() - TOLERANCE) > 1
+    assert decided > 6  # the test is about ties, so there must be some
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e-30, 1e30, 1e200])
+def test_offsets_do_not_depend_on_loudness(scale):
+    rng = np.random.default_rng(12)
+    x1, x2 = rng.standard_normal((2, 300))
+    assert fastspec.xcorr_offset(x1 * scale, x2 * scale) == fastspec.xcorr_offset(x1, x2)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n_fft", [64, 100, 34, 512])
+def test_the_chain_gives_the_same_bits_for_any_number_of_workers(dtype, n_fft):
+    S = np.random.default_rng(13).random((300, n_fft)).astype(dtype)
+    results = []
+    for n in (1, 2, 4):
+        with fastspec.threads(n):
+            results.append(fastspec.iterate_invert_spectrogram(S, n_fft, n_fft // 8, n_iter=2))
+    for other in results[1:]:
+        np.testing.assert_array_equal(results[0], other)
+
+
+def test_slices_and_small_rings_do_not_show(monkeypatch):
+    S = np.random.default_rng(14).random((200, 64))
+    whole = fastspec.iterate_invert_spectrogram(S, 64, 8, n_iter=1)
+    monkeypatch.setattr(offset, "SLICE_FRAMES", 32)
+    monkeypatch.setattr(offset, "RING_BYTES", 0)
+    np.testing.assert_array_equal(fastspec.iterate_invert_spectrogram(S, 64, 8, n_iter=1), whole)

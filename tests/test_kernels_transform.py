@@ -1,0 +1,196 @@
+"""The transform of a tile and its parts against numpy.fft in float64."""
+
+import numpy as np
+import pytest
+
+from fastspec import spectrum
+from fastspec.framing import hamming
+from fastspec.kernels import codelets, compiled, factors, frames, lanes, plan, realfft
+from fastspec.kernels.calls import aligned, call
+from fastspec.kernels.jit import int64, kernel
+
+DTYPES = [np.float32, np.float64]
+HALVES = sorted({2**a * 3**b * 5**c * 7**d for a in range(8) for b in range(4) for c in range(3) for d in range(3)})
+HALVES = [h for h in HALVES if h <= 400] + [441, 512, 600, 882, 1024, 2048, 4096]
+
+
+def bound(dtype):
+    """Largest error of a transform, as a share of its largest value: a few units in the last place per pass."""
+    return 12 * np.finfo(dtype).eps
+
+
+@kernel
+def rows(function, work, i, ib, o, ob, tmp, b, n, radices, tw):
+    call(function, (work, i, ib, o, ob, tmp, b, n, radices, tw))
+
+
+def in_lanes(z, dtype):
+    """(elements, lanes) complex -> re lanes, im lanes."""
+    return np.stack([z.real, z.imag], 1).astype(dtype).ravel()
+
+
+def from_lanes(work, dtype):
+    V = plan.lanes(dtype)
+    parts = work.reshape(-1, 2, V)
+    return parts[:, 0] + 1j * parts[:, 1].astype(np.float64)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("b", [1, 3])
+def test_interleaved_rows_are_transformed_each_alone(dtype, b):
+    V, rng = plan.lanes(dtype), np.random.default_rng(3)
+    for n in (1, 2, 6, 7, 8, 10, 12, 16, 20, 30, 48, 60, 64, 100, 126, 256):
+        radices = plan.row_radices(n)
+        z = rng.standard_normal((b * n, V)) + 1j * rng.standard_normal((b * n, V))
+        work = np.concatenate([in_lanes(z, dtype), np.zeros(2 * V * 3 * b * n, dtype)])
+        tw = plan.pass_twiddles(n, radices, dtype)
+        rows(compiled.transform_rows(np.dtype(dtype)).address, work, 0, b, b * n, b, 2 * b * n, b, n,
+             np.array(radices, np.int64), tw)  # fmt: skip
+        got = from_lanes(work, dtype)[b * n : 2 * b * n].reshape(n, b, V)
+        want = np.fft.fft(z.reshape(n, b, V), axis=0)
+        assert np.abs(got - want).max() < bound(dtype) * np.abs(want).max(), (n, radices)
+
+
+@pytest.mark.parametrize("size", [r for r in codelets.LAST if r > 1])
+def test_every_codelet_is_a_discrete_fourier_transform(size):
+    dtype, rng = np.float64, np.random.default_rng(size)
+    z = rng.standard_normal((size, 8)) + 1j * rng.standard_normal((size, 8))
+    work = np.concatenate([in_lanes(z, dtype), np.zeros(3 * size * 16)])
+    one = np.array([size], np.int64)
+    address = compiled.transform_rows(np.dtype(dtype)).address
+    rows(address, work, 0, 1, size, 1, 2 * size, 1, size, one, np.zeros(2))
+    np.testing.assert_allclose(from_lanes(work, dtype)[size : 2 * size], np.fft.fft(z, axis=0), atol=1e-13)
+
+
+def frames_of(x, n_fft, hop, count):
+    padded = np.concatenate([x.astype(np.float64), np.zeros(n_fft + hop * count)])
+    return np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop][:count] * hamming(n_fft)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_every_half_size_of_the_codelets_primes_is_transformed(dtype):
+    rng = np.random.default_rng(4)
+    for half in HALVES:
+        n_fft, count = 2 * half, int(rng.integers(1, 40))
+        assert plan.supported(n_fft), half
+        hop = int(rng.integers(1, n_fft + 3))
+        x = rng.standard_normal(int(rng.integers(1, count * hop + n_fft))).astype(dtype)
+        want = np.fft.fft(frames_of(x, n_fft, hop, count))
+        got = spectrum.complex_spectrum(x, n_fft, hop, count, bins=n_fft)
+        assert np.abs(got - want).max() <= bound(dtype) * np.abs(want).max(), (n_fft, hop, count)
+        level = spectrum.magnitude(x, n_fft, hop, count)
+        assert np.abs(level - np.abs(want[:, :half])).max() <= bound(dtype) * np.abs(want).max(), (n_fft, hop, count)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n_fft", [3, 11, 15, 22, 26, 34, 101, 2 * plan.LARGEST])
+def test_other_sizes_come_from_scipy_behind_the_same_entry(dtype, n_fft):
+    assert not plan.supported(n_fft)
+    x = np.random.default_rng(5).standard_normal(500).astype(dtype)
+    hop, count = max(1, n_fft // 3), 7
+    want = np.fft.fft(frames_of(x, n_fft, hop, count))
+    got = spectrum.complex_spectrum(x, n_fft, hop, count, bins=n_fft)
+    assert got.dtype == np.result_type(dtype, np.complex64)
+    assert np.abs(got - want).max() <= 2 * bound(dtype) * np.abs(want).max()
+    half = spectrum.complex_spectrum(x, n_fft, hop, count, bins=n_fft // 2 + 1)
+    np.testing.assert_array_equal(half, got[:, : n_fft // 2 + 1])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_large_outputs_past_the_caches_hold_the_same_bits(dtype, monkeypatch):
+    x = np.random.default_rng(6).standard_normal(9000).astype(dtype)
+    near = spectrum.complex_spectrum(x, 512, 100, 80, bins=256), spectrum.magnitude(x, 512, 100, 80)
+    monkeypatch.setattr(spectrum, "STREAM_BYTES", 0)
+    far = spectrum.complex_spectrum(x, 512, 100, 80, bins=256), spectrum.magnitude(x, 512, 100, 80)
+    for a, b in zip(near, far, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@kernel
+def round_trip(tile, p, work, mag, least, bins, y):
+    call(p.forward, (int64(realfft.COMPLEX), tile, int64(0), p, work, bins))
+    call(p.inverse, (int64(realfft.BINS), tile, int64(0), p, work, mag, int64(0), least, bins, y))
+
+
+@kernel
+def with_magnitudes(source, tile, p, work, mag, least, bins, y):
+    call(p.inverse, (source, tile, int64(0), p, work, mag, int64(0), least, bins, y))
+
+
+def tile_of(dtype, n_fft, hop, rng):
+    """(signal, its strip, tables, scratch) of one tile of frames."""
+    dtype = np.dtype(dtype)
+    V, lead = plan.lanes(dtype), plan.lead(n_fft, hop, 1, dtype)
+    addresses = tuple(f(dtype).address for f in (compiled.transform_rows, compiled.forward, compiled.inverse))
+    p = plan.tables(n_fft, hop, lead, np.ones(n_fft), np.ones(n_fft), dtype, addresses)
+    x = rng.standard_normal(n_fft + hop * (V - 1)).astype(dtype)
+    strip = aligned(hop * lead, dtype)
+    zero, one = dtype.type(0), dtype.type(1)
+    lanes.polyphase(x, 0, hop, min(hop, n_fft), zero, one, strip, lead)
+    return x, strip, p, aligned(plan.work_size(p) * 2 * V, dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_inverse_gives_back_the_frames_or_their_phases_with_other_magnitudes(dtype):
+    rng, V = np.random.default_rng(7), plan.lanes(dtype)
+    least = np.dtype(dtype).type(1e-20)
+    for n_fft in (2, 4, 6, 10, 14, 16, 20, 32, 48, 98, 100, 256, 400, 882, 1024):
+        hop, half = max(1, n_fft // 3), n_fft // 2
+        x, strip, p, work = tile_of(dtype, n_fft, hop, rng)
+        framed = np.lib.stride_tricks.sliding_window_view(x.astype(float), n_fft)[::hop][:V]
+        bins, y = aligned((half + 1) * 2 * V, dtype), aligned(n_fft * V, dtype)
+        order = plan.pairs(p)
+        assert set(order) == set(range(half + 1))
+        A = rng.random((V, half + 1))
+        mag = np.ascontiguousarray(A.T[order]).astype(dtype).ravel()
+        round_trip(strip, p, work, mag, least, bins, y)
+        limit = bound(dtype) * np.abs(framed).max()
+        assert np.abs(y.reshape(n_fft, V).T - framed).max() < limit, n_fft
+        D = np.fft.rfft(framed)
+        for source, want in ((realfft.PHASES, A * D / np.abs(D)), (realfft.ZERO, A)):
+            with_magnitudes(source, strip, p, work, mag, least, bins, y)
+            wanted = np.fft.irfft(want, n_fft)
+            # a bin's phase is as uncertain as its noise is large against it
+            blur = 1 if source == realfft.ZERO else np.abs(D).max() / np.abs(D).min()
+            error = np.abs(y.reshape(n_fft, V).T - wanted).max()
+            assert error < blur * bound(dtype) * np.abs(wanted).max(), (n_fft, source)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("hop", "size"), [(1, 5), (3, 40), (7, 7), (24, 100), (33, 20), (16, 64)])
+def test_overlap_add_and_unroll_undo_polyphase(dtype, hop, size):
+    rng, V = np.random.default_rng(8), plan.lanes(dtype)
+    lead, rows = plan.lead(size, hop, 1, dtype), min(hop, size)
+    y = rng.standard_normal((size, V)).astype(dtype)
+    o = np.zeros(rows * lead, dtype)
+    lanes.overlap_add(y.ravel(), 0, V, size, o, 0, hop, lead)
+    out = np.zeros(lead * hop + size, dtype)
+    lanes.unroll(o, lead, rows, hop, lead, out, 0)
+    want = np.zeros_like(out)
+    for f in range(V):
+        want[f * hop : f * hop + size] += y[:, f]
+    np.testing.assert_allclose(out, want, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("bins", [1, 3, 8, 20, 65])
+def test_frames_go_to_lanes_and_back(dtype, bins):
+    V = plan.lanes(dtype)
+    D = np.random.default_rng(9).standard_normal((V, 2 * bins)).astype(dtype)
+    c, back = np.zeros(2 * V * bins, dtype), np.zeros_like(D)
+    frames.read_complex(D.ravel(), 0, 2 * bins, bins, c)
+    np.testing.assert_array_equal(c.reshape(bins, 2, V), D.reshape(V, bins, 2).transpose(1, 2, 0))
+    frames.write_complex(c, bins, back.reshape(-1), 0, 2 * bins, False)
+    np.testing.assert_array_equal(back, D)
+
+
+def test_measured_plans_are_plans():
+    for half, (n1, radices) in factors.PLANS.items():
+        assert n1 * np.prod(radices) == half
+        assert n1 in codelets.COLUMN
+        assert radices[-1] in codelets.LAST
+        assert all(r in codelets.MIDDLE for r in radices[:-1])
+    for n, radices in factors.ROWS.items():
+        assert np.prod(radices) == n
+        assert radices[-1] in codelets.LAST
+        assert all(r in codelets.MIDDLE for r in radices[:-1])
