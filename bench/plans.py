@@ -33,8 +33,8 @@ def transform_row(function, z, m, radices, tw, times):
         call(function, (z, int64(0), int64(1), m, int64(1), 2 * m, int64(1), m, radices, tw))
 
 
-def rows_of(n, depth=4):
-    """Every order of radices for a row of n points, middle passes first."""
+def rows_of(n, depth):
+    """Every order of at most `depth` radices for a row of n points, middle passes first."""
     if n in codelets.LAST:
         yield (n,)
     if depth > 1:
@@ -47,9 +47,9 @@ def rows_of(n, depth=4):
 
 def candidates(half):
     """(n1, radices) that are worth a measurement."""
-    found = [(n1, rows) for n1 in codelets.COLUMN if half % n1 == 0 for rows in rows_of(half // n1)]
-    fewest = min(len(rows) for _, rows in found)
-    return [(n1, rows) for n1, rows in found if len(rows) <= fewest + 1 and (n1 > 2 or half < 16)]
+    depth = len(plan.ruled(half)[2]) + 1
+    columns = [n1 for n1 in codelets.COLUMN if half % n1 == 0 and (n1 > 2 or half < 16)]
+    return [(n1, rows) for n1 in columns for rows in rows_of(half // n1, depth)] or [plan.ruled(half)[::2]]
 
 
 def fastest(function):
@@ -121,7 +121,7 @@ def main():
     halves = [h for h in smooth(arguments.limit, (2, 3, 5, 7)) if h >= 8 and plan.ruled(h)]
     plans = table(halves, candidates, lambda h: plan.ruled(h)[::2], lambda h, o: time_plan(h, *o), "transform")
     lengths = [m for m in smooth(512, (2, 3, 5, 7)) if m >= 16 and plan.row_radices(m)]
-    rows = table(lengths, lambda m: list(rows_of(m)), plan.row_radices, time_row, "row")
+    rows = table(lengths, lambda m: list(rows_of(m, len(plan.row_radices(m)) + 1)), plan.row_radices, time_row, "row")
     if arguments.write:
         target = Path(factors.__file__)
         head = target.read_text().split("PLANS = {")[0]

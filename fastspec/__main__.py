@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except (ImportError, OSError, MemoryError) as error:
         return _fail(1, _os_message(error) if isinstance(error, OSError) else _line(error) or type(error).__name__)
-    except (ValueError, TypeError) as error:
+    except ValueError as error:
         return _fail(2, _line(error))
     except Exception as error:
         if not hasattr(error, "format_message"):  # Typer's usage errors; their class has moved between its versions

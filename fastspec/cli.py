@@ -20,6 +20,7 @@ import fastspec
 from . import extras
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 Abort = typer.Abort
@@ -130,14 +131,14 @@ def invert(
     ] = None,
 ) -> None:
     """Throw away the phase of a sound and find another that fits, or turn a stored spectrogram into sound."""
-    from . import audio, checks, offset, spectrum
+    from . import audio, offset, spectrum
 
     audio.check_format(target)
     _check_target(target)
     if source.suffix.lower() == ".npy":
         if rate is None:
             raise typer.BadParameter("a .npy spectrogram does not know its sample rate: add --rate HZ.")
-        y, S = None, checks.spectrogram(source.name, _load_array(source))
+        y, S = None, _load_spectrogram(source)
         n_fft, step = _window(rate, n_fft or 2 * S.shape[1], step)
     else:
         y, rate = audio.read(source, rate=rate)
@@ -233,14 +234,20 @@ def _check_target(target: Path, suffixes: set[str] | None = None) -> None:
         raise typer.BadParameter(f"the folder {target.parent} does not exist.")
 
 
-def _load_array(path: Path) -> NDArray[Any]:
-    """An array from .npy; mapped first, so that a header that promises too much allocates nothing."""
+def _load_spectrogram(path: Path) -> NDArray[np.floating[Any]]:
+    """A real matrix from .npy; mapped first, so that a header that promises too much allocates nothing."""
     import numpy as np
 
+    from . import checks
+
     try:
-        return np.array(np.load(path, mmap_mode="r", allow_pickle=False))
+        S = np.array(np.load(path, mmap_mode="r", allow_pickle=False))
     except (ValueError, EOFError) as error:
         raise ValueError(f"{path}: not a readable .npy array ({error})") from None
+    try:
+        return checks.spectrogram(path.name, S)
+    except TypeError as error:
+        raise ValueError(error) from None
 
 
 @contextmanager

@@ -118,6 +118,7 @@ class Passes:
                 stacklevel=4,
             )
         self.strip = job.group * plan.lanes(dtype)
+        self.workers = min(team_size(), WORKERS)
         number = dtype.type
         self.job = job._replace(least=number(max(peak / 1e8, float(np.finfo(dtype).tiny))), scale=number(comfortable_scale(peak, dtype)))
         self.window = hamming(job.size).astype(dtype)
@@ -126,8 +127,8 @@ class Passes:
             aligned(job.ring * n_fft, dtype),
             aligned(job.ring * 2 * self.correlator.half, np.float32),
             aligned(job.ring * 2, dtype),
-            aligned(job.scratch * team_size(), dtype),
-            aligned(job.single * team_size(), np.float32),
+            aligned(job.scratch * self.workers, dtype),
+            aligned(job.single * self.workers, np.float32),
         )
 
     def run(self, previous: NDArray[np.floating] | None) -> NDArray[np.floating]:
@@ -159,9 +160,9 @@ class Passes:
         )
         board, done = np.zeros(BOARD, np.int64), np.zeros(turn.last_strip - turn.first_strip, np.int64)
         board[TICKET] = board[WALKED] = turn.first_strip
-        workers = min(thread_count(), WORKERS, len(done))
-        function = compiled.duty(dtype).address
-        advance(workers, function, turn, board, done, sound, self.tables, self.correlator, job, self.ring, work=1)
+        workers = min(thread_count(), self.workers, len(done))
+        function, work = compiled.duty(dtype).address, (last - first) * self.n_fft * 64
+        advance(workers, function, turn, board, done, sound, self.tables, self.correlator, job, self.ring, work=work)
 
     def _add_in_place(self, source: int, wave: NDArray, previous: NDArray | None) -> NDArray[np.floating]:
         """The pass without offsets: frames are added where they stand, in lanes."""
@@ -179,9 +180,9 @@ class Passes:
         sound = plan.Sound(wave, wave if previous is None else previous, self.given.view(dtype).reshape(-1), self.window)
         strips = -(-self.frames // self.strip)
         tails = np.zeros(strips * task.tail * hop, dtype)
-        space = aligned(task.sum_rows * task.sum_lead * team_size(), dtype)
+        space, scratch = (aligned(n * team_size(), dtype) for n in (task.sum_rows * task.sum_lead, job.scratch))
         function = compiled.synthesis_strip(dtype).address
-        synthesise(strips, function, sound, tables, task, tails, self.ring.scratch, space, work=self.frames * n_fft * 32)
+        synthesise(strips, function, sound, tables, task, tails, scratch, space, work=self.frames * n_fft * 32)
         add_tails(tails, strips, self.strip, task.tail * hop, self.frames, hop, wave)
         wave *= self.weight
         return wave
@@ -226,7 +227,7 @@ def arrange(S: NDArray[np.floating], n_fft: int, *, logarithmic: bool, mirrored:
     scratch = aligned(width * V * team_size(), dtype)
     function = compiled.arrange(dtype).address
     flat = S.reshape(-1)
-    arrange_all(tiles, function, flat, frames, width, logarithmic, one[order], other[order], mag, scratch)
+    arrange_all(tiles, function, flat, frames, width, logarithmic, one[order], other[order], mag, scratch, work=S.size * 30)
     return mag
 
 

@@ -48,8 +48,9 @@ def _run(x, n_fft, hop, frames, out, *, op, shape=LINEAR, full=False, mean=0.0, 
     rows, work = min(hop, n_fft), plan.work_size(p)
     scratch = -(-(rows * lead + work * 2 * V + 2 * tile) // 16) * 16
     streamed = out.nbytes > STREAM_BYTES and out.ctypes.data % 64 == 0 and ld * dtype.itemsize % 64 == 0
+    put = compiled.put_levels(dtype) if op == POWER else compiled.put_complex(dtype)
     job = plan.Job(
-        op, shape, full, streamed, hop, rows, lead, group, frames, bins, ld, work, tile, scratch,
+        put.address, op, shape, full, streamed, hop, rows, lead, group, frames, bins, ld, work, tile, scratch,
         dtype.type(mean), dtype.type(scale), dtype.type(floor),
     )  # fmt: skip
     strips = -(-frames // (group * V))

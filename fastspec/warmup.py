@@ -25,6 +25,8 @@ def _of(dtype: np.dtype) -> list[Step]:
             ("row transform", compiled.transform_rows),
             ("forward transform", compiled.forward),
             ("analysis", compiled.analysis_strip),
+            ("output of spectra", compiled.put_complex),
+            ("output of magnitudes", compiled.put_levels),
             ("inverse transform", compiled.inverse),
             ("magnitudes", compiled.arrange),
             ("frames ahead", compiled.prepare),

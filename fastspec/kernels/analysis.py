@@ -27,23 +27,26 @@ def copy_rows(src, width, out, o, ld, count):
             out[o + f * ld + k] = src[f * width + k]
 
 
-@kernel
-def write_tile(c, f0, job, out, peaks, tmp):
-    """Frames f0 and on of a tile to their rows of `out`; a tile that is not full goes through tmp."""
-    out_of_line()
-    V = lanes(c)
-    count = min(V, job.frames - f0)
-    whole = count == V
-    target, o = (out, f0 * job.ld) if whole else (tmp, int64(0))
-    if job.op == COMPLEX:
-        width = 2 * job.bins
-        write_complex(c, job.bins, target, o, job.ld if whole else width, job.streamed and whole)
+def put_complex(c, f0, h, job, out, peaks, tmp):
+    """Frames f0 and on of a tile of complex bins to their rows of `out`; a tile that is not full goes through tmp."""
+    V, width = lanes(c), 2 * job.bins
+    if job.full:
+        mirror(c, h)
+    if f0 + V <= job.frames:
+        write_complex(c, job.bins, out, f0 * job.ld, job.ld, job.streamed)
     else:
-        width = job.bins
-        ld = job.ld if whole else width
-        write_levels(c, job.bins, job.shape, job.floor, peaks, f0, target, o, ld, job.streamed and whole)
-    if not whole:
-        copy_rows(tmp, width, out, f0 * job.ld, job.ld, count)
+        write_complex(c, job.bins, tmp, int64(0), width, False)
+        copy_rows(tmp, width, out, f0 * job.ld, job.ld, job.frames - f0)
+
+
+def put_levels(c, f0, h, job, out, peaks, tmp):
+    """The same for a tile of powers, which become levels; peaks[f0 + lane] is the largest power of a frame."""
+    V, width = lanes(c), job.bins
+    if f0 + V <= job.frames:
+        write_levels(c, width, job.shape, job.floor, peaks, f0, out, f0 * job.ld, job.ld, job.streamed)
+    else:
+        write_levels(c, width, job.shape, job.floor, peaks, f0, tmp, int64(0), width, False)
+        copy_rows(tmp, width, out, f0 * job.ld, job.ld, job.frames - f0)
 
 
 def strip(s, slot, x, p, job, out, peaks, scratch):
@@ -59,9 +62,7 @@ def strip(s, slot, x, p, job, out, peaks, scratch):
     polyphase(x, first * job.hop, job.hop, job.rows, job.mean, job.scale, t, job.lead)
     for g in range(min(job.group, (job.frames - first + V - 1) // V)):
         call(p.forward, (job.op, t, g * V, p, work, bins))
-        if job.full:
-            mirror(bins, p.n1 * p.n2)
-        write_tile(bins, first + g * V, job, out, peaks, tmp)
+        call(job.put, (bins, first + g * V, p.n1 * p.n2, job, out, peaks, tmp))
 
 
 @parallel_kernel

@@ -18,7 +18,7 @@ from .vector import I64, constant, data_pointer, pointer_at, splatted, vec_of
 
 COLUMN = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16)
 """Sizes of the first stage, over columns."""
-MIDDLE = (2, 3, 4, 5, 8, 16)
+MIDDLE = (2, 3, 4, 5, 8)
 """Radices of all but the last pass over a row."""
 LAST = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16)
 """Radices of the last pass over a row."""
@@ -257,48 +257,63 @@ def columns_inverse(typingctx, n1, n2, z, tw, window, y):
     return types.void(i64, i64, z, tw, window, y), codegen
 
 
-def _stockham_pass(x, tw, sizes, twiddled):
-    """Code of one pass of the self-sorting transform over b interleaved rows (see `middle_pass`)."""
+@intrinsic
+def middle_pass(typingctx, radix, m, width, x, i, step, o, tw, t):
+    """One pass of a self-sorting transform (Stockham's order) over interleaved rows: for q < width, p < m and k < radix,
+
+    x[i + q + step (p + m k)] -> transform over k -> x[o + q + width (radix p + k)],
+
+    times entry k of the twiddle row p at real offset t.
+    """
     vec = vec_of(x)
 
     def codegen(context, builder, sig, args):
         e = Emitter(builder, vec)
-        radix, m, u, b, _, i, ib, o, ob, _, t = args
-        x, tw = (data_pointer(context, builder, sig.args[j], args[j]) for j in (4, 9))
+        radix, m, width, _, i, step, o, _, t = args
+        x, tw = (data_pointer(context, builder, sig.args[j], args[j]) for j in (3, 7))
 
         def emit(size):
-            input_step, output_step = e.times(e.times(m, u), ib), e.times(u, ob)
             with cgutils.for_range(builder, m) as outer:
                 row = e.plus(t, e.times(outer.index, 2 * (size - 1)))
-                with cgutils.for_range(builder, u) as middle:
-                    p = e.times(outer.index, u)
-                    source = e.plus(i, e.times(ib, e.plus(p, middle.index)))
-                    target = e.plus(o, e.times(ob, e.plus(e.times(p, size), middle.index)))
-                    with cgutils.for_range(builder, b) as inner:
-                        a, c = e.plus(source, inner.index), e.plus(target, inner.index)
-                        y = e.dft([e.load_complex(x, e.plus(a, e.times(input_step, k))) for k in range(size)])
-                        for k, v in enumerate(y):
-                            v = e.twiddle(v, tw, row, k) if twiddled else v
-                            e.store_complex(v, x, e.plus(c, e.times(output_step, k)))
+                source = e.plus(i, e.times(step, outer.index))
+                target = e.plus(o, e.times(width, e.times(outer.index, size)))
+                with cgutils.for_range(builder, width) as inner:
+                    a, c = e.plus(source, inner.index), e.plus(target, inner.index)
+                    jump = e.times(m, step)
+                    y = e.dft([e.load_complex(x, e.plus(a, e.times(jump, k))) for k in range(size)])
+                    for k, v in enumerate(y):
+                        e.store_complex(e.twiddle(v, tw, row, k), x, e.plus(c, e.times(width, k)))
 
-        emit_switch(builder, radix, sizes, emit)
+        emit_switch(builder, radix, MIDDLE, emit)
         return context.get_dummy_value()
 
-    return types.void(i64, i64, i64, i64, x, i64, i64, i64, i64, tw, i64), codegen
+    return types.void(i64, i64, i64, x, i64, i64, i64, tw, i64), codegen
 
 
 @intrinsic
-def middle_pass(typingctx, radix, m, u, b, x, i, ib, o, ob, tw, t):
-    """One pass over b interleaved rows: for q < b, j < u, p < m and k < radix,
+def last_pass(typingctx, radix, apart, width, x, i, step, o, out_step):
+    """The last pass, whose twiddles are all one: for q < width, j < apart and k < radix,
 
-    x[i + q + ib (j + u (p + m k))] -> transform over k -> x[o + q + ob (j + u (radix p + k))],
-
-    times entry k of the twiddle row p at real offset t (Stockham's order, so the result sorts itself).
+    x[i + q + step (j + apart k)] -> transform over k -> x[o + q + out_step (j + apart k)].
     """
-    return _stockham_pass(x, tw, MIDDLE, True)
+    vec = vec_of(x)
 
+    def codegen(context, builder, sig, args):
+        e = Emitter(builder, vec)
+        radix, apart, width, _, i, step, o, out_step = args
+        x = data_pointer(context, builder, sig.args[3], args[3])
 
-@intrinsic
-def last_pass(typingctx, radix, m, u, b, x, i, ib, o, ob, tw, t):
-    """The pass with m = 1, whose twiddles are all one."""
-    return _stockham_pass(x, tw, LAST, False)
+        def emit(size):
+            with cgutils.for_range(builder, apart) as outer:
+                source, target = e.plus(i, e.times(step, outer.index)), e.plus(o, e.times(out_step, outer.index))
+                with cgutils.for_range(builder, width) as inner:
+                    a, c = e.plus(source, inner.index), e.plus(target, inner.index)
+                    jump, out_jump = e.times(apart, step), e.times(apart, out_step)
+                    y = e.dft([e.load_complex(x, e.plus(a, e.times(jump, k))) for k in range(size)])
+                    for k, v in enumerate(y):
+                        e.store_complex(v, x, e.plus(c, e.times(out_jump, k)))
+
+        emit_switch(builder, radix, LAST, emit)
+        return context.get_dummy_value()
+
+    return types.void(i64, i64, i64, x, i64, i64, i64, i64), codegen

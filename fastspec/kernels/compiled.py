@@ -29,7 +29,7 @@ def tables_type(dtype):
 def job_type(dtype):
     """Type of plan.Job."""
     real, _, _ = _types(dtype)
-    return types.NamedTuple([i64] * 2 + [types.boolean] * 2 + [i64] * 10 + [real] * 3, plan.Job)
+    return types.NamedTuple([i64] * 3 + [types.boolean] * 2 + [i64] * 10 + [real] * 3, plan.Job)
 
 
 @cache
@@ -52,6 +52,23 @@ def inverse(dtype):
     real, reals, _ = _types(dtype)
     p = tables_type(dtype)
     return entry(realfft.inverse, i64, reals, i64, p, reals, reals, i64, real, reals, reals)
+
+
+def _putter(function, dtype):
+    _, reals, _ = _types(dtype)
+    return entry(function, reals, i64, i64, job_type(dtype), reals, reals, reals)
+
+
+@cache
+def put_complex(dtype):
+    """analysis.put_complex(c, f0, h, job, out, peaks, tmp)."""
+    return _putter(analysis.put_complex, dtype)
+
+
+@cache
+def put_levels(dtype):
+    """analysis.put_levels(c, f0, h, job, out, peaks, tmp)."""
+    return _putter(analysis.put_levels, dtype)
 
 
 @cache

@@ -36,6 +36,7 @@ class Tables(NamedTuple):
 class Job(NamedTuple):
     """What `analysis` is to do: sizes, and what becomes of the bins."""
 
+    put: int  # address of the kernel that writes a tile
     op: int  # realfft.COMPLEX or POWER
     shape: int  # frames.LINEAR or LOG, for powers
     full: bool  # all n_fft bins, not only the first half

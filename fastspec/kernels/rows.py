@@ -12,19 +12,18 @@ def transform_rows(work, i, ib, o, ob, tmp, b, n, radices, tw):
     """
     out_of_line()
     count = radices.size
-    m, u, t, source, step = n, 1, 0, i, ib
+    m, width, t, source, step = n, b, 0, i, ib  # width: rows times what is sorted already
     for j in range(count - 1):
         radix = radices[j]
         m //= radix
         target = tmp + (j & 1) * b * n
-        if j == 0:
-            middle_pass(radix, m, 1, b, work, source, step, target, b, tw, t)
-        else:
-            middle_pass(radix, m, 1, b * u, work, source, b * u, target, b * u, tw, t)
+        middle_pass(radix, m, width, work, source, step, target, tw, t)
         t += 2 * (radix - 1) * m
-        u *= radix
-        source, step = target, b
-    if step == b and ob == b:
-        last_pass(radices[count - 1], 1, 1, b * u, work, source, b * u, o, b * u, tw, t)
-    else:
-        last_pass(radices[count - 1], 1, u, b, work, source, step, o, ob, tw, t)
+        width *= radix
+        source, step = target, width
+    apart, inner, out_step = width // b, b, ob
+    if count > 1:
+        step = b
+    if step == b and ob == b:  # all is contiguous: the rows need not be told apart
+        apart, inner, step, out_step = 1, width, width, width
+    last_pass(radices[count - 1], apart, inner, work, source, step, o, out_step)

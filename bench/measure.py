@@ -1,0 +1,78 @@
+"""How everything here is measured: fair turns, medians, fresh processes, and a note of the machine."""
+
+import json
+import os
+import platform
+import random
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+RESULTS = Path(__file__).parent / "results"
+
+Call = Callable[[], object]
+
+
+def medians(calls: Mapping[str, tuple[Call, int]], seed: int = 0, warm: bool = False) -> dict[str, float]:
+    """Median seconds of each call over its number of rounds, all rounds of all calls in one shuffled order.
+
+    With `warm`, each timed call follows an untimed one of the same, so that none pays for what ran before it.
+    """
+    order = [name for name, (_, rounds) in calls.items() for _ in range(rounds)]
+    random.Random(seed).shuffle(order)
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    for name in order:
+        call = calls[name][0]
+        if warm:
+            call()
+        start = time.perf_counter()
+        call()
+        seconds[name].append(time.perf_counter() - start)
+    return {name: statistics.median(times) for name, times in seconds.items()}
+
+
+def child(program: str, **environment: str) -> list[float]:
+    """The numbers printed by `program`, run in a fresh Python with these environment variables added."""
+    surroundings = {**os.environ, **environment}
+    surroundings["PYTHONPATH"] = os.pathsep.join([str(ROOT), *sys.path])
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=surroundings, capture_output=True, text=True, timeout=600, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"a measured program failed:\n{done.stderr}")
+    return [float(word) for word in done.stdout.split()]
+
+
+def cpu_model() -> str:
+    listing = Path("/proc/cpuinfo")
+    lines = listing.read_text().splitlines() if listing.exists() else []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    flags = next((line for line in lines if line.startswith("flags")), "").split()
+    widest = next((name for flag, name in (("avx512f", "AVX-512"), ("avx2", "AVX2")) if flag in flags), "")
+    return ", ".join(
+        part for part in (named[0] if named else platform.processor() or platform.machine(), widest) if part
+    )
+
+
+def machine(*packages: str) -> dict[str, Any]:
+    """The CPU, its cores, and the versions of Python and of the packages measured."""
+    versions = {"python": platform.python_version()}
+    for package in ("numpy", "scipy", "numba", *packages):
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return {"cpu": cpu_model(), "cores": os.cpu_count(), "versions": versions}
+
+
+def save(name: str, result: dict[str, Any]) -> None:
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(f"{name}: written to {path.relative_to(ROOT)}")

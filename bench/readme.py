@@ -1,0 +1,146 @@
+"""Measure everything and write the README's tables, losses included, from the files in `results/`.
+
+python -m bench.readme            measure, then write (minutes; the machine should have nothing else to do)
+python -m bench.readme --write    write from the results that are there
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from . import measure
+
+README = measure.ROOT / "README.md"
+PROGRAMS = ("speed", "cold", "memory", "fft")
+
+
+def between_markers(text: str, name: str, body: str) -> str:
+    """`text` with what stands between `<!-- name:begin -->` and `<!-- name:end -->` replaced by `body`."""
+    begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+    if text.count(begin) != 1 or text.count(end) != 1:
+        raise ValueError(f"README.md must hold the marks {begin} and {end} once each")
+    before, _, rest = text.partition(begin)
+    return f"{before}{begin}\n{body.strip()}\n{end}{rest.partition(end)[2]}"
+
+
+def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A Markdown table, its first column to the left, the others to the right."""
+    heads = list(heads)
+    rule = ["---", *["---:"] * (len(heads) - 1)]
+    return "\n".join("| " + " | ".join(row) + " |" for row in (heads, rule, *rows))
+
+
+def seconds(value: float) -> str:
+    """A duration with three figures and its unit."""
+    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if value >= scale or unit == "µs":
+            return f"{value / scale:#.3g}".rstrip(".") + f" {unit}"
+    raise AssertionError
+
+
+def times(slow: float, fast: float) -> str:
+    """How many times as fast; below one where `fastspec` loses."""
+    ratio = slow / fast
+    return f"**{ratio:.2f}×**" if ratio < 1 else f"{ratio:.1f}×" if ratio < 10 else f"{ratio:.0f}×"
+
+
+def made_on(result: dict[str, Any]) -> str:
+    versions = ", ".join(f"{name} {number}" for name, number in result["versions"].items())
+    return f"{result['cpu']}, {result['cores']} cores; {versions}"
+
+
+def speed_tables(speed: dict[str, Any], cold: dict[str, Any], memory: dict[str, Any]) -> str:
+    """Ten seconds of speech, small calls, threads, memory and cold starts."""
+    cases = [
+        [
+            f"`{row['case']}`",
+            seconds(row["twin"]),
+            seconds(row["float64"]),
+            times(row["twin"], row["float64"]),
+            seconds(row["float32"]),
+            times(row["twin"], row["float32"]),
+        ]
+        for row in speed["cases"]
+    ]
+    small = [
+        [f"`{row['case']}`", seconds(row["twin"]), seconds(row["float64"]), times(row["twin"], row["float64"])]
+        for row in speed["small"]
+    ]
+    scaling = [
+        [f"`{row['case']}`", row["dtype"], seconds(row["1"]), seconds(row["2"]), times(row["1"], row["2"])]
+        for row in speed["scaling"]
+    ]
+    first = [
+        [dtype, *(seconds(measured[key]) for key in ("empty", "full", "other size"))]
+        for dtype, measured in cold["first stft"].items()
+    ]
+    imports = cold["import"]
+    ratios = " and ".join(f"{ratio:.1f} times ({dtype})" for dtype, ratio in memory["ratio"].items())
+    length, rate, threads = speed["seconds"], speed["rate"] // 1000, speed["threads"]
+    return "\n\n".join(
+        [
+            f"{length} s of speech at {rate} kHz, {threads} threads, medians in one process, shuffled. *Notebook* is "
+            "its algorithm in plain NumPy on Python 3, one core, as it is. Below one (bold) is a loss.",
+            table(["work", "notebook", "float64", "", "float32", ""], cases),
+            "Small calls and those that are not kernels, float64:",
+            table(["work", "notebook", "fastspec", ""], small),
+            "One thread and two:",
+            table(["work", "precision", "1 thread", "2 threads", ""], scaling),
+            f"In fresh processes: `import numpy` takes {seconds(imports['numpy'])}, `import fastspec` "
+            f"{seconds(imports['fastspec'])}, both {seconds(imports['numpy, fastspec'])}. The first `stft`:",
+            table(["precision", "empty kernel cache", "full cache", "another size after it"], first),
+            f"Peak memory of the whole inversion, beyond the spectrogram it is given: {ratios} its size.",
+            f"Measured on: {made_on(speed)}.",
+        ]
+    )
+
+
+def fft_table(fft: dict[str, Any]) -> str:
+    """Every engine at every size, one thread / two, the fastest of each in bold."""
+    by_size: dict[tuple[int, str], dict[int, dict[str, float]]] = {}
+    for row in fft["rows"]:
+        by_size.setdefault((row["size"], row["dtype"]), {})[row["threads"]] = row["seconds"]
+    names = list(fft["rows"][0]["seconds"])
+
+    def cell(name: str, each: dict[int, dict[str, float]]) -> str:
+        shown = []
+        for _, measured in sorted(each.items()):
+            text = f"{1e3 * measured[name]:.2f}"
+            shown.append(f"**{text}**" if measured[name] == min(measured.values()) else text)
+        return " / ".join(shown)
+
+    rows = [[f"{size} {dtype}", *(cell(name, each) for name in names)] for (size, dtype), each in by_size.items()]
+    return "\n\n".join(
+        [
+            f"Milliseconds for the frames of {fft['samples']} samples with a hop of a quarter of the size, on one "
+            "thread / on two. *fastspec* and *scipy, frames too* start from the samples and also cut out and window "
+            "the frames; the others are given frames ready made and contiguous.",
+            table(["size", *names], rows),
+            f"Measured on: {made_on(fft)}.",
+        ]
+    )
+
+
+def write() -> None:
+    loaded = {name: json.loads((measure.RESULTS / f"{name}.json").read_text(encoding="utf-8")) for name in PROGRAMS}
+    text = README.read_text(encoding="utf-8")
+    text = between_markers(text, "speed", speed_tables(loaded["speed"], loaded["cold"], loaded["memory"]))
+    text = between_markers(text, "fft", fft_table(loaded["fft"]))
+    README.write_text(text, encoding="utf-8")
+    print("README.md: tables written")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--write", action="store_true", help="only write the tables, from the results that are there")
+    if not parser.parse_args().write:
+        for program in PROGRAMS:
+            subprocess.run([sys.executable, "-m", f"bench.{program}"], cwd=measure.ROOT, check=True)
+    write()
+
+
+if __name__ == "__main__":
+    main()

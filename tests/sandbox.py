@@ -1,0 +1,200 @@
+"""Packages of their own for the tests of the runtime: the real jit.py and cache.py beside kernels made for the tests.
+
+A child process imports such a copy as ``fastspec``, so a test may edit its sources, damage its cache, fork it, kill it.
+"""
+
+import ctypes
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+REAL = Path(__file__).resolve().parents[1] / "fastspec" / "kernels"
+
+CALLEE = """
+from .jit import kernel
+
+@kernel
+def weight(value):
+    return 2.0 * value
+"""
+
+KERNELS = """
+import math
+import numpy as np
+from .callee import weight
+from .jit import entry, get_thread_id, intrinsic, ir, kernel, parallel_kernel, prange, team_size, types
+
+X = np.random.default_rng(7).standard_normal((400, 60))
+MUCH = 1 << 24          # as the work of a call: far more than is done alone for being little
+
+@kernel
+def one_row(i, x, scratch, out):
+    for j in range(x.shape[1]):
+        scratch[j] = weight(x[i, j])
+    total = x.dtype.type(0)
+    for j in range(x.shape[1]):
+        total += math.sin(scratch[j])
+    out[i] = total
+
+@parallel_kernel
+def rows(serial, lo, hi, x, scratch, out):
+    if serial:
+        for i in range(lo, hi):
+            one_row(i, x, scratch[0], out)
+    else:
+        for i in prange(lo, hi):
+            one_row(i, x, scratch[get_thread_id()], out)
+
+@parallel_kernel
+def count(serial, lo, hi, visits, who):
+    if serial:
+        for i in range(lo, hi):
+            visits[i] += 1
+    else:
+        for i in prange(lo, hi):
+            visits[i] += 1
+            who[i] = get_thread_id()
+
+@kernel
+def spin(i, visits):
+    total = 0.0
+    for j in range(10_000):
+        total += math.sin(total + j)
+    visits[i] += 1 + (total > 1e9)
+
+@parallel_kernel
+def slow(serial, lo, hi, visits, who):
+    if serial:
+        for i in range(lo, hi):
+            spin(i, visits)
+    else:
+        for i in prange(lo, hi):
+            spin(i, visits)
+            who[i] = get_thread_id()
+
+def team_used(n=200, work=MUCH, tries=20):
+    who = np.zeros(n, int)
+    while len(set(who)) == 1 and tries:         # on a busy machine a pool that steals work may be late
+        slow(n, who.copy(), who, work=work)
+        tries -= 1
+    return len(set(who))
+
+def fill(a, n, value):
+    for i in range(n):
+        a[i] = value
+
+FILL = types.Array(types.float64, 1, "C"), types.int64, types.float64
+
+def fill_entry():
+    return entry(fill, *FILL)
+
+@intrinsic
+def call(typingctx, address, arguments):
+    def codegen(context, builder, signature, values):
+        kinds = [context.get_value_type(types.unliteral(t)) for t in arguments]
+        function = builder.inttoptr(values[0], ir.FunctionType(ir.VoidType(), kinds).as_pointer())
+        builder.call(function, [builder.extract_value(values[1], k) for k in range(len(kinds))])
+        return context.get_dummy_value()
+    return types.void(types.int64, arguments), codegen
+
+@kernel
+def fill_by_address(address, a, n, value):
+    call(address, (a, n, value))
+
+@kernel
+def finite(x):
+    found = 0
+    for i in range(x.size):
+        found += not (math.isnan(x[i]) or math.isinf(x[i]))
+    return found
+
+def row_sums(x=X, work=MUCH):
+    out = np.empty(len(x), x.dtype)
+    rows(len(x), x, np.empty((team_size(), x.shape[1]), x.dtype), out, work=work)
+    return out
+
+def right(factor=2.0, x=X):
+    return bool(np.allclose(row_sums(x), np.sin(factor * x).sum(1), rtol=1e-12, atol=1e-12))
+
+def answer_to(queue):
+    from .jit import thread_count
+    queue.put((right(), thread_count()))
+"""
+
+PREAMBLE = """
+import ctypes, os, signal, sys, threading, time
+import numpy as np
+from fastspec.kernels import demo, jit
+assert jit.__file__.startswith({root!r}), jit.__file__
+"""
+
+
+class Sandbox:
+    """One such package with a cache directory of its own."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.cache = root, root / "cache"
+        self.kernels = root / "fastspec" / "kernels"
+        self.kernels.mkdir(parents=True)
+        for name in ("jit.py", "cache.py"):
+            shutil.copy(REAL / name, self.kernels / name)
+        (self.kernels.parent / "__init__.py").touch()
+        (self.kernels / "__init__.py").touch()
+        self.write("callee", CALLEE)
+        self.write("demo", KERNELS)
+
+    def write(self, module: str, text: str) -> None:
+        """Give the package a kernel module of this text."""
+        (self.kernels / f"{module}.py").write_text(text)
+
+    def files(self) -> list[Path]:
+        """All files of the cache."""
+        return sorted(path for path in self.cache.rglob("*") if path.is_file())
+
+    def start(self, code: str, preamble: str = PREAMBLE, **more: Any) -> "subprocess.Popen[str]":
+        """Start Python on the preamble and the code; arguments in capitals are environment variables."""
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("FASTSPEC_", "NUMBA_", "PYTEST_"))}
+        environment |= {"PYTHONPATH": str(self.root), "FASTSPEC_CACHE_DIR": str(self.cache), "NUMBA_NUM_THREADS": "2"}
+        environment |= {name: str(more.pop(name)) for name in list(more) if name.isupper()}
+        program = preamble.format(root=str(self.root)) + textwrap.dedent(code)
+        return subprocess.Popen(
+            [sys.executable, "-c", program],
+            cwd=self.root,
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            **more,
+        )
+
+    def run(self, code: str, **more: Any) -> tuple[list[str], list[str]]:
+        """Run the code to its good end; the words it printed, and its warnings that are fastspec's."""
+        return finish(self.start(code, **more))
+
+
+def layers() -> list[str]:
+    """The threading layers that numba can use here."""
+    found = ["omp", "workqueue"]
+    try:
+        ctypes.CDLL("libtbb.so.12")
+    except OSError:
+        return found
+    return [*found, "tbb"]
+
+
+def finish(child: "subprocess.Popen[str]", seconds: float = 60) -> tuple[list[str], list[str]]:
+    """Wait for a child that must end well; the words it printed, and its warnings that are fastspec's."""
+    try:
+        out, err = child.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)  # with all that it forked
+        out, err = child.communicate()
+        raise AssertionError(f"still running after {seconds} s\n{out}\n{err}") from None
+    assert child.returncode == 0, f"exit {child.returncode}\n{out}\n{err}"
+    return out.split(), [line for line in err.splitlines() if "Warning: fastspec" in line]

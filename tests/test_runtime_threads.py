@@ -1,0 +1,211 @@
+"""Parallel calls: the same bits for any team, from any number of Python threads, and Ctrl-C in between."""
+
+import os
+import signal
+import time
+
+import pytest
+from sandbox import Sandbox, finish, layers
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
+    """A sandbox with a filled cache."""
+    box = Sandbox(tmp_path_factory.mktemp("threads"))
+    box.run("""
+        demo.right(), demo.finite(np.ones(1)), demo.team_used()
+        demo.count(2, np.zeros(2, int), np.zeros(2, int), work=demo.MUCH)
+    """)
+    return box
+
+
+# ---- results ----
+@pytest.mark.parametrize("layer", layers())
+def test_the_bits_do_not_depend_on_threads_or_slices(box: Sandbox, layer: str) -> None:
+    words, _ = box.run(
+        """
+        import hashlib
+        print(jit.threading_layer())
+        for n in 1, 2, 3, 4:
+            for work in 1, demo.MUCH, 1 << 40:              # alone, in one slice, in many
+                with jit.threads(n):
+                    print(hashlib.sha256(demo.row_sums(work=work)).hexdigest())
+    """,
+        NUMBA_THREADING_LAYER=layer,
+        NUMBA_NUM_THREADS=4,
+    )
+    assert words[0] == layer
+    assert len(words) == 13
+    assert len(set(words[1:])) == 1
+
+
+@pytest.mark.parametrize("layer", layers())
+def test_every_item_is_done_once_by_a_thread_of_the_team(box: Sandbox, layer: str) -> None:
+    words, _ = box.run(
+        """
+        for n in 0, 1, 2, 3, 7, 64, 1001:
+            for team in 1, 2, 3, 4:
+                for work in 1, demo.MUCH, 1 << 36:
+                    with jit.threads(team):
+                        visits, who = np.zeros(n, int), np.zeros(n, int)
+                        demo.count(n, visits, who, work=work)
+                        assert (visits == 1).all(), (n, team, work)
+                        assert ((0 <= who) & (who < jit.team_size())).all(), (n, team, work, set(who))
+        print(demo.team_used())
+    """,
+        NUMBA_THREADING_LAYER=layer,
+        NUMBA_NUM_THREADS=4,
+    )
+    assert 2 <= int(words[0]) <= 4
+
+
+@pytest.mark.parametrize("layer", layers())
+def test_many_python_threads_may_call_at_once(box: Sandbox, layer: str) -> None:
+    words, _ = box.run(
+        """
+        from concurrent.futures import ThreadPoolExecutor
+        want = demo.row_sums()
+        barrier = threading.Barrier(8)
+        def work(i):
+            barrier.wait()
+            return all(np.array_equal(demo.row_sums(), want) for _ in range(100))
+        with ThreadPoolExecutor(8) as pool:
+            print(all(pool.map(work, range(8))), jit.threading_layer())
+    """,
+        NUMBA_THREADING_LAYER=layer,
+        NUMBA_NUM_THREADS=4,
+    )
+    assert words == ["True", layer]
+
+
+def test_many_python_threads_may_make_the_first_call_at_once(tmp_path_factory: pytest.TempPathFactory) -> None:
+    words, _ = Sandbox(tmp_path_factory.mktemp("cold")).run("""
+        from concurrent.futures import ThreadPoolExecutor
+        with ThreadPoolExecutor(4) as pool:
+            print(all(pool.map(lambda i: demo.right(), range(4))))
+    """)
+    assert words == ["True"]
+
+
+def test_a_call_is_parallel_unless_it_is_small(box: Sandbox) -> None:
+    words, _ = box.run("""
+        print(demo.team_used(work=100), demo.team_used(work=demo.MUCH))
+        print(demo.team_used(200, work=0), demo.team_used(3000, work=0))        # guessed from the size of the arrays
+    """)
+    assert words == ["1", "2", "1", "2"]
+
+
+def test_not_a_number_stays_alive(box: Sandbox) -> None:
+    words, _ = box.run("print(demo.finite(np.array([1.0, np.nan, np.inf, -np.inf, 2.0])))")
+    assert words == ["2"]
+
+
+# ---- how many threads ----
+def test_threads_limits_this_block_of_this_python_thread(box: Sandbox) -> None:
+    words, _ = box.run(
+        """
+        def elsewhere():
+            told = []
+            thread = threading.Thread(target=lambda: told.append(jit.thread_count()))
+            thread.start(), thread.join()
+            return told[0]
+        print(jit.thread_count())
+        with jit.threads(3):
+            print(jit.thread_count(), elsewhere())
+            with jit.threads(1):
+                print(jit.thread_count(), jit.team_size())
+            with jit.threads(100):
+                print(jit.thread_count(), jit.team_size())
+            print(jit.thread_count())
+        print(jit.thread_count())
+    """,
+        NUMBA_NUM_THREADS=4,
+    )
+    assert words == ["4", *["3", "4"], *["1", "1"], *["4", "4"], "3", "4"]
+
+
+def test_calls_leave_numbas_own_setting_as_it_was(box: Sandbox) -> None:
+    words, _ = box.run(
+        """
+        import numba
+        numba.set_num_threads(3)
+        with jit.threads(2):
+            demo.row_sums()
+            print(numba.get_num_threads())
+            try:
+                demo.rows(400, demo.X, "no array", work=demo.MUCH)
+            except Exception as error:
+                print(type(error).__name__)
+            print(numba.get_num_threads())
+        demo.row_sums()
+        print(numba.get_num_threads(), jit.thread_count(), demo.right())
+    """,
+        NUMBA_NUM_THREADS=4,
+    )
+    assert words == ["3", "TypeError", "3", "3", "3", "True"]
+
+
+def test_the_environment_limits_the_process(box: Sandbox) -> None:
+    code = "print(jit.thread_count(), demo.right())"
+    assert box.run(code, FASTSPEC_NUM_THREADS=1)[0] == ["1", "True"]
+    assert box.run(code, FASTSPEC_NUM_THREADS=2, NUMBA_NUM_THREADS=4)[0] == ["2", "True"]
+    assert box.run(code, FASTSPEC_NUM_THREADS="")[0] == ["2", "True"]
+
+
+def test_a_number_of_threads_that_is_none_is_refused(box: Sandbox) -> None:
+    words, _ = box.run("""
+        for n in 0, -1, 1.5, "two", None:
+            try:
+                with jit.threads(n):
+                    pass
+            except (TypeError, ValueError) as error:
+                print(type(error).__name__, repr(n) in str(error))
+    """)
+    assert words == ["ValueError", "True"] * 2 + ["TypeError", "True"] * 3
+    child = box.start("", FASTSPEC_NUM_THREADS="many")
+    _, err = child.communicate()
+    assert child.returncode == 1
+    assert err.splitlines()[-1] == "ValueError: FASTSPEC_NUM_THREADS must be a whole number from 1 up, got 'many'"
+
+
+# ---- interruption ----
+def test_ctrl_c_stops_a_long_call_within_a_second_and_the_next_one_works(box: Sandbox) -> None:
+    child = box.start("""
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        visits = np.zeros(400_000, int)
+        demo.team_used()
+        print("ready", flush=True)
+        try:
+            demo.slow(len(visits), visits, visits.copy(), work=100_000 * len(visits))
+        except KeyboardInterrupt:
+            print(time.time())
+        done = np.flatnonzero(visits == 0)[0]
+        print(0 < done < len(visits), visits[done:].any(), visits.max(), demo.team_used(), demo.right())
+    """)
+    assert child.stdout is not None
+    assert child.stdout.readline() == "ready\n"
+    time.sleep(0.3)
+    sent = time.time()
+    os.kill(child.pid, signal.SIGINT)
+    words, _ = finish(child)
+    assert float(words[0]) - sent < 1
+    assert words[1:] == ["True", "False", "1", "2", "True"]
+
+
+# ---- what an import costs ----
+def test_an_import_starts_no_threads_and_loads_nothing_heavy(box: Sandbox) -> None:
+    words, _ = box.run("""
+        import numba
+        try:
+            numba.threading_layer()
+        except ValueError:
+            print("none")
+        print([name for name in ("scipy.linalg", "scipy.signal", "matplotlib", "soundfile") if name in sys.modules])
+    """)
+    assert words == ["none", "[]"]
+
+
+def test_the_pool_says_what_it_is(box: Sandbox) -> None:
+    words, _ = box.run("print(jit.threading_layer(), jit.cpu_name(), jit.cache_directory(), jit.cache_writable())")
+    assert words[0] in layers()
+    assert words[2:] == [str(box.files()[0].parent), "True"]
