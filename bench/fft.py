@@ -1,6 +1,6 @@
 """The FFT of `fastspec` against those of SciPy, rocket-fft and MKL (through PyTorch) on the same frames.
 
-    python -m bench.fft [--rounds N]
+    python -m bench.fft
 
 The peers are given frames already cut out, windowed and contiguous, so they do the real FFT and nothing else;
 `fastspec` starts from the samples and cuts and windows the frames as well, and so does SciPy in a turn of its own.
@@ -9,6 +9,13 @@ Whoever is not installed is left out.
 
 import argparse
 import importlib
+import importlib.util
+import json
+import random
+import statistics
+import subprocess
+import sys
+from functools import cache
 from typing import Any
 
 import cases
@@ -58,6 +65,12 @@ def with_torch(samples: Array, frames: Array, hop: int, threads: int) -> measure
     return call
 
 
+def with_rocket(samples: Array, frames: Array, hop: int, threads: int) -> measure.Call:
+    rows = rocket()
+    return lambda: rows(frames, threads)
+
+
+@cache
 def rocket() -> Any:
     """A compiled function that calls rocket-fft's real FFT on rows, given a number of threads."""
     from numba import njit
@@ -73,47 +86,62 @@ def engines() -> dict[str, Any]:
     """Who takes part: the name and what makes its call from samples, frames, hop and threads."""
     found: dict[str, Any] = {"fastspec": ours, "scipy, frames too": with_scipy_whole, "scipy": with_scipy}
     if _installed("rocket_fft"):
-        rows = rocket()
-        found["rocket-fft"] = lambda samples, frames, hop, threads: lambda: rows(frames, threads)
+        found["rocket-fft"] = with_rocket
     if _installed("torch"):
         found["torch (MKL)"] = with_torch
     return found
 
 
 def _installed(module: str) -> bool:
-    try:
-        importlib.import_module(module)
-    except ImportError:
-        return False
-    return True
+    return importlib.util.find_spec(module) is not None
 
 
-def compare(size: int, dtype: str, rounds: int, made: dict[str, Any]) -> list[dict[str, Any]]:
-    """One row a number of threads: median seconds of every engine on the same frames, in one shuffled order."""
-    hop = size // 4
-    samples = cases.speech(SAMPLES).astype(dtype)
-    frames = np.ascontiguousarray((twins.overlap(samples, size, hop) * twins.hamming(size)).astype(dtype))
-    calls = {
-        f"{name}|{threads}": (make(samples, frames, hop, threads), rounds)
-        for name, make in made.items()
-        for threads in (1, 2)
-    }
-    seconds = measure.medians(calls, warm=True)
+def timed(make: Any, rounds: int) -> dict[str, float]:
+    """Median seconds of one engine at every size, precision and number of threads, in this process."""
+    seconds = {}
+    for dtype in ("float32", "float64"):
+        samples = cases.speech(SAMPLES).astype(dtype)
+        for size in SIZES:
+            hop = size // 4
+            frames = np.ascontiguousarray((twins.overlap(samples, size, hop) * twins.hamming(size)).astype(dtype))
+            calls = {f"{size}|{dtype}|{threads}": (make(samples, frames, hop, threads), rounds) for threads in (1, 2)}
+            seconds |= measure.medians(calls, warm=True)
+    return seconds
+
+
+def compare(turns: int, rounds: int) -> list[dict[str, Any]]:
+    """One row a size, precision and number of threads: the median over `turns` processes of every engine.
+
+    Each engine has processes of its own, in shuffled order: the idle threads of one engine's OpenMP would spin on the
+    cores that another needs.
+    """
+    order = [name for name in engines() for _ in range(turns)]
+    random.Random(0).shuffle(order)
+    found: dict[str, dict[str, list[float]]] = {}
+    for name in order:
+        command = [sys.executable, "-m", "bench.fft", "--engine", name, "--rounds", str(rounds)]
+        done = subprocess.run(command, cwd=measure.ROOT, check=True, stdout=subprocess.PIPE, text=True)
+        for key, value in json.loads(done.stdout).items():
+            found.setdefault(key, {}).setdefault(name, []).append(value)
+        print(f"{name}: measured", flush=True)
     rows = []
-    for threads in (1, 2):
-        each = {name: seconds[f"{name}|{threads}"] for name in made}
-        rows.append({"size": size, "dtype": dtype, "threads": threads, "frames": len(frames), "seconds": each})
-        told = ", ".join(f"{name} {1e3 * value:.2f} ms" for name, value in each.items())
-        print(f"{size} {dtype}, {threads} threads: {told}", flush=True)
+    for key, by_name in found.items():
+        size, dtype, threads = key.split("|")
+        seconds = {name: statistics.median(by_name[name]) for name in engines()}
+        rows.append({"size": int(size), "dtype": dtype, "threads": int(threads), "seconds": seconds})
     return rows
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=15, help="rounds of each call (default 15)")
-    rounds = parser.parse_args().rounds
-    made = engines()
-    rows = [row for dtype in ("float32", "float64") for size in SIZES for row in compare(size, dtype, rounds, made)]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=9, help="rounds of each call in a process (default 9)")
+    parser.add_argument("--turns", type=int, default=3, help="processes for each engine (default 3)")
+    parser.add_argument("--engine", help="measure only this one, here, and print seconds as JSON")
+    asked = parser.parse_args()
+    if asked.engine:
+        print(json.dumps(timed(engines()[asked.engine], asked.rounds)))
+        return
+    rows = compare(asked.turns, asked.rounds)
     measure.save("fft", {**measure.machine("rocket-fft", "torch"), "samples": SAMPLES, "rows": rows})
 
 

@@ -104,7 +104,10 @@ def table(sizes, options, rule, measure, label):
         ruled = measure(size, rule(size))
         if ruled > GAIN * timed[0][0]:
             found[size] = timed[0][1]
-        print(f"{label} {size}: {timed[0][1]} {timed[0][0] * 1e6:.2f} us; rule {rule(size)} {ruled * 1e6:.2f} us", flush=True)
+        print(
+            f"{label} {size}: {timed[0][1]} {timed[0][0] * 1e6:.2f} us; rule {rule(size)} {ruled * 1e6:.2f} us",
+            flush=True,
+        )
     return found
 
 
@@ -125,8 +128,13 @@ def main():
     if arguments.write:
         target = Path(factors.__file__)
         head = target.read_text().split("PLANS = {")[0]
-        target.write_text(head + literal("PLANS", plans) + '"""half size: (columns n1, radices of the rows)."""\n\n'
-                          + literal("ROWS", rows) + '"""points of a row: its radices."""\n')
+        target.write_text(
+            head
+            + literal("PLANS", plans)
+            + '"""half size: (columns n1, radices of the rows)."""\n\n'
+            + literal("ROWS", rows)
+            + '"""points of a row: its radices."""\n'
+        )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Spectrograms, mel spectrograms and their inversion, in Numba kernels.
 
-`from fastspec import *` gives the fifteen functions of the notebook this library began with.  Names are loaded when they
-are first used.
+`from fastspec import *` gives the fifteen functions of the notebook this library began with.  Names are loaded
+when they are first used.
 """
 
 from importlib import import_module

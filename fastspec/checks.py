@@ -39,7 +39,7 @@ def finite_number(name: str, value: object) -> float:
 
 
 def floating(name: str, array: ArrayLike) -> NDArray[np.floating]:
-    """A real array as float32 if it is that, else float64: C-contiguous and in native byte order, copied only if need be."""
+    """A real array as float32 if it is that, else float64; C-contiguous, native byte order, copied only if need be."""
     a = np.asarray(array)
     if a.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, got dtype {a.dtype}")

@@ -1,11 +1,13 @@
 """Sizes, counts and windows of framed signals; computed in one place, for both directions."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 
 def frame_count(n: int, n_fft: int, hop_length: int) -> int:
-    """Frames of the notebook's framing: n samples, zero-padded by n_fft - n mod n_fft (a whole window if that is n_fft).
+    """Frames of the notebook's framing: n samples, zero-padded by n_fft - n mod n_fft (a whole window at most).
 
     The notebook takes (padded - n_fft) // hop_length of them, one fewer than fit; here there is always at least one.
     """
@@ -35,7 +37,7 @@ def window_sum(window: NDArray[np.float64], frames: int, hop_length: int) -> NDA
     return flat
 
 
-def comfortable_scale(largest: float, dtype: np.dtype) -> float:
+def comfortable_scale(largest: float, dtype: np.dtype[Any]) -> float:
     """A power of two that brings numbers up to `largest` well inside float32; 1 where they are there already."""
     if largest == 0 or 2.0**-40 < largest < 2.0**40:
         return 1.0

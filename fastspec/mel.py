@@ -37,7 +37,7 @@ def normalised(bank: NDArray[np.floating]) -> NDArray[np.floating]:
     empty = int(np.count_nonzero(total == 0))
     if empty:
         warnings.warn(
-            f"{empty} of {len(bank)} mel filters are empty, narrower than a bin: use fewer filters or a larger fft_size",
+            f"{empty} of {len(bank)} mel filters are empty, narrower than a bin: use fewer or a larger fft_size",
             UserWarning,
             stacklevel=3,
         )

@@ -60,11 +60,11 @@ def butter_bandpass(lowcut: float, highcut: float, fs: float, order: int = 5) ->
     """
     from scipy.signal import butter
 
-    low, high, rate = (
-        checks.finite_number(n, v) for n, v in (("lowcut", lowcut), ("highcut", highcut), ("fs", fs))
-    )
+    low, high, rate = (checks.finite_number(n, v) for n, v in (("lowcut", lowcut), ("highcut", highcut), ("fs", fs)))
     if not 0 < low < high < rate / 2:
-        raise ValueError(f"the band must lie in 0 < lowcut < highcut < fs / 2 = {rate / 2:g}, got {lowcut!r} to {highcut!r}")
+        raise ValueError(
+            f"the band must lie in 0 < lowcut < highcut < fs / 2 = {rate / 2:g}, got {lowcut!r} to {highcut!r}"
+        )
     nyquist = 0.5 * rate
     b, a = butter(checks.whole("order", order, 1), [low / nyquist, high / nyquist], btype="band")
     return b, a
@@ -277,9 +277,7 @@ def iterate_invert_spectrogram(
     return offset.recover(S, n_fft, hop, rounds, on_iteration=report if verbose else None)
 
 
-def invert_spectrogram(
-    X_s: ArrayLike, step: int, calculate_offset: bool = True, set_zero_phase: bool = True
-) -> Array:
+def invert_spectrogram(X_s: ArrayLike, step: int, calculate_offset: bool = True, set_zero_phase: bool = True) -> Array:
     """A signal from a spectrogram, in one pass of windowed frames, each shifted to where it fits best.
 
     Parameters

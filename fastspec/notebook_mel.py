@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import checks, mel as scales
+from . import checks
+from . import mel as scales
 
 Array = NDArray[Any]
 
@@ -58,7 +59,10 @@ def mel_to_spectrogram(
     """
     M, bank = np.asarray(mel_spec), checks.spectrogram("mel_inversion_filter", mel_inversion_filter)
     checks.spectrogram("mel_spec", M)
-    thresh, factor = checks.finite_number("spec_thresh", spec_thresh), checks.finite_number("shorten_factor", shorten_factor)
+    thresh, factor = (
+        checks.finite_number("spec_thresh", spec_thresh),
+        checks.finite_number("shorten_factor", shorten_factor),
+    )
     if factor <= 0:
         raise ValueError(f"shorten_factor must be above 0, got {shorten_factor!r}")
     if M.shape[0] != bank.shape[0]:
@@ -102,9 +106,7 @@ def get_filterbanks(
     rate, low = checks.finite_number("samplerate", samplerate), checks.finite_number("lowfreq", lowfreq)
     high = checks.finite_number("highfreq", highfreq or rate / 2)
     if not 0 <= low < high <= rate / 2:
-        raise ValueError(
-            f"frequencies must satisfy 0 <= lowfreq < highfreq <= samplerate / 2 = {rate / 2:g}, got {low:g} and {high:g}"
-        )
+        raise ValueError(f"need 0 <= lowfreq < highfreq <= samplerate / 2 = {rate / 2:g}, got {low:g} and {high:g}")
     return scales.triangles(count, n_fft, rate, low, high)
 
 

@@ -11,6 +11,7 @@ Audio, Speech and Language Processing 15, 2007, 1645-1653).
 import warnings
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,10 +31,12 @@ GROUP = 2  # tiles in a strip at most: a strip is what one thread prepares at a 
 WORKERS = 4  # more would wait for the chain: a link takes about a third of the time to prepare a frame
 SLICE_FRAMES = 1 << 14  # in one call, so that Ctrl-C is noticed in between
 
-OnIteration = Callable[[int, int, NDArray[np.floating]], None]
+Real = NDArray[np.floating]
+Layout = tuple[plan.Tables, plan.Correlator, plan.Alignment]
+OnIteration = Callable[[int, int, Real], None]
 
 
-def segment_offset(x1: NDArray[np.floating], x2: NDArray[np.floating]) -> int:
+def segment_offset(x1: Real, x2: Real) -> int:
     """argmax - len(x1) of the full cross-correlation of x1 and x2, means removed, outer len(x2) // 2 lags left out.
 
     With r[l] = sum over n of (x1[n] - mean x1) (x2[n - l] - mean x2), the lag l stands at p = l + len(x2) - 1.
@@ -58,12 +61,12 @@ def _correlator(n1: int, n2: int) -> plan.Correlator:
 
 
 @lru_cache(16)
-def _tables(n_fft: int, hop: int, lead: int, dtype: np.dtype) -> plan.Tables:
+def _tables(n_fft: int, hop: int, lead: int, dtype: np.dtype[Any]) -> plan.Tables:
     addresses = (compiled.transform_rows(dtype).address, 0, compiled.inverse(dtype).address)
     return plan.tables(n_fft, hop, lead, hamming(n_fft), np.ones(n_fft), dtype, addresses)
 
 
-def _layout(n_fft: int, hop: int, frames: int, dtype: np.dtype, *, bins: int, search: bool) -> tuple:
+def _layout(n_fft: int, hop: int, frames: int, dtype: np.dtype[Any], *, bins: int, search: bool) -> Layout:
     """(tables, correlator, job) of the passes over a spectrogram."""
     V, in_lanes = plan.lanes(dtype), plan.supported(n_fft)
     size = n_fft // 2
@@ -105,7 +108,15 @@ class Passes:
     """
 
     def __init__(
-        self, frames: int, n_fft: int, hop: int, dtype: np.dtype, given: NDArray, peak: float, *, search: bool = True
+        self,
+        frames: int,
+        n_fft: int,
+        hop: int,
+        dtype: np.dtype[Any],
+        given: NDArray[np.inexact],
+        peak: float,
+        *,
+        search: bool = True,
     ) -> None:
         self.frames, self.n_fft, self.hop, self.dtype, self.given = frames, n_fft, hop, dtype, given
         self.complex, self.search = given.dtype.kind == "c", search
@@ -120,7 +131,9 @@ class Passes:
         self.strip = job.group * plan.lanes(dtype)
         self.workers = min(team_size(), WORKERS)
         number = dtype.type
-        self.job = job._replace(least=number(max(peak / 1e8, float(np.finfo(dtype).tiny))), scale=number(comfortable_scale(peak, dtype)))
+        self.job = job._replace(
+            least=number(max(peak / 1e8, float(np.finfo(dtype).tiny))), scale=number(comfortable_scale(peak, dtype))
+        )
         self.window = hamming(job.size).astype(dtype)
         self.weight = (1 / (window_sum(hamming(job.size), frames, hop) + 1e-6)).astype(dtype)
         self.ring = plan.Ring(
@@ -131,7 +144,7 @@ class Passes:
             aligned(job.single * self.workers, np.float32),
         )
 
-    def run(self, previous: NDArray[np.floating] | None) -> NDArray[np.floating]:
+    def run(self, previous: Real | None) -> Real:
         """One pass: the signal whose frames have the phases of those of `previous` (none: their own, or zero)."""
         in_lanes = plan.supported(self.n_fft)
         source = BINS if self.complex else ZERO if previous is None else PHASES
@@ -143,9 +156,9 @@ class Passes:
             job = job._replace(mean=self.dtype.type(previous.mean()))
         given = self.given.view(self.dtype).reshape(-1) if in_lanes else np.zeros(1, self.dtype)
         sound = plan.Sound(wave, wave if previous is None else previous, given, self.window)
-        slice_ = max(1, SLICE_FRAMES // self.strip) * self.strip if in_lanes else job.ring
-        for first in range(0, self.frames, slice_):
-            last = min(self.frames, first + slice_)
+        share = max(1, SLICE_FRAMES // self.strip) * self.strip if in_lanes else job.ring
+        for first in range(0, self.frames, share):
+            last = min(self.frames, first + share)
             if not in_lanes:
                 self._rebuild(previous, job, first, last)
             self._advance(first, last, sound, job)
@@ -164,20 +177,21 @@ class Passes:
         function, work = compiled.duty(dtype).address, (last - first) * self.n_fft * 64
         advance(workers, function, turn, board, done, sound, self.tables, self.correlator, job, self.ring, work=work)
 
-    def _add_in_place(self, source: int, wave: NDArray, previous: NDArray | None) -> NDArray[np.floating]:
+    def _add_in_place(self, source: int, wave: Real, previous: Real | None) -> Real:
         """The pass without offsets: frames are added where they stand, in lanes."""
         job, dtype, n_fft, hop = self.job, self.dtype, self.n_fft, self.hop
-        runs = -(-job.size // hop)
-        sums = dict(
-            source=source, sum_rows=min(hop, job.size), sum_lead=plan.lead(job.size, hop, job.group, dtype), tail=runs - 1,
-            mean=dtype.type(0 if previous is None else previous.mean()),
+        task = plan.Synthesis(
+            source, hop, n_fft, job.size, job.first, job.frames, job.group, job.rows, job.lead, job.pairs, job.bins,
+            job.work, job.scratch,
+            sum_rows=min(hop, job.size), sum_lead=plan.lead(job.size, hop, job.group, dtype),
+            tail=-(-job.size // hop) - 1, mean=dtype.type(0 if previous is None else previous.mean()), least=job.least,
         )  # fmt: skip
-        shared = {name: value for name, value in job._asdict().items() if name in plan.Synthesis._fields}
-        task = plan.Synthesis(**{**shared, **sums})
         window = np.zeros(n_fft)
         window[n_fft - 1 - job.first - np.arange(job.size)] = hamming(job.size)
         tables = self.tables._replace(synthesis=(window / n_fft).astype(dtype))
-        sound = plan.Sound(wave, wave if previous is None else previous, self.given.view(dtype).reshape(-1), self.window)
+        sound = plan.Sound(
+            wave, wave if previous is None else previous, self.given.view(dtype).reshape(-1), self.window
+        )
         strips = -(-self.frames // self.strip)
         tails = np.zeros(strips * task.tail * hop, dtype)
         space, scratch = (aligned(n * team_size(), dtype) for n in (task.sum_rows * task.sum_lead, job.scratch))
@@ -187,25 +201,26 @@ class Passes:
         wave *= self.weight
         return wave
 
-    def _rebuild(self, previous: NDArray[np.floating] | None, job: plan.Alignment, start: int, stop: int) -> None:
+    def _rebuild(self, previous: Real | None, job: plan.Alignment, start: int, stop: int) -> None:
         """Frames start .. stop - 1 into the ring by SciPy's transform, for sizes the kernels lack."""
         from scipy import fft
 
         if start >= stop:
             return
-        n, half, given = self.n_fft, self.n_fft // 2 + 1, self.given[start:stop]
+        n, half = self.n_fft, self.n_fft // 2 + 1
+        given: NDArray[Any] = self.given[start:stop]
         if self.complex:
-            bins = 0.5 * (given[:, :half] + given[:, -np.arange(half) % n].conj())
+            bins: NDArray[Any] = 0.5 * (given[:, :half] + given[:, -np.arange(half) % n].conj())
         elif previous is None:
             bins = given
         else:
-            bins = library_spectrum(previous, n, self.hop, start, stop, mean=job.mean)
+            bins = library_spectrum(previous, n, self.hop, start, stop, mean=float(job.mean))
             bins *= given / np.maximum(np.abs(bins), job.least)
         frames = fft.irfft(bins, n, workers=thread_count())
         self.ring.segments.reshape(-1, n)[np.arange(start, stop) % job.ring] = frames[:, ::-1]
 
 
-def arrange(S: NDArray[np.floating], n_fft: int, *, logarithmic: bool, mirrored: bool) -> NDArray[np.floating]:
+def arrange(S: Real, n_fft: int, *, logarithmic: bool, mirrored: bool) -> Real:
     """Magnitudes of the Hermitian half of a spectrum, laid out for `Passes`.
 
     With A the n_fft columns of the whole spectrum, H[k] = (A[k] + A[(n_fft - k) mod n_fft]) / 2 for k <= n_fft / 2.
@@ -227,11 +242,13 @@ def arrange(S: NDArray[np.floating], n_fft: int, *, logarithmic: bool, mirrored:
     scratch = aligned(width * V * team_size(), dtype)
     function = compiled.arrange(dtype).address
     flat = S.reshape(-1)
-    arrange_all(tiles, function, flat, frames, width, logarithmic, one[order], other[order], mag, scratch, work=S.size * 30)
+    arrange_all(
+        tiles, function, flat, frames, width, logarithmic, one[order], other[order], mag, scratch, work=S.size * 30
+    )
     return mag
 
 
-def invert_complex(D: NDArray[np.complexfloating], hop: int, *, search: bool = True) -> NDArray[np.floating]:
+def invert_complex(D: NDArray[np.complexfloating], hop: int, *, search: bool = True) -> Real:
     """The signal of a complex spectrogram (frames, n_fft), of which the real part is taken."""
     frames, n_fft = D.shape
     peak = float(max(abs(D.real).max(), abs(D.imag).max()))
@@ -239,7 +256,7 @@ def invert_complex(D: NDArray[np.complexfloating], hop: int, *, search: bool = T
 
 
 def recover(
-    S: NDArray[np.floating],
+    S: Real,
     n_fft: int,
     hop: int,
     n_iter: int,
@@ -248,7 +265,7 @@ def recover(
     mirrored: bool = False,
     search: bool = True,
     on_iteration: OnIteration | None = None,
-) -> NDArray[np.floating]:
+) -> Real:
     """The signal of magnitudes: one pass without phases, then n_iter with the phases of the signal before.
 
     Parameters
@@ -271,13 +288,13 @@ def recover(
 
 
 def invert_pretty(
-    S: NDArray[np.floating],
+    S: Real,
     *,
     log: bool = True,
     n_fft: int,
     hop: int,
     n_iter: int = 10,
     on_iteration: OnIteration | None = None,
-) -> NDArray[np.floating]:
+) -> Real:
     """The signal of what `pretty_spectrogram` gives: half spectra, decimal logarithms if `log`; see `recover`."""
     return recover(S, n_fft, hop, n_iter, logarithmic=log, mirrored=True, on_iteration=on_iteration)

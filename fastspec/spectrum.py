@@ -1,6 +1,8 @@
 """From signal to spectrum: y -> D, y -> |D|, y -> log10 |D|, by the lane kernels or, for sizes they lack, by SciPy."""
 
+from collections.abc import Iterator
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -14,13 +16,16 @@ from .kernels.frames import LINEAR, LOG
 from .kernels.jit import team_size, thread_count
 from .kernels.realfft import COMPLEX, POWER
 
+Real = NDArray[np.floating]
+Complex = NDArray[np.complexfloating]
+
 STRIP_BYTES = 96 << 10  # a strip of this size shares the second-level cache with the transform
 STREAM_BYTES = 8 << 20  # larger outputs are written past the caches
 CHUNK = 1 << 15  # numbers a work item of `settle`
 BLOCK_BYTES = 16 << 20  # frames that SciPy transforms at a time
 
 
-def strip_group(n_fft: int, hop: int, dtype: np.dtype) -> int:
+def strip_group(n_fft: int, hop: int, dtype: np.dtype[Any]) -> int:
     """Tiles that share a strip: more of them repeat less of the signal, as long as the strip stays in the cache."""
     rows = min(hop, n_fft)
     group = 1
@@ -30,7 +35,7 @@ def strip_group(n_fft: int, hop: int, dtype: np.dtype) -> int:
 
 
 @lru_cache(16)
-def _tables(n_fft: int, hop: int, dtype: np.dtype) -> tuple[plan.Tables, int, int]:
+def _tables(n_fft: int, hop: int, dtype: np.dtype[Any]) -> tuple[plan.Tables, int, int]:
     group = strip_group(n_fft, hop, dtype)
     lead = plan.lead(n_fft, hop, group, dtype)
     addresses = (compiled.transform_rows(dtype).address, compiled.forward(dtype).address, 0)
@@ -38,7 +43,20 @@ def _tables(n_fft: int, hop: int, dtype: np.dtype) -> tuple[plan.Tables, int, in
     return plan.tables(n_fft, hop, lead, window, window, dtype, addresses), group, lead
 
 
-def _run(x, n_fft, hop, frames, out, *, op, shape=LINEAR, full=False, mean=0.0, scale=1.0, floor=0.0):
+def _run(
+    x: Real,
+    n_fft: int,
+    hop: int,
+    frames: int,
+    out: Real,
+    *,
+    op: int,
+    shape: int = LINEAR,
+    full: bool = False,
+    mean: float = 0.0,
+    scale: float = 1.0,
+    floor: float = 0.0,
+) -> float:
     """The kernels' way: writes `out` (frames, ...) and returns the largest power seen."""
     dtype = x.dtype
     p, group, lead = _tables(n_fft, hop, dtype)
@@ -61,7 +79,9 @@ def _run(x, n_fft, hop, frames, out, *, op, shape=LINEAR, full=False, mean=0.0, 
     return float(peaks[:frames].max())
 
 
-def library_spectrum(x, n_fft, hop, start, stop, *, mean=0.0, scale=1.0):
+def library_spectrum(
+    x: Real, n_fft: int, hop: int, start: int, stop: int, *, mean: float = 0.0, scale: float = 1.0
+) -> Complex:
     """Half spectra of frames start .. stop - 1 of (x - mean) scale by SciPy's transform, for sizes the kernels lack."""
     from scipy import fft
 
@@ -72,7 +92,7 @@ def library_spectrum(x, n_fft, hop, start, stop, *, mean=0.0, scale=1.0):
     return fft.rfft(framed, workers=thread_count())
 
 
-def _blocks(x, n_fft, hop, frames, mean, scale):
+def _blocks(x: Real, n_fft: int, hop: int, frames: int, mean: float, scale: float) -> Iterator[tuple[slice, Complex]]:
     """(slice of frames, their half spectra), a block at a time."""
     step = max(1, BLOCK_BYTES // (n_fft * x.itemsize))
     for first in range(0, frames, step):
@@ -80,9 +100,7 @@ def _blocks(x, n_fft, hop, frames, mean, scale):
         yield slice(first, last), library_spectrum(x, n_fft, hop, first, last, mean=mean, scale=scale)
 
 
-def complex_spectrum(
-    x: NDArray[np.floating], n_fft: int, hop: int, frames: int, *, bins: int, mean: float = 0.0
-) -> NDArray[np.complexfloating]:
+def complex_spectrum(x: Real, n_fft: int, hop: int, frames: int, *, bins: int, mean: float = 0.0) -> Complex:
     """Hamming-windowed spectrum of x - mean, zeros past its end.
 
     D[t, k] = sum over j of w[j] (x[t hop + j] - mean) exp(-2 pi i j k / n_fft), shape (frames, bins), where bins is
@@ -101,9 +119,7 @@ def complex_spectrum(
     return D
 
 
-def magnitude(
-    x: NDArray[np.floating], n_fft: int, hop: int, frames: int, *, mean: float = 0.0, floor: float = 0.0
-) -> NDArray[np.floating]:
+def magnitude(x: Real, n_fft: int, hop: int, frames: int, *, mean: float = 0.0, floor: float = 0.0) -> Real:
     """max(|D|, floor) of the first n_fft // 2 bins, shape (frames, n_fft // 2)."""
     out = aligned(frames * (n_fft // 2), x.dtype).reshape(frames, n_fft // 2)
     scale = _scale(x, mean)
@@ -117,10 +133,8 @@ def magnitude(
     return out
 
 
-def log_magnitude(
-    x: NDArray[np.floating], n_fft: int, hop: int, frames: int, *, mean: float = 0.0, thresh: float
-) -> NDArray[np.floating]:
-    """max(log10(|D| / max |D|), -thresh) of the first n_fft // 2 bins, shape (frames, n_fft // 2); silence is -thresh."""
+def log_magnitude(x: Real, n_fft: int, hop: int, frames: int, *, mean: float = 0.0, thresh: float) -> Real:
+    """max(log10(|D| / max |D|), -thresh) of the first n_fft // 2 bins, (frames, n_fft // 2); silence is -thresh."""
     out = aligned(frames * (n_fft // 2), x.dtype).reshape(frames, n_fft // 2)
     scale = _scale(x, mean)
     if plan.supported(n_fft):
@@ -139,12 +153,12 @@ def log_magnitude(
     return out
 
 
-def _scale(x, mean):
+def _scale(x: Real, mean: float) -> float:
     """A power of two that keeps powers of x - mean from overflowing and from vanishing."""
     return comfortable_scale(max(float(x.max()) - mean, mean - float(x.min())), x.dtype)
 
 
-def convergence(y: NDArray[np.floating], S: NDArray[np.floating], n_fft: int, hop: int) -> float:
+def convergence(y: Real, S: Real, n_fft: int, hop: int) -> float:
     """Spectral convergence in dB: 20 log10(|| |STFT(y)| - S || / || S ||), Frobenius norms; lower is better.
 
     S are linear magnitudes (frames, n_fft // 2); the STFT has their frames, a symmetric Hamming window, and y's mean

@@ -1,6 +1,7 @@
 """Everything there is to compile, in steps, so that later calls find it in the cache."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ def steps() -> list[Step]:
     return [step for dtype in (np.dtype(np.float32), np.dtype(np.float64)) for step in _of(dtype)]
 
 
-def _of(dtype: np.dtype) -> list[Step]:
+def _of(dtype: np.dtype[Any]) -> list[Step]:
     x = np.zeros(64, dtype)
     x[0] = 1
     S, D = x.reshape(2, 32), np.ones((2, 32), np.result_type(dtype, np.complex64))

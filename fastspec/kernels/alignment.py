@@ -98,7 +98,7 @@ def add(segments, o, n, start, window, wave, at, size):
 
 
 def chain(lo, hi, slot, sound, p, job, ring):
-    """Frames lo .. hi - 1 added to the wave, each where it fits best what is there; scratch row `slot` is ours alone."""
+    """Frames lo .. hi - 1 added to the wave, each where it fits best what is there; scratch row `slot` is ours."""
     out_of_line()
     single = ring.single[slot * job.single : (slot + 1) * job.single]
     for i in range(lo, hi):

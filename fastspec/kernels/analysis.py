@@ -5,7 +5,6 @@ from .frames import write_complex, write_levels
 from .jit import get_thread_id, int64, kernel, parallel_kernel, prange
 from .lanes import polyphase
 from .logs import log10
-from .realfft import COMPLEX
 from .vector import lane_max, lanes, load, maximum, splat, store
 
 

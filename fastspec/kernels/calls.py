@@ -28,7 +28,7 @@ def call(typingctx, function, arguments):
 
 @intrinsic
 def out_of_line(typingctx):
-    """First statement of a large kernel: LLVM must call it, not copy it into each caller, which takes long to compile."""
+    """First statement of a large kernel: LLVM must call it, not copy it into each caller: it would compile long."""
 
     def codegen(context, builder, sig, args):
         builder.function.attributes.add("noinline")
@@ -102,7 +102,9 @@ def give_way(typingctx):
 
     def codegen(context, builder, sig, args):
         if os.name == "posix":
-            yielding = cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.IntType(32), []), "sched_yield")
+            yielding = cgutils.get_or_insert_function(
+                builder.module, ir.FunctionType(ir.IntType(32), []), "sched_yield"
+            )
             builder.call(yielding, [])
         return context.get_dummy_value()
 
@@ -130,5 +132,3 @@ def aligned(count, dtype):
     raw = np.empty(count * dtype.itemsize + 64, np.uint8)
     skip = -raw.ctypes.data % 64
     return raw[skip : skip + count * dtype.itemsize].view(dtype)
-
-

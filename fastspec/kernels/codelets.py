@@ -197,8 +197,8 @@ def emit_switch(builder, value, sizes, emit):
 def columns(typingctx, n1, n2, tile, base, offsets, window, z, tw):
     """First stage: n2 columns; load times window, n1-point transform, twiddle, store.
 
-    Column p takes the complex samples p + n2 k, k < n1, each two neighbouring real samples j = 2 (p + n2 k) and j + 1 at
-    tile[base + offsets[j]]; its bin k goes to element p n1 + k of z.
+    Column p takes the complex samples p + n2 k, k < n1, each two neighbouring real samples j = 2 (p + n2 k) and j + 1
+    at tile[base + offsets[j]]; its bin k goes to element p n1 + k of z.
     """
     vec = vec_of(tile)
 
@@ -259,7 +259,7 @@ def columns_inverse(typingctx, n1, n2, z, tw, window, y):
 
 @intrinsic
 def middle_pass(typingctx, radix, m, width, x, i, step, o, tw, t):
-    """One pass of a self-sorting transform (Stockham's order) over interleaved rows: for q < width, p < m and k < radix,
+    """One pass of a self-sorting transform (Stockham's order) over interleaved rows: for q < width, p < m, k < radix,
 
     x[i + q + step (p + m k)] -> transform over k -> x[o + q + width (radix p + k)],
 

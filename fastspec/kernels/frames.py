@@ -60,7 +60,7 @@ def read_complex(s, o, ld, bins, c):
 
 @kernel
 def level(c, k, count, shape, floor, peaks, f0):
-    """Turns the powers of bins k .. k + count - 1 into what is written, in place; peaks[f0 + lane] keeps the largest."""
+    """Turns the powers of bins k .. k + count - 1 into what is written; peaks[f0 + lane] keeps the largest."""
     V = lanes(c)
     low, peak, half = splat(c, floor), load(peaks, f0), splat(c, c.dtype.type(0.5))
     for at in range(V * k, V * (k + count), V):

@@ -32,7 +32,7 @@ def polyphase(x, x0, hop, rows, mean, scale, t, lead):
 
 @kernel
 def overlap_add(y, first, step, size, o, base, hop, lead):
-    """o[r lead + base + q + lane] += y[first + (q hop + r) step + lane] for q hop + r < size: frames added hop apart."""
+    """o[r lead + base + q + lane] += y[first + (q hop + r) step + lane] for q hop + r < size: frames hop apart."""
     out_of_line()
     j, q = 0, 0
     while j < size:

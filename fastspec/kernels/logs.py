@@ -8,7 +8,7 @@ with n = round(x log2 10) and r = x ln 10 - n ln 2, |r| <= 0.3466,
 
     10**x = 2**n (1 + r + r**2/2! + ...).
 
-The series are cut where the next term is below half a unit in the last place (float64: 11 and 13 terms, float32: 5 and 7).
+The series are cut where the next term is below half a unit in the last place (float64: 11 and 13 terms; float32: 5, 7).
 Source of both: Abramowitz & Stegun, Handbook of Mathematical Functions, 4.1.27, 4.2.1.
 """
 
@@ -17,7 +17,6 @@ from decimal import Decimal
 
 from .jit import FASTMATH, intrinsic, ir, types
 from .vector import constant, llvm_function
-
 
 LOG10_2 = Decimal(2).log10()  # to 28 digits
 

@@ -95,7 +95,7 @@ def mean_of(x, o, count):
 
 @kernel
 def centre(x, o, count, mean, scale, flat, size):
-    """flat = (x[o : o + count] - mean) scale, then zeros up to `size` (a multiple of 32); returns the sum of squares."""
+    """flat = (x[o : o + count] - mean) scale, then zeros to `size` (a multiple of 32); returns the sum of squares."""
     energy, i = splat(flat, flat.dtype.type(0)), 0
     while i + 16 <= count:
         v = centred(x, o + i, mean, scale)

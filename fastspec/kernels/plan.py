@@ -15,6 +15,7 @@ LARGEST = 1 << 16
 BLOCK = 48
 """Rows of n2 points are taken `block` at a time, block * n2 <= BLOCK: two such blocks stay in the first-level cache."""
 
+
 class Tables(NamedTuple):
     """What the kernels get."""
 
@@ -51,9 +52,9 @@ class Job(NamedTuple):
     work: int  # complex elements of scratch for the transform
     tile: int  # real numbers of scratch for the bins of a tile
     scratch: int  # real numbers of scratch a thread
-    mean: float
-    scale: float
-    floor: float
+    mean: float | np.floating
+    scale: float | np.floating
+    floor: float | np.floating
 
 
 class Correlator(NamedTuple):
@@ -70,7 +71,7 @@ class Correlator(NamedTuple):
     n2: int
     low: int  # first and last lag that count
     high: int
-    tolerance: float
+    tolerance: float | np.floating
     radices: np.ndarray
     row_tw: np.ndarray
     lane_tw: np.ndarray
@@ -97,9 +98,9 @@ class Alignment(NamedTuple):
     work: int  # complex elements of scratch for the transform
     scratch: int  # real numbers of scratch a thread
     single: int  # float32 numbers of scratch a thread
-    mean: float
-    least: float  # below this a bin has no phase
-    scale: float
+    mean: float | np.floating
+    least: float | np.floating  # below this a bin has no phase
+    scale: float | np.floating
 
 
 class Synthesis(NamedTuple):
@@ -121,8 +122,8 @@ class Synthesis(NamedTuple):
     sum_rows: int  # phases of a sum, min(step, size)
     sum_lead: int  # its row length
     tail: int  # columns that reach past the strip
-    mean: float
-    least: float
+    mean: float | np.floating
+    least: float | np.floating
 
 
 class Ring(NamedTuple):
@@ -170,7 +171,7 @@ def row_radices(n):
 
 @cache
 def ruled(half):
-    """(n1, n2, radices of n2) by rule: the fewest passes, then columns and radices of about the same size, 8 at best."""
+    """(n1, n2, radices of n2) by rule: the fewest passes, then columns and radices of one size, 8 at best."""
 
     def cost(n1):
         radices = row_radices(half // n1)
@@ -300,7 +301,18 @@ def correlator(n1, n2, rows_address, tolerance):
     turn = _unit(np.outer(np.arange(m), np.arange(16)), h)
     split = _unit(np.arange(quarter), 2 * h)
     return Correlator(
-        rows_address, 0, 1, m, h, h + 16, quarter, n1, n2, n2 // 2 - n2 + 1, n1 - 1 - n2 // 2, tolerance,
+        rows_address,
+        0,
+        1,
+        m,
+        h,
+        h + 16,
+        quarter,
+        n1,
+        n2,
+        n2 // 2 - n2 + 1,
+        n1 - 1 - n2 // 2,
+        tolerance,
         np.array(radices, np.int64),
         pass_twiddles(m, radices, np.float32),
         np.stack([turn.real, turn.imag], 1).ravel().astype(np.float32),

@@ -78,7 +78,7 @@ def emit(op, work, i, j, k0, outer, inner, step, n1, h, tw, out):
 
 
 def forward(op, tile, base, p, work, out):
-    """The bins of the tile's frames that start at column `base`, in natural order: 2 lanes a bin, or lanes if powers."""
+    """The bins of the tile's frames that start at column `base`, in natural order: 2 lanes a bin, 1 if powers."""
     out_of_line()
     zero, one = int64(0), int64(1)  # a literal argument would compile a copy of its own
     n1, n2, h = p.n1, p.n2, p.n1 * p.n2

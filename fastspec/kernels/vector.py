@@ -27,7 +27,7 @@ I32, I64 = ir.IntType(32), ir.IntType(64)
 
 
 class Vec(types.Type):
-    """A register of `lanes` neighbouring numbers of `dtype`; arithmetic with another Vec or a scalar is lane by lane."""
+    """A register of `lanes` neighbouring numbers of `dtype`; arithmetic with a Vec or a scalar is lane by lane."""
 
     def __init__(self, dtype, lanes):
         self.dtype, self.lanes = dtype, lanes
