@@ -158,8 +158,7 @@ def tell(y: Array, settings: Settings, progress: Progress = lambda stage, done, 
             f"the demo needs at least {SHORTEST} s of sound, got {len(y) / s.rate:.4g} s ({len(y)} samples)"
         )
     clock = _Clock(progress)
-    with clock.stage("kernels"):
-        prepare(s)
+    prepare(s, y.dtype, clock)
     with clock.stage("band-pass") as stage:
         filtered = fastspec.butter_bandpass_filter(y, s.lowcut, s.highcut, s.rate, order=1)
         stage.shape = filtered.shape
@@ -209,11 +208,23 @@ def analyse(y: Array, settings: Settings) -> Array:
     return S
 
 
-def prepare(settings: Settings) -> None:
+def prepare(settings: Settings, dtype: np.dtype[Any], clock: _Clock) -> None:
     """Import what the pipeline uses and compile its kernels, or load them from the disk cache.
 
-    It runs the pipeline on a moment of noise, so that the stages' times are those of the work alone.
+    It ends with the pipeline on a moment of noise, so that the stages' times are those of the work alone.
     """
+    from .warmup import steps
+
+    s, kernels = settings, steps(dtype)
+    with clock.stage("kernels", len(kernels) + 1):
+        for done, (_, compile_or_load) in enumerate(kernels, 1):
+            compile_or_load()
+            clock.progress("kernels", done, len(kernels) + 1)
+        _rehearse(s)
+
+
+def _rehearse(settings: Settings) -> None:
+    """The pipeline on a moment of noise."""
     s = settings
     noise = np.random.default_rng(0).standard_normal(4 * s.fft_size)
     S = analyse(fastspec.butter_bandpass_filter(noise, s.lowcut, s.highcut, s.rate, order=1), s)

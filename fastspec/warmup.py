@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from . import offset, spectrum
 from .kernels import compiled
@@ -11,9 +12,9 @@ from .kernels import compiled
 Step = tuple[str, Callable[[], object]]
 
 
-def steps() -> list[Step]:
-    """(what it is, what compiles or loads it) for each kernel and dtype."""
-    return [step for dtype in (np.dtype(np.float32), np.dtype(np.float64)) for step in _of(dtype)]
+def steps(*dtypes: DTypeLike) -> list[Step]:
+    """(what it is, what compiles or loads it) for each kernel and dtype; without dtypes for float32 and float64."""
+    return [step for dtype in dtypes or (np.float32, np.float64) for step in _of(np.dtype(dtype))]
 
 
 def _of(dtype: np.dtype[Any]) -> list[Step]:
