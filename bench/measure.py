@@ -49,6 +49,30 @@ def child(program: str, **environment: str) -> list[float]:
     return [float(word) for word in done.stdout.split()]
 
 
+def busy_cores(seconds: float = 2.0) -> float:
+    """How many cores were at work over that time, as Linux counts; 0 where it cannot be told."""
+    stat = Path("/proc/stat")
+    if not stat.exists():
+        return 0.0
+
+    def worked() -> int:
+        user, nice, system = (int(word) for word in stat.read_text().split(maxsplit=4)[1:4])
+        return user + nice + system
+
+    before = worked()
+    time.sleep(seconds)
+    return (worked() - before) / os.sysconf("SC_CLK_TCK") / seconds
+
+
+def wait_until_idle(limit: float = 300.0) -> None:
+    """Wait until nothing else runs, for `limit` seconds at most: two threads beside a busy core measure that core."""
+    end = time.monotonic() + limit
+    while (busy := busy_cores()) > 0.1:
+        if time.monotonic() > end:
+            print(f"warning: {busy:.1f} cores are busy with something else; the figures will suffer", file=sys.stderr)
+            return
+
+
 def cpu_model() -> str:
     listing = Path("/proc/cpuinfo")
     lines = listing.read_text().splitlines() if listing.exists() else []

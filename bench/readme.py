@@ -138,6 +138,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="only write the tables, from the results that are there")
     if not parser.parse_args().write:
         for program in PROGRAMS:
+            measure.wait_until_idle()
             subprocess.run([sys.executable, "-m", f"bench.{program}"], cwd=measure.ROOT, check=True)
     write()
 

@@ -17,6 +17,6 @@ axis of every buffer, so each step of the work is one program over vectors at un
     output          frame 0        | re im re im ...                 |     turned on its side again,
     (frames)        frame 1        | re im re im ...                 |     V / 2 bins at a time, in registers
 
-Sizes are numbers in tables (`plan`), never compiled in.  Large kernels are built once a dtype (`compiled`) and call each
-other by address (`calls`).  Only `jit` imports Numba.
+Sizes are numbers in tables (`plan`), never compiled in.  Large kernels are built once a dtype (`compiled`) and call
+each other by address (`calls`).  Only `jit` imports Numba.
 """
