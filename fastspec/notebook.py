@@ -4,6 +4,7 @@ Each gives the notebook's numbers wherever the notebook runs.  Input is never ch
 else becomes float64; bad input raises an error that names the argument and the value.
 """
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,16 @@ def _window_size(name: str, value: object) -> int:
     if size % 2:
         raise ValueError(f"Window size must be even! ({name} is {size})")
     return size
+
+
+def _advise(frames: int, n_fft: int, hop: int) -> None:
+    """Warn where offsets have little to go by."""
+    if frames > 1 and hop >= n_fft // 2:
+        warnings.warn(
+            f"step {hop} is half of the {n_fft} columns or more: offsets need overlap, best 75 percent and more",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def butter_bandpass(lowcut: float, highcut: float, fs: float, order: int = 5) -> tuple[Array, Array]:
@@ -237,6 +248,7 @@ def invert_pretty_spectrogram(
         raise ValueError(f"fft_size must be twice the {S.shape[1]} columns of X_s, {n_fft}, got {fft_size!r}")
     if log and half_precision:
         S, log = checks.spectrogram("10**X_s in float16", _powers_of_ten(raw)), False
+    _advise(len(S), n_fft, hop)
     return offset.invert_pretty(S, log=bool(log), n_fft=n_fft, hop=hop, n_iter=rounds)
 
 
@@ -269,6 +281,8 @@ def iterate_invert_spectrogram(
     n_fft = S.shape[1]
     if rounds and _window_size("fftsize", fftsize) != n_fft:
         raise ValueError(f"fftsize must be the number of columns of X_s, {n_fft}, got {fftsize!r}")
+
+    _advise(len(S), n_fft, hop)
 
     def report(i: int, n: int, y: Array) -> None:
         value = spectrum.convergence(y, S[:, : n_fft // 2], n_fft, hop)
@@ -305,6 +319,8 @@ def invert_spectrogram(X_s: ArrayLike, step: int, calculate_offset: bool = True,
     X = np.asarray(X_s)
     if X.ndim == 2 and X.shape[1] < 2:
         raise ValueError(f"X_s must have at least two columns, got shape {X.shape}")
+    if calculate_offset and X.ndim == 2:
+        _advise(X.shape[0], X.shape[1], hop)
     if X.dtype.kind != "c" or set_zero_phase:
         S = checks.spectrogram("X_s", X.real)
         return offset.recover(S, S.shape[1], hop, 0, search=bool(calculate_offset))

@@ -8,7 +8,6 @@ of the signal it gave (Griffin & Lim, IEEE Trans. ASSP-32, 1984, 236-243; offset
 Audio, Speech and Language Processing 15, 2007, 1645-1653).
 """
 
-import warnings
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -122,12 +121,6 @@ class Passes:
         self.complex, self.search = given.dtype.kind == "c", search
         bins = n_fft if self.complex else 0
         self.tables, self.correlator, job = _layout(n_fft, hop, frames, dtype, bins=bins, search=search)
-        if search and hop >= n_fft // 2 and frames > 1:
-            warnings.warn(
-                f"step {hop} is half of the {n_fft} columns or more: offsets need overlap, best 75 percent and more",
-                UserWarning,
-                stacklevel=4,
-            )
         self.strip = job.group * plan.lanes(dtype)
         self.workers = min(team_size(), WORKERS)
         number = dtype.type
