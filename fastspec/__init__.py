@@ -9,25 +9,29 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_FIFTEEN = (
-    "butter_bandpass",
-    "butter_bandpass_filter",
-    "create_mel_filter",
-    "get_filterbanks",
-    "hz2mel",
-    "invert_pretty_spectrogram",
-    "invert_spectrogram",
-    "iterate_invert_spectrogram",
-    "make_mel",
-    "mel2hz",
-    "mel_to_spectrogram",
-    "overlap",
-    "pretty_spectrogram",
-    "stft",
-    "xcorr_offset",
-)
-_HOME = dict.fromkeys(_FIFTEEN, "fastspec.notebook") | {"threads": "fastspec.kernels.jit"}
-__all__ = list(_FIFTEEN)
+_NAMES = {
+    "fastspec.notebook": (
+        "butter_bandpass",
+        "butter_bandpass_filter",
+        "invert_pretty_spectrogram",
+        "invert_spectrogram",
+        "iterate_invert_spectrogram",
+        "overlap",
+        "pretty_spectrogram",
+        "stft",
+        "xcorr_offset",
+    ),
+    "fastspec.notebook_mel": (
+        "create_mel_filter",
+        "get_filterbanks",
+        "hz2mel",
+        "make_mel",
+        "mel2hz",
+        "mel_to_spectrogram",
+    ),
+}
+__all__ = [name for names in _NAMES.values() for name in names]
+_HOME = {name: module for module, names in _NAMES.items() for name in names} | {"threads": "fastspec.kernels.jit"}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""The notebook's fifteen functions, under its names, with its argument order and defaults.
+"""The notebook's functions under their names, with its argument order and defaults; see also `notebook_mel`.
 
 Each gives the notebook's numbers wherever the notebook runs.  Input is never changed; float32 stays float32, everything
 else becomes float64; bad input raises an error that names the argument and the value.
@@ -12,25 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import checks, offset, spectrum
 from .framing import frame_count
-from .notebook_mel import create_mel_filter, get_filterbanks, hz2mel, make_mel, mel2hz, mel_to_spectrogram
-
-__all__ = [
-    "butter_bandpass",
-    "butter_bandpass_filter",
-    "create_mel_filter",
-    "get_filterbanks",
-    "hz2mel",
-    "invert_pretty_spectrogram",
-    "invert_spectrogram",
-    "iterate_invert_spectrogram",
-    "make_mel",
-    "mel2hz",
-    "mel_to_spectrogram",
-    "overlap",
-    "pretty_spectrogram",
-    "stft",
-    "xcorr_offset",
-]
 
 Array = NDArray[Any]
 

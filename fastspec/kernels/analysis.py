@@ -5,6 +5,7 @@ from .frames import write_complex, write_levels
 from .jit import get_thread_id, int64, kernel, parallel_kernel, prange
 from .lanes import polyphase
 from .logs import log10
+from .transpose import memory_fence
 from .vector import lane_max, lanes, load, maximum, splat, store
 
 
@@ -62,6 +63,8 @@ def strip(s, slot, x, p, job, out, peaks, scratch):
     for g in range(min(job.group, (job.frames - first + V - 1) // V)):
         call(p.forward, (job.op, t, g * V, p, work, bins))
         call(job.put, (bins, first + g * V, p.n1 * p.n2, job, out, peaks, tmp))
+    if job.streamed:
+        memory_fence()
 
 
 @parallel_kernel

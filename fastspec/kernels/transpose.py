@@ -50,32 +50,24 @@ class _Block:
             instruction.set_metadata("nontemporal", node)
 
 
+def _turn(context, builder, sig, args, streamed):
+    source, target = _Block(context, builder, sig.args[0], args[0]), _Block(context, builder, sig.args[3], args[3])
+    rows = [source.load(args[1], args[2], c) for c in range(source.vec.lanes)]
+    for r, row in enumerate(transposed_rows(builder, rows)):
+        target.store(row, args[4], args[5], r, streamed)
+    return context.get_dummy_value()
+
+
 @intrinsic
 def transpose_block(typingctx, src, i, ldi, dst, o, ldo):
     """dst[o + r ldo + c] = src[i + c ldi + r] for r, c < lanes; the strides may be negative."""
-
-    def codegen(context, builder, sig, args):
-        source, target = _Block(context, builder, src, args[0]), _Block(context, builder, dst, args[3])
-        rows = [source.load(args[1], args[2], c) for c in range(source.vec.lanes)]
-        for r, row in enumerate(transposed_rows(builder, rows)):
-            target.store(row, args[4], args[5], r)
-        return context.get_dummy_value()
-
-    return types.void(src, i64, i64, dst, i64, i64), codegen
+    return types.void(src, i64, i64, dst, i64, i64), lambda *code: _turn(*code, streamed=False)
 
 
 @intrinsic
 def transpose_block_streamed(typingctx, src, i, ldi, dst, o, ldo):
     """The same, past the caches: o and ldo must keep every row of dst on a cache line."""
-
-    def codegen(context, builder, sig, args):
-        source, target = _Block(context, builder, src, args[0]), _Block(context, builder, dst, args[3])
-        rows = [source.load(args[1], args[2], c) for c in range(source.vec.lanes)]
-        for r, row in enumerate(transposed_rows(builder, rows)):
-            target.store(row, args[4], args[5], r, streamed=True)
-        return context.get_dummy_value()
-
-    return types.void(src, i64, i64, dst, i64, i64), codegen
+    return types.void(src, i64, i64, dst, i64, i64), lambda *code: _turn(*code, streamed=True)
 
 
 @intrinsic
