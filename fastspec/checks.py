@@ -47,6 +47,16 @@ def floating(name: str, array: ArrayLike) -> NDArray[np.floating]:
     return np.ascontiguousarray(a, dtype=np.float32 if single else np.float64)
 
 
+def mean_of_finite(name: str, x: NDArray[np.floating]) -> float:
+    """The mean, which is finite only if every number is (a sum that overflows is looked at number by number)."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = float(x.mean(dtype=np.float64))
+        if not math.isfinite(mean):
+            all_finite(name, x)
+            mean = float((x / x.size).sum(dtype=np.float64))
+    return mean
+
+
 def all_finite(name: str, array: NDArray[np.floating], *, silence: bool = False) -> None:
     """No NaN, no infinity; with `silence`, -inf may stand (the logarithm of nothing)."""
     if array.size and np.isfinite(array.max()) and (silence or np.isfinite(array.min())):
@@ -61,20 +71,32 @@ def all_finite(name: str, array: NDArray[np.floating], *, silence: bool = False)
 
 def samples(name: str, array: ArrayLike) -> NDArray[np.floating]:
     """One channel of at least one finite real sample."""
+    x = channel(name, array)
+    all_finite(name, x)
+    return x
+
+
+def channel(name: str, array: ArrayLike) -> NDArray[np.floating]:
+    """One channel of at least one real sample; whether they are finite is not looked at."""
     x = floating(name, array)
     if x.ndim != 1:
         raise ValueError(f"{name} must be one-dimensional, got shape {x.shape}; {MIX_DOWN}")
     if not x.size:
         raise ValueError(f"{name} is empty: at least one sample is needed")
-    all_finite(name, x)
     return x
+
+
+def matrix(name: str, array: ArrayLike) -> NDArray[np.floating]:
+    """A real matrix with at least one row and one column; whether its numbers are finite is not looked at."""
+    S = floating(name, array)
+    if S.ndim != 2 or not S.size:
+        raise ValueError(f"{name} must be a matrix (frames, bins) with at least one of each, got shape {S.shape}")
+    return S
 
 
 def spectrogram(name: str, array: ArrayLike, *, silence: bool = False) -> NDArray[np.floating]:
     """A real matrix (frames, bins) of finite numbers, with at least one of each."""
-    S = floating(name, array)
-    if S.ndim != 2 or not S.size:
-        raise ValueError(f"{name} must be a matrix (frames, bins) with at least one of each, got shape {S.shape}")
+    S = matrix(name, array)
     all_finite(name, S, silence=silence)
     return S
 
@@ -85,9 +107,8 @@ def complex_spectrogram(name: str, array: ArrayLike) -> NDArray[np.complexfloati
     D = np.ascontiguousarray(D, dtype=np.complex64 if D.dtype.itemsize == 8 else np.complex128)
     if D.ndim != 2 or not D.size:
         raise ValueError(f"{name} must be a matrix (frames, bins) with at least one of each, got shape {D.shape}")
-    if not np.isfinite(D.sum()):
-        bad = ~np.isfinite(D)
-        if bad.any():
-            i, k = np.unravel_index(int(bad.argmax()), D.shape)
-            raise ValueError(f"{name}[{i}, {k}] is {D[i, k]}: every value must be finite")
+    parts = D.view(D.real.dtype)
+    if not (np.isfinite(parts.max()) and np.isfinite(parts.min())):
+        i, k = np.unravel_index(int((~np.isfinite(D)).argmax()), D.shape)
+        raise ValueError(f"{name}[{i}, {k}] is {D[i, k]}: every value must be finite")
     return D

@@ -117,15 +117,13 @@ def overlap(X: ArrayLike, window_size: int, window_step: int) -> Array:
     return np.lib.stride_tricks.sliding_window_view(padded, size)[::step][:frames].copy()
 
 
-def _framing(names: tuple[str, str, str], X: ArrayLike, size: object, step: object) -> tuple[Array, int, int, int]:
-    """(samples, n_fft, hop, frames) of the arguments so named."""
+def _framing(
+    names: tuple[str, str, str], X: ArrayLike, size: object, step: object
+) -> tuple[Array, float, int, int, int]:
+    """(samples, their mean, n_fft, hop, frames) of the arguments so named."""
     n_fft, hop = _window_size(names[1], size), checks.whole(names[2], step, 1)
-    x = checks.samples(names[0], X)
-    return x, n_fft, hop, frame_count(len(x), n_fft, hop)
-
-
-def _mean(x: Array) -> float:
-    return float(x.mean(dtype=np.float64))
+    x = checks.channel(names[0], X)
+    return x, checks.mean_of_finite(names[0], x), n_fft, hop, frame_count(len(x), n_fft, hop)
 
 
 def stft(
@@ -158,9 +156,9 @@ def stft(
     D : np.ndarray [shape=(frames, bins)]
         complex64 if X is float32, else complex128; frames as in `overlap`.
     """
-    x, n_fft, hop, frames = _framing(("X", "fftsize", "step"), X, fftsize, step)
+    x, mean, n_fft, hop, frames = _framing(("X", "fftsize", "step"), X, fftsize, step)
     bins = n_fft // 2 if real or compute_onesided else n_fft
-    return spectrum.complex_spectrum(x, n_fft, hop, frames, bins=bins, mean=_mean(x) if mean_normalize else 0.0)
+    return spectrum.complex_spectrum(x, n_fft, hop, frames, bins=bins, mean=mean if mean_normalize else 0.0)
 
 
 def pretty_spectrogram(
@@ -184,11 +182,11 @@ def pretty_spectrogram(
     S : np.ndarray [shape=(frames, fft_size // 2)]
         float32 if d is, else float64.
     """
-    x, n_fft, hop, frames = _framing(("d", "fft_size", "step_size"), d, fft_size, step_size)
+    x, mean, n_fft, hop, frames = _framing(("d", "fft_size", "step_size"), d, fft_size, step_size)
     floor = checks.finite_number("thresh", thresh)
     if log:
-        return spectrum.log_magnitude(x, n_fft, hop, frames, mean=_mean(x), thresh=floor)
-    return spectrum.magnitude(x, n_fft, hop, frames, mean=_mean(x), floor=floor)
+        return spectrum.log_magnitude(x, n_fft, hop, frames, mean=mean, thresh=floor)
+    return spectrum.magnitude(x, n_fft, hop, frames, mean=mean, floor=floor)
 
 
 def _powers_of_ten(S: Array) -> Array:

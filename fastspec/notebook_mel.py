@@ -27,13 +27,16 @@ def make_mel(spectrogram: ArrayLike, mel_filter: ArrayLike, shorten_factor: floa
     mel_spec : np.ndarray [shape=(n_mels, round(frames / shorten_factor) - 2), dtype=float16]
         Without the first and the last column.
     """
-    S, bank = checks.spectrogram("spectrogram", spectrogram), checks.spectrogram("mel_filter", mel_filter)
+    S, bank = checks.matrix("spectrogram", spectrogram), checks.spectrogram("mel_filter", mel_filter)
     factor = checks.finite_number("shorten_factor", shorten_factor)
     if factor <= 0:
         raise ValueError(f"shorten_factor must be above 0, got {shorten_factor!r}")
     if S.shape[1] != bank.shape[0]:
         raise ValueError(f"mel_filter must have a row for each of the {S.shape[1]} bins, got shape {bank.shape}")
-    return scales.resample_time(bank.T.dot(S.T), 1.0 / factor)[:, 1:-1]
+    M = bank.T.dot(S.T)
+    if not np.isfinite(M).all():  # every number of S is in a sum, so that only then S needs a look
+        checks.all_finite("spectrogram", S)
+    return scales.resample_time(M, 1.0 / factor)[:, 1:-1]
 
 
 def mel_to_spectrogram(

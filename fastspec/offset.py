@@ -244,7 +244,8 @@ def arrange(S: Real, n_fft: int, *, logarithmic: bool, mirrored: bool) -> Real:
 def invert_complex(D: NDArray[np.complexfloating], hop: int, *, search: bool = True) -> Real:
     """The signal of a complex spectrogram (frames, n_fft), of which the real part is taken."""
     frames, n_fft = D.shape
-    peak = float(max(abs(D.real).max(), abs(D.imag).max()))
+    parts = D.view(D.real.dtype)
+    peak = max(float(parts.max()), -float(parts.min()))
     return Passes(frames, n_fft, hop, D.real.dtype, D, peak, search=search).run(None)
 
 

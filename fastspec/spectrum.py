@@ -22,7 +22,7 @@ Complex = NDArray[np.complexfloating]
 STRIP_BYTES = 96 << 10  # a strip of this size shares the second-level cache with the transform
 STREAM_BYTES = 8 << 20  # larger outputs are written past the caches
 CHUNK = 1 << 15  # numbers a work item of `settle`
-BLOCK_BYTES = 16 << 20  # frames that SciPy transforms at a time
+BLOCK_BYTES = 2 << 20  # frames that SciPy transforms at a time
 
 
 def strip_group(n_fft: int, hop: int, dtype: np.dtype[Any]) -> int:
@@ -113,18 +113,18 @@ def complex_spectrum(x: Real, n_fft: int, hop: int, frames: int, *, bins: int, m
         return out.view(np.result_type(x.dtype, np.complex64))
     D = out.view(np.result_type(x.dtype, np.complex64))
     half = n_fft // 2 + 1
-    for part, bins_of in _blocks(x, n_fft, hop, frames, mean, 1.0):
-        D[part, :half] = bins_of[:, :bins]
-        D[part, half:] = bins_of[:, 1 : n_fft - half + 1][:, ::-1].conj()[:, : max(0, bins - half)]
+    for part, found in _blocks(x, n_fft, hop, frames, mean, 1.0):
+        D[part, :half] = found[:, :bins]
+        if full:
+            np.conjugate(found[:, n_fft - half : 0 : -1], out=D[part, half:])
     return D
 
 
 def magnitude(x: Real, n_fft: int, hop: int, frames: int, *, mean: float = 0.0, floor: float = 0.0) -> Real:
     """max(|D|, floor) of the first n_fft // 2 bins, shape (frames, n_fft // 2)."""
     out = aligned(frames * (n_fft // 2), x.dtype).reshape(frames, n_fft // 2)
-    scale = _scale(x, mean)
     if plan.supported(n_fft):
-        _run(x, n_fft, hop, frames, out, op=POWER, mean=mean, scale=scale, floor=floor * scale)
+        _, scale = _levels(x, n_fft, hop, frames, out, shape=LINEAR, mean=mean, floor=floor)
         if scale != 1:
             out /= x.dtype.type(scale)
         return out
@@ -136,11 +136,10 @@ def magnitude(x: Real, n_fft: int, hop: int, frames: int, *, mean: float = 0.0, 
 def log_magnitude(x: Real, n_fft: int, hop: int, frames: int, *, mean: float = 0.0, thresh: float) -> Real:
     """max(log10(|D| / max |D|), -thresh) of the first n_fft // 2 bins, (frames, n_fft // 2); silence is -thresh."""
     out = aligned(frames * (n_fft // 2), x.dtype).reshape(frames, n_fft // 2)
-    scale = _scale(x, mean)
     if plan.supported(n_fft):
-        power = _run(x, n_fft, hop, frames, out, op=POWER, shape=LOG, mean=mean, scale=scale)
+        power, _ = _levels(x, n_fft, hop, frames, out, shape=LOG, mean=mean)
     else:
-        for part, D in _blocks(x, n_fft, hop, frames, mean, scale):
+        for part, D in _blocks(x, n_fft, hop, frames, mean, _scale(x, mean)):
             out[part] = np.abs(D[:, : n_fft // 2])
         power = float(out.max()) ** 2
         with np.errstate(divide="ignore"):
@@ -151,6 +150,19 @@ def log_magnitude(x: Real, n_fft: int, hop: int, frames: int, *, mean: float = 0
     number = x.dtype.type
     settle(-(-out.size // CHUNK), out.reshape(-1), CHUNK, number(power), number(-thresh))
     return out
+
+
+def _levels(
+    x: Real, n_fft: int, hop: int, frames: int, out: Real, *, shape: int, mean: float, floor: float = 0.0
+) -> tuple[float, float]:
+    """Levels of x - mean, or of a multiple of it where powers would overflow or vanish: (largest power, multiplier)."""
+    power = _run(x, n_fft, hop, frames, out, op=POWER, shape=shape, mean=mean, floor=floor)
+    if np.finfo(x.dtype).tiny ** 0.5 < power < np.inf:
+        return power, 1.0
+    scale = _scale(x, mean)
+    if scale != 1:
+        power = _run(x, n_fft, hop, frames, out, op=POWER, shape=shape, mean=mean, scale=scale, floor=floor * scale)
+    return power, scale
 
 
 def _scale(x: Real, mean: float) -> float:

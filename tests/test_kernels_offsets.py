@@ -86,6 +86,13 @@ def test_lags_a_float32_correlation_cannot_tell_apart_are_decided_in_float64(dty
     assert decided > 6  # the test is about ties, so there must be some
 
 
+def test_of_equal_correlations_the_first_counts():
+    x1, x2 = np.zeros((2, 100))
+    x1[[20, 60, 61, 21]] = 1, 1, -1, -1
+    x2[[40, 41]] = 1, -1
+    assert offset.segment_offset(x1, x2) == slow_offset(x1, x2) == -20 - 1
+
+
 @pytest.mark.parametrize("scale", [1e-200, 1e-30, 1e30, 1e200])
 def test_offsets_do_not_depend_on_loudness(scale):
     rng = np.random.default_rng(12)

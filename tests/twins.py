@@ -93,23 +93,20 @@ def invert_pretty_spectrogram(
 def reanalyse(wave: Array, fftsize: int, step: int, frames: int) -> Array:
     """The first `frames` frames of the full STFT of `wave`, with zeros appended until there are that many."""
     centred = wave - wave.mean()
-    spectrum = stft(centred, fftsize, step, mean_normalize=False, compute_onesided=False)
-    if len(spectrum) < frames:
-        longer = np.concatenate([centred, np.zeros(frames * step + fftsize)])
-        spectrum = stft(longer, fftsize, step, mean_normalize=False, compute_onesided=False)
-    return spectrum[:frames]
+    whole_windows = len(centred) // fftsize  # and one more, filled up with zeros, is what `overlap` cuts frames from
+    if whole_windows * fftsize // step < frames:
+        centred = np.concatenate([centred, np.zeros(frames * step + fftsize)])
+    return stft(centred, fftsize, step, mean_normalize=False, compute_onesided=False)[:frames]
 
 
 def iterate_invert_spectrogram(X_s: Array, fftsize: int, step: float, n_iter: int = 10, verbose: bool = False) -> Array:
     """Invert, take the phase of what comes out, put it on the magnitudes wanted, and again."""
-    smallest = np.max(X_s) / 1e8
+    smallest = np.max(X_s) / 1e8 or 1.0
     guess = X_s
     for iteration in range(n_iter):
         wave = invert_spectrogram(guess, step, set_zero_phase=iteration == 0)
         heard = reanalyse(wave, fftsize, int(step), len(X_s))
-        loudness = np.maximum(smallest, np.abs(heard))
-        phase = np.divide(heard, loudness, out=np.zeros_like(heard), where=loudness > 0)
-        guess = X_s * phase
+        guess = X_s * (heard / np.maximum(smallest, np.abs(heard)))
         if verbose:
             print(f"iteration {iteration + 1}/{n_iter}")
     return invert_spectrogram(guess, step, set_zero_phase=False)
@@ -132,7 +129,9 @@ def invert_spectrogram(X_s: Array, step: float, calculate_offset: bool = True, s
         if calculate_offset and k > 0:
             shift = xcorr_offset(wave[k * hop : k * hop + segment], frame[middle : middle + segment])
         first = middle - shift
-        wave[k * hop : k * hop + size] += window * frame.take(range(first, first + size), mode="wrap")
+        inside = 0 <= first <= columns - size
+        middle_half = frame[first : first + size] if inside else np.roll(frame, -first)[:size]
+        wave[k * hop : k * hop + size] += window * middle_half
         weight[k * hop : k * hop + size] += window
     return wave / (weight + 1e-6)
 
@@ -143,9 +142,9 @@ def xcorr_offset(x1: Array, x2: Array) -> int:
     b = (x2 - np.mean(x2)).astype(np.float32)
     correlation = np.convolve(a, b[::-1])
     half = len(b) // 2
-    allowed = np.zeros(len(correlation), bool)
-    allowed[half : len(correlation) - half if half else 0] = True
-    return int(np.argmax(np.where(allowed, correlation, np.float32(-1e30)))) - len(a)
+    correlation[:half] = -1e30
+    correlation[len(correlation) - half if half else 0 :] = -1e30
+    return int(np.argmax(correlation)) - len(a)
 
 
 def make_mel(spectrogram: Array, mel_filter: Array, shorten_factor: float = 1) -> Array:
