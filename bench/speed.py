@@ -14,8 +14,10 @@ import numpy as np
 import twins
 
 import fastspec
+from fastspec.kernels.calls import aligned
 
 from . import measure
+from .writing import write, write_new
 
 SECONDS = 10
 THREADS = 2
@@ -85,6 +87,10 @@ def thread_scaling(rounds: int) -> list[dict[str, Any]]:
             "pretty_spectrogram 2048/128": partial(fastspec.pretty_spectrogram, samples, **size),
             "invert_pretty_spectrogram 2048/128": partial(fastspec.invert_pretty_spectrogram, magnitudes, **size),
         }
+        numbers = 2 * twins.stft(speech, 2048, 128).size
+        used = aligned(numbers, dtype)
+        work["stft 2048/128: result only written, new memory"] = partial(write_new, numbers, dtype)
+        work["stft 2048/128: result only written, used memory"] = partial(write, used)
         for name, call in work.items():
             call()
             seconds = measure.medians({str(count): (partial(_on, count, call), rounds) for count in (1, THREADS)})

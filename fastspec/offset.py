@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from .framing import comfortable_scale, hamming, window_sum
 from .kernels import compiled, plan
 from .kernels.alignment import BOARD, FRAMES, TICKET, WALKED, advance, arrange_all, lag
-from .kernels.calls import aligned
+from .kernels.calls import aligned, new_board
 from .kernels.jit import team_size, thread_count
 from .kernels.offsets import TOLERANCE
 from .kernels.realfft import BINS, PHASES, ZERO
@@ -189,7 +189,8 @@ class Passes:
         tails = np.zeros(strips * task.tail * hop, dtype)
         space, scratch = (aligned(n * team_size(), dtype) for n in (task.sum_rows * task.sum_lead, job.scratch))
         function = compiled.synthesis_strip(dtype).address
-        synthesise(strips, function, sound, tables, task, tails, scratch, space, work=self.frames * n_fft * 32)
+        shared = team_size(), new_board(), function
+        synthesise(strips, *shared, sound, tables, task, tails, scratch, space, work=self.frames * n_fft * 32)
         add_tails(tails, strips, self.strip, task.tail * hop, self.frames, hop, wave)
         wave *= self.weight
         return wave
@@ -236,7 +237,19 @@ def arrange(S: Real, n_fft: int, *, logarithmic: bool, mirrored: bool) -> Real:
     function = compiled.arrange(dtype).address
     flat = S.reshape(-1)
     arrange_all(
-        tiles, function, flat, frames, width, logarithmic, one[order], other[order], mag, scratch, work=S.size * 30
+        tiles,
+        team_size(),
+        new_board(),
+        function,
+        flat,
+        frames,
+        width,
+        logarithmic,
+        one[order],
+        other[order],
+        mag,
+        scratch,
+        work=S.size * 30,
     )
     return mag
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .framing import comfortable_scale, hamming
 from .kernels import compiled, plan
 from .kernels.analysis import analyse, settle
-from .kernels.calls import aligned
+from .kernels.calls import aligned, new_board
 from .kernels.frames import LINEAR, LOG
 from .kernels.jit import team_size, thread_count
 from .kernels.realfft import COMPLEX, POWER
@@ -73,9 +73,10 @@ def _run(
     )  # fmt: skip
     strips = -(-frames // (group * V))
     peaks = np.zeros(-(-frames // V) * V, dtype)
-    space = aligned(scratch * team_size(), dtype)
+    workers = team_size()
+    space = aligned(scratch * workers, dtype)
     function = compiled.analysis_strip(dtype).address
-    analyse(strips, function, x, p, job, out.reshape(-1), peaks, space, work=frames * n_fft * 16)
+    analyse(strips, workers, new_board(), function, x, p, job, out.reshape(-1), peaks, space, work=frames * n_fft * 16)
     return float(peaks[:frames].max())
 
 
@@ -148,7 +149,7 @@ def log_magnitude(x: Real, n_fft: int, hop: int, frames: int, *, mean: float = 0
         out[:] = -thresh
         return out
     number = x.dtype.type
-    settle(-(-out.size // CHUNK), out.reshape(-1), CHUNK, number(power), number(-thresh))
+    settle(-(-out.size // CHUNK), team_size(), new_board(), out.reshape(-1), CHUNK, number(power), number(-thresh))
     return out
 
 

@@ -6,8 +6,8 @@ segment to be aligned is taken.  One worker walks the chain, the others prepare 
 them when it has to wait.  What is computed depends on none of this, so the bits are the same for any number of threads.
 """
 
-from .calls import call, exchange, give_way, increment, observe, out_of_line, publish
-from .jit import float32, get_thread_id, int64, kernel, parallel_kernel, prange
+from .calls import call, claim, give_way, increment, observe, out_of_line, publish
+from .jit import float32, int64, kernel, parallel_kernel, prange
 from .logs import exp10
 from .offsets import best_lag
 from .oneframe import centre, mean_of, spectrum, transform
@@ -122,17 +122,6 @@ def wait(tries):
     return tries + 1
 
 
-@kernel
-def claim(turn, board, limit):
-    """The next strip that nobody prepares yet, if it is below the limit; else -1."""
-    while True:
-        s = observe(board, TICKET)
-        if s >= limit:
-            return int64(-1)
-        if exchange(board, TICKET, s, s + 1) == s:
-            return s
-
-
 def duty(worker, turn, board, done, sound, t, p, job, ring):
     """What one worker does in a turn.
 
@@ -154,7 +143,7 @@ def duty(worker, turn, board, done, sound, t, p, job, ring):
             continue
         if not walks:
             walked = observe(board, WALKED)
-        s = claim(turn, board, min(turn.last_strip, walked + capacity))
+        s = claim(board, TICKET, min(turn.last_strip, walked + capacity))
         if s < 0:
             if not walks and observe(board, TICKET) >= turn.last_strip:
                 break
@@ -222,12 +211,14 @@ def arrange(i, slot, S, frames, width, logarithmic, one, other, mag, scratch):
 
 
 @parallel_kernel
-def arrange_all(serial, lo, hi, function, S, frames, width, logarithmic, one, other, mag, scratch):
+def arrange_all(serial, lo, hi, workers, board, function, S, frames, width, logarithmic, one, other, mag, scratch):
     """Tiles lo .. hi - 1."""
     if serial:
         for i in range(lo, hi):
             call(function, (i, int64(0), S, frames, width, logarithmic, one, other, mag, scratch))
     else:
-        for i in prange(lo, hi):
-            slot = int64(get_thread_id())
-            call(function, (i, slot, S, frames, width, logarithmic, one, other, mag, scratch))
+        for worker in prange(workers):
+            i = claim(board, 0, hi)
+            while i >= 0:
+                call(function, (i, worker, S, frames, width, logarithmic, one, other, mag, scratch))
+                i = claim(board, 0, hi)

@@ -1,8 +1,8 @@
 """Driver of the forward transform: strips of tiles -> spectrum, magnitudes or log magnitudes, frame by frame."""
 
-from .calls import call, out_of_line
+from .calls import call, claim, out_of_line
 from .frames import write_complex, write_levels
-from .jit import get_thread_id, int64, kernel, parallel_kernel, prange
+from .jit import int64, kernel, parallel_kernel, prange
 from .lanes import polyphase
 from .logs import log10
 from .transpose import memory_fence
@@ -68,14 +68,17 @@ def strip(s, slot, x, p, job, out, peaks, scratch):
 
 
 @parallel_kernel
-def analyse(serial, lo, hi, function, x, p, job, out, peaks, scratch):
-    """Strips lo .. hi - 1."""
+def analyse(serial, lo, hi, workers, board, function, x, p, job, out, peaks, scratch):
+    """Strips lo .. hi - 1, each by whichever worker is free: processors are not equally fast, or not equally idle."""
     if serial:
         for s in range(lo, hi):
             call(function, (s, int64(0), x, p, job, out, peaks, scratch))
     else:
-        for s in prange(lo, hi):
-            call(function, (s, int64(get_thread_id()), x, p, job, out, peaks, scratch))
+        for worker in prange(workers):
+            s = claim(board, 0, hi)
+            while s >= 0:
+                call(function, (s, worker, x, p, job, out, peaks, scratch))
+                s = claim(board, 0, hi)
 
 
 @kernel
@@ -94,11 +97,14 @@ def lower(out, start, stop, power, floor):
 
 
 @parallel_kernel
-def settle(serial, lo, hi, out, chunk, power, floor):
+def settle(serial, lo, hi, workers, board, out, chunk, power, floor):
     """out = max(out - log10(power) / 2, floor), in chunks."""
     if serial:
         for s in range(lo, hi):
             lower(out, s * chunk, min(out.size, (s + 1) * chunk), power, floor)
     else:
-        for s in prange(lo, hi):
-            lower(out, s * chunk, min(out.size, (s + 1) * chunk), power, floor)
+        for _worker in prange(workers):
+            s = claim(board, 0, hi)
+            while s >= 0:
+                lower(out, s * chunk, min(out.size, (s + 1) * chunk), power, floor)
+                s = claim(board, 0, hi)

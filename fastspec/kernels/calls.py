@@ -8,7 +8,7 @@ import os
 
 import numpy as np
 
-from .jit import cgutils, intrinsic, ir, types
+from .jit import cgutils, int64, intrinsic, ir, kernel, types
 from .vector import I64, data_pointer
 
 
@@ -96,6 +96,17 @@ def observe(typingctx, a, i):
     return types.int64(a, types.int64), codegen
 
 
+@kernel
+def claim(board, place, limit):
+    """The next number of a count that threads share, board[place], if it is below the limit; else -1."""
+    while True:
+        n = observe(board, place)
+        if n >= limit:
+            return int64(-1)
+        if exchange(board, place, n, n + 1) == n:
+            return n
+
+
 @intrinsic
 def give_way(typingctx):
     """Lets another thread have the processor, where the system has a call for that."""
@@ -132,3 +143,10 @@ def aligned(count, dtype):
     raw = np.empty(count * dtype.itemsize + 64, np.uint8)
     skip = -raw.ctypes.data % 64
     return raw[skip : skip + count * dtype.itemsize].view(dtype)
+
+
+def new_board():
+    """What workers share to agree on who does what: counts from zero, on a cache line of their own."""
+    board = aligned(8, np.int64)
+    board[:] = 0
+    return board

@@ -5,8 +5,8 @@ tail, belongs to the strips after it: tails are kept apart and added in a second
 depend on the number of threads.
 """
 
-from .calls import call, out_of_line
-from .jit import get_thread_id, int64, kernel, parallel_kernel, prange
+from .calls import call, claim, out_of_line
+from .jit import int64, kernel, parallel_kernel, prange
 from .lanes import overlap_add, unroll
 from .realfft import PHASES
 from .rebuild import carve, lay_strip, rebuild_tile
@@ -37,14 +37,17 @@ def strip(s, slot, sound, t, job, tails, scratch, sums):
 
 
 @parallel_kernel
-def synthesise(serial, lo, hi, function, sound, t, job, tails, scratch, sums):
+def synthesise(serial, lo, hi, workers, board, function, sound, t, job, tails, scratch, sums):
     """Strips lo .. hi - 1."""
     if serial:
         for s in range(lo, hi):
             call(function, (s, int64(0), sound, t, job, tails, scratch, sums))
     else:
-        for s in prange(lo, hi):
-            call(function, (s, int64(get_thread_id()), sound, t, job, tails, scratch, sums))
+        for worker in prange(workers):
+            s = claim(board, 0, hi)
+            while s >= 0:
+                call(function, (s, worker, sound, t, job, tails, scratch, sums))
+                s = claim(board, 0, hi)
 
 
 @kernel
