@@ -112,6 +112,16 @@ def test_the_chain_gives_the_same_bits_for_any_number_of_workers(dtype, n_fft):
         np.testing.assert_array_equal(results[0], other)
 
 
+@pytest.mark.parametrize("search", [True, False])
+@pytest.mark.parametrize("frames", [1, 5, 16, 37])
+def test_logarithms_are_inverted_like_the_numbers_they_stand_for(search, frames):
+    S = np.random.default_rng(frames).uniform(-3, 0, (frames, 32))
+    given = {"n_fft": 64, "hop": 8, "n_iter": 1, "search": search}
+    from_logs = offset.recover(S, **given, logarithmic=True, mirrored=True)
+    both = np.concatenate([10**S, 10 ** S[:, ::-1]], axis=1)
+    np.testing.assert_allclose(from_logs, offset.recover(both, **given), atol=1e-12 * np.abs(from_logs).max())
+
+
 def test_slices_and_small_rings_do_not_show(monkeypatch):
     S = np.random.default_rng(14).random((200, 64))
     whole = fastspec.iterate_invert_spectrogram(S, 64, 8, n_iter=1)

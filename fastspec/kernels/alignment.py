@@ -6,6 +6,8 @@ segment to be aligned is taken.  One worker walks the chain, the others prepare 
 them when it has to wait.  What is computed depends on none of this, so the bits are the same for any number of threads.
 """
 
+import math
+
 from .calls import call, claim, give_way, increment, observe, out_of_line, publish
 from .jit import float32, int64, kernel, parallel_kernel, prange
 from .logs import exp10
@@ -190,9 +192,10 @@ def magnitudes_of(S, f0, frames, width, logarithmic, c):
             transpose_block(S, f0 * width + k, width, c, V * k, V)
             k += V
     else:
+        nothing = c.dtype.type(-math.inf if logarithmic else 0)
         for k in range(width):
             for f in range(V):
-                c[V * k + f] = S[(f0 + f) * width + k] if f0 + f < frames else 0
+                c[V * k + f] = S[(f0 + f) * width + k] if f0 + f < frames else nothing
     if logarithmic:
         for k in range(width):
             store(c, V * k, exp10(load(c, V * k)))
