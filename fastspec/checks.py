@@ -101,14 +101,19 @@ def spectrogram(name: str, array: ArrayLike, *, silence: bool = False) -> NDArra
     return S
 
 
-def complex_spectrogram(name: str, array: ArrayLike) -> NDArray[np.complexfloating]:
-    """A complex matrix (frames, bins) of finite numbers as complex64 if it is that, else complex128."""
+def complex_spectrogram(name: str, array: ArrayLike) -> tuple[NDArray[np.complexfloating], float]:
+    """A complex matrix (frames, bins) of finite numbers, complex64 if it is that, else complex128; and its norm."""
     D = np.asarray(array)
     D = np.ascontiguousarray(D, dtype=np.complex64 if D.dtype.itemsize == 8 else np.complex128)
     if D.ndim != 2 or not D.size:
         raise ValueError(f"{name} must be a matrix (frames, bins) with at least one of each, got shape {D.shape}")
+    with np.errstate(over="ignore", invalid="ignore"):
+        energy = float(np.vdot(D, D).real)  # one pass, finite only if every number is
+    if math.isfinite(energy) and energy > 0:
+        return D, math.sqrt(energy)
     parts = D.view(D.real.dtype)
-    if not (np.isfinite(parts.max()) and np.isfinite(parts.min())):
+    largest = max(float(parts.max()), -float(parts.min()))
+    if not math.isfinite(largest):
         i, k = np.unravel_index(int((~np.isfinite(D)).argmax()), D.shape)
         raise ValueError(f"{name}[{i}, {k}] is {D[i, k]}: every value must be finite")
-    return D
+    return D, largest

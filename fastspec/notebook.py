@@ -303,8 +303,8 @@ def invert_spectrogram(X_s: ArrayLike, step: int, calculate_offset: bool = True,
     if X.dtype.kind != "c" or set_zero_phase:
         S = checks.spectrogram("X_s", X.real)
         return offset.recover(S, S.shape[1], hop, 0, search=bool(calculate_offset))
-    D = checks.complex_spectrogram("X_s", X)
-    return offset.invert_complex(D, hop, search=bool(calculate_offset))
+    D, norm = checks.complex_spectrogram("X_s", X)
+    return offset.invert_complex(D, norm, hop, search=bool(calculate_offset))
 
 
 def xcorr_offset(x1: ArrayLike, x2: ArrayLike) -> int:
@@ -323,6 +323,8 @@ def xcorr_offset(x1: ArrayLike, x2: ArrayLike) -> int:
     offset : int
         The first of equal maxima counts.  -len(x1) where no value counts.
     """
-    a, b = checks.samples("x1", x1), checks.samples("x2", x2)
+    a, b = checks.channel("x1", x1), checks.channel("x2", x2)
+    checks.mean_of_finite("x1", a)
+    checks.mean_of_finite("x2", b)
     dtype = np.result_type(a, b)
     return offset.segment_offset(a.astype(dtype, copy=False), b.astype(dtype, copy=False))

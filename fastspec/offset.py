@@ -254,12 +254,13 @@ def arrange(S: Real, n_fft: int, *, logarithmic: bool, mirrored: bool) -> Real:
     return mag
 
 
-def invert_complex(D: NDArray[np.complexfloating], hop: int, *, search: bool = True) -> Real:
-    """The signal of a complex spectrogram (frames, n_fft), of which the real part is taken."""
+def invert_complex(D: NDArray[np.complexfloating], size: float, hop: int, *, search: bool = True) -> Real:
+    """The signal of a complex spectrogram (frames, n_fft), of which the real part is taken.
+
+    `size` is about the size of its numbers, their norm or the largest of them: it decides how they are scaled.
+    """
     frames, n_fft = D.shape
-    parts = D.view(D.real.dtype)
-    peak = max(float(parts.max()), -float(parts.min()))
-    return Passes(frames, n_fft, hop, D.real.dtype, D, peak, search=search).run(None)
+    return Passes(frames, n_fft, hop, D.real.dtype, D, size, search=search).run(None)
 
 
 def recover(

@@ -41,7 +41,7 @@ def _of(dtype: np.dtype[Any]) -> list[Step]:
         ("spectrum", lambda: spectrum.complex_spectrum(x, 32, 8, 4, bins=16)),
         ("log spectrum", lambda: spectrum.log_magnitude(x, 32, 8, 4, thresh=4.0)),
         ("inversion", lambda: offset.recover(S, 32, 8, 0)),
-        ("inversion without offsets", lambda: offset.invert_complex(D, 8, search=False)),
+        ("inversion without offsets", lambda: offset.invert_complex(D, 1.0, 8, search=False)),
         ("offset of two segments", lambda: offset.segment_offset(x, x)),
     ]
     return [(f"{name}, {dtype}", step) for name, step in [*built, *called]]
