@@ -31,10 +31,7 @@ def window_sum(window: NDArray[np.float64], frames: int, hop_length: int) -> NDA
     total = np.zeros((frames + runs, hop_length))
     for q, chunk in enumerate(chunks.reshape(runs, hop_length)):
         total[q : q + frames] += chunk
-    flat = np.zeros(hop_length * frames + size)
-    kept = min(flat.size, total.size)
-    flat[:kept] = total.ravel()[:kept]
-    return flat
+    return total.ravel()[: hop_length * frames + size]
 
 
 def comfortable_scale(largest: float, dtype: np.dtype[Any]) -> float:
