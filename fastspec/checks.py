@@ -5,6 +5,7 @@ Errors name the argument, the value and what would be right.
 
 import math
 import operator
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -44,7 +45,25 @@ def floating(name: str, array: ArrayLike) -> NDArray[np.floating]:
     if a.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, got dtype {a.dtype}")
     single = a.dtype.kind == "f" and a.dtype.itemsize == 4
-    return np.ascontiguousarray(a, dtype=np.float32 if single else np.float64)
+    return plain(np.ascontiguousarray(a, dtype=np.float32 if single else np.float64))
+
+
+class _Memory:
+    """The memory of an array, said to be writable; keeps the array alive."""
+
+    def __init__(self, array: NDArray[np.generic]) -> None:
+        self.array = array
+        self.__array_interface__ = {**array.__array_interface__, "data": (array.ctypes.data, False)}
+
+
+def plain(a: NDArray[Any]) -> NDArray[Any]:
+    """The same numbers as an array of the one type that kernels are compiled for, without a copy if it is aligned.
+
+    Numba compiles anew for read-only and for unaligned arrays.  Kernels never write to what a caller gave.
+    """
+    if not a.flags.aligned:
+        return a.copy()
+    return a if a.flags.writeable else np.asarray(_Memory(a))
 
 
 def mean_of_finite(name: str, x: NDArray[np.floating]) -> float:
@@ -94,6 +113,18 @@ def matrix(name: str, array: ArrayLike) -> NDArray[np.floating]:
     return S
 
 
+def logarithms(name: str, array: ArrayLike) -> NDArray[np.floating]:
+    """Finite decimal logarithms (-inf is nothing), (frames, bins), whose powers of ten are numbers of their dtype."""
+    S = spectrogram(name, array, silence=True)
+    largest, limit = float(S.max()), float(np.log10(np.finfo(S.dtype).max)) - 1
+    if largest > limit:
+        raise ValueError(
+            f"{name} goes up to {largest:g}, whose power of ten is no {S.dtype}: logarithms must be below {limit:.0f} "
+            "(for magnitudes: log=False)"
+        )
+    return S
+
+
 def spectrogram(name: str, array: ArrayLike, *, silence: bool = False) -> NDArray[np.floating]:
     """A real matrix (frames, bins) of finite numbers, with at least one of each."""
     S = matrix(name, array)
@@ -104,7 +135,7 @@ def spectrogram(name: str, array: ArrayLike, *, silence: bool = False) -> NDArra
 def complex_spectrogram(name: str, array: ArrayLike) -> tuple[NDArray[np.complexfloating], float]:
     """A complex matrix (frames, bins) of finite numbers, complex64 if it is that, else complex128; and its norm."""
     D = np.asarray(array)
-    D = np.ascontiguousarray(D, dtype=np.complex64 if D.dtype.itemsize == 8 else np.complex128)
+    D = plain(np.ascontiguousarray(D, dtype=np.complex64 if D.dtype.itemsize == 8 else np.complex128))
     if D.ndim != 2 or not D.size:
         raise ValueError(f"{name} must be a matrix (frames, bins) with at least one of each, got shape {D.shape}")
     with np.errstate(over="ignore", invalid="ignore"):

@@ -221,7 +221,7 @@ def invert_pretty_spectrogram(
     hop, rounds = checks.whole("step_size", step_size, 1), checks.whole("n_iter", n_iter, 0)
     raw = np.asarray(X_s)
     half_precision = raw.dtype == np.float16
-    S = checks.spectrogram("X_s", raw, silence=bool(log))
+    S = checks.logarithms("X_s", raw) if log else checks.spectrogram("X_s", raw)
     n_fft = 2 * S.shape[1]
     if rounds and checks.whole("fft_size", fft_size, 2) != n_fft:
         raise ValueError(f"fft_size must be twice the {S.shape[1]} columns of X_s, {n_fft}, got {fft_size!r}")

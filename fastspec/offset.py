@@ -285,14 +285,18 @@ def recover(
     """
     largest = float(S.max())
     peak = 10.0**largest if logarithmic else max(largest, float(-S.min()))
+    scale = comfortable_scale(peak, S.dtype)
+    if scale != 1:  # or the squares of what is analysed would overflow or vanish
+        powers = np.power(10.0, S + np.log10(scale), dtype=np.float64) if logarithmic else S * scale
+        S, peak, logarithmic = powers.astype(S.dtype), peak * scale, False
     given = arrange(S, n_fft, logarithmic=logarithmic, mirrored=mirrored)
     passes = Passes(len(S), n_fft, hop, S.dtype, given, peak, search=search)
     y = passes.run(None)
     for i in range(n_iter):
         before, y = y, passes.run(y)
         if on_iteration is not None:
-            on_iteration(i + 1, n_iter, before)
-    return y
+            on_iteration(i + 1, n_iter, before if scale == 1 else before / S.dtype.type(scale))
+    return y if scale == 1 else y / S.dtype.type(scale)
 
 
 def invert_pretty(

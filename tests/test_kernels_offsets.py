@@ -122,6 +122,24 @@ def test_logarithms_are_inverted_like_the_numbers_they_stand_for(search, frames)
     np.testing.assert_allclose(from_logs, offset.recover(both, **given), atol=1e-12 * np.abs(from_logs).max())
 
 
+@pytest.mark.parametrize(
+    ("dtype", "decades"), [(np.float32, -30), (np.float32, 30), (np.float64, -250), (np.float64, 250)]
+)
+@pytest.mark.parametrize("logarithmic", [True, False])
+def test_magnitudes_near_the_ends_of_their_dtype_are_inverted_like_others(dtype, decades, logarithmic):
+    S = np.random.default_rng(15).uniform(-2, 0, (40, 32)).astype(dtype)
+    given = {"n_fft": 64, "hop": 8, "n_iter": 2, "mirrored": True}
+    far = S.astype(np.float64) + decades
+    far, gain = far if logarithmic else 10**far, 10.0**decades
+    got = offset.recover(far.astype(dtype), **given, logarithmic=logarithmic).astype(np.float64) / gain
+    want = offset.recover(
+        (far - decades if logarithmic else far / gain).astype(dtype), **given, logarithmic=logarithmic
+    )
+    # a logarithm of 30 has six decimals in float32, so the magnitudes themselves are that much apart
+    blur = 1e-3 if dtype == np.float32 else 1e-9
+    assert np.linalg.norm(got - want) < blur * np.linalg.norm(want)
+
+
 def test_slices_and_small_rings_do_not_show(monkeypatch):
     S = np.random.default_rng(14).random((200, 64))
     whole = fastspec.iterate_invert_spectrogram(S, 64, 8, n_iter=1)

@@ -380,3 +380,26 @@ def test_verbose_tells_the_spectral_convergence_of_each_iteration(capsys: pytest
 def test_nothing_is_printed_unless_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     fastspec.iterate_invert_spectrogram(MIRRORED, 64, 16, n_iter=3)
     assert shown(capsys) == []
+
+
+@pytest.mark.parametrize(("dtype", "value"), [(np.float32, 50.0), (np.float64, 500.0)])
+def test_magnitudes_taken_for_logarithms_are_named(dtype: type[np.floating], value: float) -> None:
+    S = np.zeros((4, 32), dtype)
+    S[2, 3] = value
+    with pytest.raises(ValueError, match=f"X_s goes up to {value:g}.*log=False"):
+        fastspec.invert_pretty_spectrogram(S, fft_size=64, step_size=8)
+    assert np.isfinite(fastspec.invert_pretty_spectrogram(S, log=False, fft_size=64, step_size=8)).all()
+
+
+def test_read_only_and_unaligned_samples_compile_nothing_new() -> None:
+    from fastspec.kernels.analysis import analyse
+
+    want = fastspec.stft(X, 64, 16)
+    before = len(analyse.dispatcher.signatures)
+    shifted = np.frombuffer(b"0" + X.tobytes(), X.dtype, offset=1)
+    assert not shifted.flags.aligned
+    for samples in (np.frombuffer(X.tobytes(), X.dtype), shifted):
+        assert not samples.flags.writeable
+        np.testing.assert_array_equal(fastspec.stft(samples, 64, 16), want)
+        assert not samples.flags.writeable
+    assert len(analyse.dispatcher.signatures) == before
