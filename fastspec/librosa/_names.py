@@ -21,7 +21,7 @@ FOLLOWED = "1.0.0"
 
 def installed() -> bool:
     """Whether the real librosa can be imported (looked up without importing it)."""
-    return "librosa" in sys.modules or find_spec("librosa") is not None
+    return sys.modules.get("librosa") is not None or find_spec("librosa") is not None
 
 
 def version() -> str:

@@ -80,7 +80,8 @@ def times_like(
 
 def fft_frequencies(*, sr: float = 22050, n_fft: int = 2048) -> NDArray[np.float64]:
     """k sr / n_fft in Hz for the bins k = 0 .. n_fft // 2."""
-    return np.fft.rfftfreq(n=n_fft, d=1.0 / sr)
+    frequencies: Any = np.fft.rfftfreq(n=n_fft, d=1.0 / sr)
+    return frequencies
 
 
 def hz_to_mel(frequencies: ArrayLike, *, htk: bool = False) -> Numbers:
