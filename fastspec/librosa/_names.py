@@ -26,10 +26,7 @@ def installed() -> bool:
 
 def version() -> str:
     """The version of the real librosa, else of the one that is followed."""
-    try:
-        return metadata.version("librosa")
-    except metadata.PackageNotFoundError:
-        return FOLLOWED
+    return metadata.version("librosa") if installed() else FOLLOWED
 
 
 def find(module: str, name: str, homes: Mapping[str, str] | None = None) -> Any:
