@@ -43,7 +43,7 @@ class ShortSignals:
             return None
         if out is None:
             made = np.empty(ready.size, self.dtype)
-            result = made.view(ready.dtype).reshape(ready.shape)
+            result: Any = made.view(ready.dtype).reshape(ready.shape)
         else:
             result = out if order == "C" else getattr(out, "T", None)
             if not _fits(result, ready) or np.may_share_memory(out, y):
