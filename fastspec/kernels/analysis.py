@@ -92,8 +92,8 @@ def lay_frames(signals, first, job, t, work):
     out_of_line()
     V = lanes(t)
     apart = job.rows + V // 2
-    for k in range(V):
-        at = min(first + k, job.signals * job.frames - 1)
+    for k in range(min(V, job.signals * job.frames - first)):
+        at = first + k
         line = line_of(signals, at // job.frames)
         fill(line, job.origin + at % job.frames * job.hop, work, k * apart, job.rows)
     upend(work, apart, job.rows, t, int64(0), job.lead)
