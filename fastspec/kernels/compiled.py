@@ -90,7 +90,9 @@ def aligning_types(dtype):
     real, reals, _ = _types(dtype)
     single = types.Array(types.float32, 1, "C")
     sound = types.NamedTuple([reals] * 4, plan.Sound)
-    job = types.NamedTuple([i64, types.boolean] + [i64] * 15 + [real] * 3, plan.Alignment)
+    job = types.NamedTuple(
+        [i64, types.boolean] + [i64] * 13 + [types.boolean] + [i64] * 3 + [real] * 3, plan.Alignment
+    )
     ring = types.NamedTuple([reals, single, reals, reals, single], plan.Ring)
     return sound, tables_type(dtype), correlator_type(), job, ring
 
@@ -115,13 +117,23 @@ def duty(dtype):
     return entry(alignment.duty, i64, turn, ints, ints, *aligning_types(dtype))
 
 
-@cache
-def synthesis_strip(dtype):
-    """synthesis.strip(s, slot, sound, t, job, tails, scratch, sums)."""
+def _synthesis(function, dtype):
     real, reals, _ = _types(dtype)
     sound, t, *_ = aligning_types(dtype)
-    job = types.NamedTuple([i64] * 16 + [real] * 2, plan.Synthesis)
-    return entry(synthesis.strip, i64, i64, sound, t, job, reals, reals, reals)
+    job = types.NamedTuple([i64] + [types.boolean] * 2 + [i64] * 29 + [real] * 2, plan.Synthesis)
+    return entry(function, i64, i64, sound, t, job, reals, reals, reals)
+
+
+@cache
+def synthesis_strip(dtype):
+    """synthesis.strip(s, slot, sound, t, job, weight, tails, scratch)."""
+    return _synthesis(synthesis.strip, dtype)
+
+
+@cache
+def synthesis_join(dtype):
+    """synthesis.join(s, slot, sound, t, job, weight, tails, scratch)."""
+    return _synthesis(synthesis.join, dtype)
 
 
 @cache
