@@ -23,7 +23,7 @@ from .kernels.jit import team_size, thread_count
 from .kernels.offsets import TOLERANCE
 from .kernels.realfft import BINS, PHASES, ZERO
 from .spectrum import library_spectrum, strip_group
-from .synthesis import Layout, add_up, scratch_size, sum_size, weight_columns
+from .synthesis import Task, add_up, scratch_size, sum_size, weight_columns
 
 RING_BYTES = 2 << 20  # of frames kept prepared ahead of the chain
 GROUP = 2  # tiles in a strip at most: a strip is what one thread prepares at a time
@@ -176,14 +176,14 @@ class Passes:
         job, dtype, n_fft, hop = self.job, self.dtype, self.n_fft, self.hop
         reach, rows, lead = -(-job.size // hop), min(hop, job.size), plan.lead(job.size, hop, job.group, dtype)
         strips = -(-self.frames // self.strip)
-        task = plan.Synthesis(
+        adding = plan.Synthesis(
             source, True, False, hop, n_fft, job.size, n_fft - 1 - job.first, -1, reach, 1, strips, self.frames,
             number=0, total=self.frames, origin=0, signal_step=0, frame_step=job.lane_step, lane_step=job.lane_step,
             bin_step=2, start=0, length=wave.size, place=0, wave_step=0, group=job.group, rows=job.rows, lead=job.lead,
             bins=job.bins, work=job.work, scratch=0, sum_rows=rows, sum_lead=lead, sums=sum_size(rows, lead, dtype),
             mean=dtype.type(0 if previous is None else previous.mean()), least=job.least,
         )  # fmt: skip
-        task = task._replace(scratch=scratch_size(task, dtype))
+        adding = adding._replace(scratch=scratch_size(adding, dtype))
         window = np.zeros(n_fft)
         window[n_fft - 1 - job.first - np.arange(job.size)] = hamming(job.size)
         tables = self.tables._replace(synthesis=(window / n_fft).astype(dtype))
@@ -192,7 +192,7 @@ class Passes:
         )
         weight = (1 / (weight_columns(hamming(job.size), hop, self.frames) + 1e-6)).astype(dtype).reshape(-1)
         tails = strips * (reach - 1) * hop if strips > 1 else 0
-        add_up(sound, tables, Layout(task, weight, strips, tails), self.frames * n_fft * 32)
+        add_up(sound, tables, Task(adding, weight, strips, tails), self.frames * n_fft * 32)
         return wave
 
     def _rebuild(self, previous: Real | None, job: plan.Alignment, start: int, stop: int) -> None:

@@ -31,8 +31,8 @@ STRIPS = 8  # enough of them to share out
 BLOCK = 1 << 18  # numbers held at a time where the output cannot be written directly, or SciPy transforms
 
 
-class Layout(NamedTuple):
-    """A job for arrays of certain shapes and strides."""
+class Task(NamedTuple):
+    """A job, and what it takes."""
 
     job: plan.Synthesis
     weight: Real
@@ -71,9 +71,9 @@ def sum_size(rows: int, columns: int, dtype: np.dtype[Any]) -> int:
     return -(-rows // V) * V * columns + V * V
 
 
-def add_up(sound: plan.Sound, tables: plan.Tables, layout: Layout, work: int) -> None:
+def add_up(sound: plan.Sound, tables: plan.Tables, task: Task, work: int) -> None:
     """Run the driver."""
-    job, weight, strips, size = layout
+    job, weight, strips, size = task
     dtype, team = sound.wave.dtype, team_size()
     tails, scratch = np.empty(size, dtype), aligned(job.scratch * team, dtype)
     rest = sound, tables, job, weight, tails, scratch
@@ -101,7 +101,7 @@ class Synthesis:
         self.reach = -(-n_fft // hop)
         self.in_lanes = plan.supported(n_fft)
         self._weights: tuple[int, Real] = (-1, np.empty(0, self.dtype))
-        self._layout: tuple[object, Layout | None] = (None, None)
+        self._task: tuple[object, Task | None] = (None, None)
         if self.in_lanes:
             addresses = compiled.transform_rows(self.dtype).address, 0, compiled.inverse(self.dtype).address
             self.tables = plan.tables(n_fft, hop, 0, self.window, self.window, self.dtype, addresses)
@@ -172,18 +172,18 @@ class Synthesis:
     ) -> None:
         (given, origin), (wave, place) = memory(D, self.dtype), memory(out, self.dtype)
         key = D.shape, D.strides, out.shape, out.strides, start, first_frame, total
-        known, layout = self._layout
-        if layout is None or known != key:
+        known, task = self._task
+        if task is None or known != key:
             steps = [stride // self.dtype.itemsize for stride in (*D.strides, out.strides[0])]
             origin += (low - first_frame) * steps[2]
-            layout = self._lay_out(len(D), low, high - low, total, origin, place, steps)
-            layout = layout._replace(job=layout.job._replace(start=start, length=out.shape[1]))
-            self._layout = key, layout
-        add_up(plan.Sound(wave, wave, given, wave), self.tables, layout, len(D) * (high - low) * self.n_fft * 32)
+            task = self._lay_out(len(D), low, high - low, total, origin, place, steps)
+            task = task._replace(job=task.job._replace(start=start, length=out.shape[1]))
+            self._task = key, task
+        add_up(plan.Sound(wave, wave, given, wave), self.tables, task, len(D) * (high - low) * self.n_fft * 32)
 
     def _lay_out(
         self, signals: int, number: int, frames: int, total: int, origin: int, place: int, steps: list[int]
-    ) -> Layout:
+    ) -> Task:
         """The job for arrays like these."""
         n_fft, hop, dtype, reach = self.n_fft, self.hop, self.dtype, self.reach
         V, rows = plan.lanes(dtype), min(hop, n_fft)
@@ -208,7 +208,7 @@ class Synthesis:
         job = job._replace(scratch=scratch_size(job, dtype))
         items = -(-signals // V) if across else signals * strips
         tails = items * (reach - 1) * hop if strips > 1 and not across else 0
-        return Layout(job, self._weight(total).reshape(-1), items, tails)
+        return Task(job, self._weight(total).reshape(-1), items, tails)
 
     def _in_blocks(self, D: Complex, out: Real, start: int, first_frame: int, total: int) -> None:
         """By way of blocks of samples, where `out` is no place for the kernels to write to."""

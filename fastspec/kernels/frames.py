@@ -79,9 +79,17 @@ def read_rows(s, o, ld, bins, c, ahead):
 def copy_part(s, o, ld, rows, width, tmp, room):
     """tmp[r room : r room + width] = s[o + r ld : + width] for r < rows."""
     out_of_line()
+    V = lanes(s)
     for r in range(rows):
-        for i in range(width):
-            tmp[r * room + i] = s[o + r * ld + i]
+        a, b, i = o + r * ld, r * room, 0
+        if width < V:
+            for i in range(width):
+                tmp[b + i] = s[a + i]
+        else:
+            while i < width:
+                i = min(i, width - V)
+                store(tmp, b + i, load(s, a + i))
+                i += V
 
 
 @kernel
