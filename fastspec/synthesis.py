@@ -132,7 +132,7 @@ class Synthesis:
         As long as more frames are to come, total_frames is any number that is at least g + ceil(n_fft / hop).
         A signal has the same bits whatever D's strides and the number of threads are.
         """
-        total = first_frame + D.shape[2] if total_frames is None else total_frames
+        total = first_frame + D.shape[-1] if total_frames is None else total_frames
         self._check(D, out, start, first_frame, total)
         length = out.shape[1]
         low = max(first_frame, -((self.n_fft - 1 - start) // self.hop))
@@ -141,7 +141,7 @@ class Synthesis:
             out[...] = 0
         elif not self.in_lanes:
             self._by_library(D[:, :, low - first_frame : high - first_frame], out, start, low, total)
-        elif out.strides[1] != out.itemsize and length > 1 or not out.flags.aligned:
+        elif (out.strides[1] != out.itemsize and length > 1) or not out.flags.aligned:
             self._in_blocks(D, out, start, first_frame, total)
         else:
             self._in_lanes(D if D.flags.aligned else D.copy(), out, start, first_frame, total, low, high)
@@ -167,9 +167,7 @@ class Synthesis:
             self._weights = count, weight
         return weight
 
-    def _in_lanes(
-        self, D: Complex, out: Real, start: int, first_frame: int, total: int, low: int, high: int
-    ) -> None:
+    def _in_lanes(self, D: Complex, out: Real, start: int, first_frame: int, total: int, low: int, high: int) -> None:
         (given, origin), (wave, place) = memory(D, self.dtype), memory(out, self.dtype)
         key = D.shape, D.strides, out.shape, out.strides, start, first_frame, total
         known, task = self._task
@@ -203,7 +201,7 @@ class Synthesis:
             start=0, length=0, place=place, wave_step=wave_step,
             group=group, rows=0, lead=0, bins=n_fft // 2 + 1, work=plan.work_size(self.tables), scratch=0,
             sum_rows=rows, sum_lead=lead, sums=across_sums if across else sum_size(rows, lead, dtype),
-            mean=dtype.type(0), least=dtype.type(0),
+            mean=0.0, least=0.0,
         )  # fmt: skip
         job = job._replace(scratch=scratch_size(job, dtype))
         items = -(-signals // V) if across else signals * strips

@@ -90,9 +90,7 @@ def aligning_types(dtype):
     real, reals, _ = _types(dtype)
     single = types.Array(types.float32, 1, "C")
     sound = types.NamedTuple([reals] * 4, plan.Sound)
-    job = types.NamedTuple(
-        [i64, types.boolean] + [i64] * 13 + [types.boolean] + [i64] * 3 + [real] * 3, plan.Alignment
-    )
+    job = types.NamedTuple([i64, types.boolean] + [i64] * 13 + [types.boolean] + [i64] * 3 + [real] * 3, plan.Alignment)
     ring = types.NamedTuple([reals, single, reals, reals, single], plan.Ring)
     return sound, tables_type(dtype), correlator_type(), job, ring
 

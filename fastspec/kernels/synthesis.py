@@ -42,7 +42,7 @@ def lay(o, i, lead, column, advance, count, job, weight, x, at, jump, low, high,
     Lane l holds column + l advance, row r of it at o[i + r lead + l] and sample r at x[at + l jump + r].
     """
     out_of_line()
-    V, hop = lanes(x), job.step
+    hop = job.step
     for r in range(0, job.sum_rows, PIECE):
         rows = min(PIECE, job.sum_rows - r)
         turn(o, i + r * lead, lead, piece, int64(0), PIECE, rows)
