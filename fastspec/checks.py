@@ -49,25 +49,11 @@ def floating(name: str, array: ArrayLike) -> NDArray[np.floating]:
 
 
 class _Memory:
-    """Memory said to be writable, described anew; keeps the array alive."""
+    """The memory of an array, said to be writable; keeps the array alive."""
 
-    def __init__(self, array: NDArray[Any], interface: dict[str, Any]) -> None:
-        self.array, self.__array_interface__ = array, interface
-
-
-def memory(a: NDArray[Any], dtype: np.dtype[Any]) -> tuple[NDArray[Any], int]:
-    """All memory that an aligned array reaches into, as numbers of a dtype, and which of them is its first.
-
-    The array's strides, counted in those numbers, lead from there to each of its elements.
-    """
-    low = high = 0
-    for n, stride in zip(a.shape, a.strides, strict=True):
-        low, high = min(low, low + (n - 1) * stride), max(high, high + (n - 1) * stride)
-    width = dtype.itemsize
-    start: int = a.__array_interface__["data"][0] + low
-    size = (high - low + a.itemsize) // width
-    view = {"version": 3, "shape": (size,), "typestr": dtype.str, "data": (start, False)}
-    return np.asarray(_Memory(a, view)), -low // width
+    def __init__(self, array: NDArray[np.generic]) -> None:
+        self.array = array
+        self.__array_interface__ = {**array.__array_interface__, "data": (array.ctypes.data, False)}
 
 
 def plain(a: NDArray[Any]) -> NDArray[Any]:
@@ -77,7 +63,7 @@ def plain(a: NDArray[Any]) -> NDArray[Any]:
     """
     if not a.flags.aligned:
         return a.copy()
-    return a if a.flags.writeable else np.asarray(_Memory(a, {**a.__array_interface__, "data": (a.ctypes.data, False)}))
+    return a if a.flags.writeable else np.asarray(_Memory(a))
 
 
 def mean_of_finite(name: str, x: NDArray[np.floating]) -> float:

@@ -23,7 +23,7 @@ from .kernels.jit import team_size, thread_count
 from .kernels.offsets import TOLERANCE
 from .kernels.realfft import BINS, PHASES, ZERO
 from .spectrum import library_spectrum, strip_group
-from .synthesis import Task, add_up, scratch_size, sum_size, weight_columns
+from .synthesis import add_up, address, sum_size, task_of, weight_columns
 
 RING_BYTES = 2 << 20  # of frames kept prepared ahead of the chain
 GROUP = 2  # tiles in a strip at most: a strip is what one thread prepares at a time
@@ -183,16 +183,13 @@ class Passes:
             bins=job.bins, work=job.work, scratch=0, sum_rows=rows, sum_lead=lead, sums=sum_size(rows, lead, dtype),
             mean=dtype.type(0 if previous is None else previous.mean()), least=job.least,
         )  # fmt: skip
-        adding = adding._replace(scratch=scratch_size(adding, dtype))
         window = np.zeros(n_fft)
         window[n_fft - 1 - job.first - np.arange(job.size)] = hamming(job.size)
         tables = self.tables._replace(synthesis=(window / n_fft).astype(dtype))
-        sound = plan.Sound(
-            wave, wave if previous is None else previous, self.given.view(dtype).reshape(-1), self.window
-        )
         weight = (1 / (weight_columns(hamming(job.size), hop, self.frames) + 1e-6)).astype(dtype).reshape(-1)
-        tails = strips * (reach - 1) * hop if strips > 1 else 0
-        add_up(sound, tables, Task(adding, weight, strips, tails), self.frames * n_fft * 32)
+        given = self.given.view(dtype).reshape(-1)
+        wave_, before, known = ((address(a), a.size) for a in (wave, wave if previous is None else previous, given))
+        add_up(task_of(tables, adding, weight), dtype, wave_, before, known, self.frames * n_fft * 32)
         return wave
 
     def _rebuild(self, previous: Real | None, job: plan.Alignment, start: int, stop: int) -> None:

@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from .checks import memory
 from .framing import window_sum
 from .kernels import compiled, plan
 from .kernels.calls import aligned, new_board
 from .kernels.jit import team_size, thread_count
 from .kernels.realfft import BINS
+from .kernels.records import pack
 from .kernels.synthesis import PIECE, synthesise
 
 Real = NDArray[np.floating]
@@ -31,13 +31,18 @@ STRIPS = 8  # enough of them to share out
 BLOCK = 1 << 18  # numbers held at a time where the output cannot be written directly, or SciPy transforms
 
 
-class Task(NamedTuple):
-    """A job, and what it takes."""
+Memory = tuple[int, int]
+"""An address, and how many real numbers are there."""
 
-    job: plan.Synthesis
-    weight: Real
+
+class Task(NamedTuple):
+    """What the driver is to do, and what it takes."""
+
+    record: NDArray[np.int64]  # Signals, of which only the weight is set, Tables, Synthesis
     strips: int
+    scratch: int  # real numbers a thread
     tails: int  # real numbers
+    alive: tuple[object, ...]  # whose addresses stand in the record
 
 
 def window_energy(window: NDArray[np.floating], hop: int) -> float:
@@ -59,27 +64,44 @@ def weight_columns(window: NDArray[np.float64], hop: int, total: int) -> NDArray
     return columns.reshape(count + reach - 1, -1)
 
 
-def scratch_size(job: plan.Synthesis, dtype: np.dtype[Any]) -> int:
-    """Real numbers of scratch a thread."""
-    V = plan.lanes(dtype)
-    return job.rows * job.lead + V * (2 * job.work + job.n_fft + 4 * job.bins + PIECE) + job.sums
-
-
 def sum_size(rows: int, columns: int, dtype: np.dtype[Any]) -> int:
     """Real numbers of a sum of so many rows and columns: whole vectors can be read from any of them."""
     V = plan.lanes(dtype)
     return -(-rows // V) * V * columns + V * V
 
 
-def add_up(sound: plan.Sound, tables: plan.Tables, task: Task, work: int) -> None:
+def task_of(tables: plan.Tables, job: plan.Synthesis, weight: Real) -> Task:
+    """The task of a job whose scratch is still to be counted."""
+    V = plan.lanes(weight.dtype)
+    scratch = job.rows * job.lead + V * (2 * job.work + job.n_fft + 4 * job.bins + PIECE) + job.sums
+    strips = -(-job.signals // V) if job.across else job.signals * job.strips
+    tails = strips * (job.reach - 1) * job.step if job.strips > 1 and not job.across else 0
+    parts = np.zeros(8, np.int64), pack((weight,)), pack(tables), pack(job._replace(scratch=scratch))
+    return Task(np.concatenate(parts), strips, scratch, tails, (tables, weight))
+
+
+def add_up(task: Task, dtype: np.dtype[Any], wave: Memory, previous: Memory, given: Memory, work: int) -> None:
     """Run the driver."""
-    job, weight, strips, size = task
-    dtype, team = sound.wave.dtype, team_size()
-    tails, scratch = np.empty(size, dtype), aligned(job.scratch * team, dtype)
-    rest = sound, tables, job, weight, tails, scratch
-    synthesise(strips, team, new_board(), compiled.synthesis_strip(dtype).address, *rest, work=work)
-    if size:
-        synthesise(strips, team, new_board(), compiled.synthesis_join(dtype).address, *rest, work=4 * size + 1)
+    tails, scratch = np.empty(task.tails, dtype), aligned(task.scratch * team_size(), dtype)
+    record = task.record.copy()
+    record[:8] = *wave, *previous, *given, address(tails), tails.size
+    strip = compiled.synthesis_strip(dtype).address
+    synthesise(task.strips, team_size(), new_board(), strip, record, scratch, work=work)
+    if task.tails:
+        join = compiled.synthesis_join(dtype).address
+        synthesise(task.strips, team_size(), new_board(), join, record, scratch, work=4 * task.tails + 1)
+
+
+def address(a: NDArray[Any]) -> int:
+    """Where an array's first element is."""
+    return int(a.__array_interface__["data"][0])
+
+
+def extent(a: NDArray[Any], width: int) -> tuple[int, int]:
+    """How far before its first element an array reaches in memory, and how far in all, in units of `width` bytes."""
+    ends = [(n - 1) * stride for n, stride in zip(a.shape, a.strides, strict=True)]
+    low = sum(min(0, end) for end in ends)
+    return -low // width, (sum(max(0, end) for end in ends) - low + a.itemsize) // width
 
 
 class Synthesis:
@@ -101,7 +123,7 @@ class Synthesis:
         self.reach = -(-n_fft // hop)
         self.in_lanes = plan.supported(n_fft)
         self._weights: tuple[int, Real] = (-1, np.empty(0, self.dtype))
-        self._task: tuple[object, Task | None] = (None, None)
+        self._known: tuple[object, Task | None, Memory, Memory] = (None, None, (0, 0), (0, 0))
         if self.in_lanes:
             addresses = compiled.transform_rows(self.dtype).address, 0, compiled.inverse(self.dtype).address
             self.tables = plan.tables(n_fft, hop, 0, self.window, self.window, self.dtype, addresses)
@@ -168,45 +190,43 @@ class Synthesis:
         return weight
 
     def _in_lanes(self, D: Complex, out: Real, start: int, first_frame: int, total: int, low: int, high: int) -> None:
-        (given, origin), (wave, place) = memory(D, self.dtype), memory(out, self.dtype)
         key = D.shape, D.strides, out.shape, out.strides, start, first_frame, total
-        known, task = self._task
+        known, task, given, wave = self._known
+        width = self.dtype.itemsize
         if task is None or known != key:
-            steps = [stride // self.dtype.itemsize for stride in (*D.strides, out.strides[0])]
-            origin += (low - first_frame) * steps[2]
-            task = self._lay_out(len(D), low, high - low, total, origin, place, steps)
-            task = task._replace(job=task.job._replace(start=start, length=out.shape[1]))
-            self._task = key, task
-        add_up(plan.Sound(wave, wave, given, wave), self.tables, task, len(D) * (high - low) * self.n_fft * 32)
+            given, wave = extent(D, width), extent(out, width)
+            steps = [stride // width for stride in (*D.strides, out.strides[0])]
+            origin = given[0] + (low - first_frame) * steps[2]
+            job = self._job(len(D), high - low, steps)._replace(
+                number=low, total=total, origin=origin, start=start, length=out.shape[1], place=wave[0]
+            )
+            task = task_of(self.tables, job, self._weight(total).reshape(-1))
+            self._known = key, task, given, wave
+        to, what = address(out) - wave[0] * width, address(D) - given[0] * width
+        work = len(D) * (high - low) * self.n_fft * 32
+        add_up(task, self.dtype, (to, wave[1]), (to, wave[1]), (what, given[1]), work)
 
-    def _lay_out(
-        self, signals: int, number: int, frames: int, total: int, origin: int, place: int, steps: list[int]
-    ) -> Task:
-        """The job for arrays like these."""
+    def _job(self, signals: int, frames: int, steps: list[int]) -> plan.Synthesis:
+        """The job for so many frames; steps: from one signal, bin, frame, and signal written to the next."""
         n_fft, hop, dtype, reach = self.n_fft, self.hop, self.dtype, self.reach
         V, rows = plan.lanes(dtype), min(hop, n_fft)
-        signal_step, bin_step, frame_step, wave_step = steps
         tiles = -(-frames // V)
-        across_sums = sum_size((frames + reach - 1) * rows, V, dtype)
-        across = -(-signals // V) * frames * 11 < signals * tiles * 10 and across_sums * dtype.itemsize <= ACROSS_BYTES
+        sums = sum_size((frames + reach - 1) * rows, V, dtype)
+        across = -(-signals // V) * frames * 11 < signals * tiles * 10 and sums * dtype.itemsize <= ACROSS_BYTES
         group = 1
         while group < min(tiles, signals * tiles // STRIPS):
             if rows * plan.lead(n_fft, hop, 2 * group, dtype) * dtype.itemsize > SUM_BYTES:
                 break
             group *= 2
-        lead, strips = plan.lead(n_fft, hop, group, dtype), -(-tiles // group)
-        job = plan.Synthesis(
-            BINS, False, across, hop, n_fft, n_fft, 0, 1, reach, signals, strips, frames, number, total,
-            origin, signal_step, frame_step, signal_step if across else frame_step, bin_step,
-            start=0, length=0, place=place, wave_step=wave_step,
-            group=group, rows=0, lead=0, bins=n_fft // 2 + 1, work=plan.work_size(self.tables), scratch=0,
-            sum_rows=rows, sum_lead=lead, sums=across_sums if across else sum_size(rows, lead, dtype),
+        lead = plan.lead(n_fft, hop, group, dtype)
+        return plan.Synthesis(
+            BINS, False, across, hop, n_fft, n_fft, 0, 1, reach, signals, strips=-(-tiles // group), frames=frames,
+            number=0, total=0, origin=0, signal_step=steps[0], frame_step=steps[2],
+            lane_step=steps[0] if across else steps[2], bin_step=steps[1], start=0, length=0, place=0,
+            wave_step=steps[3], group=group, rows=0, lead=0, bins=n_fft // 2 + 1, work=plan.work_size(self.tables),
+            scratch=0, sum_rows=rows, sum_lead=lead, sums=sums if across else sum_size(rows, lead, dtype),
             mean=0.0, least=0.0,
         )  # fmt: skip
-        job = job._replace(scratch=scratch_size(job, dtype))
-        items = -(-signals // V) if across else signals * strips
-        tails = items * (reach - 1) * hop if strips > 1 and not across else 0
-        return Task(job, self._weight(total).reshape(-1), items, tails)
 
     def _in_blocks(self, D: Complex, out: Real, start: int, first_frame: int, total: int) -> None:
         """By way of blocks of samples, where `out` is no place for the kernels to write to."""

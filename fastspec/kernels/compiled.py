@@ -115,23 +115,18 @@ def duty(dtype):
     return entry(alignment.duty, i64, turn, ints, ints, *aligning_types(dtype))
 
 
-def _synthesis(function, dtype):
-    real, reals, _ = _types(dtype)
-    sound, t, *_ = aligning_types(dtype)
-    job = types.NamedTuple([i64] + [types.boolean] * 2 + [i64] * 29 + [real] * 2, plan.Synthesis)
-    return entry(function, i64, i64, sound, t, job, reals, reals, reals)
-
-
 @cache
 def synthesis_strip(dtype):
-    """synthesis.strip(s, slot, sound, t, job, weight, tails, scratch)."""
-    return _synthesis(synthesis.strip, dtype)
+    """synthesis.strip(s, slot, record, scratch)."""
+    _, reals, ints = _types(dtype)
+    return entry(synthesis.strip, i64, i64, ints, reals)
 
 
 @cache
 def synthesis_join(dtype):
-    """synthesis.join(s, slot, sound, t, job, weight, tails, scratch)."""
-    return _synthesis(synthesis.join, dtype)
+    """synthesis.join(s, slot, record, scratch)."""
+    _, reals, ints = _types(dtype)
+    return entry(synthesis.join, i64, i64, ints, reals)
 
 
 @cache

@@ -306,8 +306,11 @@ class parallel_kernel:
         Ctrl-C is noticed within about 0.1 s, or after the longest single item.
         """
         work = work or 64 * sum(getattr(a, "size", 0) for a in args)
+        if work < _SMALL:
+            self.dispatcher(True, 0, n, *args)
+            return
         team = team_size()
-        if team < 2 or n < 2 or work < _SMALL or os.getpid() != _pid or not _team.acquire(blocking=False):
+        if team < 2 or n < 2 or os.getpid() != _pid or not _team.acquire(blocking=False):
             self._slices(True, 1, n, args, work)
             return
         try:

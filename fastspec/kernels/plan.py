@@ -144,6 +144,16 @@ class Synthesis(NamedTuple):
     least: float | np.floating
 
 
+class Signals(NamedTuple):
+    """What `synthesis` adds up, and where to."""
+
+    wave: np.ndarray
+    previous: np.ndarray  # the signal that gives the phases
+    given: np.ndarray  # magnitudes in visiting order, or complex bins as re, im
+    tails: np.ndarray  # of strips: reach - 1 columns each
+    weight: np.ndarray  # see `synthesis`
+
+
 class Ring(NamedTuple):
     """What is kept of the frames prepared ahead, and scratch."""
 

@@ -21,6 +21,7 @@ from .jit import int64, kernel, parallel_kernel, prange
 from .lanes import overlap_add, turn, weigh
 from .realfft import PHASES
 from .rebuild import carve, lay_strip, rebuild_tile
+from .records import unpack_signals, unpack_synthesis, unpack_tables
 from .vector import lanes
 
 PIECE = 128
@@ -81,8 +82,8 @@ def clear_ends(b, first, last, job, wave):
 
 
 @kernel
-def add_frames(s, sound, t, job, weight, tails, room, o, piece):
-    """A strip of frames of one signal: its body goes to the wave, its tail to row s of `tails`."""
+def add_frames(s, sound, t, job, room, o, piece):
+    """A strip of frames of one signal: its body goes to the wave, its tail to row s of the tails."""
     laid, work, y, bins, tmp = room
     V, hop = lanes(sound.wave), job.step
     b, i = s // job.strips, s % job.strips
@@ -98,15 +99,15 @@ def add_frames(s, sound, t, job, weight, tails, room, o, piece):
     at = job.place + b * job.wave_step + column * hop - job.start
     clear_ends(b, i == 0, last, job, sound.wave)
     count = body + job.reach - 1 if last else body
-    lay_columns(o, int64(0), count, column, job, weight, sound.wave, at, low, low + job.length, piece)
+    lay_columns(o, int64(0), count, column, job, sound.weight, sound.wave, at, low, low + job.length, piece)
     if not last:
         tail, column = job.reach - 1, column + body
         low = column * hop
-        lay_columns(o, body, tail, column, job, weight, tails, s * tail * hop, low, low + tail * hop, piece)
+        lay_columns(o, body, tail, column, job, sound.weight, sound.tails, s * tail * hop, low, low + tail * hop, piece)
 
 
 @kernel
-def add_signals(s, sound, t, job, weight, room, o, piece):
+def add_signals(s, sound, t, job, room, o, piece):
     """A strip of `lanes` signals, all frames of them."""
     laid, work, y, bins, tmp = room
     V, hop = lanes(sound.wave), job.step
@@ -121,26 +122,28 @@ def add_signals(s, sound, t, job, weight, room, o, piece):
     for c in range(job.frames + job.reach - 1):
         column = job.number + c
         at = job.place + b * job.wave_step + column * hop - job.start
-        lay(o, c * stride, V, column, int64(0), count, job, weight,
+        lay(o, c * stride, V, column, int64(0), count, job, sound.weight,
             sound.wave, at, job.wave_step, job.start, job.start + job.length, piece)  # fmt: skip
 
 
-def strip(s, slot, sound, t, job, weight, tails, scratch):
+def strip(s, slot, record, scratch):
     """Strip s of all signals; scratch row `slot` is ours alone.
 
     Of each frame `job.size` samples are added, from sample `job.first` on, backwards if job.turn is -1.
     """
     out_of_line()
-    V = lanes(sound.wave)
+    sound, t = unpack_signals(scratch, record), unpack_tables(scratch, record)
+    job = unpack_synthesis(scratch, record)
+    V = lanes(scratch)
     room = carve(scratch, slot, job, V)
     end = (slot + 1) * job.scratch
     piece = scratch[end - PIECE * V : end]
     o = scratch[end - PIECE * V - job.sums : end - PIECE * V]
     o[:] = 0
     if job.across:
-        add_signals(s, sound, t, job, weight, room, o, piece)
+        add_signals(s, sound, t, job, room, o, piece)
     else:
-        add_frames(s, sound, t, job, weight, tails, room, o, piece)
+        add_frames(s, sound, t, job, room, o, piece)
 
 
 @kernel
@@ -150,9 +153,10 @@ def add_run(x, i, out, o, count):
         out[o + k] += x[i + k]
 
 
-def join(s, slot, sound, t, job, weight, tails, scratch):
+def join(s, slot, record, scratch):
     """Adds to what strip s has written the tails of the strips before it, first to last."""
     out_of_line()
+    sound, job = unpack_signals(scratch, record), unpack_synthesis(scratch, record)
     width, tail = job.group * lanes(sound.wave), job.reach - 1
     b, i = s // job.strips, s % job.strips
     first = i * width
@@ -162,18 +166,18 @@ def join(s, slot, sound, t, job, weight, tails, scratch):
         low = max(job.start, (job.number + first) * job.step)
         high = min(job.start + job.length, (job.number + min(last, column + tail)) * job.step)
         at = (s - i + j) * tail * job.step + low - (job.number + column) * job.step
-        add_run(tails, at, sound.wave, job.place + b * job.wave_step + low - job.start, max(0, high - low))
+        add_run(sound.tails, at, sound.wave, job.place + b * job.wave_step + low - job.start, max(0, high - low))
 
 
 @parallel_kernel
-def synthesise(serial, lo, hi, workers, board, function, sound, t, job, weight, tails, scratch):
-    """`strip` or `join` for strips lo .. hi - 1."""
+def synthesise(serial, lo, hi, workers, board, function, record, scratch):
+    """`strip` or `join` for strips lo .. hi - 1; record: Signals, Tables and Synthesis (see `records`)."""
     if serial:
         for s in range(lo, hi):
-            call(function, (s, int64(0), sound, t, job, weight, tails, scratch))
+            call(function, (s, int64(0), record, scratch))
     else:
         for worker in prange(workers):
             s = claim(board, 0, hi)
             while s >= 0:
-                call(function, (s, worker, sound, t, job, weight, tails, scratch))
+                call(function, (s, worker, record, scratch))
                 s = claim(board, 0, hi)
