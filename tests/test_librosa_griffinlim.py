@@ -124,6 +124,11 @@ def test_very_small_and_very_large_magnitudes(scale: float) -> None:
     assert error(mine, expected) < 1e-4
 
 
+def test_a_single_centred_frame_tells_of_no_sample() -> None:
+    S = magnitudes(n_fft=16)[:, :1]
+    assert ours.griffinlim(S).shape == librosa.griffinlim(S, n_iter=0).shape == (0,)
+
+
 @pytest.mark.parametrize("frames", [1, 2, 3])
 def test_silence_and_a_few_frames(frames: int) -> None:
     S = np.zeros((5, frames + 1), np.float32)

@@ -176,6 +176,21 @@ def test_istft_takes_bins_off_and_puts_zeros_in() -> None:
         agree(ours.istft(D, n_fft=n_fft, hop_length=16), librosa.istft(D, n_fft=n_fft, hop_length=16))
 
 
+def test_istft_of_real_numbers_and_of_a_single_frame() -> None:
+    S = np.abs(ours.stft(noise(1000), n_fft=64))
+    agree(ours.istft(S), librosa.istft(S))
+    for length in (None, 20):
+        mine, theirs = (m.istft(S[:, :1], length=length) for m in (ours, librosa))
+        assert mine.shape == theirs.shape
+        np.testing.assert_allclose(mine, theirs, atol=1e-12)
+
+
+def test_a_hop_that_leaves_gaps_is_warned_of() -> None:
+    D = ours.stft(noise(1000), n_fft=64, hop_length=80)
+    with pytest.warns(UserWarning, match="hop_length 80 is too large"):
+        ours.istft(D, hop_length=80)
+
+
 # ---- mel, cepstrum ----
 @settings(max_examples=60, deadline=None)
 @given(
