@@ -94,7 +94,7 @@ def test_channels_are_recovered_each_as_if_alone() -> None:
     together = ours.griffinlim(S, n_iter=3, init=None)
     assert together.shape[:2] == (2, 3)
     for i, j in np.ndindex(2, 3):
-        np.testing.assert_array_equal(together[i, j], ours.griffinlim(S[i, j], n_iter=3, init=None))
+        assert error(together[i, j], ours.griffinlim(S[i, j], n_iter=3, init=None)) < BOUND["float32"]
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.5, 0.99])
