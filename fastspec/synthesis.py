@@ -9,9 +9,11 @@ the least-squares estimate (Griffin & Lim, IEEE Trans. ASSP-32, 1984, 236-243, e
 more than the smallest normal number of the dtype it does not divide.
 """
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import DTypeLike, NDArray
 
 from .framing import window_sum
@@ -38,7 +40,7 @@ Memory = tuple[int, int]
 class Task(NamedTuple):
     """What the driver is to do, and what it takes."""
 
-    record: NDArray[np.int64]  # Signals, of which only the weight is set, Tables, Synthesis
+    record: NDArray[np.int64]  # Waves, of which only the weight is set, Tables, Synthesis
     strips: int
     scratch: int  # real numbers a thread
     tails: int  # real numbers
@@ -112,6 +114,33 @@ def extent(a: NDArray[Any], width: int) -> tuple[int, int]:
     ends = [(n - 1) * stride for n, stride in zip(a.shape, a.strides, strict=True)]
     low = sum(min(0, end) for end in ends)
     return -low // width, (sum(max(0, end) for end in ends) - low + a.itemsize) // width
+
+
+def matching(D: Complex, y: Real) -> Iterator[tuple[Complex, Real]]:
+    """Spectra (..., bins, frames), signals (..., length) as (signals, bins, frames), (signals, length); no copies.
+
+    In one piece where the leading axes can be seen as one.
+    """
+    while D.ndim > 3 and _joined(D) and _joined(y):
+        D, y = _as_one(D), _as_one(y)
+    if D.ndim == 2:
+        yield D[None], y[None]
+    elif D.ndim == 3:
+        yield D, y
+    else:
+        for part, target in zip(D, y, strict=True):
+            yield from matching(part, target)
+
+
+def _joined(a: NDArray[Any]) -> bool:
+    """Whether the first two axes can be seen as one."""
+    return 1 in a.shape[:2] or a.strides[0] == a.shape[1] * a.strides[1]
+
+
+def _as_one(a: NDArray[Any]) -> NDArray[Any]:
+    """The first two axes, which can be seen as one, as one."""
+    step = a.strides[0] if a.shape[1] == 1 else a.strides[1]
+    return as_strided(a, (a.shape[0] * a.shape[1], *a.shape[2:]), (step, *a.strides[2:]))
 
 
 class Synthesis:

@@ -2,32 +2,100 @@
 
 A strip holds t[r, c] = x[x0 + c hop + r].  Sample j of frame f of the strip is then t[j % hop, j // hop + f], so that
 sample j of neighbouring frames is one contiguous run, for any hop, and the signal is transposed once, not once a frame.
-Only the phases r that some frame uses are kept: rows = min(hop, n_fft).
+Only the phases r that some frame uses are kept: rows = min(hop, n_fft).  Where frames of many short signals share a
+tile there is no such run: row j then holds sample j of each frame.
 """
 
 from .calls import out_of_line
 from .jit import kernel
 from .transpose import centre_block, transpose_block
-from .vector import lanes, load, store
+from .vector import lanes, load, load_part, splat, store, store_part
 
 
 @kernel
-def polyphase(x, x0, hop, rows, mean, scale, t, lead):
-    """t[r lead + c] = (x[x0 + c hop + r] - mean) scale for r < rows, c < lead; zeros outside x."""
-    out_of_line()
+def copy(x, i, out, o, count):
+    """out[o : o + count] = x[i : i + count]."""
     V = lanes(x)
-    if x0 >= 0 and x0 + hop * (lead - 1) + rows <= x.size and rows >= V:
-        for c in range(0, lead, V):
+    k = 0
+    while k + V <= count:
+        store(out, o + k, load(x, i + k))
+        k += V
+    if k < count:
+        store_part(out, o + k, load_part(x, i + k, count - k), count - k)
+
+
+@kernel
+def clear(out, o, count):
+    """out[o : o + count] = 0."""
+    V = lanes(out)
+    nothing = splat(out, out.dtype.type(0))
+    k = 0
+    while k + V <= count:
+        store(out, o + k, nothing)
+        k += V
+    if k < count:
+        store_part(out, o + k, nothing, count - k)
+
+
+@kernel
+def fill(line, s, out, o, count):
+    """out[o + k] = sample s + k of the line, k < count: 0 beyond its edges."""
+    out_of_line()
+    V, stop = lanes(out), s + count
+    a = min(max(s, -line.left), stop)  # zeros before it, the left edge from it
+    b = min(max(a, 0), stop)  # samples from it
+    c = max(b, min(stop, line.n))  # the right edge from it
+    d = max(c, min(stop, line.n + line.right))  # zeros from it
+    clear(out, o, a - s)
+    copy(line.edges, line.edge + line.left + a, out, o + a - s, b - a)
+    down, times = splat(out, line.mean), splat(out, line.scale)
+    k, o = line.at + b, o - s - line.at
+    while k + V <= line.at + c:
+        store(out, o + k, (load(line.x, k) - down) * times)
+        k += V
+    rest = line.at + c - k
+    if rest > 0:
+        store_part(out, o + k, (load_part(line.x, k, rest) - down) * times, rest)
+    o += line.at
+    copy(line.edges, line.edge + line.left + c - line.n, out, o + c, d - c)
+    clear(out, o + d, stop - d)
+
+
+@kernel
+def upend(columns, apart, rows, t, c, lead):
+    """t[r lead + c + k] = columns[k apart + r] for r < rows, k < lanes."""
+    out_of_line()
+    V = lanes(t)
+    if rows < V:
+        for k in range(V):
+            for r in range(rows):
+                t[r * lead + c + k] = columns[k * apart + r]
+        return
+    r = 0
+    while r < rows:
+        r = min(r, rows - V)
+        transpose_block(columns, r, apart, t, r * lead + c, lead)
+        r += V
+
+
+@kernel
+def polyphase(line, x0, hop, rows, t, lead, work):
+    """t[r lead + c] = sample x0 + c hop + r of the line for r < rows, c < lead; work holds lanes (rows + lanes / 2)."""
+    out_of_line()
+    V = lanes(line.x)
+    apart = rows + V // 2  # no power of two: columns of a block would share a place in the cache
+    for c in range(0, lead, V):
+        s = x0 + c * hop
+        if rows >= V and s >= 0 and s + (V - 1) * hop + rows <= line.n:
             r = 0
             while r < rows:
                 r = min(r, rows - V)
-                centre_block(x, x0 + c * hop + r, hop, t, r * lead + c, lead, mean, scale)
+                centre_block(line.x, line.at + s + r, hop, t, r * lead + c, lead, line.mean, line.scale)
                 r += V
-    else:
-        for c in range(lead):
-            for r in range(rows):
-                s = x0 + c * hop + r
-                t[r * lead + c] = (x[s] - mean) * scale if 0 <= s < x.size else 0
+        else:
+            for k in range(V):
+                fill(line, s + k * hop, work, k * apart, rows)
+            upend(work, apart, rows, t, c, lead)
 
 
 @kernel

@@ -9,10 +9,16 @@ from functools import cache
 import numpy as np
 
 from .jit import cgutils, intrinsic, ir, types
-from .plan import Signals, Synthesis, Tables
+from .plan import Job, Last, Signals, Synthesis, Tables, Waves
 from .vector import I64
 
-ELEMENTS = {"radices": types.int64, "offsets": types.uint32}
+ELEMENTS = {
+    "radices": types.int64,
+    "offsets": types.uint32,
+    "starts": types.int64,
+    "places": types.int64,
+    "first": types.int64,
+}
 """What arrays hold, by the names of their fields, if not real numbers."""
 
 
@@ -87,6 +93,11 @@ def _unpacker(kind, offset):
     return unpack
 
 
-unpack_signals = _unpacker(Signals, 0)  # these three in this order
-unpack_tables = _unpacker(Tables, places(Signals))
-unpack_synthesis = _unpacker(Synthesis, places(Signals) + places(Tables))
+unpack_waves = _unpacker(Waves, 0)  # these three in this order, for `synthesis`
+unpack_tables = _unpacker(Tables, places(Waves))
+unpack_synthesis = _unpacker(Synthesis, places(Waves) + places(Tables))
+
+unpack_signals = _unpacker(Signals, 0)  # these four for `analysis`
+unpack_analysis_tables = _unpacker(Tables, places(Signals))
+unpack_job = _unpacker(Job, places(Signals) + places(Tables))
+unpack_last = _unpacker(Last, places(Signals) + places(Tables) + places(Job))

@@ -21,7 +21,7 @@ from .jit import int64, kernel, parallel_kernel, prange
 from .lanes import overlap_add, turn, weigh
 from .realfft import PHASES
 from .rebuild import carve, lay_strip, rebuild_tile
-from .records import unpack_signals, unpack_synthesis, unpack_tables
+from .records import unpack_synthesis, unpack_tables, unpack_waves
 from .vector import lanes
 
 PIECE = 128
@@ -90,7 +90,7 @@ def add_frames(s, sound, t, job, room, o, piece):
     first = i * job.group * V
     body = min(job.group * V, job.frames - first)
     if job.source == PHASES:
-        lay_strip(sound.previous, first, job, laid)
+        lay_strip(sound.previous, first, job, laid, work)
     for f in range(0, body, V):
         at = job.origin + b * job.signal_step + (first + f) * job.frame_step
         rebuild_tile(sound.given, at, min(V, body - f), f, t, job, laid, work, y, bins, tmp)
@@ -132,7 +132,7 @@ def strip(s, slot, record, scratch):
     Of each frame `job.size` samples are added, from sample `job.first` on, backwards if job.turn is -1.
     """
     out_of_line()
-    sound, t = unpack_signals(scratch, record), unpack_tables(scratch, record)
+    sound, t = unpack_waves(scratch, record), unpack_tables(scratch, record)
     job = unpack_synthesis(scratch, record)
     V = lanes(scratch)
     room = carve(scratch, slot, job, V)
@@ -156,7 +156,7 @@ def add_run(x, i, out, o, count):
 def join(s, slot, record, scratch):
     """Adds to what strip s has written the tails of the strips before it, first to last."""
     out_of_line()
-    sound, job = unpack_signals(scratch, record), unpack_synthesis(scratch, record)
+    sound, job = unpack_waves(scratch, record), unpack_synthesis(scratch, record)
     width, tail = job.group * lanes(sound.wave), job.reach - 1
     b, i = s // job.strips, s % job.strips
     first = i * width
@@ -171,7 +171,7 @@ def join(s, slot, record, scratch):
 
 @parallel_kernel
 def synthesise(serial, lo, hi, workers, board, function, record, scratch):
-    """`strip` or `join` for strips lo .. hi - 1; record: Signals, Tables and Synthesis (see `records`)."""
+    """`strip` or `join` for strips lo .. hi - 1; record: Waves, Tables and Synthesis (see `records`)."""
     if serial:
         for s in range(lo, hi):
             call(function, (s, int64(0), record, scratch))
