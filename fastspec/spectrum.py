@@ -287,7 +287,7 @@ class STFT:
             If the window and the hop leave samples that no frame tells of (the NOLA condition fails).
         """
         X = checks.spectra("D", D, self.n_bins, self._complex)
-        size = self._length(X.shape[-1], length)
+        size = self.n_samples(X.shape[-1]) if length is None else checks.whole("length", length, 0)
         if not self.invertible:
             warnings.warn(
                 f"hop_length {self.hop_length} is too large for the window, so that D does not tell all samples",
@@ -311,14 +311,6 @@ class STFT:
     @cached_property
     def _synthesis(self) -> Synthesis:
         return Synthesis(self.n_fft, self.hop_length, self.window, self.dtype)
-
-    def _length(self, frames: int, length: int | None) -> int:
-        if length is not None:
-            return checks.whole("length", length, 0)
-        size = self._geometry.n_samples(frames)
-        if size < 1:
-            raise ValueError(f"D must have more than {frames} frames to tell of a sample with n_fft={self.n_fft}")
-        return size
 
     # ---- last steps ----
     def _complex_step(self) -> Step:
