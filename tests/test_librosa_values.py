@@ -65,8 +65,12 @@ def test_stft_is_librosas(g: Geometry, shape: tuple[int, ...], n: int, pad_mode:
     assume(g["center"] or n >= g["n_fft"])
     y = noise(*shape, n, dtype=dtype)
     mine = quiet(ours.stft, y, pad_mode=pad_mode, **g)
-    truth = quiet(librosa.stft, y.astype(np.float64), pad_mode=pad_mode, **g)
-    agree(mine, truth.astype(mine.dtype))
+    wide = y.astype(np.float64)
+    if g["hop_length"] < g["n_fft"] // 2 or not g["center"]:
+        agree(mine, quiet(librosa.stft, wide, pad_mode=pad_mode, **g).astype(mine.dtype))
+    else:  # librosa reflects within a part of the signal that may be too short for it: padded here, as np.pad does it
+        sides = [(0, 0)] * len(shape) + [(g["n_fft"] // 2,) * 2]
+        agree(mine, librosa.stft(np.pad(wide, sides, pad_mode), **g | {"center": False}).astype(mine.dtype))
     assert mine.dtype == librosa.util.dtype_r2c(y.dtype)
     assert mine.swapaxes(-1, -2).flags.c_contiguous  # the bins of a frame are neighbours
 

@@ -77,7 +77,8 @@ def stft(
         Of the result.  By default complex64 for float32 and complex128 for float64.  The work is done in the precision
         of the result.
     pad_mode : str or callable
-        What `np.pad` takes, but "wrap", "maximum", "mean", "median" and "minimum".
+        What `np.pad` takes, but "wrap", "maximum", "mean", "median" and "minimum".  The signal is padded as a whole
+        (where librosa reflects a part of its end, which for hops from n_fft / 2 up can be too short for it).
     out : np.ndarray [shape=(..., 1 + n_fft // 2, >= n_frames)], optional
         Where the result goes: any complex dtype and order of memory.
 
