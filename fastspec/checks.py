@@ -34,6 +34,8 @@ def finite_number(name: str, value: object) -> float:
         number = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         raise TypeError(f"{name} must be a real number, got {value!r}") from None
+    except OverflowError:
+        number = math.inf
     if not math.isfinite(number):
         raise ValueError(f"{name} must be finite, got {value!r}")
     return number
@@ -42,7 +44,7 @@ def finite_number(name: str, value: object) -> float:
 def real_dtype(name: str, value: DTypeLike) -> np.dtype[Any]:
     """float32 or float64."""
     try:
-        dtype = np.dtype(value)
+        dtype = np.dtype("" if value is None else value)  # None would be float64
     except TypeError:
         raise TypeError(f"{name} must be float32 or float64, got {value!r}") from None
     if dtype.newbyteorder("=") not in (np.float32, np.float64):
@@ -50,9 +52,17 @@ def real_dtype(name: str, value: DTypeLike) -> np.dtype[Any]:
     return dtype.newbyteorder("=")
 
 
+def an_array(name: str, value: ArrayLike) -> NDArray[Any]:
+    """The value as an array of any kind."""
+    try:
+        return np.asarray(value)
+    except ValueError as error:  # lists of different lengths
+        raise ValueError(f"{name} must be an array: {error}") from None
+
+
 def floating(name: str, array: ArrayLike) -> NDArray[np.floating]:
     """A real array as float32 if it is that, else float64; C-contiguous, native byte order, copied only if need be."""
-    a = np.asarray(array)
+    a = an_array(name, array)
     if a.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, got dtype {a.dtype}")
     single = a.dtype.kind == "f" and a.dtype.itemsize == 4
@@ -143,6 +153,15 @@ def spectrogram(name: str, array: ArrayLike, *, silence: bool = False) -> NDArra
     return S
 
 
+def filters(name: str, array: ArrayLike) -> NDArray[np.floating]:
+    """A real matrix (filters, bins) of finite numbers, with at least one of each."""
+    weights = floating(name, array)
+    if weights.ndim != 2 or not weights.size:
+        raise ValueError(f"{name} must be a matrix (filters, bins) with at least one of each, got shape {weights.shape}")
+    all_finite(name, weights)
+    return weights
+
+
 def complex_spectrogram(name: str, array: ArrayLike) -> tuple[NDArray[np.complexfloating], float]:
     """A complex matrix (frames, bins) of finite numbers, complex64 if it is that, else complex128; and its norm."""
     D = np.asarray(array)
@@ -163,7 +182,7 @@ def complex_spectrogram(name: str, array: ArrayLike) -> tuple[NDArray[np.complex
 
 def signals(name: str, array: ArrayLike) -> NDArray[Any]:
     """Real signals along the last axis, at least one of at least one sample, in whatever dtype they have."""
-    x = np.asarray(array)
+    x = an_array(name, array)
     if x.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, got dtype {x.dtype}")
     if x.ndim == 0 or not x.size:
@@ -173,7 +192,7 @@ def signals(name: str, array: ArrayLike) -> NDArray[Any]:
 
 def spectra(name: str, array: ArrayLike, bins: int, dtype: np.dtype[Any]) -> NDArray[np.complexfloating]:
     """Spectrograms (..., bins, frames) in the complex dtype, at least one frame of each; copied only if need be."""
-    D = np.asarray(array)
+    D = an_array(name, array)
     if D.dtype.kind not in "fciu":
         raise TypeError(f"{name} must hold complex numbers, got dtype {D.dtype}")
     if D.ndim < 2 or D.shape[-2] != bins or not D.shape[-1]:
@@ -194,7 +213,7 @@ def converted(x: NDArray[Any], dtype: np.dtype[Any], scale: bool) -> NDArray[np.
         and not any(s % x.itemsize for s in x.strides)
     ):
         return x
-    y = np.ascontiguousarray(x, dtype=dtype)
+    y = np.require(x, dtype, ["C", "ALIGNED"])
     if scale and integer:
         half = 2.0 ** (8 * x.dtype.itemsize - 1)
         if x.dtype.kind == "u":

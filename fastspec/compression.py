@@ -1,6 +1,6 @@
 """Logarithms of filtered levels: which there are, with which floors, and the one that needs the largest first."""
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,13 +25,15 @@ LINEAR = LogScale(1.0, 0.0)
 LOGS = {
     "ln": LogScale(float(np.log(10)), 1e-5),
     "log10": LogScale(1.0, 1e-10),
-    "db": LogScale(10.0, 1e-10),
+    "db": LogScale(10.0, 1e-10),  # of powers
     "whisper": LogScale(1.0, 1e-10),
 }
 
 
-def log_scale(log: str | None, power: float) -> LogScale:
+def log_scale(log: str | None, power: float, dtype: np.dtype[Any]) -> LogScale:
     """The scale of that name for levels |D|**power; decibels are those of an amplitude, 20 / power log10.
+
+    Floors are normal numbers of the dtype.
 
     Raises
     ------
@@ -40,9 +42,11 @@ def log_scale(log: str | None, power: float) -> LogScale:
     """
     if log is None:
         return LINEAR
-    if log not in LOGS:
+    if not isinstance(log, str) or log not in LOGS:
         raise ValueError(f"log must be None or one of {', '.join(LOGS)}, got {log!r}")
-    return LogScale(20 / power, 10 ** (-5 * power)) if log == "db" else LOGS[log]
+    if log == "db":
+        return LogScale(20 / power, max(10 ** (-5 * power), float(np.finfo(dtype).tiny)))
+    return LOGS[log]
 
 
 def whisper(L: NDArray[np.floating], tops: NDArray[np.floating]) -> None:

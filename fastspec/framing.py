@@ -13,6 +13,8 @@ PadMode = str | Callable[..., Any]
 
 LOCAL = ("edge", "linear_ramp", "reflect", "symmetric")
 """Modes of `numpy.pad` that look no further into the signal than they pad."""
+FARTHEST = 1 << 48
+"""The longest hop: kernels count the samples of some hundred frames, whether or not there are so many."""
 PAD_MODES = ("constant", *LOCAL, "empty", "maximum", "mean", "median", "minimum", "wrap")
 
 
@@ -94,7 +96,9 @@ class Geometry:
         self.hop_length = (
             max(1, self.win_length // 4) if hop_length is None else checks.whole("hop_length", hop_length, 1)
         )
-        if not callable(pad_mode) and pad_mode not in PAD_MODES:
+        if self.hop_length > FARTHEST:
+            raise ValueError(f"hop_length must be at most {FARTHEST}, got {hop_length!r}")
+        if not callable(pad_mode) and not (isinstance(pad_mode, str) and pad_mode in PAD_MODES):
             raise ValueError(f"pad_mode must be a function or one of {', '.join(PAD_MODES)}, got {pad_mode!r}")
         self.center, self.pad_mode = bool(center), pad_mode
         self.window = centred(window_of(window, self.win_length), self.n_fft)
@@ -138,7 +142,7 @@ class Geometry:
             head = np.pad(x[:, : pad + 1], ((0, 0), (pad, 0)), mode)[:, :pad]
             tail = np.pad(x[:, n - pad - 1 :], ((0, 0), (0, pad)), mode)[:, pad + 1 :]
         else:
-            whole = np.pad(x, ((0, 0), (pad, pad)), mode)
+            whole = np.stack([np.pad(signal, pad, mode) for signal in x])  # a function sees nothing but signals
             head, tail = whole[:, :pad], whole[:, pad + n :]
         return np.concatenate([head, tail], axis=1), pad, pad
 
@@ -146,18 +150,18 @@ class Geometry:
 def window_of(window: Window, size: int) -> NDArray[np.float64]:
     """The window of `size` samples: periodic, by name; from a function; or the array itself."""
     if callable(window):
-        w = np.asarray(window(size))
+        w = checks.an_array("window", window(size))
     elif isinstance(window, str | tuple | int | float):
         from scipy.signal import get_window
 
         try:
             w = get_window(window, size, fftbins=True)
-        except (TypeError, ValueError) as error:
-            raise type(error)(
+        except (TypeError, ValueError, IndexError) as error:
+            raise (TypeError if isinstance(error, TypeError) else ValueError)(
                 f"window must be one that scipy.signal.get_window knows, got {window!r}: {error}"
             ) from None
     else:
-        w = np.asarray(window)
+        w = checks.an_array("window", window)
     if w.ndim != 1 or w.dtype.kind not in "fiu":
         raise ValueError(f"window must be one-dimensional and real, got shape {w.shape} of {w.dtype}")
     if len(w) != size:

@@ -62,6 +62,8 @@ class FilterBank:
     ----------
     weights : np.ndarray [shape=(n_filters, n_bins)]
         Finite real numbers; float32 is kept, everything else becomes float64.
+    name : str
+        What errors call them.
 
     Attributes
     ----------
@@ -77,8 +79,8 @@ class FilterBank:
 
     ndim = 2
 
-    def __init__(self, weights: ArrayLike) -> None:
-        dense = checks.spectrogram("weights", weights)
+    def __init__(self, weights: ArrayLike, *, name: str = "weights") -> None:
+        dense = checks.filters(name, weights)
         used = dense != 0
         first = np.where(used.any(axis=1), used.argmax(axis=1), 0)
         last = np.where(used.any(axis=1), dense.shape[1] - used[:, ::-1].argmax(axis=1), 0)
@@ -193,7 +195,7 @@ class MelBank(FilterBank):
 
 def bank_of(bank: FilterBank | ArrayLike) -> FilterBank:
     """The bank, or the matrix of filters as one."""
-    return bank if isinstance(bank, FilterBank) else FilterBank(bank)
+    return bank if isinstance(bank, FilterBank) else FilterBank(bank, name="bank")
 
 
 @lru_cache(32)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from .analysis import Ready
 from .kernels.analysis import analyse_tile
 
+_UNKNOWN = object()
 KEPT = 256
 """Combinations of last step, order of memory and length that are kept."""
 
@@ -29,16 +30,19 @@ class ShortSignals:
 
     def __init__(self, dtype: np.dtype[Any], make: Make) -> None:
         self.dtype, self.make = dtype, make
-        self.kept: dict[Hashable, Ready | None] = {}
+        self.kept: dict[Hashable, Any] = {}  # Ready or None
 
     def run(self, y: Any, what: Hashable, out: Any, order: str) -> NDArray[Any] | None:
         """The result (rows, frames), or None where the long way has to be taken."""
-        if type(y) is not np.ndarray or y.ndim != 1 or y.dtype != self.dtype or not y.flags.carray:
+        plain = type(y) is np.ndarray and y.ndim == 1 and y.dtype == self.dtype and y.flags.carray
+        if not plain or order not in ("F", "C"):
             return None
         if out is not None:
             order = "C" if type(out) is np.ndarray and out.flags.carray else "F"
         key = what, order, y.size
-        ready = self.kept[key] if key in self.kept else self._keep(key)
+        ready = self.kept.get(key, _UNKNOWN)
+        if ready is _UNKNOWN:
+            ready = self._keep(key)
         if ready is None:
             return None
         if out is None:
@@ -55,8 +59,6 @@ class ShortSignals:
 
     def _keep(self, key: tuple[Hashable, str, int]) -> Ready | None:
         what, order, n = key
-        if order not in ("F", "C"):
-            return None
         if len(self.kept) >= KEPT:
             self.kept.clear()
         return self.kept.setdefault(key, self.make(n, what, order == "C"))

@@ -21,7 +21,7 @@ from .analysis import (
     place_of,
     signals_of,
 )
-from .compression import Log, log_scale, whisper
+from .compression import LINEAR, Log, LogScale, log_scale, whisper
 from .framing import Geometry, PadMode, Window
 from .kernels import plan
 from .kernels.realfft import COMPLEX
@@ -196,15 +196,17 @@ class STFT:
         y, out, order, scale
             As in `forward`; out is real.
         power : float
-            Above 0: 1 for magnitudes, 2 for energies.
+            Above 0: 1 for magnitudes, 2 for energies.  By way of |D|**2, which has to be a number of the dtype: in
+            float32 magnitudes from 1e-19 to 1e19 keep their digits.
 
         Returns
         -------
         S : np.ndarray [shape=(..., n_bins, n_frames)]
             Of the plan's dtype.
         """
-        S = self._short.run(y, ("power", power), out, order)
-        return S if S is not None else self._run(y, self._level_step(power), out, order, scale)[0]
+        exponent = self._exponent(power)
+        S = self._short.run(y, ("power", exponent), out, order)
+        return S if S is not None else self._run(y, self._level_step(exponent), out, order, scale)[0]
 
     def mel(
         self,
@@ -245,11 +247,14 @@ class STFT:
         TypeError, ValueError
             As in `forward`; or if bank has not n_bins columns, or log is unknown.
         """
+        exponent = self._exponent(power)
+        scaling = log_scale(log, exponent, self.dtype)
         if isinstance(bank, FilterBank) and log != "whisper":
-            M = self._short.run(y, ("mel", bank, power, log), out, order)
+            M = self._short.run(y, ("mel", bank, exponent, scaling), out, order)
             if M is not None:
                 return M
-        M, tops = self._run(y, self._filter_step(bank, power, log), out, order, scale, drop=int(log == "whisper"))
+        step = self._filter_step(bank, exponent, scaling)
+        M, tops = self._run(y, step, out, order, scale, drop=int(log == "whisper"))
         if log == "whisper":
             whisper(M, tops)
         return M
@@ -316,16 +321,15 @@ class STFT:
     def _complex_step(self) -> Step:
         return complex_step(self.dtype, self.n_bins)
 
-    def _level_step(self, power: float) -> Step:
-        return level_step(self.n_bins, last_step(self.dtype, power=self._exponent(power)))
+    def _level_step(self, exponent: float) -> Step:
+        return level_step(self.n_bins, last_step(self.dtype, power=exponent))
 
-    def _filter_step(self, bank: FilterBank | ArrayLike, power: float, log: Log | None) -> Step:
-        filters, exponent = bank_of(bank), self._exponent(power)
+    def _filter_step(self, bank: FilterBank | ArrayLike, exponent: float, scaling: LogScale) -> Step:
+        filters = bank_of(bank)
         if filters.shape[1] != self.n_bins:
             raise ValueError(f"bank must have n_bins = {self.n_bins} columns, got shape {filters.shape}")
-        scaling = log_scale(log, exponent)
         last = last_step(
-            self.dtype, power=exponent, log=log is not None, floor=scaling.floor, gain=scaling.gain,
+            self.dtype, power=exponent, log=scaling != LINEAR, floor=scaling.floor, gain=scaling.gain,
             weights=filters.weights.astype(self.dtype), first=filters.first, starts=filters.starts,
         )  # fmt: skip
         return filter_step(last)
@@ -361,7 +365,7 @@ class STFT:
 
     def _make_ready(self, n: int, what: Hashable, across: bool) -> Ready | None:
         simple = not self.center or self.pad_mode == "constant"
-        if not simple or n - 2 * self._geometry.start < self.n_fft:
+        if not simple or n < 1 or n - 2 * self._geometry.start < self.n_fft:
             return None
         makers: dict[str, Callable[..., Step]] = {
             "complex": self._complex_step, "power": self._level_step, "mel": self._filter_step

@@ -23,7 +23,7 @@ from .plan import Line
 from .realfft import POWER
 from .records import unpack_analysis_tables, unpack_job, unpack_last, unpack_signals
 from .transpose import memory_fence
-from .vector import lane_max, lanes, load, maximum, splat, store
+from .vector import lane_max, lanes, load, load_part, maximum, splat, store, store_part
 
 
 # ---- last steps: what is made of the bins of a tile, and how it is written ----
@@ -243,16 +243,15 @@ def half_log(power):
 
 @kernel
 def settle_row(out, start, stop, shift, floor, gain, add):
-    """out[start:stop] = max(out - shift, floor) gain + add."""
+    """out[start:stop] = max(out - shift, floor) gain + add; NaN stays."""
     V = lanes(out)
     down, low, times, plus = splat(out, shift), splat(out, floor), splat(out, gain), splat(out, add)
     i = start
     while i + V <= stop:
-        store(out, i, maximum(load(out, i) - down, low) * times + plus)
+        store(out, i, maximum(low, load(out, i) - down) * times + plus)
         i += V
-    while i < stop:
-        out[i] = max(out[i] - shift, floor) * gain + add
-        i += 1
+    if i < stop:
+        store_part(out, i, maximum(low, load_part(out, i, stop - i) - down) * times + plus, stop - i)
 
 
 @parallel_kernel

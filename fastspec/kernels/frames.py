@@ -159,7 +159,7 @@ def write_rows_across(c, i, rows, out, o, ld):
 
 @kernel
 def levels(c, bins, last, peaks, p0):
-    """Turns the powers of a tile into levels; peaks[p0 + lane] is the largest power of a frame."""
+    """Turns the powers of a tile into levels; peaks[p0 + lane] is the largest power of a frame, NaN left out."""
     out_of_line()
     V = lanes(c)
     peak = splat(c, c.dtype.type(0))
@@ -170,7 +170,7 @@ def levels(c, bins, last, peaks, p0):
         for i in range(0, V * bins, V):
             power = load(c, i)
             peak = maximum(power, peak)
-            store(c, i, maximum(sqrt(power), low))
+            store(c, i, maximum(low, sqrt(power)))
     elif last.shape == LOG:
         for i in range(0, V * bins, V):
             power = load(c, i)
@@ -206,13 +206,16 @@ def filtered(c, last, o):
 
 @kernel
 def logarithms(c, i, count, last, peaks, p0):
-    """c = gain log10(max(c, floor)) for `count` vectors from c[i]; peaks[p0 + lane] is the largest of a frame."""
+    """c = gain log10(max(c, floor)) for `count` vectors from c[i]; peaks[p0 + lane] is the largest of a frame.
+
+    NaN stays NaN and is no peak.
+    """
     out_of_line()
     V = lanes(c)
     low, gain = splat(c, last.floor), splat(c, last.gain)
     peak = log10(low) * gain
     for at in range(i, i + V * count, V):
-        value = log10(maximum(load(c, at), low)) * gain
+        value = log10(maximum(low, load(c, at))) * gain
         peak = maximum(value, peak)
         store(c, at, value)
     store(peaks, p0, peak)

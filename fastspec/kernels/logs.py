@@ -47,7 +47,7 @@ def _fence(builder, value, v):
 
 @intrinsic
 def log10(typingctx, v):
-    """log10 of a vector of numbers >= 0; below the smallest normal number it is -inf."""
+    """log10 of a vector of numbers >= 0; below the smallest normal number it is -inf.  inf and NaN stay what they are."""
     form = _Format(v.dtype)
 
     def codegen(context, builder, sig, args):
@@ -69,7 +69,9 @@ def log10(typingctx, v):
         scaled = builder.fmul(builder.sitofp(exponent, real), constant(real, math.log10(2)), flags=FASTMATH)
         value = builder.fadd(builder.fmul(s, series, flags=FASTMATH), scaled, flags=FASTMATH)
         normal = builder.fcmp_ordered(">=", args[0], constant(real, form.tiny))
-        return builder.select(normal, value, constant(real, -math.inf))
+        value = builder.select(normal, value, constant(real, -math.inf))
+        finite = builder.fcmp_ordered("<", args[0], constant(real, math.inf))
+        return builder.select(finite, value, args[0])
 
     return v(v), codegen
 
