@@ -88,8 +88,12 @@ class FilterBank:
         self.first = first.astype(np.int64)
         self.starts = np.concatenate([[0], np.cumsum(last - first)]).astype(np.int64)
         self.weights = np.concatenate([row[a:b] for row, a, b in zip(dense, first, last, strict=True)])
+        self.__setstate__({})
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
         for array in (self.first, self.starts, self.weights):
-            array.flags.writeable = False
+            array.flags.writeable = False  # which copies forget
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:

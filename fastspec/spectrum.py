@@ -114,6 +114,10 @@ class STFT:
         """Without what holds addresses of this process."""
         return {name: value for name, value in vars(self).items() if name not in ("_analysis", "_short", "_synthesis")}
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.window.flags.writeable = False  # which copies forget
+
     @cached_property
     def _analysis(self) -> Analysis:
         return Analysis(self.n_fft, self.hop_length, self.window, self.dtype)
