@@ -13,6 +13,15 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 MIX_DOWN = "mix channels down first, as with samples.mean(axis=1)"
 
 
+class Unchanging:
+    """Attributes are set once, when the object is made."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in vars(self):
+            raise AttributeError(f"{name} cannot be changed: make another {type(self).__name__}")
+        super().__setattr__(name, value)
+
+
 def whole(name: str, value: object, least: int) -> int:
     """A whole number of at least `least`; a float such as 128.0 will do."""
     try:
@@ -157,7 +166,7 @@ def filters(name: str, array: ArrayLike) -> NDArray[np.floating]:
     """A real matrix (filters, bins) of finite numbers, with at least one of each."""
     weights = floating(name, array)
     if weights.ndim != 2 or not weights.size:
-        raise ValueError(f"{name} must be a matrix (filters, bins) with at least one of each, got shape {weights.shape}")
+        raise ValueError(f"{name} must be a matrix (filters, bins), at least one of each, got shape {weights.shape}")
     all_finite(name, weights)
     return weights
 

@@ -55,7 +55,7 @@ def mel_frequencies(
     return mel_to_hz(np.linspace(hz_to_mel(fmin, htk), hz_to_mel(fmax, htk), n_mels), htk)
 
 
-class FilterBank:
+class FilterBank(checks.Unchanging):
     """Filters over the bins of a spectrum, kept as the bands in which they are not zero; array-like.
 
     Parameters

@@ -36,7 +36,7 @@ Order = Literal["F", "C"]
 BLOCK = 1 << 22  # samples converted, or results put into place, at a time
 
 
-class STFT:
+class STFT(checks.Unchanging):
     """The plan of a short-time Fourier transform and its inverse.
 
     D[k, f] = sum over j < n_fft of w[j] y[start + f hop_length + j] exp(-2 pi i j k / n_fft), 0 <= k <= n_fft // 2,

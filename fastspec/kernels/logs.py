@@ -47,7 +47,7 @@ def _fence(builder, value, v):
 
 @intrinsic
 def log10(typingctx, v):
-    """log10 of a vector of numbers >= 0; below the smallest normal number it is -inf.  inf and NaN stay what they are."""
+    """log10 of a vector of numbers >= 0; below the smallest normal number it is -inf.  inf and NaN stay as they are."""
     form = _Format(v.dtype)
 
     def codegen(context, builder, sig, args):
