@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import codelets, factors
+from .roots import roots
 
 LARGEST = 1 << 16
 """Larger transforms leave the second-level cache in lanes; a library's, one frame at a time, is faster there."""
@@ -205,29 +206,25 @@ def interleaved(z, dtype):
     return np.stack([z.real, z.imag], -1).ravel().astype(dtype)
 
 
-def _unit(numerator, denominator):
-    return np.exp(-2j * np.pi * (numerator % denominator) / denominator)
-
-
 def pass_twiddles(n, radices, dtype):
     """Twiddles of all middle passes of a row, one after another (at least one number, for the sake of the type)."""
     out = [np.zeros(1, np.complex128)]
     for r in radices[:-1]:
         m = n // r
-        out.append(_unit(np.outer(np.arange(m), np.arange(1, r)), n).ravel())
+        out.append(roots(np.outer(np.arange(m), np.arange(1, r)), n).ravel())
         n = m
     return interleaved(np.concatenate(out[1:] or out), dtype)
 
 
 def column_twiddles(n1, n2, dtype):
     """exp(-2 pi i p k / (n1 n2)) for column p and 0 < k < n1."""
-    table = _unit(np.outer(np.arange(n2), np.arange(1, n1)), n1 * n2).ravel()
+    table = roots(np.outer(np.arange(n2), np.arange(1, n1)), n1 * n2).ravel()
     return interleaved(table if table.size else np.zeros(1, np.complex128), dtype)
 
 
 def split_twiddles(n_fft, dtype):
     """exp(-2 pi i k / n_fft) for 0 <= k <= n_fft / 2."""
-    return interleaved(_unit(np.arange(n_fft // 2 + 1), n_fft), dtype)
+    return interleaved(roots(np.arange(n_fft // 2 + 1), n_fft), dtype)
 
 
 def lead(n_fft, hop, group, dtype):
@@ -298,8 +295,8 @@ def correlator(n1, n2, rows_address, tolerance):
     m = min((m for m in range(least, 2 * least) if row_radices(m)), key=_row_cost)
     h, radices = 16 * m, row_radices(m)
     quarter = h // 2 + 16
-    turn = _unit(np.outer(np.arange(m), np.arange(16)), h)
-    split = _unit(np.arange(quarter), 2 * h)
+    turn = roots(np.outer(np.arange(m), np.arange(16)), h)
+    split = roots(np.arange(quarter), 2 * h)
     return Correlator(
         rows_address,
         0,
