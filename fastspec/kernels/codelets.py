@@ -2,8 +2,9 @@
 
 A codelet of size R is straight-line code for X[k] = sum over j of x[j] exp(-2 pi i j k / R): sizes 2, 3, 4, 5 and 7
 are written out with real arithmetic, products of them are split once more (Cooley & Tukey, Math. Comp. 19, 1965,
-297-301), without twiddles where the factors are coprime (Good, J. R. Statist. Soc. B 20, 1958, 361-372).  Each intrinsic below emits a `switch` over the sizes it knows, so that the size is a run-time number.
-An unknown size falls through in silence: `plan` only makes known ones.
+297-301), without twiddles where the factors are coprime (Good, J. R. Statist. Soc. B 20, 1958, 361-372).  Each
+intrinsic below emits a `switch` over the sizes it knows, so that the size is a run-time number.  An unknown size falls
+through in silence: `plan` only makes known ones.
 
 A complex element in memory is lanes real parts, then lanes imaginary parts; complex offsets count such elements.
 """
