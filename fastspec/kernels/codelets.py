@@ -88,9 +88,17 @@ class Emitter:
         """a + value factor, rounded once where the processor can; with `a` Scaled the result is, too."""
         if isinstance(a, Scaled):
             return Scaled((self.add if factor == a.factor else self.sub)(a.value, value), a.factor)
-        name = f"llvm.fmuladd.v{self.lanes}f{32 if self.vec.dtype == types.float32 else 64}"
-        fused = llvm_function(self.builder, name, *[self.vec.llvm] * 4)
-        return self.builder.call(fused, [value, self.number(factor), a])
+        return self.fused(value, self.number(factor), a)
+
+    def fused(self, a, b, c):
+        """a b + c, rounded once where the processor can; a call, which no flags let LLVM regroup."""
+        name = f"llvm.fmuladd.v{self.lanes}f{self.vec.dtype.bitwidth}"
+        return self.builder.call(llvm_function(self.builder, name, *[self.vec.llvm] * 4), [a, b, c])
+
+    def sum_and_rest(self, a, b):
+        """a + b, and what rounding left out, or most of it where |a| < |b| (Dekker, Numer. Math. 18, 1971, 224-242)."""
+        total = self.fused(a, self.number(1), b)
+        return total, self.fused(self.fused(a, self.number(-1), total), self.number(-1), b)
 
     def plain(self, a):
         return self.mul(a.value, self.number(a.factor)) if isinstance(a, Scaled) else a
@@ -345,3 +353,34 @@ def last_pass(typingctx, radix, apart, width, x, i, step, o, out_step):
         return context.get_dummy_value()
 
     return types.void(i64, i64, i64, x, i64, i64, i64, i64), codegen
+
+
+@intrinsic
+def split_pair(typingctx, ar, ai, br, bi, wr, wi):
+    """Elements a (bin k) and b (bin h - k) of the half-size transform, w = exp(-2 pi i k / n_fft) -> both bins doubled.
+
+    (a + b*) -+ i w (a - b*), the second conjugated.  What the sums of a and b lose to rounding is carried on: it would
+    be a fifth of the error of the whole transform.
+    """
+    kinds = types.UniTuple(ar, 4)
+
+    def codegen(context, builder, sig, args):
+        e = Emitter(builder, ar)
+        ar_, ai, br, bi, wr, wi = args
+        er, er_rest = e.sum_and_rest(ar_, br)
+        ei, ei_rest = e.sum_and_rest(ai, e.neg(bi))
+        dr, dr_rest = e.sum_and_rest(ai, bi)
+        di, di_rest = e.sum_and_rest(br, e.neg(ar_))
+        minus = e.neg(wi)
+        tr = e.fused(dr, wr, e.fused(di, minus, e.fused(dr_rest, wr, e.mul(di_rest, minus))))
+        ti = e.fused(dr, wi, e.fused(di, wr, e.fused(dr_rest, wi, e.mul(di_rest, wr))))
+        one, negative = e.number(1), e.number(-1)
+        bins = (
+            e.fused(er, one, e.fused(er_rest, one, tr)),
+            e.fused(ei, one, e.fused(ei_rest, one, ti)),
+            e.fused(er, one, e.fused(tr, negative, er_rest)),
+            e.fused(ei, negative, e.fused(ei_rest, negative, ti)),
+        )
+        return context.make_tuple(builder, kinds, bins)
+
+    return kinds(ar, ar, ar, ar, ar, ar), codegen

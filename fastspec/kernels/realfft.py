@@ -14,7 +14,7 @@ and used while they are in the first-level cache.  `pairs` says in which order b
 """
 
 from .calls import call, out_of_line, prefetch
-from .codelets import columns, columns_inverse
+from .codelets import columns, columns_inverse, split_pair
 from .jit import int64, kernel
 from .vector import lanes, load, load_splat, maximum, splat, sqrt, store
 
@@ -34,9 +34,7 @@ def split(work, i, j, tw, k):
     i, j = 2 * V * i, 2 * V * j
     ar, ai, br, bi = load(work, i), load(work, i + V), load(work, j), load(work, j + V)
     wr, wi = load_splat(tw, 2 * k), load_splat(tw, 2 * k + 1)
-    er, ei, dr, di = ar + br, ai - bi, ai + bi, br - ar
-    tr, ti = dr * wr - di * wi, dr * wi + di * wr
-    return er + tr, ei + ti, er - tr, ti - ei
+    return split_pair(ar, ai, br, bi, wr, wi)
 
 
 @kernel
