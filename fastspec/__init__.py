@@ -31,7 +31,12 @@ _NAMES = {
     ),
 }
 __all__ = [name for names in _NAMES.values() for name in names]
-_HOME = {name: module for module, names in _NAMES.items() for name in names} | {"threads": "fastspec.kernels.jit"}
+_HOME = {name: module for module, names in _NAMES.items() for name in names} | {
+    "threads": "fastspec.kernels.jit",
+    "STFT": "fastspec.spectrum",
+    "FilterBank": "fastspec.mel",
+    "MelBank": "fastspec.mel",
+}
 
 
 def __getattr__(name: str) -> Any:
