@@ -1,4 +1,4 @@
-"""Errors of real transforms against a far more exact one: the sizes, the frames, the measure; for tests and `bench/`."""
+"""Errors of real transforms against a far more exact one: sizes, frames and measure, for the tests and `bench/`."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The short-time Fourier transform, slowly: plain NumPy in float64, one frame at a time; the oracle of the engine's tests.
+"""The short-time Fourier transform, slowly: plain NumPy in float64, a frame at a time; the oracle of the tests.
 
 It checks nothing and imports nothing of `fastspec`.
 """

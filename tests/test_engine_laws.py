@@ -136,7 +136,7 @@ def test_mel_is_the_bank_times_the_power(
     L = M.astype(np.float64)
     if log == "whisper":
         floor = L.max(axis=(-2, -1), keepdims=True) - 2
-        assert (L >= floor - 1e-6).all()
+        assert (L - floor).min() >= -1e-6
         close(L.max(axis=(-2, -1)), twin.whisper(want).max(axis=(-2, -1)), dtype, scale=3)
         L, level = np.where(floor < L, 4 * L - 4, -np.inf), level[..., :-1]
         level = np.where(level <= 1.0001 * 10 ** (4 * floor - 4), 10.0**L, level)
@@ -358,7 +358,7 @@ def test_what_is_not_finite_stays_in_its_frames(dtype: str, n_fft: int, bad: flo
     broken[..., 211] = bad
     plan = fastspec.STFT(n_fft, hop_length=20, window="boxcar", dtype=dtype)
     frames = np.arange(plan.n_frames(shape[-1]))
-    touched = (frames * 20 - n_fft // 2 <= 211) & (211 < frames * 20 - n_fft // 2 + n_fft)
+    touched = (frames * 20 - n_fft // 2 <= 211) & (frames * 20 - n_fft // 2 + n_fft > 211)
     for what in ("forward", "power"):
         got, clean = run(plan, what, broken), run(plan, what, y)
         np.testing.assert_array_equal(got[..., ~touched], clean[..., ~touched])
