@@ -12,6 +12,8 @@ import exact
 import numpy as np
 import scipy.fft
 
+from fastspec.kernels import plan
+
 from . import measure
 
 SAMPLES = 1 << 19  # of each kind at each size, and at least 16 frames
@@ -20,7 +22,7 @@ KINDS = ("noise", "impulses", "sines")
 
 def row(n: int, dtype: str) -> dict[str, Any]:
     """Errors at one size: for each kind, (norm, largest) of both."""
-    found: dict[str, Any] = {"size": n, "dtype": dtype}
+    found: dict[str, Any] = {"size": n, "dtype": dtype, "in lanes": plan.supported(n)}
     for kind in KINDS:
         x = exact.frames(kind, n, int(np.clip(SAMPLES // n, 16, 4096)), dtype)
         found[kind] = {"fastspec": exact.errors(exact.ours(x), x), "scipy": exact.errors(scipy.fft.rfft(x), x)}

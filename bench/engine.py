@@ -106,7 +106,7 @@ def whispers() -> Iterator[Work]:
     for given, y in (("30 s at 16 kHz", clips[0]), ("8 × 30 s at 16 kHz", clips)):
         calls = ours(partial(plan.mel, y, bank, log="whisper")) | peers.whisper(y, np.asarray(bank), THREADS)
         # a logarithm of the faintest bands, eight decades below the loudest, hears the rounding of the loudest
-        yield Work("Whisper log-mel", "400/160", given, calls, {"asrfront": 2.5}, 2e-3)
+        yield Work("Whisper log-mel", "400/160", given, calls, {"asrfront": 2.5}, 2e-4)
 
 
 GROUPS: dict[str, Callable[[], Iterator[Work]]] = {
