@@ -37,7 +37,7 @@ def alone(n_fft: int, hop: int, shape: tuple[int, ...], dtype: str, threads: int
     """Calls: as many transforms as the output of that shape needs, of a tile that stays in the cache; its writing."""
     kind = np.dtype(dtype)
     V, lead = plan.lanes(kind), plan.lead(n_fft, hop, 1, kind)
-    addresses = (compiled.transform_rows(kind).address, compiled.forward(kind).address, 0)
+    addresses = (compiled.transform_rows(kind).address, compiled.forward_of(n_fft, kind).address, 0)
     p = plan.tables(n_fft, hop, lead, np.hanning(n_fft), np.ones(n_fft), kind, addresses)
     tile = aligned(min(hop, n_fft) * lead, kind)
     tile[:] = np.random.default_rng(0).standard_normal(tile.size)

@@ -157,7 +157,7 @@ def engine_tables(engine: dict[str, Any]) -> str:
     memory = engine["memory"]
     return "\n\n".join(
         [
-            f"Milliseconds on {engine['threads']} threads, medians in one process, shuffled, warm; float32 unless said; "
+            f"Milliseconds, {engine['threads']} threads, medians of one process, shuffled, warm; float32 unless said, "
             f"speech at {engine['rate'] / 1000:g} kHz. *out=* fills an array that is there; the peers' times "
             "are compared with the call that gives a new one. After a peer's time: how many times faster `fastspec` "
             "is, and what it has to be. Below one (bold) is a loss. All results were compared first: the largest "
@@ -194,7 +194,7 @@ def accuracy_table(accuracy: dict[str, Any]) -> str:
     return "\n\n".join(
         [
             "Norm of the error relative to the norm of the spectrum, in epsilons of the precision, for frames of "
-            "noise, against a transform in a wider type (float64; long double). Bold: more than SciPy's, which happens in "
+            "noise, against a transform in a wider type (float64; long double). Bold: more than SciPy's, as in "
             f"{sum(noise_worse(row) for row in accuracy['rows'])} of {len(accuracy['rows'])} cases, by "
             f"{100 * (worst - 1):.0f} percent at most. Sizes that are not in the table (odd ones, primes above 7) are "
             "SciPy's transforms.",

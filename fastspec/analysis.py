@@ -165,7 +165,8 @@ class Analysis:
     @cached_property
     def tables(self) -> plan.Tables:
         """Of strips."""
-        addresses = (compiled.transform_rows(self.dtype).address, compiled.forward(self.dtype).address, 0)
+        forward = compiled.forward_of(self.n_fft, self.dtype)
+        addresses = (compiled.transform_rows(self.dtype).address, forward.address, 0)
         size, window = (self.n_fft, self.window) if self.in_lanes else (2, np.ones(2))
         return plan.tables(size, self.hop, self.lead, window, np.ones(size), self.dtype, addresses)
 

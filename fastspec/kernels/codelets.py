@@ -70,16 +70,20 @@ class Emitter:
 
     def store_complex(self, z, data, element):
         at = self.times(element, 2 * self.lanes)
-        self.store(z[0], data, at)
-        self.store(z[1], data, self.plus(at, self.lanes))
+        for part, value in enumerate(z):
+            self.store(self.number(0) if value is None else value, data, self.plus(at, part * self.lanes))
 
-    # arithmetic on vectors; what is `Scaled` is multiplied as it is added
+    # arithmetic on vectors; None is zero, and what is `Scaled` is multiplied as it is added
     def add(self, a, b):
+        if a is None or b is None:
+            return self.plain(b) if a is None else a
         if isinstance(b, Scaled):
             return self.scaled_sum(a, b.value, b.factor)
         return self.builder.fadd(a, b, flags=FASTMATH)
 
     def sub(self, a, b):
+        if a is None or b is None:
+            return self.neg(self.plain(b)) if a is None else a
         if isinstance(b, Scaled):
             return self.scaled_sum(a, b.value, -b.factor)
         return self.builder.fsub(a, b, flags=FASTMATH)
@@ -104,10 +108,10 @@ class Emitter:
         return self.mul(a.value, self.number(a.factor)) if isinstance(a, Scaled) else a
 
     def mul(self, a, b):
-        return self.builder.fmul(a, b, flags=FASTMATH)
+        return None if a is None else self.builder.fmul(a, b, flags=FASTMATH)
 
     def neg(self, a):
-        return self.builder.fneg(a, flags=FASTMATH)
+        return None if a is None else self.builder.fneg(a, flags=FASTMATH)
 
     def number(self, value):
         single = self.vec.dtype == types.float32
@@ -183,8 +187,9 @@ class Emitter:
     def _weighted(self, start, values, weights):
         total = start
         for value, weight in zip(values, weights, strict=True):
-            term = Scaled(value, weight)
-            total = term if total is None else self.add(self.plain(total), term)
+            if value is not None:
+                term = Scaled(value, weight)
+                total = term if total is None else self.add(self.plain(total), term)
         return total
 
     def _dft_product(self, x):
@@ -353,34 +358,3 @@ def last_pass(typingctx, radix, apart, width, x, i, step, o, out_step):
         return context.get_dummy_value()
 
     return types.void(i64, i64, i64, x, i64, i64, i64, i64), codegen
-
-
-@intrinsic
-def split_pair(typingctx, ar, ai, br, bi, wr, wi):
-    """Elements a (bin k) and b (bin h - k) of the half-size transform, w = exp(-2 pi i k / n_fft) -> both bins doubled.
-
-    (a + b*) -+ i w (a - b*), the second conjugated.  What the sums of a and b lose to rounding is carried on: it would
-    be a fifth of the error of the whole transform.
-    """
-    kinds = types.UniTuple(ar, 4)
-
-    def codegen(context, builder, sig, args):
-        e = Emitter(builder, ar)
-        ar_, ai, br, bi, wr, wi = args
-        er, er_rest = e.sum_and_rest(ar_, br)
-        ei, ei_rest = e.sum_and_rest(ai, e.neg(bi))
-        dr, dr_rest = e.sum_and_rest(ai, bi)
-        di, di_rest = e.sum_and_rest(br, e.neg(ar_))
-        minus = e.neg(wi)
-        tr = e.fused(dr, wr, e.fused(di, minus, e.fused(dr_rest, wr, e.mul(di_rest, minus))))
-        ti = e.fused(dr, wi, e.fused(di, wr, e.fused(dr_rest, wi, e.mul(di_rest, wr))))
-        one, negative = e.number(1), e.number(-1)
-        bins = (
-            e.fused(er, one, e.fused(er_rest, one, tr)),
-            e.fused(ei, one, e.fused(ei_rest, one, ti)),
-            e.fused(er, one, e.fused(tr, negative, er_rest)),
-            e.fused(ei, negative, e.fused(ei_rest, negative, ti)),
-        )
-        return context.make_tuple(builder, kinds, bins)
-
-    return kinds(ar, ar, ar, ar, ar, ar), codegen

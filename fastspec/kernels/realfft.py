@@ -14,8 +14,9 @@ and used while they are in the first-level cache.  `pairs` says in which order b
 """
 
 from .calls import call, out_of_line, prefetch
-from .codelets import columns, columns_inverse, split_pair
+from .codelets import columns, columns_inverse
 from .jit import int64, kernel
+from .splits import split_pair, whole
 from .vector import lanes, load, load_splat, maximum, splat, sqrt, store
 
 COMPLEX, POWER = 0, 1
@@ -73,6 +74,20 @@ def emit(op, work, i, j, k0, outer, inner, step, n1, h, tw, out):
                 store(out, V * k, xr * xr + xi * xi)
                 store(out, V * (h - k), yr * yr + yi * yi)
                 i, j, k = i + 1, j - 1, k + step
+
+
+def forward_whole(op, tile, base, p, work, out):
+    """`forward` of the sizes that one codelet transforms, h in splits.SMALL."""
+    out_of_line()
+    V, h = lanes(work), p.n1 * p.n2
+    whole(h, tile, base, p.offsets, p.window, work)
+    for k in range(h + 1):
+        re, im = load(work, 2 * V * k), load(work, 2 * V * k + V)
+        if op == COMPLEX:
+            store(out, 2 * V * k, re)
+            store(out, 2 * V * k + V, im)
+        else:
+            store(out, V * k, re * re + im * im)
 
 
 def forward(op, tile, base, p, work, out):
