@@ -49,20 +49,6 @@ def stft(
     return np.fft.rfft(framed).swapaxes(-1, -2)
 
 
-def istft(D: Array, n_fft: int, *, hop_length: int, window: Array, center: bool, length: int) -> Array:
-    """Frames overlapped and added, divided by the sum of squared windows; what no window reaches is zero."""
-    frames = np.fft.irfft(D.swapaxes(-1, -2), n_fft) * window
-    count = frames.shape[-2]
-    total = np.zeros((*D.shape[:-2], hop_length * (count - 1) + n_fft))
-    weight = np.zeros(total.shape[-1])
-    for f in range(count):
-        total[..., f * hop_length : f * hop_length + n_fft] += frames[..., f, :]
-        weight[f * hop_length : f * hop_length + n_fft] += window**2
-    start = n_fft // 2 if center else 0
-    y = np.divide(total, weight, out=np.zeros_like(total), where=weight > np.finfo(np.float64).tiny)[..., start:]
-    return np.concatenate([y, np.zeros((*y.shape[:-1], max(0, length - y.shape[-1])))], axis=-1)[..., :length]
-
-
 def floored(M: Array, log: str, power: float) -> Array:
     """What the logarithm is taken of."""
     return np.maximum(M, 1e-5**power if log == "db" else FLOORS[log])
