@@ -136,7 +136,7 @@ def engine_tables(engine: dict[str, Any]) -> str:
         told = f"{1e3 * row['seconds'][name]:.2f}, {times(ratio, 1.0)}"
         if least is None:
             return told
-        return f"{told} of {least:g}×" + ("" if ratio >= least else " **missed**")
+        return f"{told} ≥ {least:g}×" if ratio >= least else f"{told} **< {least:g}×**"
 
     rows = [
         [f"{row['work']} {row['size']}", row["input"], *(f"{1e3 * row['seconds'][name]:.2f}" for name in OURS)]
@@ -160,8 +160,8 @@ def engine_tables(engine: dict[str, Any]) -> str:
             f"Milliseconds, {engine['threads']} threads, medians of one process, shuffled, warm; float32 unless said, "
             f"speech at {engine['rate'] / 1000:g} kHz. *out=* fills an array that is there; the peers' times "
             "are compared with the call that gives a new one. After a peer's time: how many times faster `fastspec` "
-            "is, and what it has to be. Below one (bold) is a loss. All results were compared first: the largest "
-            f"difference is {furthest:.0e} of the largest value.",
+            "is, and what it has to be (bold: missed). Below one (bold) is a loss. All results were compared first: the "
+            f"largest difference is {furthest:.0e} of the largest value.",
             table(["work", "input", *OURS, *names], rows),
             "One frame of 20 ms through a ready plan, and `numpy.fft.rfft(frame * window)`:",
             table(["samples", *engine["one frame"][0]["seconds"]], frames),
