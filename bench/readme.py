@@ -160,7 +160,7 @@ def engine_tables(engine: dict[str, Any]) -> str:
             f"Milliseconds, {engine['threads']} threads, medians of one process, shuffled, warm; float32 unless said, "
             f"speech at {engine['rate'] / 1000:g} kHz. *out=* fills an array that is there; the peers' times "
             "are compared with the call that gives a new one. After a peer's time: how many times faster `fastspec` "
-            "is, and what it has to be (bold: missed). Below one (bold) is a loss. All results were compared first: the "
+            "is, and what it has to be (bold: missed). Below one (bold) is a loss. Results were compared first; the "
             f"largest difference is {furthest:.0e} of the largest value.",
             table(["work", "input", *OURS, *names], rows),
             "One frame of 20 ms through a ready plan, and `numpy.fft.rfft(frame * window)`:",
