@@ -12,6 +12,8 @@ from operator import attrgetter
 from types import FunctionType, ModuleType
 from typing import Any
 
+from .older import as_in
+
 LOGGER = logging.getLogger("fastspec")
 
 
@@ -78,6 +80,7 @@ def replacements(library: ModuleType, face: ModuleType) -> Iterator[Replacement]
         is_function = callable(original) and not isinstance(original, type)
         if is_function and not hasattr(original, "__fastspec__") and id(original) not in seen:
             seen.add(id(original))
+            ours = as_in(library, name, ours, face.Unsupported)
             yield Replacement(f"{library.__name__}.{name}", original, ours, face.Unsupported)
 
 
