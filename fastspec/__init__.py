@@ -36,9 +36,14 @@ _NAMES = {
     ),
 }
 __all__ = [name for names in _NAMES.values() for name in names]
-_HOME = {name: module for module, names in _NAMES.items() for name in names} | {"threads": "fastspec.kernels.jit"}
-_HOME |= dict.fromkeys(("is_patched", "patched", "unpatch"), "fastspec.patch")
-_MODULES = ("librosa", "patch")  # as attributes before they are imported; `patch` can be called
+_HOME = {name: module for module, names in _NAMES.items() for name in names} | {
+    "threads": "fastspec.kernels.jit",
+    "STFT": "fastspec.spectrum",
+    "FilterBank": "fastspec.mel",
+    "MelBank": "fastspec.mel",
+    **dict.fromkeys(("is_patched", "patched", "unpatch"), "fastspec.patch"),
+}
+_MODULES = ("librosa", "patch")  # attributes before they are imported, too; `patch` can be called
 
 
 def __getattr__(name: str) -> Any:

@@ -8,7 +8,7 @@ import operator
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 MIX_DOWN = "mix channels down first, as with samples.mean(axis=1)"
 
@@ -37,6 +37,17 @@ def finite_number(name: str, value: object) -> float:
     if not math.isfinite(number):
         raise ValueError(f"{name} must be finite, got {value!r}")
     return number
+
+
+def real_dtype(name: str, value: DTypeLike) -> np.dtype[Any]:
+    """float32 or float64."""
+    try:
+        dtype = np.dtype(value)
+    except TypeError:
+        raise TypeError(f"{name} must be float32 or float64, got {value!r}") from None
+    if dtype.newbyteorder("=") not in (np.float32, np.float64):
+        raise ValueError(f"{name} must be float32 or float64, got {dtype}")
+    return dtype.newbyteorder("=")
 
 
 def floating(name: str, array: ArrayLike) -> NDArray[np.floating]:
@@ -148,3 +159,55 @@ def complex_spectrogram(name: str, array: ArrayLike) -> tuple[NDArray[np.complex
         i, k = np.unravel_index(int((~np.isfinite(D)).argmax()), D.shape)
         raise ValueError(f"{name}[{i}, {k}] is {D[i, k]}: every value must be finite")
     return D, largest
+
+
+def signals(name: str, array: ArrayLike) -> NDArray[Any]:
+    """Real signals along the last axis, at least one of at least one sample, in whatever dtype they have."""
+    x = np.asarray(array)
+    if x.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must hold real numbers, got dtype {x.dtype}")
+    if x.ndim == 0 or not x.size:
+        raise ValueError(f"{name} must hold at least one sample, got shape {x.shape}")
+    return x
+
+
+def converted(x: NDArray[Any], dtype: np.dtype[Any], scale: bool) -> NDArray[np.floating]:
+    """Samples in `dtype`, the last axis contiguous; with `scale` integers of b bits are divided by 2**(b - 1).
+
+    Unsigned integers have their middle taken off first.
+    """
+    integer = x.dtype.kind in "iu"
+    if (
+        x.dtype == dtype
+        and x.flags.aligned
+        and x.strides[-1] == x.itemsize
+        and not any(s % x.itemsize for s in x.strides)
+    ):
+        return x
+    y = np.ascontiguousarray(x, dtype=dtype)
+    if scale and integer:
+        half = 2.0 ** (8 * x.dtype.itemsize - 1)
+        if x.dtype.kind == "u":
+            y -= dtype.type(half)
+        y *= dtype.type(1 / half)
+    return y
+
+
+def output(
+    name: str, out: NDArray[Any] | None, shape: tuple[int, ...], dtype: np.dtype[Any], order: str, x: NDArray[Any]
+) -> NDArray[Any]:
+    """The array for a result (..., rows, frames): a new one, or `out` if it is one that can be written."""
+    if order not in ("F", "C"):
+        raise ValueError(f"order must be 'F' (the rows of a frame are neighbours) or 'C', got {order!r}")
+    if out is None:
+        if order == "C":
+            return np.empty(shape, dtype)
+        return np.empty((*shape[:-2], shape[-1], shape[-2]), dtype).swapaxes(-1, -2)
+    if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != dtype:
+        got = f"{out.dtype} of shape {out.shape}" if isinstance(out, np.ndarray) else repr(type(out))
+        raise ValueError(f"{name} must be an array of {dtype} of shape {shape}, got {got}")
+    if not out.flags.writeable:
+        raise ValueError(f"{name} must be writable")
+    if np.may_share_memory(out, x):
+        raise ValueError(f"{name} must not share memory with the input")
+    return out

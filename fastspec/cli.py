@@ -131,7 +131,7 @@ def invert(
     ] = None,
 ) -> None:
     """Throw away the phase of a sound and find another that fits, or turn a stored spectrogram into sound."""
-    from . import audio, offset, spectrum
+    from . import audio, levels, offset
 
     audio.check_format(target)
     _check_target(target)
@@ -153,7 +153,7 @@ def invert(
         )
         stage("inversion", n_iter + 1, n_iter + 1)
     audio.write(target, audio.level(wave, like=y), rate)
-    reached = spectrum.convergence(wave, 10.0**S, n_fft, step)
+    reached = levels.convergence(wave, 10.0**S, n_fft, step)
     print(f"{target}: {len(wave) / rate:.2f} s at {rate} Hz, spectral convergence {reached:.2f} dB")
 
 

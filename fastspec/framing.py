@@ -1,9 +1,19 @@
 """Sizes, counts and windows of framed signals; computed in one place, for both directions."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from . import checks
+
+Window = str | float | tuple[Any, ...] | ArrayLike | Callable[[int], ArrayLike]
+PadMode = str | Callable[..., Any]
+
+LOCAL = ("edge", "linear_ramp", "reflect", "symmetric")
+"""Modes of `numpy.pad` that look no further into the signal than they pad."""
+PAD_MODES = ("constant", *LOCAL, "empty", "maximum", "mean", "median", "minimum", "wrap")
 
 
 def frame_count(n: int, n_fft: int, hop_length: int) -> int:
@@ -40,3 +50,124 @@ def comfortable_scale(largest: float, dtype: np.dtype[Any]) -> float:
         return 1.0
     limit = np.finfo(dtype).maxexp - 8
     return 2.0 ** -int(np.clip(np.frexp(largest)[1], -limit, limit))
+
+
+class Geometry:
+    """Where frames lie: sizes, window, padding, counts; the same for both directions.
+
+    Frame f holds samples start + f hop_length ... + n_fft - 1, where start is -(n_fft // 2) if centred, so that sample
+    f hop_length is in its middle, and else 0.
+
+    Parameters
+    ----------
+    n_fft : int
+        Length of a frame and of the transform, at least 2.
+    hop_length : int or None
+        From one frame to the next; None is a quarter of win_length.
+    win_length : int or None
+        Length of the window, at most n_fft, centred in the frame; None is n_fft.
+    window : str, tuple, number, callable or array
+        What `scipy.signal.get_window` knows (periodic), a function of win_length that gives one, or the window.
+    center : bool
+    pad_mode : str or callable
+        What stands before and after the signal if centred; see `numpy.pad`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a size is not a whole number from its least value up, or the window is not one.
+    """
+
+    def __init__(
+        self,
+        n_fft: int,
+        hop_length: int | None,
+        win_length: int | None,
+        window: Window,
+        center: bool,
+        pad_mode: PadMode,
+    ) -> None:
+        self.n_fft = checks.whole("n_fft", n_fft, 2)
+        self.win_length = self.n_fft if win_length is None else checks.whole("win_length", win_length, 1)
+        if self.win_length > self.n_fft:
+            raise ValueError(f"win_length must be at most n_fft = {self.n_fft}, got {win_length!r}")
+        self.hop_length = (
+            max(1, self.win_length // 4) if hop_length is None else checks.whole("hop_length", hop_length, 1)
+        )
+        if not callable(pad_mode) and pad_mode not in PAD_MODES:
+            raise ValueError(f"pad_mode must be a function or one of {', '.join(PAD_MODES)}, got {pad_mode!r}")
+        self.center, self.pad_mode = bool(center), pad_mode
+        self.window = centred(window_of(window, self.win_length), self.n_fft)
+        self.window.flags.writeable = False
+
+    @property
+    def start(self) -> int:
+        """The sample at which frame 0 starts."""
+        return -(self.n_fft // 2) if self.center else 0
+
+    @property
+    def local(self) -> bool:
+        """Whether what stands beside a signal depends on its ends alone."""
+        return not self.center or self.pad_mode in ("constant", *LOCAL)
+
+    def n_frames(self, n_samples: int) -> int:
+        """1 + (n_samples - 2 start - n_fft) // hop_length: the frames that fit.
+
+        Raises
+        ------
+        ValueError
+            If not even one fits.
+        """
+        n = checks.whole("n_samples", n_samples, 1)
+        room = n - 2 * self.start - self.n_fft
+        if room < 0:
+            raise ValueError(f"n_samples must be at least n_fft = {self.n_fft} without centring, got {n}")
+        return 1 + room // self.hop_length
+
+    def n_samples(self, n_frames: int) -> int:
+        """hop_length (n_frames - 1) + n_fft + 2 start: the samples that the frames tell of."""
+        return self.hop_length * (checks.whole("n_frames", n_frames, 1) - 1) + self.n_fft + 2 * self.start
+
+    def beside(self, x: NDArray[np.floating]) -> tuple[NDArray[np.floating] | None, int, int]:
+        """(what stands before and after the signals x (signals, n), how much before, how much after)."""
+        pad, n = -self.start, x.shape[-1]
+        if not pad or self.pad_mode == "constant":
+            return None, 0, 0
+        if self.pad_mode in LOCAL and n > pad:
+            head = np.pad(x[:, : pad + 1], ((0, 0), (pad, 0)), self.pad_mode)[:, :pad]
+            tail = np.pad(x[:, n - pad - 1 :], ((0, 0), (0, pad)), self.pad_mode)[:, pad + 1 :]
+        else:
+            whole = np.pad(x, ((0, 0), (pad, pad)), self.pad_mode)
+            head, tail = whole[:, :pad], whole[:, pad + n :]
+        return np.concatenate([head, tail], axis=1), pad, pad
+
+
+def window_of(window: Window, size: int) -> NDArray[np.float64]:
+    """The window of `size` samples: periodic, by name; from a function; or the array itself."""
+    if callable(window):
+        w = np.asarray(window(size))
+    elif isinstance(window, str | tuple) or np.ndim(window) == 0:
+        from scipy.signal import get_window
+
+        try:
+            w = get_window(window, size, fftbins=True)
+        except (TypeError, ValueError) as error:
+            raise type(error)(
+                f"window must be one that scipy.signal.get_window knows, got {window!r}: {error}"
+            ) from None
+    else:
+        w = np.asarray(window)
+    if w.ndim != 1 or w.dtype.kind not in "fiu":
+        raise ValueError(f"window must be one-dimensional and real, got shape {w.shape} of {w.dtype}")
+    if len(w) != size:
+        raise ValueError(f"window must have win_length = {size} samples, got {len(w)}")
+    checks.all_finite("window", w.astype(np.float64))
+    return w.astype(np.float64)
+
+
+def centred(window: NDArray[np.float64], n_fft: int) -> NDArray[np.float64]:
+    """The window with zeros on both sides, (n_fft - len(window)) // 2 of them before it."""
+    out = np.zeros(n_fft)
+    before = (n_fft - len(window)) // 2
+    out[before : before + len(window)] = window
+    return out

@@ -1,19 +1,204 @@
 """Mel scales, filter banks, and their way to and from spectrograms."""
 
 import warnings
+from functools import lru_cache
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from . import checks
+
+Norm = Literal["slaney"] | float | None
+
+_LINEAR = 200.0 / 3  # Hz a mel below the corner
+_CORNER = 1000.0
+_LOG_STEP = np.log(6.4) / 27  # a mel above it
 
 
-def hz_to_mel(hz: ArrayLike) -> NDArray[np.float64]:
-    """2595 log10(1 + hz / 700) (O'Shaughnessy, Speech Communication, 1987)."""
-    return 2595 * np.log10(1 + np.asarray(hz) / 700.0)
+def hz_to_mel(hz: ArrayLike, htk: bool = False) -> NDArray[np.float64]:
+    """Mels of frequencies.
+
+    Slaney's scale (Auditory Toolbox, Interval Technical Report 1998-010): 3 hz / 200 up to 1000 Hz, then
+    15 + 27 ln(hz / 1000) / ln 6.4.  With `htk` 2595 log10(1 + hz / 700) (O'Shaughnessy, Speech Communication, 1987).
+
+    Parameters
+    ----------
+    hz : number or np.ndarray
+        Frequencies in Hz.
+    htk : bool
+
+    Returns
+    -------
+    mel : np.ndarray of the same shape
+    """
+    f = np.asarray(hz, dtype=np.float64)
+    if htk:
+        return 2595 * np.log10(1 + f / 700.0)
+    high = _CORNER / _LINEAR + np.log(np.maximum(f, _CORNER) / _CORNER) / _LOG_STEP
+    return np.where(f >= _CORNER, high, f / _LINEAR)
 
 
-def mel_to_hz(mel: ArrayLike) -> NDArray[np.float64]:
-    """700 (10**(mel / 2595) - 1)."""
-    return 700 * (10 ** (np.asarray(mel) / 2595.0) - 1)
+def mel_to_hz(mel: ArrayLike, htk: bool = False) -> NDArray[np.float64]:
+    """Frequencies of mels in Hz: the inverse of `hz_to_mel`."""
+    m = np.asarray(mel, dtype=np.float64)
+    if htk:
+        return 700 * (10 ** (m / 2595.0) - 1)
+    corner = _CORNER / _LINEAR
+    return np.where(m >= corner, _CORNER * np.exp(_LOG_STEP * np.maximum(m - corner, 0)), _LINEAR * m)
+
+
+def mel_frequencies(
+    n_mels: int = 128, fmin: float = 0.0, fmax: float = 11025.0, htk: bool = False
+) -> NDArray[np.float64]:
+    """n_mels frequencies in Hz from fmin to fmax, evenly spaced in mel."""
+    return mel_to_hz(np.linspace(hz_to_mel(fmin, htk), hz_to_mel(fmax, htk), n_mels), htk)
+
+
+class FilterBank:
+    """Filters over the bins of a spectrum, kept as the bands in which they are not zero; array-like.
+
+    Parameters
+    ----------
+    weights : np.ndarray [shape=(n_filters, n_bins)]
+        Finite real numbers; float32 is kept, everything else becomes float64.
+
+    Attributes
+    ----------
+    shape : tuple
+        (n_filters, n_bins).
+    dtype : np.dtype
+
+    Raises
+    ------
+    TypeError, ValueError
+        If weights is no matrix of finite real numbers.
+    """
+
+    ndim = 2
+
+    def __init__(self, weights: ArrayLike) -> None:
+        dense = checks.spectrogram("weights", weights)
+        used = dense != 0
+        first = np.where(used.any(axis=1), used.argmax(axis=1), 0)
+        last = np.where(used.any(axis=1), dense.shape[1] - used[:, ::-1].argmax(axis=1), 0)
+        self.shape, self.dtype = dense.shape, dense.dtype
+        self.first = first.astype(np.int64)
+        self.starts = np.concatenate([[0], np.cumsum(last - first)]).astype(np.int64)
+        self.weights = np.concatenate([row[a:b] for row, a, b in zip(dense, first, last, strict=True)])
+        for array in (self.first, self.starts, self.weights):
+            array.flags.writeable = False
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        if copy is False:
+            raise ValueError("the bank is kept as bands, so an array of it is always a copy")
+        dense = np.zeros(self.shape, dtype or self.dtype)
+        for row, a, w, end in zip(dense, self.first, self.starts, self.starts[1:], strict=True):
+            row[a : a + end - w] = self.weights[w:end]
+        return dense
+
+    def __matmul__(self, S: ArrayLike) -> NDArray[Any]:
+        """Filters times S (..., n_bins, n_frames)."""
+        return np.asarray(self) @ np.asarray(S)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(shape={self.shape}, dtype={self.dtype})"
+
+
+class MelBank(FilterBank):
+    """Triangular filters, their corners evenly spaced in mel.
+
+    With corners c[0] .. c[n_mels + 1] in Hz and bin k at f = k sr / n_fft, filter i is
+
+        max(0, min((f - c[i]) / (c[i+1] - c[i]), (c[i+2] - f) / (c[i+2] - c[i+1])))
+
+    times 2 / (c[i+2] - c[i]) for norm="slaney" (equal areas), or divided by its p-norm for norm=p.
+
+    Parameters
+    ----------
+    sr : float
+        Sampling rate in Hz.
+    n_fft : int
+        Length of the transform.
+    n_mels : int
+        Number of filters.
+    fmin, fmax : float
+        Lowest and highest corner in Hz; fmax=None is sr / 2.
+    htk : bool
+        HTK's mel scale instead of Slaney's; see `hz_to_mel`.
+    norm : "slaney", number or None
+    dtype : float32 or float64
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of its range.
+
+    Warns
+    -----
+    UserWarning
+        If filters are narrower than a bin and hold none.
+    """
+
+    def __init__(
+        self,
+        sr: float,
+        n_fft: int,
+        n_mels: int = 128,
+        *,
+        fmin: float = 0.0,
+        fmax: float | None = None,
+        htk: bool = False,
+        norm: Norm = "slaney",
+        dtype: DTypeLike = "float32",
+    ) -> None:
+        self.sr, self.n_fft = checks.finite_number("sr", sr), checks.whole("n_fft", n_fft, 1)
+        if self.sr <= 0:
+            raise ValueError(f"sr must be above 0, got {sr!r}")
+        self.n_mels = checks.whole("n_mels", n_mels, 1)
+        self.fmin = checks.finite_number("fmin", fmin)
+        self.fmax = self.sr / 2 if fmax is None else checks.finite_number("fmax", fmax)
+        if not 0 <= self.fmin < self.fmax:
+            raise ValueError(f"fmin and fmax must be 0 <= fmin < fmax, got {fmin!r} and {fmax!r}")
+        self.htk, self.norm = bool(htk), norm
+        super().__init__(self._triangles().astype(checks.real_dtype("dtype", dtype)))
+
+    def _triangles(self) -> NDArray[np.float64]:
+        corners = mel_frequencies(self.n_mels + 2, self.fmin, self.fmax, self.htk)
+        low, middle, high = (corners[i : self.n_mels + i, None] for i in range(3))
+        f = np.arange(self.n_fft // 2 + 1) * (self.sr / self.n_fft)
+        bank = np.maximum(0, np.minimum((f - low) / (middle - low), (high - f) / (high - middle)))
+        empty = int(np.count_nonzero((bank.max(axis=1) == 0) & (middle[:, 0] > 0)))
+        if empty:
+            warnings.warn(
+                f"{empty} of {self.n_mels} mel filters are empty, narrower than a bin: use fewer, or a larger n_fft",
+                UserWarning,
+                stacklevel=4,
+            )
+        if self.norm is None:
+            return bank
+        if isinstance(self.norm, str):
+            if self.norm != "slaney":
+                raise ValueError(f"norm must be 'slaney', a number above 0 or None, got {self.norm!r}")
+            return bank * (2.0 / (high - low))
+        if not isinstance(self.norm, int | float | np.number) or not self.norm > 0:
+            raise ValueError(f"norm must be 'slaney', a number above 0 or None, got {self.norm!r}")
+        size = np.linalg.norm(bank, ord=float(self.norm), axis=1, keepdims=True)
+        return bank / np.where(size == 0, 1.0, size)
+
+
+def bank_of(bank: FilterBank | ArrayLike) -> FilterBank:
+    """The bank, or the matrix of filters as one."""
+    return bank if isinstance(bank, FilterBank) else FilterBank(bank)
+
+
+@lru_cache(32)
+def mel_bank(**arguments: Any) -> MelBank:
+    """The MelBank of these arguments, made once."""
+    return MelBank(**arguments)
 
 
 def triangles(n_mels: int, n_fft: int, sr: float, fmin: float, fmax: float) -> NDArray[np.float64]:
@@ -22,8 +207,8 @@ def triangles(n_mels: int, n_fft: int, sr: float, fmin: float, fmax: float) -> N
     Filter j rises from 0 at corner j to 1 at corner j + 1 and falls to 0 at corner j + 2.  Bins past n_fft // 2 - 1 are
     cut off.
     """
-    corners = np.linspace(hz_to_mel(fmin), hz_to_mel(fmax), n_mels + 2)
-    corners = np.floor((n_fft + 1) * mel_to_hz(corners) / sr)
+    corners = np.linspace(hz_to_mel(fmin, htk=True), hz_to_mel(fmax, htk=True), n_mels + 2)
+    corners = np.floor((n_fft + 1) * mel_to_hz(corners, htk=True) / sr)
     low, middle, high = (corners[i : n_mels + i, None] for i in range(3))
     k = np.arange(n_fft // 2)
     with np.errstate(divide="ignore", invalid="ignore"):

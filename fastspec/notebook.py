@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import checks, offset, spectrum
+from . import checks, levels, offset
 from .framing import frame_count
 
 Array = NDArray[Any]
@@ -158,7 +158,7 @@ def stft(
     """
     x, mean, n_fft, hop, frames = _framing(("X", "fftsize", "step"), X, fftsize, step)
     bins = n_fft // 2 if real or compute_onesided else n_fft
-    return spectrum.complex_spectrum(x, n_fft, hop, frames, bins=bins, mean=mean if mean_normalize else 0.0)
+    return levels.complex_spectrum(x, n_fft, hop, frames, bins=bins, mean=mean if mean_normalize else 0.0)
 
 
 def pretty_spectrogram(
@@ -185,8 +185,8 @@ def pretty_spectrogram(
     x, mean, n_fft, hop, frames = _framing(("d", "fft_size", "step_size"), d, fft_size, step_size)
     floor = checks.finite_number("thresh", thresh)
     if log:
-        return spectrum.log_magnitude(x, n_fft, hop, frames, mean=mean, thresh=floor)
-    return spectrum.magnitude(x, n_fft, hop, frames, mean=mean, floor=floor)
+        return levels.log_magnitude(x, n_fft, hop, frames, mean=mean, thresh=floor)
+    return levels.magnitude(x, n_fft, hop, frames, mean=mean, floor=floor)
 
 
 def _powers_of_ten(S: Array) -> Array:
@@ -264,7 +264,7 @@ def iterate_invert_spectrogram(
     _advise(len(S), n_fft, hop)
 
     def report(i: int, n: int, y: Array) -> None:
-        value = spectrum.convergence(y, S[:, : n_fft // 2], n_fft, hop)
+        value = levels.convergence(y, S[:, : n_fft // 2], n_fft, hop)
         print(f"iteration {i}/{n}: spectral convergence {value:.2f} dB", flush=True)
 
     return offset.recover(S, n_fft, hop, rounds, on_iteration=report if verbose else None)

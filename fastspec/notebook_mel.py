@@ -76,12 +76,12 @@ def mel_to_spectrogram(
 
 def hz2mel(hz: ArrayLike) -> Any:
     """2595 log10(1 + hz / 700): Hertz to mel, element by element."""
-    return scales.hz_to_mel(hz)
+    return scales.hz_to_mel(hz, htk=True)
 
 
 def mel2hz(mel: ArrayLike) -> Any:
     """700 (10**(mel / 2595) - 1): mel to Hertz, element by element."""
-    return scales.mel_to_hz(mel)
+    return scales.mel_to_hz(mel, htk=True)
 
 
 def get_filterbanks(

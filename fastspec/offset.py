@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .analysis import signals_of, strip_group
 from .framing import comfortable_scale, hamming, window_sum
 from .kernels import compiled, plan
 from .kernels.alignment import BOARD, FRAMES, TICKET, WALKED, advance, arrange_all, lag
@@ -23,7 +24,7 @@ from .kernels.jit import team_size, thread_count
 from .kernels.offsets import TOLERANCE
 from .kernels.realfft import BINS, PHASES, ZERO
 from .kernels.synthesis import add_tails, synthesise
-from .spectrum import library_spectrum, strip_group
+from .levels import hamming_analysis
 
 RING_BYTES = 2 << 20  # of frames kept prepared ahead of the chain
 GROUP = 2  # tiles in a strip at most: a strip is what one thread prepares at a time
@@ -208,7 +209,9 @@ class Passes:
         elif previous is None:
             bins = given
         else:
-            bins = library_spectrum(previous, n, self.hop, start, stop, mean=float(job.mean))
+            signals = signals_of(previous[None], mean=float(job.mean))
+            blocks = hamming_analysis(n, self.hop, self.dtype).library_blocks(signals, start * self.hop, stop - start)
+            bins = np.concatenate([D for _, D in blocks])
             bins *= given / np.maximum(np.abs(bins), job.least)
         frames = fft.irfft(bins, n, workers=thread_count())
         self.ring.segments.reshape(-1, n)[np.arange(start, stop) % job.ring] = frames[:, ::-1]

@@ -1,185 +1,328 @@
-"""From signal to spectrum: y -> D, y -> |D|, y -> log10 |D|, by the lane kernels or, for sizes they lack, by SciPy."""
+"""`STFT`, the plan of a short-time Fourier transform: y -> D, y -> |D|**p, y -> mels, D -> y."""
 
-from collections.abc import Iterator
-from functools import lru_cache
-from typing import Any
+from functools import cached_property
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from .framing import comfortable_scale, hamming
-from .kernels import compiled, plan
-from .kernels.analysis import analyse, settle
-from .kernels.calls import aligned, new_board
-from .kernels.frames import LINEAR, LOG
-from .kernels.jit import team_size, thread_count
-from .kernels.realfft import COMPLEX, POWER
+from . import checks
+from .analysis import Analysis, Place, Step, complex_step, filter_step, last_step, level_step, place_of, signals_of
+from .framing import Geometry, PadMode, Window
+from .kernels import plan
+from .kernels.analysis import settle
+from .kernels.realfft import COMPLEX
+from .mel import FilterBank, bank_of
 
 Real = NDArray[np.floating]
 Complex = NDArray[np.complexfloating]
+Order = Literal["F", "C"]
+Log = Literal["ln", "log10", "db", "whisper"]
 
-STRIP_BYTES = 96 << 10  # a strip of this size shares the second-level cache with the transform
-STREAM_BYTES = 8 << 20  # larger outputs are written past the caches
-CHUNK = 1 << 15  # numbers a work item of `settle`
-BLOCK_BYTES = 2 << 20  # frames that SciPy transforms at a time
-
-
-def strip_group(n_fft: int, hop: int, dtype: np.dtype[Any]) -> int:
-    """Tiles that share a strip: more of them repeat less of the signal, as long as the strip stays in the cache."""
-    rows = min(hop, n_fft)
-    group = 1
-    while group < 16 and rows * plan.lead(n_fft, hop, 2 * group, dtype) * dtype.itemsize <= STRIP_BYTES:
-        group *= 2
-    return group
+BLOCK = 1 << 22  # samples converted, or results put into place, at a time
 
 
-@lru_cache(16)
-def _tables(n_fft: int, hop: int, dtype: np.dtype[Any]) -> tuple[plan.Tables, int, int]:
-    group = strip_group(n_fft, hop, dtype)
-    lead = plan.lead(n_fft, hop, group, dtype)
-    addresses = (compiled.transform_rows(dtype).address, compiled.forward(dtype).address, 0)
-    window = hamming(n_fft)
-    return plan.tables(n_fft, hop, lead, window, window, dtype, addresses), group, lead
+class LogScale(NamedTuple):
+    """gain log10(max(M, floor))."""
+
+    gain: float
+    floor: float
 
 
-def _run(
-    x: Real,
-    n_fft: int,
-    hop: int,
-    frames: int,
-    out: Real,
-    *,
-    op: int,
-    shape: int = LINEAR,
-    full: bool = False,
-    mean: float = 0.0,
-    scale: float = 1.0,
-    floor: float = 0.0,
-) -> float:
-    """The kernels' way: writes `out` (frames, ...) and returns the largest power seen."""
-    dtype = x.dtype
-    p, group, lead = _tables(n_fft, hop, dtype)
-    V, ld = plan.lanes(dtype), out.shape[1]
-    bins = ld if op == POWER else ld // 2
-    tile = 2 * V * max(bins, n_fft // 2 + 1)
-    rows, work = min(hop, n_fft), plan.work_size(p)
-    scratch = -(-(rows * lead + work * 2 * V + 2 * tile) // 16) * 16
-    streamed = out.nbytes > STREAM_BYTES and out.ctypes.data % 64 == 0 and ld * dtype.itemsize % 64 == 0
-    put = compiled.put_levels(dtype) if op == POWER else compiled.put_complex(dtype)
-    job = plan.Job(
-        put.address, op, shape, full, streamed, hop, rows, lead, group, frames, bins, ld, work, tile, scratch,
-        dtype.type(mean), dtype.type(scale), dtype.type(floor),
-    )  # fmt: skip
-    strips = -(-frames // (group * V))
-    peaks = np.zeros(-(-frames // V) * V, dtype)
-    workers = team_size()
-    space = aligned(scratch * workers, dtype)
-    function = compiled.analysis_strip(dtype).address
-    analyse(strips, workers, new_board(), function, x, p, job, out.reshape(-1), peaks, space, work=frames * n_fft * 16)
-    return float(peaks[:frames].max())
+LOGS = {
+    "ln": LogScale(float(np.log(10)), 1e-5),
+    "log10": LogScale(1.0, 1e-10),
+    "db": LogScale(10.0, 1e-10),
+    "whisper": LogScale(1.0, 1e-10),
+}
 
 
-def library_spectrum(
-    x: Real, n_fft: int, hop: int, start: int, stop: int, *, mean: float = 0.0, scale: float = 1.0
-) -> Complex:
-    """Half spectra of frames start .. stop - 1 of (x - mean) scale by SciPy's transform, for sizes the kernels lack."""
-    from scipy import fft
+class STFT:
+    """The plan of a short-time Fourier transform and its inverse.
 
-    part = np.zeros((stop - start - 1) * hop + n_fft, x.dtype)
-    got = x[start * hop : start * hop + part.size]
-    part[: got.size] = (got - x.dtype.type(mean)) * x.dtype.type(scale)
-    framed = sliding_window_view(part, n_fft)[::hop] * hamming(n_fft).astype(x.dtype)
-    return fft.rfft(framed, workers=thread_count())
+    D[k, f] = sum over j < n_fft of w[j] y[start + f hop_length + j] exp(-2 pi i j k / n_fft), 0 <= k <= n_fft // 2,
 
+    where w is the window, win_length samples in the middle of n_fft, and start is -(n_fft // 2) if centred (frame f is
+    then around sample f hop_length, and the signal is padded), else 0.  Allen & Rabiner, Proc. IEEE 65 (1977),
+    1558-1564.
 
-def _blocks(x: Real, n_fft: int, hop: int, frames: int, mean: float, scale: float) -> Iterator[tuple[slice, Complex]]:
-    """(slice of frames, their half spectra), a block at a time."""
-    step = max(1, BLOCK_BYTES // (n_fft * x.itemsize))
-    for first in range(0, frames, step):
-        last = min(frames, first + step)
-        yield slice(first, last), library_spectrum(x, n_fft, hop, first, last, mean=mean, scale=scale)
+    A plan is made once and used for any number of signals, from any number of threads.
 
+    Parameters
+    ----------
+    n_fft : int
+        Length of the transform, at least 2.
+    hop_length : int
+        Samples from one frame to the next; a quarter of win_length by default.
+    win_length : int
+        Length of the window, n_fft by default.
+    window : str, tuple, number, callable or np.ndarray
+        What `scipy.signal.get_window` knows (periodic), a function of win_length, or the win_length numbers.
+    center : bool
+        Whether frames are centred.
+    pad_mode : str or callable
+        What the signal is padded with if they are: a mode of `numpy.pad`.
+    dtype : float32 or float64
+        Of the samples; spectra have the complex dtype of the same precision.
 
-def complex_spectrum(x: Real, n_fft: int, hop: int, frames: int, *, bins: int, mean: float = 0.0) -> Complex:
-    """Hamming-windowed spectrum of x - mean, zeros past its end.
+    Attributes
+    ----------
+    n_fft, hop_length, win_length, center, pad_mode, dtype
+        As given, or the defaults they stand for.
+    window : np.ndarray [shape=(n_fft,), dtype=float64]
+    n_bins : int
+        n_fft // 2 + 1.
 
-    D[t, k] = sum over j of w[j] (x[t hop + j] - mean) exp(-2 pi i j k / n_fft), shape (frames, bins), where bins is
-    at most n_fft // 2 + 1, or n_fft for the whole circle.
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of its range; the error names it.
+
+    Examples
+    --------
+    >>> plan = fastspec.STFT(1024, hop_length=256)
+    >>> D = plan.forward(y)  # (..., 513, frames)
+    >>> y = plan.inverse(D, length=y.shape[-1])
+    >>> M = plan.mel(y, fastspec.MelBank(22050, 1024, 80), log="db")
     """
-    full = bins > n_fft // 2 + 1
-    out = aligned(frames * bins * 2, x.dtype).reshape(frames, 2 * bins)
-    if plan.supported(n_fft):
-        _run(x, n_fft, hop, frames, out, op=COMPLEX, full=full, mean=mean)
-        return out.view(np.result_type(x.dtype, np.complex64))
-    D = out.view(np.result_type(x.dtype, np.complex64))
-    half = n_fft // 2 + 1
-    for part, found in _blocks(x, n_fft, hop, frames, mean, 1.0):
-        D[part, :half] = found[:, :bins]
-        if full:
-            np.conjugate(found[:, n_fft - half : 0 : -1], out=D[part, half:])
-    return D
 
+    def __init__(
+        self,
+        n_fft: int = 2048,
+        *,
+        hop_length: int | None = None,
+        win_length: int | None = None,
+        window: Window = "hann",
+        center: bool = True,
+        pad_mode: PadMode = "constant",
+        dtype: DTypeLike = "float32",
+    ) -> None:
+        self._geometry = g = Geometry(n_fft, hop_length, win_length, window, center, pad_mode)
+        self.n_fft, self.hop_length, self.win_length = g.n_fft, g.hop_length, g.win_length
+        self.window, self.center, self.pad_mode = g.window, g.center, pad_mode
+        self.dtype = checks.real_dtype("dtype", dtype)
+        self.n_bins = self.n_fft // 2 + 1
+        self._name = window if isinstance(window, str | tuple | int | float) else None
 
-def magnitude(x: Real, n_fft: int, hop: int, frames: int, *, mean: float = 0.0, floor: float = 0.0) -> Real:
-    """max(|D|, floor) of the first n_fft // 2 bins, shape (frames, n_fft // 2)."""
-    out = aligned(frames * (n_fft // 2), x.dtype).reshape(frames, n_fft // 2)
-    if plan.supported(n_fft):
-        _, scale = _levels(x, n_fft, hop, frames, out, shape=LINEAR, mean=mean, floor=floor)
-        if scale != 1:
-            out /= x.dtype.type(scale)
-        return out
-    for part, D in _blocks(x, n_fft, hop, frames, mean, 1.0):
-        np.maximum(np.abs(D[:, : n_fft // 2]), x.dtype.type(floor), out=out[part])
-    return out
+    def __repr__(self) -> str:
+        window = "array" if self._name is None else repr(self._name)
+        return (
+            f"STFT(n_fft={self.n_fft}, hop_length={self.hop_length}, win_length={self.win_length}, window={window}, "
+            f"center={self.center}, pad_mode={self.pad_mode!r}, dtype={self.dtype})"
+        )
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the tables, which hold addresses of this process."""
+        return {name: value for name, value in vars(self).items() if not isinstance(value, Analysis)}
 
-def log_magnitude(x: Real, n_fft: int, hop: int, frames: int, *, mean: float = 0.0, thresh: float) -> Real:
-    """max(log10(|D| / max |D|), -thresh) of the first n_fft // 2 bins, (frames, n_fft // 2); silence is -thresh."""
-    out = aligned(frames * (n_fft // 2), x.dtype).reshape(frames, n_fft // 2)
-    if plan.supported(n_fft):
-        power, _ = _levels(x, n_fft, hop, frames, out, shape=LOG, mean=mean)
-    else:
-        for part, D in _blocks(x, n_fft, hop, frames, mean, _scale(x, mean)):
-            out[part] = np.abs(D[:, : n_fft // 2])
-        power = float(out.max()) ** 2
-        with np.errstate(divide="ignore"):
-            np.log10(out, out=out)
-    if power == 0:
-        out[:] = -thresh
-        return out
-    number = x.dtype.type
-    settle(-(-out.size // CHUNK), team_size(), new_board(), out.reshape(-1), CHUNK, number(power), number(-thresh))
-    return out
+    @cached_property
+    def _analysis(self) -> Analysis:
+        return Analysis(self.n_fft, self.hop_length, self.window, self.dtype)
 
+    @cached_property
+    def _complex(self) -> np.dtype[Any]:
+        return np.result_type(self.dtype, np.complex64)
 
-def _levels(
-    x: Real, n_fft: int, hop: int, frames: int, out: Real, *, shape: int, mean: float, floor: float = 0.0
-) -> tuple[float, float]:
-    """Levels of x - mean, or of a multiple of it where powers would overflow or vanish: (largest power, multiplier)."""
-    power = _run(x, n_fft, hop, frames, out, op=POWER, shape=shape, mean=mean, floor=floor)
-    if np.finfo(x.dtype).tiny ** 0.5 < power < np.inf:
-        return power, 1.0
-    scale = _scale(x, mean)
-    if scale != 1:
-        power = _run(x, n_fft, hop, frames, out, op=POWER, shape=shape, mean=mean, scale=scale, floor=floor * scale)
-    return power, scale
+    # ---- counts ----
+    def n_frames(self, n_samples: int) -> int:
+        """Frames of a signal: 1 + n_samples // hop_length if centred (of even n_fft); those that fit if not.
 
+        Raises
+        ------
+        ValueError
+            If none fits.
+        """
+        return self._geometry.n_frames(n_samples)
 
-def _scale(x: Real, mean: float) -> float:
-    """A power of two that keeps powers of x - mean from overflowing and from vanishing."""
-    return comfortable_scale(max(float(x.max()) - mean, mean - float(x.min())), x.dtype)
+    def n_samples(self, n_frames: int) -> int:
+        """Samples that n_frames frames tell of: hop_length (n_frames - 1) if centred (of even n_fft), else + n_fft."""
+        return self._geometry.n_samples(n_frames)
 
+    def times(self, n_frames: int, sr: float) -> NDArray[np.float64]:
+        """Seconds at the middle of each frame, shape (n_frames,), at `sr` samples a second."""
+        middle = 0.0 if self.center else self.n_fft / 2
+        return (np.arange(checks.whole("n_frames", n_frames, 0)) * self.hop_length + middle) / self._rate(sr)
 
-def convergence(y: Real, S: Real, n_fft: int, hop: int) -> float:
-    """Spectral convergence in dB: 20 log10(|| |STFT(y)| - S || / || S ||), Frobenius norms; lower is better.
+    def frequencies(self, sr: float) -> NDArray[np.float64]:
+        """Hz of each bin, k sr / n_fft, shape (n_bins,)."""
+        return np.arange(self.n_bins) * (self._rate(sr) / self.n_fft)
 
-    S are linear magnitudes (frames, n_fft // 2); the STFT has their frames, a symmetric Hamming window, and y's mean
-    removed.  Griffin & Lim, IEEE Trans. ASSP-32 (1984), eq. 7, relative to S.
-    """
-    found = magnitude(y, n_fft, hop, len(S), mean=float(y.mean()))
-    norm = float(np.linalg.norm(S))
-    miss = float(np.linalg.norm(np.subtract(found, S, out=found)))
-    if miss == 0 or norm == 0:
-        return -np.inf if miss == 0 else np.inf
-    return 20 * np.log10(miss / norm)
+    @staticmethod
+    def _rate(sr: float) -> float:
+        rate = checks.finite_number("sr", sr)
+        if rate <= 0:
+            raise ValueError(f"sr must be above 0, got {sr!r}")
+        return rate
+
+    # ---- y -> D, |D|**p, mels ----
+    def forward(self, y: ArrayLike, *, out: Complex | None = None, order: Order = "F", scale: bool = False) -> Complex:
+        """The spectrogram of real signals.
+
+        Parameters
+        ----------
+        y : np.ndarray [shape=(..., n)]
+            Real samples, taken in the plan's dtype.  NaN and infinities stay in the frames that hold them.
+        out : np.ndarray [shape=(..., n_bins, n_frames)]
+            Complex array to write to, in any order of memory.
+        order : "F" or "C"
+            Order of the result's memory without `out`: the bins of a frame are neighbours, or the frames of a bin.
+        scale : bool
+            Whether integers are divided by the largest power of two of their dtype (int16: 32768).
+
+        Returns
+        -------
+        D : np.ndarray [shape=(..., n_bins, n_frames)]
+            complex64 or complex128; `out` if that is given.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If y is not real, is empty or too short for a frame, or out has another shape or dtype.
+        """
+        return self._run(y, complex_step(self.dtype, self.n_bins), out, order, scale)[0]
+
+    def power(
+        self, y: ArrayLike, *, power: float = 2.0, out: Real | None = None, order: Order = "F", scale: bool = False
+    ) -> Real:
+        """|D|**power of `forward`, without holding D.
+
+        Parameters
+        ----------
+        y, out, order, scale
+            As in `forward`; out is real.
+        power : float
+            Above 0: 1 for magnitudes, 2 for energies.
+
+        Returns
+        -------
+        S : np.ndarray [shape=(..., n_bins, n_frames)]
+            Of the plan's dtype.
+        """
+        last = last_step(self.dtype, power=self._exponent(power))
+        return self._run(y, level_step(self.n_bins, last), out, order, scale)[0]
+
+    def mel(
+        self,
+        y: ArrayLike,
+        bank: FilterBank | ArrayLike,
+        *,
+        power: float = 2.0,
+        log: Log | None = None,
+        out: Real | None = None,
+        order: Order = "C",
+        scale: bool = False,
+    ) -> Real:
+        """Filters over |D|**power, M = bank @ S, or their logarithms, holding neither D nor S.
+
+        Parameters
+        ----------
+        y, out, order, scale
+            As in `forward`; out is real, and the frames of a filter are neighbours by default.
+        bank : MelBank, or np.ndarray [shape=(n_mels, n_bins)]
+            The filters.
+        power : float
+            See `power`.
+        log : str
+            None       M
+            "ln"       ln max(M, 1e-5)
+            "log10"    log10 max(M, 1e-10)
+            "db"       (20 / power) log10 max(M, 1e-5**power): decibels of a magnitude or a power, from -100 up
+            "whisper"  L = log10 max(M, 1e-10) without the last frame, then (max(L, max L - 8) + 4) / 4, where max L is
+                       the largest of the signal (Radford et al., Proc. ICML 2023, their published front end)
+
+        Returns
+        -------
+        M : np.ndarray [shape=(..., n_mels, n_frames)]
+            Of the plan's dtype; with log="whisper" a frame less.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in `forward`; or if bank has not n_bins columns, or log is unknown.
+        """
+        filters, exponent = bank_of(bank), self._exponent(power)
+        if filters.shape[1] != self.n_bins:
+            raise ValueError(f"bank must have n_bins = {self.n_bins} columns, got shape {filters.shape}")
+        if log is not None and log not in LOGS:
+            raise ValueError(f"log must be None or one of {', '.join(LOGS)}, got {log!r}")
+        scaling = LOGS.get(log or "", LogScale(1.0, 0.0))
+        if log == "db":
+            scaling = LogScale(20 / exponent, 10 ** (-5 * exponent))
+        last = last_step(
+            self.dtype, power=exponent, log=log is not None, floor=scaling.floor, gain=scaling.gain,
+            weights=filters.weights.astype(self.dtype), first=filters.first, starts=filters.starts,
+        )  # fmt: skip
+        M, tops = self._run(y, filter_step(last), out, order, scale, drop=int(log == "whisper"))
+        if log == "whisper":
+            self._settle(M, tops)
+        return M
+
+    @staticmethod
+    def _exponent(power: float) -> float:
+        exponent = checks.finite_number("power", power)
+        if exponent <= 0:
+            raise ValueError(f"power must be above 0, got {power!r}")
+        return exponent
+
+    def _settle(self, M: Real, tops: Real) -> None:
+        """M = (max(M, top - 8) + 4) / 4, each signal with its own top."""
+        number = self.dtype.type
+        floors, rows, frames = tops.reshape(-1) - number(8), *M.shape[-2:]
+        place = place_of(M)
+        if place is None or not (place.across or frames == 1):
+            np.maximum(M, floors.reshape(M.shape[:-2] + (1, 1)), out=M)
+            np.multiply(M, number(0.25), out=M)
+            np.add(M, number(1), out=M)
+            return
+        settle(len(floors) * rows, place.flat, place.places, rows, place.ld, frames, number(0), floors,
+               number(0.25), number(1))  # fmt: skip
+
+    # ---- the way of all three ----
+    def _run(
+        self, y: ArrayLike, step: Step, out: NDArray[Any] | None, order: Order, scale: bool, drop: int = 0
+    ) -> tuple[NDArray[Any], Real]:
+        """(result, largest peak of each signal): checks, allocates, and runs the analysis, whole or in blocks."""
+        x = checks.signals("y", y)
+        n, hop = x.shape[-1], self.hop_length
+        frames = self._geometry.n_frames(n) - drop
+        if frames < 1:
+            raise ValueError(f"y must reach into a second frame, hop_length = {hop} samples on, got {n} samples")
+        kind = self._complex if step.op == COMPLEX else self.dtype
+        out = checks.output("out", out, (*x.shape[:-1], step.width, frames), kind, order, x)
+        place = place_of(out)
+        plain = x.dtype == self.dtype and x.flags.aligned and all(s % x.itemsize == 0 for s in x.strides)
+        if place and ((plain and x.strides[-1] == x.itemsize) or x.size <= BLOCK):
+            signals = self._signals(checks.converted(x, self.dtype, scale))
+            peaks = self._analysis.run(signals, self._geometry.start, frames, out, step, place)
+            return out, peaks.max(axis=-1)
+        return out, self._in_blocks(x, frames, out, step, place, scale)
+
+    def _signals(self, x: Real) -> plan.Signals:
+        """The samples, and what stands beside them."""
+        if not self.center or self.pad_mode == "constant":
+            return signals_of(x)
+        edges, left, right = self._geometry.beside(x.reshape(-1, x.shape[-1]))
+        return signals_of(x, edges, left=left, right=right)
+
+    def _in_blocks(
+        self, x: NDArray[Any], frames: int, out: NDArray[Any], step: Step, place: Place | None, scale: bool
+    ) -> Real:
+        """The same, block by block of frames, where samples must be converted or results put into place."""
+        if not self._geometry.local:
+            x = checks.converted(x, self.dtype, scale)
+        start, n, margin = self._geometry.start, x.shape[-1], self.n_fft
+        count = max(1, BLOCK // (x.size // n * max(self.hop_length, step.width)))
+        tops = np.full(x.size // n, -np.inf, self.dtype)
+        for a in range(0, frames, count):
+            b = min(frames, a + count)
+            first, last = 0, n
+            if self._geometry.local:
+                first = max(0, start + a * self.hop_length - margin)
+                last = min(n, start + (b - 1) * self.hop_length + self.n_fft + margin)
+            signals = self._signals(checks.converted(x[..., first:last], self.dtype, scale))
+            target = out[..., a:b] if place else np.empty((*out.shape[:-1], b - a), out.dtype)
+            origin = start + a * self.hop_length - first
+            np.maximum(tops, self._analysis.run(signals, origin, b - a, target, step).max(axis=-1), out=tops)
+            if place is None:
+                out[..., a:b] = target
+        return tops

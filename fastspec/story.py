@@ -117,7 +117,7 @@ class _Clock:
 
     def invert(self, name: str, S: Array, settings: Settings) -> Array:
         """Invert the log spectrogram `S` and record its convergence, whose measuring is not counted as its time."""
-        from . import checks, offset, spectrum
+        from . import checks, levels, offset
 
         n_fft, hop, rounds = settings.fft_size, settings.step_size, settings.n_iter
         curve = self.convergence[name] = []
@@ -127,7 +127,7 @@ class _Clock:
 
             def measure(i: int, n_iter: int, wave: Array) -> None:
                 begun = time.perf_counter()
-                curve.append(spectrum.convergence(wave, magnitudes, n_fft, hop))
+                curve.append(levels.convergence(wave, magnitudes, n_fft, hop))
                 self.progress(name, i, n_iter + 1)
                 entry.seconds -= time.perf_counter() - begun
 

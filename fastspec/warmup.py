@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from . import offset, spectrum
+from . import levels, offset
 from .kernels import compiled
 
 Step = tuple[str, Callable[[], object]]
@@ -28,7 +28,8 @@ def _of(dtype: np.dtype[Any]) -> list[Step]:
             ("forward transform", compiled.forward),
             ("analysis", compiled.analysis_strip),
             ("output of spectra", compiled.put_complex),
-            ("output of magnitudes", compiled.put_levels),
+            ("output of levels", compiled.put_levels),
+            ("output of filtered levels", compiled.put_filtered),
             ("inverse transform", compiled.inverse),
             ("magnitudes", compiled.arrange),
             ("frames ahead", compiled.prepare),
@@ -38,8 +39,8 @@ def _of(dtype: np.dtype[Any]) -> list[Step]:
         )
     ]
     called: list[Step] = [
-        ("spectrum", lambda: spectrum.complex_spectrum(x, 32, 8, 4, bins=16)),
-        ("log spectrum", lambda: spectrum.log_magnitude(x, 32, 8, 4, thresh=4.0)),
+        ("spectrum", lambda: levels.complex_spectrum(x, 32, 8, 4, bins=16)),
+        ("log spectrum", lambda: levels.log_magnitude(x, 32, 8, 4, thresh=4.0)),
         ("inversion", lambda: offset.recover(S, 32, 8, 0)),
         ("inversion without offsets", lambda: offset.invert_complex(D, 1.0, 8, search=False)),
         ("offset of two segments", lambda: offset.segment_offset(x, x)),

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1] / "fastspec"
 KERNELS, ENGINE, FACES = range(3)
 LAYERS = {
     "kernels": KERNELS,
-    **dict.fromkeys(["checks", "framing", "mel", "offset", "spectrum"], ENGINE),
+    **dict.fromkeys(["analysis", "checks", "framing", "levels", "mel", "offset", "spectrum"], ENGINE),
     **dict.fromkeys(["", "__main__", "cli", "notebook", "notebook_mel", "patch", "warmup"], FACES),
     **dict.fromkeys(["story", "report", "display", "audio", "extras", "atomic"], FACES),
 }

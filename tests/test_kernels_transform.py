@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fastspec import spectrum
+from fastspec import analysis, levels
 from fastspec.framing import hamming
 from fastspec.kernels import codelets, compiled, factors, frames, lanes, plan, realfft
 from fastspec.kernels.calls import aligned, call
@@ -76,9 +76,9 @@ def test_every_half_size_of_the_codelets_primes_is_transformed(dtype):
         hop = int(rng.integers(1, n_fft + 3))
         x = rng.standard_normal(int(rng.integers(1, count * hop + n_fft))).astype(dtype)
         want = np.fft.fft(frames_of(x, n_fft, hop, count))
-        got = spectrum.complex_spectrum(x, n_fft, hop, count, bins=n_fft)
+        got = levels.complex_spectrum(x, n_fft, hop, count, bins=n_fft)
         assert np.abs(got - want).max() <= bound(dtype) * np.abs(want).max(), (n_fft, hop, count)
-        level = spectrum.magnitude(x, n_fft, hop, count)
+        level = levels.magnitude(x, n_fft, hop, count)
         assert np.abs(level - np.abs(want[:, :half])).max() <= bound(dtype) * np.abs(want).max(), (n_fft, hop, count)
 
 
@@ -89,19 +89,19 @@ def test_other_sizes_come_from_scipy_behind_the_same_entry(dtype, n_fft):
     x = np.random.default_rng(5).standard_normal(500).astype(dtype)
     hop, count = max(1, n_fft // 3), 7
     want = np.fft.fft(frames_of(x, n_fft, hop, count))
-    got = spectrum.complex_spectrum(x, n_fft, hop, count, bins=n_fft)
+    got = levels.complex_spectrum(x, n_fft, hop, count, bins=n_fft)
     assert got.dtype == np.result_type(dtype, np.complex64)
     assert np.abs(got - want).max() <= 2 * bound(dtype) * np.abs(want).max()
-    half = spectrum.complex_spectrum(x, n_fft, hop, count, bins=n_fft // 2 + 1)
+    half = levels.complex_spectrum(x, n_fft, hop, count, bins=n_fft // 2 + 1)
     np.testing.assert_array_equal(half, got[:, : n_fft // 2 + 1])
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_large_outputs_past_the_caches_hold_the_same_bits(dtype, monkeypatch):
     x = np.random.default_rng(6).standard_normal(9000).astype(dtype)
-    near = spectrum.complex_spectrum(x, 512, 100, 80, bins=256), spectrum.magnitude(x, 512, 100, 80)
-    monkeypatch.setattr(spectrum, "STREAM_BYTES", 0)
-    far = spectrum.complex_spectrum(x, 512, 100, 80, bins=256), spectrum.magnitude(x, 512, 100, 80)
+    near = levels.complex_spectrum(x, 512, 100, 80, bins=256), levels.magnitude(x, 512, 100, 80)
+    monkeypatch.setattr(analysis, "STREAM_BYTES", 0)
+    far = levels.complex_spectrum(x, 512, 100, 80, bins=256), levels.magnitude(x, 512, 100, 80)
     for a, b in zip(near, far, strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -125,9 +125,10 @@ def tile_of(dtype, n_fft, hop, rng):
     p = plan.tables(n_fft, hop, lead, np.ones(n_fft), np.ones(n_fft), dtype, addresses)
     x = rng.standard_normal(n_fft + hop * (V - 1)).astype(dtype)
     strip = aligned(hop * lead, dtype)
-    zero, one = dtype.type(0), dtype.type(1)
-    lanes.polyphase(x, 0, hop, min(hop, n_fft), zero, one, strip, lead)
-    return x, strip, p, aligned(plan.work_size(p) * 2 * V, dtype)
+    work = aligned(plan.work_size(p) * 2 * V, dtype)
+    line = plan.Line(x, 0, x, 0, x.size, 0, 0, dtype.type(0), dtype.type(1))
+    lanes.polyphase(line, 0, hop, min(hop, n_fft), strip, lead, work)
+    return x, strip, p, work
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

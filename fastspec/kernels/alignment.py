@@ -69,7 +69,7 @@ def prepare(s, slot, sound, t, p, job, ring):
     single = ring.single[slot * job.single : (slot + 1) * job.single]
     first = s * job.group * V
     if job.source == PHASES:
-        lay_strip(sound.previous, first, job, strip)
+        lay_strip(sound.previous, first, job, strip, work)
     for g in range(min(job.group, (job.frames - first + V - 1) // V)):
         f0 = first + g * V
         if job.source != FRAMES:

@@ -1,110 +1,240 @@
-"""Driver of the forward transform: strips of tiles -> spectrum, magnitudes or log magnitudes, frame by frame."""
+"""Driver of the forward transform: strips of tiles -> spectra, levels, or filtered levels such as mels.
+
+A strip needs the samples from that at which its first frame starts to the last of its last frame, and nothing else: no
+state goes from one strip to the next, so any range of frames can be asked for.  A new last step is a function such as
+`put_levels`, entered in `compiled`.
+"""
 
 from .calls import call, claim, out_of_line
-from .frames import write_complex, write_levels
+from .frames import (
+    filtered,
+    levels,
+    logarithms,
+    read_complex,
+    write_complex,
+    write_complex_across,
+    write_rows,
+    write_rows_across,
+)
 from .jit import int64, kernel, parallel_kernel, prange
-from .lanes import polyphase
+from .lanes import fill, polyphase, turn
 from .logs import log10
+from .plan import Line
+from .realfft import POWER
 from .transpose import memory_fence
 from .vector import lane_max, lanes, load, maximum, splat, store
 
 
+# ---- last steps: what is made of the bins of a tile, and how it is written ----
 @kernel
-def mirror(c, h):
-    """Bins h + 1 .. 2 h - 1 of a tile: the conjugates of bins h - 1 .. 1."""
+def mirror(c, bins, n):
+    """Bins n - 1 .. bins of a tile: the conjugates of bins 1 .. n - bins."""
     V = lanes(c)
     minus = splat(c, c.dtype.type(-1))
-    for k in range(1, h):
-        store(c, 2 * V * (2 * h - k), load(c, 2 * V * k))
-        store(c, 2 * V * (2 * h - k) + V, load(c, 2 * V * k + V) * minus)
+    for k in range(1, n - bins + 1):
+        store(c, 2 * V * (n - k), load(c, 2 * V * k))
+        store(c, 2 * V * (n - k) + V, load(c, 2 * V * k + V) * minus)
+
+
+def put_complex(c, job, last, out, o, ld, streamed, peaks, p0):
+    """A tile of complex bins: frame f at out[o + f ld], or, across, at out[o + 2 f] with bins ld apart."""
+    if job.full:
+        mirror(c, job.bins, job.width)
+    if job.across:
+        write_complex_across(c, job.width, out, o, ld)
+    else:
+        write_complex(c, job.width, out, o, ld, streamed)
+
+
+def put_levels(c, job, last, out, o, ld, streamed, peaks, p0):
+    """A tile of powers, which become levels: the same places, a real number each."""
+    levels(c, job.width, last, peaks, p0)
+    if job.across:
+        write_rows_across(c, int64(0), job.width, out, o, ld)
+    else:
+        write_rows(c, int64(0), job.width, out, o, ld, streamed)
+
+
+def put_filtered(c, job, last, out, o, ld, streamed, peaks, p0):
+    """A tile of powers, which become levels and then, filter by filter, weighted sums of them, or their logarithms."""
+    made = lanes(c) * job.bins
+    levels(c, job.bins, last, peaks, p0)
+    filtered(c, last, made)
+    if last.log:
+        logarithms(c, made, job.width, last, peaks, p0)
+    if job.across:
+        write_rows_across(c, made, job.width, out, o, ld)
+    else:
+        write_rows(c, made, job.width, out, o, ld, streamed)
+
+
+# ---- tiles and strips ----
+@kernel
+def line_of(signals, i):
+    """Signal i."""
+    beside = i * (signals.left + signals.right)
+    return Line(
+        signals.x,
+        signals.starts[i],
+        signals.edges,
+        beside,
+        signals.n,
+        signals.left,
+        signals.right,
+        signals.mean,
+        signals.scale,
+    )
 
 
 @kernel
-def copy_rows(src, width, out, o, ld, count):
-    """out[o + f ld + k] = src[f width + k] for f < count, k < width."""
-    for f in range(count):
-        for k in range(width):
-            out[o + f * ld + k] = src[f * width + k]
-
-
-def put_complex(c, f0, h, job, out, peaks, tmp):
-    """Frames f0 and on of a tile of complex bins to their rows of `out`; a tile that is not full goes through tmp."""
-    V, width = lanes(c), 2 * job.bins
-    if job.full:
-        mirror(c, h)
-    if f0 + V <= job.frames:
-        write_complex(c, job.bins, out, f0 * job.ld, job.ld, job.streamed)
-    else:
-        write_complex(c, job.bins, tmp, int64(0), width, False)
-        copy_rows(tmp, width, out, f0 * job.ld, job.ld, job.frames - f0)
-
-
-def put_levels(c, f0, h, job, out, peaks, tmp):
-    """The same for a tile of powers, which become levels; peaks[f0 + lane] is the largest power of a frame."""
-    V, width = lanes(c), job.bins
-    if f0 + V <= job.frames:
-        write_levels(c, width, job.shape, job.floor, peaks, f0, out, f0 * job.ld, job.ld, job.streamed)
-    else:
-        write_levels(c, width, job.shape, job.floor, peaks, f0, tmp, int64(0), width, False)
-        copy_rows(tmp, width, out, f0 * job.ld, job.ld, job.frames - f0)
-
-
-def strip(s, slot, x, p, job, out, peaks, scratch):
-    """Strip s: job.group tiles of frames that share one polyphase buffer; scratch row `slot` is ours alone."""
+def lay_frames(signals, first, job, t, work):
+    """Frames first .. first + lanes - 1 of all signals, counted through, on their sides: t[j lanes + k]."""
     out_of_line()
-    V = lanes(x)
+    V = lanes(t)
+    apart = job.rows + V // 2
+    for k in range(V):
+        at = min(first + k, job.signals * job.frames - 1)
+        line = line_of(signals, at // job.frames)
+        fill(line, job.origin + at % job.frames * job.hop, work, k * apart, job.rows)
+    turn(work, apart, job.rows, t, int64(0), job.lead)
+
+
+@kernel
+def take(D, first, frames, bins, op, c, tmp):
+    """Bins of frames first .. first + lanes - 1 of D, one row a frame, to c: as they are, or their powers."""
+    out_of_line()
+    V, width = lanes(c), 2 * bins
+    if first + V <= frames:
+        read_complex(D, first * width, width, bins, c)
+    else:
+        tmp[: V * width] = 0
+        count = (frames - first) * width
+        tmp[:count] = D[first * width : first * width + count]
+        read_complex(tmp, int64(0), width, bins, c)
+    if op == POWER:
+        for k in range(bins):
+            re, im = load(c, 2 * V * k), load(c, 2 * V * k + V)
+            store(c, V * k, re * re + im * im)
+
+
+@kernel
+def hand_out(tmp, lane, V, job, out, o):
+    """Frame `lane` of a tile in tmp to its place in the output."""
+    unit, count = job.unit, job.width * job.unit
+    if job.across:
+        for k in range(job.width):
+            for u in range(unit):
+                out[o + k * job.ld + u] = tmp[(k * V + lane) * unit + u]
+    else:
+        for k in range(count):
+            out[o + k] = tmp[lane * count + k]
+
+
+def strip(s, slot, signals, p, job, last, out, places, peaks, scratch):
+    """Strip s: job.group tiles of frames of one signal, or one tile of frames of any; scratch row `slot` is ours alone.
+
+    Frame f of signal i is written at out[places[i] + f ld], or, across, at out[places[i] + f unit].
+    """
+    out_of_line()
+    V, zero = lanes(out), int64(0)
     a = slot * job.scratch
     b = a + job.rows * job.lead
-    c = b + job.work * 2 * V
+    c = b + job.work
     d = c + job.tile
     t, work, bins, tmp = scratch[a:b], scratch[b:c], scratch[c:d], scratch[d : d + job.tile]
-    first = s * job.group * V
-    polyphase(x, first * job.hop, job.hop, job.rows, job.mean, job.scale, t, job.lead)
-    for g in range(min(job.group, (job.frames - first + V - 1) // V)):
+    tmp_ld = V * job.unit if job.across else job.width * job.unit
+    step = job.unit if job.across else job.ld
+    if job.mixed:
+        first, total = s * V, job.signals * job.frames
+        if job.given:
+            take(signals.x, first, total, job.bins, job.op, bins, tmp)
+        else:
+            lay_frames(signals, first, job, t, work)
+            call(p.forward, (job.op, t, zero, p, work, bins))
+        call(job.put, (bins, job, last, tmp, zero, tmp_ld, False, peaks, first))
+        for at in range(first, min(first + V, total)):
+            hand_out(tmp, at - first, V, job, out, places[at // job.frames] + at % job.frames * step)
+        return
+    i, first = s // job.strips, s % job.strips * job.group * V
+    polyphase(line_of(signals, i), job.origin + first * job.hop, job.hop, job.rows, t, job.lead, work)
+    tiles = (job.frames + V - 1) // V
+    for g in range(min(job.group, tiles - first // V)):
+        f0 = first + g * V
+        p0 = i * tiles * V + f0
         call(p.forward, (job.op, t, g * V, p, work, bins))
-        call(job.put, (bins, first + g * V, p.n1 * p.n2, job, out, peaks, tmp))
+        if f0 + V <= job.frames:
+            call(job.put, (bins, job, last, out, places[i] + f0 * step, job.ld, job.streamed, peaks, p0))
+        else:
+            call(job.put, (bins, job, last, tmp, zero, tmp_ld, False, peaks, p0))
+            for f in range(f0, job.frames):
+                hand_out(tmp, f - f0, V, job, out, places[i] + f * step)
     if job.streamed:
         memory_fence()
 
 
 @parallel_kernel
-def analyse(serial, lo, hi, workers, board, function, x, p, job, out, peaks, scratch):
+def analyse(serial, lo, hi, workers, board, function, signals, p, job, last, out, places, peaks, scratch):
     """Strips lo .. hi - 1, each by whichever worker is free: processors are not equally fast, or not equally idle."""
     if serial:
         for s in range(lo, hi):
-            call(function, (s, int64(0), x, p, job, out, peaks, scratch))
+            call(function, (s, int64(0), signals, p, job, last, out, places, peaks, scratch))
     else:
         for worker in prange(workers):
             s = claim(board, 0, hi)
             while s >= 0:
-                call(function, (s, worker, x, p, job, out, peaks, scratch))
+                call(function, (s, worker, signals, p, job, last, out, places, peaks, scratch))
                 s = claim(board, 0, hi)
 
 
+@parallel_kernel
+def cut(serial, lo, hi, signals, first, frames, hop, origin, window, out):
+    """Row r of `out` = window times frame first + r of all signals, counted through: for transforms by a library."""
+    n = window.size
+    if serial:
+        for r in range(lo, hi):
+            cut_frame(signals, first + r, frames, hop, origin, window, out, r * n)
+    else:
+        for r in prange(lo, hi):
+            cut_frame(signals, first + r, frames, hop, origin, window, out, r * n)
+
+
 @kernel
-def lower(out, start, stop, power, floor):
-    """out[start:stop] = max(out - log10(power) / 2, floor)."""
+def cut_frame(signals, at, frames, hop, origin, window, out, o):
+    """out[o:] = window times one frame."""
+    fill(line_of(signals, at // frames), origin + at % frames * hop, out, o, window.size)
+    for j in range(window.size):
+        out[o + j] *= window[j]
+
+
+# ---- what has to wait until all frames are seen ----
+@kernel
+def half_log(power):
+    """log10(power[0]) / 2, as the levels' logarithms are taken."""
+    return lane_max(log10(splat(power, power[0]))) * power.dtype.type(0.5)
+
+
+@kernel
+def settle_row(out, start, stop, shift, floor, gain, add):
+    """out[start:stop] = max(out - shift, floor) gain + add."""
     V = lanes(out)
-    down, low = log10(splat(out, power)) * splat(out, out.dtype.type(0.5)), splat(out, floor)
+    down, low, times, plus = splat(out, shift), splat(out, floor), splat(out, gain), splat(out, add)
     i = start
     while i + V <= stop:
-        store(out, i, maximum(load(out, i) - down, low))
+        store(out, i, maximum(load(out, i) - down, low) * times + plus)
         i += V
-    shift = lane_max(down)
     while i < stop:
-        out[i] = max(out[i] - shift, floor)
+        out[i] = max(out[i] - shift, floor) * gain + add
         i += 1
 
 
 @parallel_kernel
-def settle(serial, lo, hi, workers, board, out, chunk, power, floor):
-    """out = max(out - log10(power) / 2, floor), in chunks."""
+def settle(serial, lo, hi, out, places, rows, ld, width, shift, floors, gain, add):
+    """Row r of signal i, at out[places[i] + r ld], becomes max(row - shift, floors[i]) gain + add."""
     if serial:
         for s in range(lo, hi):
-            lower(out, s * chunk, min(out.size, (s + 1) * chunk), power, floor)
+            o = places[s // rows] + s % rows * ld
+            settle_row(out, o, o + width, shift, floors[s // rows], gain, add)
     else:
-        for _worker in prange(workers):
-            s = claim(board, 0, hi)
-            while s >= 0:
-                lower(out, s * chunk, min(out.size, (s + 1) * chunk), power, floor)
-                s = claim(board, 0, hi)
+        for s in prange(lo, hi):
+            o = places[s // rows] + s % rows * ld
+            settle_row(out, o, o + width, shift, floors[s // rows], gain, add)

@@ -26,10 +26,13 @@ def tables_type(dtype):
     return types.NamedTuple([i64] * 6 + [ints] + [reals] * 3 + [offsets] + [reals] * 2, plan.Tables)
 
 
-def job_type(dtype):
-    """Type of plan.Job."""
-    real, _, _ = _types(dtype)
-    return types.NamedTuple([i64] * 3 + [types.boolean] * 2 + [i64] * 10 + [real] * 3, plan.Job)
+def job_types(dtype):
+    """Types of plan.Signals, Tables, Job and Last."""
+    real, reals, ints = _types(dtype)
+    signals = types.NamedTuple([reals, ints, reals] + [i64] * 3 + [real] * 2, plan.Signals)
+    job = types.NamedTuple([i64] * 2 + [types.boolean] * 5 + [i64] * 15, plan.Job)
+    last = types.NamedTuple([i64, types.boolean] + [real] * 4 + [reals, ints, ints], plan.Last)
+    return signals, tables_type(dtype), job, last
 
 
 @cache
@@ -56,27 +59,33 @@ def inverse(dtype):
 
 def _putter(function, dtype):
     _, reals, _ = _types(dtype)
-    return entry(function, reals, i64, i64, job_type(dtype), reals, reals, reals)
+    _, _, job, last = job_types(dtype)
+    return entry(function, reals, job, last, reals, i64, i64, types.boolean, reals, i64)
 
 
 @cache
 def put_complex(dtype):
-    """analysis.put_complex(c, f0, h, job, out, peaks, tmp)."""
+    """analysis.put_complex(c, job, last, out, o, ld, streamed, peaks, p0)."""
     return _putter(analysis.put_complex, dtype)
 
 
 @cache
 def put_levels(dtype):
-    """analysis.put_levels(c, f0, h, job, out, peaks, tmp)."""
+    """analysis.put_levels(c, job, last, out, o, ld, streamed, peaks, p0)."""
     return _putter(analysis.put_levels, dtype)
 
 
 @cache
+def put_filtered(dtype):
+    """analysis.put_filtered(c, job, last, out, o, ld, streamed, peaks, p0)."""
+    return _putter(analysis.put_filtered, dtype)
+
+
+@cache
 def analysis_strip(dtype):
-    """analysis.strip(s, slot, x, p, job, out, peaks, scratch)."""
-    _, reals, _ = _types(dtype)
-    p, job = tables_type(dtype), job_type(dtype)
-    return entry(analysis.strip, i64, i64, reals, p, job, reals, reals, reals)
+    """analysis.strip(s, slot, signals, p, job, last, out, places, peaks, scratch)."""
+    _, reals, ints = _types(dtype)
+    return entry(analysis.strip, i64, i64, *job_types(dtype), reals, ints, reals, reals)
 
 
 def correlator_type():

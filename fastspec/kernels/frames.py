@@ -10,10 +10,10 @@ from .transpose import (
     transpose_block,
     transpose_block_streamed,
 )
-from .vector import lanes, load, maximum, splat, sqrt, store
+from .vector import lanes, load, load_splat, maximum, splat, sqrt, store, zip_high, zip_low
 
-LINEAR, LOG = 0, 1
-"""What becomes of a power: its root, at least `floor`; or the decimal logarithm of its root."""
+SQUARE, ROOT, LOG, OTHER = 0, 1, 2, 3
+"""What becomes of a power: itself, its root, the decimal logarithm of its root, or its half to the power `exponent`."""
 
 
 @kernel
@@ -59,32 +59,103 @@ def read_complex(s, o, ld, bins, c):
 
 
 @kernel
-def level(c, k, count, shape, floor, peaks, f0):
-    """Turns the powers of bins k .. k + count - 1 into what is written; peaks[f0 + lane] keeps the largest."""
+def write_complex_across(c, bins, out, o, ld):
+    """out[o + k ld + 2 f : + 2] = bin k of lane f."""
+    out_of_line()
     V = lanes(c)
-    low, peak, half = splat(c, floor), load(peaks, f0), splat(c, c.dtype.type(0.5))
-    for at in range(V * k, V * (k + count), V):
-        power = load(c, at)
-        peak = maximum(power, peak)
-        store(c, at, log10(power) * half if shape == LOG else maximum(sqrt(power), low))
-    store(peaks, f0, peak)
+    for k in range(bins):
+        re, im = load(c, 2 * V * k), load(c, 2 * V * k + V)
+        store(out, o, zip_low(re, im))
+        store(out, o + V, zip_high(re, im))
+        o += ld
 
 
 @kernel
-def write_levels(c, bins, shape, floor, peaks, f0, out, o, ld, streamed):
-    """out[o + f ld + k] = the level of bin k of lane f, from its power, for all lanes and k < bins."""
+def write_rows(c, i, rows, out, o, ld, streamed):
+    """out[o + f ld + r] = c[i + r lanes + f], for all lanes f and r < rows."""
     out_of_line()
     V = lanes(c)
-    k = 0
-    while k < bins:
-        level(c, k, min(V, bins - k), shape, floor, peaks, f0)
-        if bins < V:
-            for f in range(V):
-                for b in range(bins):
-                    out[o + f * ld + b] = c[V * b + f]
-        elif streamed and k + V <= bins:
-            transpose_block_streamed(c, V * k, V, out, o + k, ld)
-        else:
-            first = min(k, bins - V)
-            transpose_block(c, V * first, V, out, o + first, ld)
-        k += V
+    if rows < V:
+        for f in range(V):
+            for r in range(rows):
+                out[o + f * ld + r] = c[i + V * r + f]
+        return
+    r = 0
+    if streamed:
+        while r + V <= rows:
+            transpose_block_streamed(c, i + V * r, V, out, o + r, ld)
+            r += V
+    while r < rows:
+        r = min(r, rows - V)
+        transpose_block(c, i + V * r, V, out, o + r, ld)
+        r += V
+
+
+@kernel
+def write_rows_across(c, i, rows, out, o, ld):
+    """out[o + r ld + f] = c[i + r lanes + f]."""
+    out_of_line()
+    V = lanes(c)
+    for r in range(rows):
+        store(out, o + r * ld, load(c, i + r * V))
+
+
+@kernel
+def levels(c, bins, last, peaks, p0):
+    """Turns the powers of a tile into levels; peaks[p0 + lane] is the largest power of a frame."""
+    out_of_line()
+    V = lanes(c)
+    peak = splat(c, c.dtype.type(0))
+    low, half = splat(c, last.least), splat(c, c.dtype.type(0.5))
+    if last.shape == SQUARE:
+        return
+    if last.shape == ROOT:
+        for i in range(0, V * bins, V):
+            power = load(c, i)
+            peak = maximum(power, peak)
+            store(c, i, maximum(sqrt(power), low))
+    elif last.shape == LOG:
+        for i in range(0, V * bins, V):
+            power = load(c, i)
+            peak = maximum(power, peak)
+            store(c, i, log10(power) * half)
+    else:
+        for i in range(V * bins):
+            c[i] = c[i] ** last.exponent
+    store(peaks, p0, peak)
+
+
+@kernel
+def filtered(c, last, o):
+    """c[o + lanes i :] = sum over k of weight (i, k) times level k, for every filter i."""
+    out_of_line()
+    V = lanes(c)
+    nothing = splat(c, c.dtype.type(0))
+    for i in range(last.first.size):
+        w, end = last.starts[i], last.starts[i + 1]
+        at = V * last.first[i]
+        one, two, three, four = nothing, nothing, nothing, nothing  # sums side by side: none waits for another
+        while w + 4 <= end:
+            one = one + load(c, at) * load_splat(last.weights, w)
+            two = two + load(c, at + V) * load_splat(last.weights, w + 1)
+            three = three + load(c, at + 2 * V) * load_splat(last.weights, w + 2)
+            four = four + load(c, at + 3 * V) * load_splat(last.weights, w + 3)
+            w, at = w + 4, at + 4 * V
+        while w < end:
+            one = one + load(c, at) * load_splat(last.weights, w)
+            w, at = w + 1, at + V
+        store(c, o + V * i, (one + two) + (three + four))
+
+
+@kernel
+def logarithms(c, i, count, last, peaks, p0):
+    """c = gain log10(max(c, floor)) for `count` vectors from c[i]; peaks[p0 + lane] is the largest of a frame."""
+    out_of_line()
+    V = lanes(c)
+    low, gain = splat(c, last.floor), splat(c, last.gain)
+    peak = log10(low) * gain
+    for at in range(i, i + V * count, V):
+        value = log10(maximum(load(c, at), low)) * gain
+        peak = maximum(value, peak)
+        store(c, at, value)
+    store(peaks, p0, peak)

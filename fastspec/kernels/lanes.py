@@ -2,7 +2,8 @@
 
 A strip holds t[r, c] = x[x0 + c hop + r].  Sample j of frame f of the strip is then t[j % hop, j // hop + f], so that
 sample j of neighbouring frames is one contiguous run, for any hop, and the signal is transposed once, not once a frame.
-Only the phases r that some frame uses are kept: rows = min(hop, n_fft).
+Only the phases r that some frame uses are kept: rows = min(hop, n_fft).  Where frames of many short signals share a
+tile there is no such run: row j then holds sample j of each frame.
 """
 
 from .calls import out_of_line
@@ -12,22 +13,56 @@ from .vector import lanes, load, store
 
 
 @kernel
-def polyphase(x, x0, hop, rows, mean, scale, t, lead):
-    """t[r lead + c] = (x[x0 + c hop + r] - mean) scale for r < rows, c < lead; zeros outside x."""
+def fill(line, s, out, o, count):
+    """out[o + k] = sample s + k of the line, k < count: 0 beyond its edges."""
     out_of_line()
-    V = lanes(x)
-    if x0 >= 0 and x0 + hop * (lead - 1) + rows <= x.size and rows >= V:
-        for c in range(0, lead, V):
+    inside = min(max(-s, 0), count)
+    after = max(inside, min(count, line.n - s))
+    for k in range(inside):
+        e = s + k + line.left
+        out[o + k] = line.edges[line.edge + e] if e >= 0 else 0
+    for k in range(inside, after):
+        out[o + k] = (line.x[line.at + s + k] - line.mean) * line.scale
+    for k in range(after, count):
+        e = s + k - line.n
+        out[o + k] = line.edges[line.edge + line.left + e] if e < line.right else 0
+
+
+@kernel
+def turn(columns, apart, rows, t, c, lead):
+    """t[r lead + c + k] = columns[k apart + r] for r < rows, k < lanes."""
+    out_of_line()
+    V = lanes(t)
+    if rows < V:
+        for k in range(V):
+            for r in range(rows):
+                t[r * lead + c + k] = columns[k * apart + r]
+        return
+    r = 0
+    while r < rows:
+        r = min(r, rows - V)
+        transpose_block(columns, r, apart, t, r * lead + c, lead)
+        r += V
+
+
+@kernel
+def polyphase(line, x0, hop, rows, t, lead, work):
+    """t[r lead + c] = sample x0 + c hop + r of the line for r < rows, c < lead; work holds lanes (rows + lanes / 2)."""
+    out_of_line()
+    V = lanes(line.x)
+    apart = rows + V // 2  # no power of two: columns of a block would share a place in the cache
+    for c in range(0, lead, V):
+        s = x0 + c * hop
+        if rows >= V and s >= 0 and s + (V - 1) * hop + rows <= line.n:
             r = 0
             while r < rows:
                 r = min(r, rows - V)
-                centre_block(x, x0 + c * hop + r, hop, t, r * lead + c, lead, mean, scale)
+                centre_block(line.x, line.at + s + r, hop, t, r * lead + c, lead, line.mean, line.scale)
                 r += V
-    else:
-        for c in range(lead):
-            for r in range(rows):
-                s = x0 + c * hop + r
-                t[r * lead + c] = (x[s] - mean) * scale if 0 <= s < x.size else 0
+        else:
+            for k in range(V):
+                fill(line, s + k * hop, work, k * apart, rows)
+            turn(work, apart, rows, t, c, lead)
 
 
 @kernel

@@ -34,27 +34,72 @@ class Tables(NamedTuple):
     synthesis: np.ndarray  # synthesis window / n_fft
 
 
+class Signals(NamedTuple):
+    """What is analysed: signals of one length, and what stands beside them."""
+
+    x: np.ndarray  # their memory
+    starts: np.ndarray  # where each begins in it
+    edges: np.ndarray  # of each signal, `left` samples to go before it and `right` to go after it
+    n: int  # samples of a signal
+    left: int
+    right: int
+    mean: float | np.floating  # what is analysed is (x - mean) scale
+    scale: float | np.floating
+
+
+class Line(NamedTuple):
+    """One of the Signals: sample s at x[at + s], its edges at edges[edge:]."""
+
+    x: np.ndarray
+    at: int
+    edges: np.ndarray
+    edge: int
+    n: int
+    left: int
+    right: int
+    mean: float | np.floating
+    scale: float | np.floating
+
+
 class Job(NamedTuple):
-    """What `analysis` is to do: sizes, and what becomes of the bins."""
+    """What `analysis` is to do: where frames lie, in memory and in tiles, and who writes their tiles."""
 
     put: int  # address of the kernel that writes a tile
     op: int  # realfft.COMPLEX or POWER
-    shape: int  # frames.LINEAR or LOG, for powers
+    given: bool  # what is given is bins, frame by frame, and no signal
+    mixed: bool  # tiles are filled with frames of any signals; otherwise strips of one signal are
     full: bool  # all n_fft bins, not only the first half
+    across: bool  # in the output the frames of a bin are neighbours, not the bins of a frame
     streamed: bool  # output past the caches
     hop: int
-    rows: int  # phases kept in a strip, min(hop, n_fft)
+    origin: int  # the sample at which frame 0 starts
+    signals: int
+    frames: int  # of a signal
+    rows: int  # row r of a strip holds samples r, r + hop ...; of a mixed tile, sample r of each frame
     lead: int  # row length of a strip
     group: int  # tiles in a strip
-    frames: int
-    bins: int  # written
-    ld: int  # from one frame of the output to the next, in real numbers
-    work: int  # complex elements of scratch for the transform
-    tile: int  # real numbers of scratch for the bins of a tile
-    scratch: int  # real numbers of scratch a thread
-    mean: float | np.floating
-    scale: float | np.floating
-    floor: float | np.floating
+    strips: int  # of a signal
+    bins: int  # of the transform
+    width: int  # written a frame: bins or filters
+    unit: int  # real numbers in each: 2 if complex
+    ld: int  # from a frame of the output to the next, or, across, from a bin to the next, in real numbers
+    work: int  # real numbers of scratch for the transform
+    tile: int  # for the bins of a tile and what is made of them
+    scratch: int  # for all that a thread needs
+
+
+class Last(NamedTuple):
+    """The last step for powers: the level of each, filters over them, a logarithm."""
+
+    shape: int  # frames.SQUARE, ROOT, LOG or OTHER
+    log: bool  # of what the filters give
+    exponent: float | np.floating  # of a power, for OTHER
+    least: float | np.floating  # level, for ROOT
+    floor: float | np.floating  # the least number that a logarithm is taken of
+    gain: float | np.floating  # of a decimal logarithm
+    weights: np.ndarray  # of all filters, one after another, from their first bin to their last
+    first: np.ndarray  # first bin of each filter
+    starts: np.ndarray  # where its weights begin, and one more: where the last ends
 
 
 class Correlator(NamedTuple):

@@ -8,6 +8,7 @@ from .calls import call, out_of_line
 from .frames import read_complex
 from .jit import int64, kernel
 from .lanes import polyphase
+from .plan import Line
 from .realfft import BINS
 from .vector import lanes, load, splat, store
 
@@ -52,9 +53,11 @@ def carve(scratch, slot, job, V):
 
 
 @kernel
-def lay_strip(x, first, job, strip):
+def lay_strip(x, first, job, strip, work):
     """The strip of frames `first` and on of x - job.mean."""
-    polyphase(x, first * job.step, job.step, job.rows, job.mean, x.dtype.type(1), strip, job.lead)
+    zero = int64(0)
+    line = Line(x, zero, x, zero, x.size, zero, zero, job.mean, x.dtype.type(1))
+    polyphase(line, first * job.step, job.step, job.rows, strip, job.lead, work)
 
 
 @kernel

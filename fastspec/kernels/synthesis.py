@@ -26,7 +26,7 @@ def strip(s, slot, sound, t, job, tails, scratch, sums):
     o[:] = 0
     first = s * job.group * V
     if job.source == PHASES:
-        lay_strip(sound.previous, first, job, laid)
+        lay_strip(sound.previous, first, job, laid, work)
     for g in range(min(job.group, (job.frames - first + V - 1) // V)):
         rebuild_tile(first + g * V, g * V, sound.given, t, job, laid, work, y, bins, tmp)
         last = (job.n_fft - 1 - job.first) * V

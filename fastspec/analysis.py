@@ -1,0 +1,255 @@
+"""From signals to what is made of their spectra: one geometry, any batch, any last step, in lanes.
+
+`Analysis` knows the sizes and the window and holds their tables; `run` takes signals and a range of frames and writes
+the output of one of the `Step`s.  Sizes that the kernels lack are transformed by SciPy, a block of frames at a time, and
+go through the same last steps.
+"""
+
+from collections.abc import Iterator
+from functools import cached_property
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+from numpy.typing import NDArray
+
+from .checks import plain
+from .kernels import compiled, plan
+from .kernels.analysis import analyse, cut
+from .kernels.calls import aligned, new_board
+from .kernels.frames import OTHER, ROOT, SQUARE
+from .kernels.jit import team_size, thread_count
+from .kernels.realfft import COMPLEX, POWER
+
+Real = NDArray[np.floating]
+Complex = NDArray[np.complexfloating]
+
+STRIP_BYTES = 96 << 10  # a strip of this size shares the second-level cache with the transform
+STREAM_BYTES = 8 << 20  # larger outputs are written past the caches
+BLOCK_BYTES = 2 << 20  # frames that SciPy transforms at a time
+MIXING = 1.4  # what laying out a tile frame by frame costs, relative to a tile of a strip
+
+
+class Step(NamedTuple):
+    """A last step: the kernel that writes a tile, and what it is told."""
+
+    put: Any  # of `compiled`: dtype -> entry
+    op: int
+    width: int  # bins or filters written
+    full: bool
+    last: plan.Last
+
+
+class Place(NamedTuple):
+    """Where an output (..., rows, frames) lies in memory, in real numbers."""
+
+    flat: Real
+    places: NDArray[np.int64]  # where each signal's begins
+    across: bool  # the frames of a row are neighbours, not the rows of a frame
+    ld: int
+
+
+_NOTHING = np.zeros(0, np.int64)
+
+
+def last_step(
+    dtype: np.dtype[Any],
+    *,
+    power: float = 2.0,
+    shape: int | None = None,
+    least: float = 0.0,
+    log: bool = False,
+    floor: float = 0.0,
+    gain: float = 1.0,
+    weights: Real | None = None,
+    first: NDArray[np.int64] = _NOTHING,
+    starts: NDArray[np.int64] = _NOTHING,
+) -> plan.Last:
+    """A plan.Last: levels |D|**power (or as `shape` says), then filters and their logarithms."""
+    number = dtype.type
+    if shape is None:
+        shape = {2.0: SQUARE, 1.0: ROOT}.get(power, OTHER)
+    weights = np.zeros(0, dtype) if weights is None else weights
+    return plan.Last(shape, log, number(power / 2), number(least), number(floor), number(gain), weights, first, starts)
+
+
+def complex_step(dtype: np.dtype[Any], width: int, *, full: bool = False) -> Step:
+    """The bins as they are."""
+    return Step(compiled.put_complex, COMPLEX, width, full, last_step(dtype))
+
+
+def level_step(width: int, last: plan.Last) -> Step:
+    """Levels of the first `width` bins."""
+    return Step(compiled.put_levels, POWER, width, False, last)
+
+
+def filter_step(last: plan.Last) -> Step:
+    """Filters over the levels of all bins."""
+    return Step(compiled.put_filtered, POWER, len(last.first), False, last)
+
+
+def signals_of(
+    x: Real, edges: Real | None = None, *, left: int = 0, right: int = 0, mean: float = 0.0, scale: float = 1.0
+) -> plan.Signals:
+    """The signals x (..., n), whose last axis is contiguous; `edges` (signals, left + right) stands beside them."""
+    flat, starts = spread(x, 1)
+    number = x.dtype.type
+    beside = np.zeros(0, x.dtype) if edges is None else np.ascontiguousarray(edges).reshape(-1)
+    return plan.Signals(plain(flat), starts, beside, x.shape[-1], left, right, number(mean), number(scale))
+
+
+def spread(a: NDArray[Any], inner: int) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """(the memory of `a` as one flat array, where in it the part of its last `inner` axes begins for each of the others).
+
+    All strides must be whole numbers of elements.
+    """
+    outer = a.shape[: a.ndim - inner]
+    for dense in (a, a.swapaxes(-1, -inner)):  # the usual orders of memory
+        if dense.flags.c_contiguous:
+            each = prod(a.shape[a.ndim - inner :])
+            return dense.reshape(-1), np.arange(prod(outer), dtype=np.int64) * each
+    strides = [s // a.itemsize for s in a.strides]
+    lowest = tuple(0 if s >= 0 else n - 1 for s, n in zip(strides, a.shape, strict=True))
+    extent = 1 + sum(abs(s) * (n - 1) for s, n in zip(strides, a.shape, strict=True))
+    flat = as_strided(a[tuple(slice(i, i + 1) for i in lowest)].reshape(1), (extent,), (a.itemsize,))
+    starts = np.zeros(outer, np.int64)
+    for axis, (s, n) in enumerate(zip(strides, a.shape, strict=True)):
+        if axis < len(outer):
+            starts += (np.arange(n) * s).reshape([-1] + [1] * (len(outer) - 1 - axis))
+    base = sum(-s * (n - 1) for s, n in zip(strides, a.shape, strict=True) if s < 0)
+    return flat, starts.reshape(-1) + base
+
+
+def place_of(out: NDArray[Any]) -> Place | None:
+    """How kernels write `out` (..., rows, frames); None if neither of its last two axes is contiguous."""
+    rows, frames = out.shape[-2:]
+    item = out.itemsize
+    if not out.flags.aligned or any(s % item for s in out.strides):
+        return None
+    if rows == 1 or out.strides[-2] == item:
+        across, ld = False, out.strides[-1] // item
+    elif frames == 1 or out.strides[-1] == item:
+        across, ld = True, out.strides[-2] // item
+    else:
+        return None
+    unit = 2 if out.dtype.kind == "c" else 1
+    flat, places = spread(out, 2)
+    return Place(flat.view(out.real.dtype), places * unit, across, ld * unit)
+
+
+class Analysis:
+    """Ready tables: frames of n_fft samples, hop apart, times a window (n_fft,), in one dtype.
+
+    D[k, f] = sum over j of window[j] x[origin + f hop + j] exp(-2 pi i j k / n_fft), k <= n_fft / 2.
+    """
+
+    def __init__(self, n_fft: int, hop: int, window: NDArray[np.float64], dtype: np.dtype[Any]) -> None:
+        self.n_fft, self.hop, self.window, self.dtype = n_fft, hop, window, dtype
+        self.bins = n_fft // 2 + 1
+        self.in_lanes = plan.supported(n_fft)
+        self.group = strip_group(n_fft, hop, dtype)
+        self.lead = plan.lead(n_fft, hop, self.group, dtype)
+
+    @cached_property
+    def tables(self) -> plan.Tables:
+        """Of strips."""
+        addresses = (compiled.transform_rows(self.dtype).address, compiled.forward(self.dtype).address, 0)
+        size, window = (self.n_fft, self.window) if self.in_lanes else (2, np.ones(2))
+        return plan.tables(size, self.hop, self.lead, window, np.ones(size), self.dtype, addresses)
+
+    @cached_property
+    def mixed_tables(self) -> plan.Tables:
+        """Of tiles in which each lane is a frame of its own."""
+        return self.tables._replace(offsets=np.arange(self.n_fft, dtype=np.uint32) * plan.lanes(self.dtype))
+
+    def run(
+        self, signals: plan.Signals, origin: int, frames: int, out: NDArray[Any], step: Step, place: Place | None = None
+    ) -> Real:
+        """Writes frames 0 .. frames - 1 of all signals to `out` (..., step.width, frames); returns their peaks.
+
+        Frame 0 starts at sample `origin`, which may be negative: signals begin with their edges, and with zeros beyond.
+        Peaks are what the last step keeps of each frame, (signals, frames).
+        """
+        place = place or place_of(out)
+        assert place is not None
+        if not self.in_lanes:
+            return self._by_library(signals, origin, frames, place, step)
+        V, count = plan.lanes(self.dtype), len(signals.starts)
+        tiles = -(-frames // V)
+        mixed = count > 1 and MIXING * -(-count * frames // V) < count * tiles
+        job = self._job(count, frames, place, step, mixed=mixed)._replace(origin=origin)
+        items = -(-count * frames // V) if mixed else count * job.strips
+        kept = self._analyse(items, signals, self.mixed_tables if mixed else self.tables, job, step, place)
+        if mixed:
+            return kept[: count * frames].reshape(count, frames)
+        return kept[: count * tiles * V].reshape(count, tiles * V)[:, :frames]
+
+    def _job(self, count: int, frames: int, place: Place, step: Step, *, mixed: bool, given: bool = False) -> plan.Job:
+        V, dtype = plan.lanes(self.dtype), self.dtype
+        group = min(self.group, -(-frames // V))
+        rows, lead = (self.n_fft, V) if mixed else (min(self.hop, self.n_fft), self.lead)
+        unit = 2 if step.op == COMPLEX else 1
+        tile = V * max(2 * self.bins, step.width * unit, self.bins + step.width)
+        work = 0 if given else 2 * V * plan.work_size(self.tables)
+        laid = 0 if given else rows * lead
+        nbytes = count * frames * step.width * unit * dtype.itemsize
+        streamed = (
+            not place.across
+            and nbytes > STREAM_BYTES
+            and place.ld * dtype.itemsize % 64 == 0
+            and place.flat.ctypes.data % 64 == 0
+            and not (place.places * dtype.itemsize % 64).any()
+        )
+        return plan.Job(
+            step.put(dtype).address, step.op, given, mixed, step.full, place.across, streamed, self.hop, 0,
+            count, frames, 0 if given else rows, 0 if given else lead, group, -(-frames // (group * V)), self.bins,
+            step.width, unit, place.ld, work, tile, -(-(laid + work + 2 * tile) // 16) * 16,
+        )  # fmt: skip
+
+    def _analyse(
+        self, items: int, signals: plan.Signals, tables: plan.Tables, job: plan.Job, step: Step, place: Place
+    ) -> Real:
+        dtype, workers = self.dtype, min(team_size(), items)
+        peaks = np.empty(items * job.group * plan.lanes(dtype), dtype)
+        space = aligned(job.scratch * workers, dtype)
+        function = compiled.analysis_strip(dtype).address
+        work = job.signals * job.frames * (self.n_fft * 16 + step.last.weights.size * 2)
+        shared = workers, new_board(), function, signals, tables, job, step.last
+        analyse(items, *shared, plain(place.flat), place.places, peaks, space, work=work)
+        return peaks
+
+    def library_blocks(self, signals: plan.Signals, origin: int, frames: int) -> Iterator[tuple[slice, Complex]]:
+        """(slice of the frames of all signals, counted through, their spectra by SciPy), a block at a time."""
+        from scipy import fft
+
+        total, window = len(signals.starts) * frames, self.window.astype(self.dtype)
+        block = max(1, BLOCK_BYTES // (self.n_fft * self.dtype.itemsize))
+        buffer = np.empty((min(block, total), self.n_fft), self.dtype)
+        for first in range(0, total, block):
+            count = min(block, total - first)
+            work = count * self.n_fft * 4
+            cut(count, signals, first, frames, self.hop, origin, window, buffer.reshape(-1), work=work)
+            yield slice(first, first + count), fft.rfft(buffer[:count], workers=thread_count())
+
+    def _by_library(self, signals: plan.Signals, origin: int, frames: int, place: Place, step: Step) -> Real:
+        count = len(signals.starts)
+        peaks = np.empty(count * frames, self.dtype)
+        between = (2 if step.op == COMPLEX else 1) if place.across else place.ld
+        where = (place.places[:, None] + np.arange(frames) * between).reshape(-1)
+        for part, D in self.library_blocks(signals, origin, frames):
+            given = signals._replace(x=D.view(self.dtype).reshape(-1))
+            here = place._replace(places=where[part])
+            job = self._job(len(D), 1, here, step, mixed=True, given=True)
+            tiles = -(-len(D) // plan.lanes(self.dtype))
+            peaks[part] = self._analyse(tiles, given, self.tables, job, step, here)[: len(D)]
+        return peaks.reshape(count, frames)
+
+
+def strip_group(n_fft: int, hop: int, dtype: np.dtype[Any]) -> int:
+    """Tiles that share a strip: more of them repeat less of the signal, as long as the strip stays in the cache."""
+    rows = min(hop, n_fft)
+    group = 1
+    while group < 16 and rows * plan.lead(n_fft, hop, 2 * group, dtype) * dtype.itemsize <= STRIP_BYTES:
+        group *= 2
+    return group
