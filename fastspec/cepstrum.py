@@ -1,0 +1,54 @@
+"""From log spectrum to cepstrum: the first coefficients of a discrete cosine transform over the bands."""
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+@lru_cache(16)
+def _matrix(bands: int, n_mfcc: int, dct_type: Any, norm: Any, lifter: float, dtype: np.dtype[Any]) -> Array:
+    """The transform and the lifter as one matrix, (coefficients, bands)."""
+    from scipy.fft import dct
+
+    rows = dct(np.eye(bands), axis=0, type=dct_type, norm=norm)[:n_mfcc]
+    if lifter > 0:
+        n = np.arange(1, len(rows) + 1)
+        rows *= 1 + lifter / 2 * np.sin(np.pi * n / lifter)[:, None]
+    return np.ascontiguousarray(rows, dtype)
+
+
+def cepstrum(S: Array, n_mfcc: int, *, dct_type: int = 2, norm: str | None = "ortho", lifter: float = 0.0) -> Array:
+    """The first coefficients of the DCT over the axis before the last, liftered.
+
+    C[n] = (1 + lifter / 2 sin(pi (n + 1) / lifter)) DCT(S)[n] (Juang, Rabiner & Wilpon, IEEE Trans. ASSP-35, 1987);
+    lifter 0 is none.  Only the coefficients that are asked for are computed, as a product of matrices.
+
+    Parameters
+    ----------
+    S : np.ndarray [shape=(..., bands, n)]
+        Logarithms of band energies.
+    n_mfcc : int
+        How many coefficients; there are no more than bands.
+    dct_type : 1, 2, 3 or 4
+        See `scipy.fft.dct`.
+    norm : "ortho", "forward", "backward" or None
+        See `scipy.fft.dct`.
+    lifter : float >= 0
+        The lifter's length in coefficients.
+
+    Returns
+    -------
+    C : np.ndarray [shape=(..., min(n_mfcc, bands), n)]
+        float32 for float32, else float64 (complex if S is).
+
+    Raises
+    ------
+    ValueError
+        For any other type or norm.
+    """
+    dtype = np.dtype(np.float32 if S.dtype in (np.float32, np.complex64, np.float16) else np.float64)
+    return np.matmul(_matrix(S.shape[-2], n_mfcc, dct_type, norm, float(lifter), dtype), S)

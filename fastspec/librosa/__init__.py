@@ -1,0 +1,51 @@
+"""librosa's names on this library's engine: ``import fastspec.librosa as librosa``.
+
+`stft`, `istft`, `griffinlim`, `magphase`, the decibels and their inverses, `feature.melspectrogram`, `feature.mfcc`,
+`filters.mel`, `filters.get_window`, `util.frame`, the conversions of units and their kin are ours, with the names,
+defaults, shapes, dtypes and errors of librosa 1.0 (and of 0.11).  Any other name is the real librosa's, where that is
+installed.  Nothing is imported until it is used.
+"""
+
+from typing import Any
+
+from ._names import find, install_finder, listed, version
+
+_HOMES = {
+    **dict.fromkeys(
+        ("amplitude_to_db", "db_to_amplitude", "db_to_power", "griffinlim", "istft", "magphase", "power_to_db", "stft"),
+        "fastspec.librosa.core.spectrum",
+    ),
+    **dict.fromkeys(
+        (
+            "blocks_to_frames",
+            "blocks_to_samples",
+            "blocks_to_time",
+            "fft_frequencies",
+            "frames_to_samples",
+            "frames_to_time",
+            "hz_to_mel",
+            "mel_frequencies",
+            "mel_to_hz",
+            "samples_like",
+            "samples_to_frames",
+            "samples_to_time",
+            "time_to_frames",
+            "time_to_samples",
+            "times_like",
+        ),
+        "fastspec.librosa.core.convert",
+    ),
+    "ParameterError": "fastspec.librosa.util.exceptions",
+    **{name: f"fastspec.librosa.{name}" for name in ("core", "feature", "filters", "util")},
+}
+__all__ = [name for name in _HOMES if name[0].islower()]
+
+install_finder()
+
+
+def __getattr__(name: str) -> Any:
+    return version() if name == "__version__" else find(__name__, name, _HOMES)
+
+
+def __dir__() -> list[str]:
+    return listed(__name__, _HOMES)

@@ -1,0 +1,57 @@
+"""Mel filter banks by librosa's arguments; kept, so that calls with equal ones build nothing again."""
+
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from ..mel import MelBank, mel_frequencies
+from ._names import parameter_error
+from .util.utils import normalize
+
+Array = NDArray[Any]
+
+
+class Bank(NamedTuple):
+    """Filters as the engine takes them, and whether one of them holds no bin."""
+
+    filters: MelBank | Array
+    empty: bool
+
+
+@lru_cache(32)
+def _bank(
+    sr: float, n_fft: int, n_mels: int, fmin: float, fmax: float, htk: bool, norm: Any, dtype: np.dtype[Any]
+) -> Bank:
+    named = norm is None or isinstance(norm, str)
+    made = MelBank(sr, n_fft, n_mels, fmin=fmin, fmax=fmax, htk=htk, norm=norm if named else None, dtype=dtype)
+    dense = np.asarray(made)
+    lower = mel_frequencies(n_mels + 2, fmin, fmax, htk)[:-2]
+    empty = not np.all((lower == 0) | (dense.max(axis=1, initial=0) > 0))
+    return Bank(made if named else normalize(dense, norm=norm, axis=-1), empty)
+
+
+def bank(
+    *,
+    sr: float,
+    n_fft: int,
+    n_mels: int = 128,
+    fmin: float = 0.0,
+    fmax: float | None = None,
+    htk: bool = False,
+    norm: Any = "slaney",
+    dtype: DTypeLike = np.float32,
+) -> Bank:
+    """The bank of these arguments, which are those of `filters.mel`; computed in float64 unless it is float32.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For arguments without sense, by name.
+    """
+    if isinstance(norm, str) and norm != "slaney":
+        raise parameter_error()(f"Unsupported norm={norm!r}: 'slaney', a number or None")
+    top = float(sr) / 2 if fmax is None else float(fmax)
+    kind = np.dtype(np.float32 if np.dtype(dtype) == np.float32 else np.float64)
+    return _bank(float(sr), n_fft, int(n_mels), float(fmin), top, bool(htk), norm, kind)
