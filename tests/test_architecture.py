@@ -14,7 +14,7 @@ KERNELS, ENGINE, FACES = range(3)
 LAYERS = {
     "kernels": KERNELS,
     **dict.fromkeys(["analysis", "checks", "framing", "levels", "mel", "offset", "spectrum"], ENGINE),
-    **dict.fromkeys(["", "__main__", "cli", "notebook", "notebook_mel", "patch", "warmup"], FACES),
+    **dict.fromkeys(["", "__main__", "cli", "librosa", "notebook", "notebook_mel", "patch", "warmup"], FACES),
     **dict.fromkeys(["story", "report", "display", "audio", "extras", "atomic"], FACES),
 }
 """A new module enters here first."""

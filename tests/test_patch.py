@@ -22,9 +22,9 @@ import pytest
 from librosa import stft as held_here  # noqa: F401 (found and replaced)
 
 import fastspec
-from fastspec.patch.older import as_in
 from fastspec.patch.places import places, swap
 from fastspec.patch.replacement import Replacement
+from fastspec.patch.versions import as_in
 
 RATE = 22050
 Y = np.random.default_rng(3).standard_normal(RATE).astype(np.float32)
@@ -394,7 +394,10 @@ def test_an_older_seed_draws_from_the_older_generator() -> None:
     assert older(0) is None
     with pytest.raises(Refused):
         older(0, random_state="seed")
-    assert as_in(types.SimpleNamespace(__version__="1.0.0"), "griffinlim", ours, Refused) is ours
+    newer = as_in(types.SimpleNamespace(__version__="1.0.0"), "griffinlim", ours, Refused)
+    assert newer(0, rng=3) == 3
+    with pytest.raises(Refused):
+        newer(0, random_state=3)
 
 
 # The name `patch`, and the runner

@@ -65,6 +65,13 @@ def listed(module: str, ours: Iterable[str]) -> list[str]:
 _ABSENT = "the real librosa, which may have it, is not installed: pip install librosa"
 
 
+class Unsupported(NotImplementedError):
+    """Arguments that librosa knows what to do with and this library does not; `fastspec.patch` leaves them to librosa.
+
+    It is raised before anything has been drawn, written or warned about, for a reason that names no values.
+    """
+
+
 @cache
 def parameter_error() -> type[ValueError]:
     """The class of errors about arguments: a ValueError, and librosa's ParameterError where librosa can be imported."""

@@ -8,6 +8,8 @@ from numpy.typing import DTypeLike, NDArray
 
 from ._names import face, find, parameter_error
 
+__all__ = ["get_window", "mel"]
+
 Array = NDArray[Any]
 
 EMPTY = (

@@ -12,7 +12,7 @@ from operator import attrgetter
 from types import FunctionType, ModuleType
 from typing import Any
 
-from .older import as_in
+from .versions import as_in
 
 LOGGER = logging.getLogger("fastspec")
 

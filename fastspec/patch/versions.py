@@ -1,4 +1,4 @@
-"""What librosa did otherwise before its version 1.0, which our functions follow: patching changes no result."""
+"""What one version of librosa does otherwise than our functions, which follow 1.0: patching changes no result."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ Function = Callable[..., Any]
 def as_in(library: ModuleType, name: str, ours: Function, refusal: type[Exception]) -> Function:
     """Our function `ours` as this version of the library has it under `name`.
 
-    Raises of what it returns: `refusal` for arguments with which ours cannot do as the older version does.
+    It raises `refusal` for arguments that the version treats in a way of its own.
     """
-    adapt = _BEFORE_1.get(name)
-    if adapt is None or int(library.__version__.partition(".")[0]) >= 1:
-        return ours
-    return functools.wraps(ours)(adapt(ours, refusal))
+    since_1 = int(library.__version__.partition(".")[0]) >= 1
+    adapt = (_SINCE_1 if since_1 else _BEFORE_1).get(name)
+    return ours if adapt is None else functools.wraps(ours)(adapt(ours, refusal))
 
 
 def _decibels(ours: Function, refusal: type[Exception]) -> Function:
@@ -56,9 +55,21 @@ def _griffinlim(ours: Function, refusal: type[Exception]) -> Function:
     return older
 
 
+def _griffinlim_since_1(ours: Function, refusal: type[Exception]) -> Function:
+    """`random_state` is an old name for `rng`, so a whole number seeds the newer kind, with a warning."""
+
+    def newer(S: Any, **others: Any) -> Any:
+        if "random_state" in others:
+            raise refusal("random_state, an old name for rng")
+        return ours(S, **others)
+
+    return newer
+
+
 _BEFORE_1 = {
     "amplitude_to_db": _decibels,
     "feature.mfcc": _mfcc,
     "griffinlim": _griffinlim,
     "power_to_db": _decibels,
 }
+_SINCE_1 = {"griffinlim": _griffinlim_since_1}
