@@ -93,7 +93,7 @@ class FilterBank:
         if copy is False:
             raise ValueError("the bank is kept as bands, so an array of it is always a copy")
         dense = np.zeros(self.shape, dtype or self.dtype)
-        for row, a, w, end in zip(dense, self.first, self.starts, self.starts[1:], strict=True):
+        for row, a, w, end in zip(dense, self.first, self.starts[:-1], self.starts[1:], strict=True):
             row[a : a + end - w] = self.weights[w:end]
         return dense
 
