@@ -1,8 +1,8 @@
 """From signals to what is made of their spectra: one geometry, any batch, any last step, in lanes.
 
 `Analysis` knows the sizes and the window and holds their tables; `run` takes signals and a range of frames and writes
-the output of one of the `Step`s.  Sizes that the kernels lack are transformed by SciPy, a block of frames at a time, and
-go through the same last steps.
+the output of one of the `Step`s.  Sizes that the kernels lack are transformed by SciPy, a block of frames at a time,
+and go through the same last steps.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from .checks import plain
-from .kernels import compiled, plan
+from .kernels import compiled, plan, single
 from .kernels.analysis import analyse, cut
 from .kernels.calls import aligned, new_board
 from .kernels.frames import OTHER, ROOT, SQUARE
@@ -48,6 +48,17 @@ class Place(NamedTuple):
     places: NDArray[np.int64]  # where each signal's begins
     across: bool  # the frames of a row are neighbours, not the rows of a frame
     ld: int
+
+
+class Ready(NamedTuple):
+    """All that `single.analyse_tile` needs but samples and memory."""
+
+    numbers: NDArray[np.int64]
+    space: int  # of scratch, in real numbers
+    size: int  # of the output, in real numbers
+    dtype: np.dtype[Any]
+    shape: tuple[int, int]  # of the output in memory
+    kept: tuple[Any, ...]  # whose addresses stand in `numbers`
 
 
 _NOTHING = np.zeros(0, np.int64)
@@ -100,7 +111,7 @@ def signals_of(
 
 
 def spread(a: NDArray[Any], inner: int) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """(the memory of `a` as one flat array, where in it the part of its last `inner` axes begins for each of the others).
+    """(the memory of `a` as a flat array, where in it the part of its last `inner` axes begins for each of the others).
 
     All strides must be whole numbers of elements.
     """
@@ -206,6 +217,29 @@ class Analysis:
             count, frames, 0 if given else rows, 0 if given else lead, group, -(-frames // (group * V)), self.bins,
             step.width, unit, place.ld, work, tile, -(-(laid + work + 2 * tile) // 16) * 16,
         )  # fmt: skip
+
+    def ready(self, origin: int, frames: int, step: Step, *, across: bool) -> Ready | None:
+        """For signals of which `frames` frames are taken, if those are a tile at most; see `run`."""
+        V, dtype = plan.lanes(self.dtype), self.dtype
+        if not self.in_lanes or frames > V:
+            return None
+        unit = 2 if step.op == COMPLEX else 1
+        place = Place(np.zeros(0, dtype), np.zeros(1, np.int64), across, (frames if across else step.width) * unit)
+        job = self._job(1, frames, place, step, mixed=True)._replace(origin=origin)
+        last = step.last
+        reals = np.array([last.exponent, last.least, last.floor, last.gain], dtype)
+        parts = ((single.TABLES, self.mixed_tables), (single.JOB, job), (single.LAST, last))
+        numbers = np.zeros(single.SIZE, np.int64)
+        numbers[0] = compiled.analysis_strip(dtype).address
+        for at, values in parts:
+            flat: list[int] = []
+            for value in (*values[:2], reals, *values[6:]) if values is last else values:
+                flat += [value.ctypes.data, value.size] if isinstance(value, np.ndarray) else [int(value)]
+            numbers[at : at + len(flat)] = flat
+        shape = (step.width, frames) if across else (frames, step.width)
+        kind = np.result_type(dtype, np.complex64) if unit == 2 else dtype
+        size = frames * step.width * unit
+        return Ready(numbers, job.scratch + 2 * V + 16, size, kind, shape, (self.mixed_tables, last, reals))
 
     def _analyse(
         self, items: int, signals: plan.Signals, tables: plan.Tables, job: plan.Job, step: Step, place: Place

@@ -133,11 +133,12 @@ class Geometry:
         pad, n = -self.start, x.shape[-1]
         if not pad or self.pad_mode == "constant":
             return None, 0, 0
-        if self.pad_mode in LOCAL and n > pad:
-            head = np.pad(x[:, : pad + 1], ((0, 0), (pad, 0)), self.pad_mode)[:, :pad]
-            tail = np.pad(x[:, n - pad - 1 :], ((0, 0), (0, pad)), self.pad_mode)[:, pad + 1 :]
+        mode: Any = self.pad_mode
+        if mode in LOCAL and n > pad:
+            head = np.pad(x[:, : pad + 1], ((0, 0), (pad, 0)), mode)[:, :pad]
+            tail = np.pad(x[:, n - pad - 1 :], ((0, 0), (0, pad)), mode)[:, pad + 1 :]
         else:
-            whole = np.pad(x, ((0, 0), (pad, pad)), self.pad_mode)
+            whole = np.pad(x, ((0, 0), (pad, pad)), mode)
             head, tail = whole[:, :pad], whole[:, pad + n :]
         return np.concatenate([head, tail], axis=1), pad, pad
 
@@ -146,7 +147,7 @@ def window_of(window: Window, size: int) -> NDArray[np.float64]:
     """The window of `size` samples: periodic, by name; from a function; or the array itself."""
     if callable(window):
         w = np.asarray(window(size))
-    elif isinstance(window, str | tuple) or np.ndim(window) == 0:
+    elif isinstance(window, str | tuple | int | float):
         from scipy.signal import get_window
 
         try:

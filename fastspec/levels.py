@@ -1,4 +1,4 @@
-"""The notebook's spectra, frame by frame: y -> D, |D|, log10 |D|, with a symmetric Hamming window and zeros past the end."""
+"""The notebook's spectra: y -> D, |D|, log10 |D|, with a symmetric Hamming window and zeros past the end."""
 
 from functools import lru_cache
 from typing import Any

@@ -164,13 +164,14 @@ class MelBank(FilterBank):
         if not 0 <= self.fmin < self.fmax:
             raise ValueError(f"fmin and fmax must be 0 <= fmin < fmax, got {fmin!r} and {fmax!r}")
         self.htk, self.norm = bool(htk), norm
-        super().__init__(self._triangles().astype(checks.real_dtype("dtype", dtype)))
+        super().__init__(self._triangles(checks.real_dtype("dtype", dtype)))
 
-    def _triangles(self) -> NDArray[np.float64]:
+    def _triangles(self, dtype: np.dtype[Any]) -> NDArray[Any]:
+        """The filters; rounded to the dtype before and after they are scaled, as librosa's are."""
         corners = mel_frequencies(self.n_mels + 2, self.fmin, self.fmax, self.htk)
         low, middle, high = (corners[i : self.n_mels + i, None] for i in range(3))
-        f = np.arange(self.n_fft // 2 + 1) * (self.sr / self.n_fft)
-        bank = np.maximum(0, np.minimum((f - low) / (middle - low), (high - f) / (high - middle)))
+        f = np.fft.rfftfreq(self.n_fft, 1 / self.sr)
+        bank = np.maximum(0, np.minimum((f - low) / (middle - low), (high - f) / (high - middle))).astype(dtype)
         empty = int(np.count_nonzero((bank.max(axis=1) == 0) & (middle[:, 0] > 0)))
         if empty:
             warnings.warn(
@@ -183,11 +184,11 @@ class MelBank(FilterBank):
         if isinstance(self.norm, str):
             if self.norm != "slaney":
                 raise ValueError(f"norm must be 'slaney', a number above 0 or None, got {self.norm!r}")
-            return bank * (2.0 / (high - low))
+            return (bank * (2.0 / (high - low))).astype(dtype)
         if not isinstance(self.norm, int | float | np.number) or not self.norm > 0:
             raise ValueError(f"norm must be 'slaney', a number above 0 or None, got {self.norm!r}")
-        size = np.linalg.norm(bank, ord=float(self.norm), axis=1, keepdims=True)
-        return bank / np.where(size == 0, 1.0, size)
+        size = np.linalg.norm(bank.astype(np.float64), ord=float(self.norm), axis=1, keepdims=True)
+        return (bank / np.where(size == 0, 1.0, size)).astype(dtype)
 
 
 def bank_of(bank: FilterBank | ArrayLike) -> FilterBank:

@@ -1,5 +1,6 @@
 """`STFT`, the plan of a short-time Fourier transform: y -> D, y -> |D|**p, y -> mels, D -> y."""
 
+from collections.abc import Callable, Hashable
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
@@ -7,12 +8,24 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from . import checks
-from .analysis import Analysis, Place, Step, complex_step, filter_step, last_step, level_step, place_of, signals_of
+from .analysis import (
+    Analysis,
+    Place,
+    Ready,
+    Step,
+    complex_step,
+    filter_step,
+    last_step,
+    level_step,
+    place_of,
+    signals_of,
+)
 from .framing import Geometry, PadMode, Window
 from .kernels import plan
 from .kernels.analysis import settle
 from .kernels.realfft import COMPLEX
 from .mel import FilterBank, bank_of
+from .short import ShortSignals
 
 Real = NDArray[np.floating]
 Complex = NDArray[np.complexfloating]
@@ -29,6 +42,7 @@ class LogScale(NamedTuple):
     floor: float
 
 
+NO_LOG = LogScale(1.0, 0.0)
 LOGS = {
     "ln": LogScale(float(np.log(10)), 1e-5),
     "log10": LogScale(1.0, 1e-10),
@@ -112,12 +126,16 @@ class STFT:
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the tables, which hold addresses of this process."""
-        return {name: value for name, value in vars(self).items() if not isinstance(value, Analysis)}
+        """Without what holds addresses of this process."""
+        return {name: value for name, value in vars(self).items() if name not in ("_analysis", "_short")}
 
     @cached_property
     def _analysis(self) -> Analysis:
         return Analysis(self.n_fft, self.hop_length, self.window, self.dtype)
+
+    @cached_property
+    def _short(self) -> ShortSignals:
+        return ShortSignals(self.dtype, self._make_ready)
 
     @cached_property
     def _complex(self) -> np.dtype[Any]:
@@ -141,11 +159,12 @@ class STFT:
     def times(self, n_frames: int, sr: float) -> NDArray[np.float64]:
         """Seconds at the middle of each frame, shape (n_frames,), at `sr` samples a second."""
         middle = 0.0 if self.center else self.n_fft / 2
-        return (np.arange(checks.whole("n_frames", n_frames, 0)) * self.hop_length + middle) / self._rate(sr)
+        samples = np.arange(checks.whole("n_frames", n_frames, 0), dtype=np.float64) * self.hop_length
+        return (samples + middle) / self._rate(sr)
 
     def frequencies(self, sr: float) -> NDArray[np.float64]:
         """Hz of each bin, k sr / n_fft, shape (n_bins,)."""
-        return np.arange(self.n_bins) * (self._rate(sr) / self.n_fft)
+        return np.arange(self.n_bins, dtype=np.float64) * (self._rate(sr) / self.n_fft)
 
     @staticmethod
     def _rate(sr: float) -> float:
@@ -179,7 +198,8 @@ class STFT:
         TypeError, ValueError
             If y is not real, is empty or too short for a frame, or out has another shape or dtype.
         """
-        return self._run(y, complex_step(self.dtype, self.n_bins), out, order, scale)[0]
+        D = self._short.run(y, "complex", out, order)
+        return D if D is not None else self._run(y, self._complex_step(), out, order, scale)[0]
 
     def power(
         self, y: ArrayLike, *, power: float = 2.0, out: Real | None = None, order: Order = "F", scale: bool = False
@@ -198,8 +218,8 @@ class STFT:
         S : np.ndarray [shape=(..., n_bins, n_frames)]
             Of the plan's dtype.
         """
-        last = last_step(self.dtype, power=self._exponent(power))
-        return self._run(y, level_step(self.n_bins, last), out, order, scale)[0]
+        S = self._short.run(y, ("power", power), out, order)
+        return S if S is not None else self._run(y, self._level_step(power), out, order, scale)[0]
 
     def mel(
         self,
@@ -240,22 +260,34 @@ class STFT:
         TypeError, ValueError
             As in `forward`; or if bank has not n_bins columns, or log is unknown.
         """
+        if isinstance(bank, FilterBank) and log != "whisper":
+            M = self._short.run(y, ("mel", bank, power, log), out, order)
+            if M is not None:
+                return M
+        M, tops = self._run(y, self._filter_step(bank, power, log), out, order, scale, drop=int(log == "whisper"))
+        if log == "whisper":
+            self._settle(M, tops)
+        return M
+
+    # ---- last steps ----
+    def _complex_step(self) -> Step:
+        return complex_step(self.dtype, self.n_bins)
+
+    def _level_step(self, power: float) -> Step:
+        return level_step(self.n_bins, last_step(self.dtype, power=self._exponent(power)))
+
+    def _filter_step(self, bank: FilterBank | ArrayLike, power: float, log: Log | None) -> Step:
         filters, exponent = bank_of(bank), self._exponent(power)
         if filters.shape[1] != self.n_bins:
             raise ValueError(f"bank must have n_bins = {self.n_bins} columns, got shape {filters.shape}")
         if log is not None and log not in LOGS:
             raise ValueError(f"log must be None or one of {', '.join(LOGS)}, got {log!r}")
-        scaling = LOGS.get(log or "", LogScale(1.0, 0.0))
-        if log == "db":
-            scaling = LogScale(20 / exponent, 10 ** (-5 * exponent))
+        scaling = LogScale(20 / exponent, 10 ** (-5 * exponent)) if log == "db" else LOGS.get(log or "", NO_LOG)
         last = last_step(
             self.dtype, power=exponent, log=log is not None, floor=scaling.floor, gain=scaling.gain,
             weights=filters.weights.astype(self.dtype), first=filters.first, starts=filters.starts,
         )  # fmt: skip
-        M, tops = self._run(y, filter_step(last), out, order, scale, drop=int(log == "whisper"))
-        if log == "whisper":
-            self._settle(M, tops)
-        return M
+        return filter_step(last)
 
     @staticmethod
     def _exponent(power: float) -> float:
@@ -270,7 +302,7 @@ class STFT:
         floors, rows, frames = tops.reshape(-1) - number(8), *M.shape[-2:]
         place = place_of(M)
         if place is None or not (place.across or frames == 1):
-            np.maximum(M, floors.reshape(M.shape[:-2] + (1, 1)), out=M)
+            np.maximum(M, floors.reshape((*M.shape[:-2], 1, 1)), out=M)
             np.multiply(M, number(0.25), out=M)
             np.add(M, number(1), out=M)
             return
@@ -284,6 +316,8 @@ class STFT:
         """(result, largest peak of each signal): checks, allocates, and runs the analysis, whole or in blocks."""
         x = checks.signals("y", y)
         n, hop = x.shape[-1], self.hop_length
+        if n - 2 * self._geometry.start < self.n_fft:
+            raise ValueError(f"y must have at least n_fft = {self.n_fft} samples without centring, got {n}")
         frames = self._geometry.n_frames(n) - drop
         if frames < 1:
             raise ValueError(f"y must reach into a second frame, hop_length = {hop} samples on, got {n} samples")
@@ -296,6 +330,17 @@ class STFT:
             peaks = self._analysis.run(signals, self._geometry.start, frames, out, step, place)
             return out, peaks.max(axis=-1)
         return out, self._in_blocks(x, frames, out, step, place, scale)
+
+    def _make_ready(self, n: int, what: Hashable, across: bool) -> Ready | None:
+        simple = not self.center or self.pad_mode == "constant"
+        if not simple or n - 2 * self._geometry.start < self.n_fft:
+            return None
+        makers: dict[str, Callable[..., Step]] = {
+            "complex": self._complex_step, "power": self._level_step, "mel": self._filter_step
+        }  # fmt: skip
+        kind, *arguments = what if isinstance(what, tuple) else (what,)
+        frames = self._geometry.n_frames(n)
+        return self._analysis.ready(self._geometry.start, frames, makers[kind](*arguments), across=across)
 
     def _signals(self, x: Real) -> plan.Signals:
         """The samples, and what stands beside them."""

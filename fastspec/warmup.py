@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from . import levels, offset
+from . import decibels, levels, offset, recover, spectrum
 from .kernels import compiled
 
 Step = tuple[str, Callable[[], object]]
@@ -20,6 +20,7 @@ def steps(*dtypes: DTypeLike) -> list[Step]:
 def _of(dtype: np.dtype[Any]) -> list[Step]:
     x = np.zeros(64, dtype)
     x[0] = 1
+    many = np.ones(decibels.SMALL, dtype)
     S, D = x.reshape(2, 32), np.ones((2, 32), np.result_type(dtype, np.complex64))
     built = [
         (name, lambda build=build: build(dtype))
@@ -43,6 +44,12 @@ def _of(dtype: np.dtype[Any]) -> list[Step]:
         ("log spectrum", lambda: levels.log_magnitude(x, 32, 8, 4, thresh=4.0)),
         ("inversion", lambda: offset.recover(S, 32, 8, 0)),
         ("inversion without offsets", lambda: offset.invert_complex(D, 1.0, 8, search=False)),
+        (
+            "decibels",
+            lambda: decibels.to_db(many, 1.0, factor=10.0, amin=1e-5, top_db=80.0, axes=(0,), magnitude=False),
+        ),
+        ("levels of decibels", lambda: decibels.from_db(many, factor=10.0, scale=1.0)),
+        ("Griffin-Lim", lambda: recover.griffin_lim(spectrum.STFT(32, dtype=dtype), S.T[:17], D.T[:17], n_iter=1)),
         ("offset of two segments", lambda: offset.segment_offset(x, x)),
     ]
     return [(f"{name}, {dtype}", step) for name, step in [*built, *called]]

@@ -13,7 +13,8 @@ ROOT = Path(__file__).resolve().parents[1] / "fastspec"
 KERNELS, ENGINE, FACES = range(3)
 LAYERS = {
     "kernels": KERNELS,
-    **dict.fromkeys(["analysis", "checks", "framing", "levels", "mel", "offset", "spectrum"], ENGINE),
+    **dict.fromkeys(["analysis", "checks", "framing", "levels", "mel", "offset", "short", "spectrum"], ENGINE),
+    **dict.fromkeys(["cepstrum", "decibels", "recover"], ENGINE),
     **dict.fromkeys(["", "__main__", "cli", "librosa", "notebook", "notebook_mel", "patch", "warmup"], FACES),
     **dict.fromkeys(["story", "report", "display", "audio", "extras", "atomic"], FACES),
 }

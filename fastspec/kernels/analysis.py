@@ -17,7 +17,7 @@ from .frames import (
     write_rows_across,
 )
 from .jit import int64, kernel, parallel_kernel, prange
-from .lanes import fill, polyphase, turn
+from .lanes import clear, copy, fill, polyphase, upend
 from .logs import log10
 from .plan import Line
 from .realfft import POWER
@@ -92,11 +92,11 @@ def lay_frames(signals, first, job, t, work):
     out_of_line()
     V = lanes(t)
     apart = job.rows + V // 2
-    for k in range(V):
-        at = min(first + k, job.signals * job.frames - 1)
+    for k in range(min(V, job.signals * job.frames - first)):
+        at = first + k
         line = line_of(signals, at // job.frames)
         fill(line, job.origin + at % job.frames * job.hop, work, k * apart, job.rows)
-    turn(work, apart, job.rows, t, int64(0), job.lead)
+    upend(work, apart, job.rows, t, int64(0), job.lead)
 
 
 @kernel
@@ -107,9 +107,9 @@ def take(D, first, frames, bins, op, c, tmp):
     if first + V <= frames:
         read_complex(D, first * width, width, bins, c)
     else:
-        tmp[: V * width] = 0
         count = (frames - first) * width
-        tmp[:count] = D[first * width : first * width + count]
+        copy(D, first * width, tmp, int64(0), count)
+        clear(tmp, count, V * width - count)
         read_complex(tmp, int64(0), width, bins, c)
     if op == POWER:
         for k in range(bins):
@@ -118,16 +118,16 @@ def take(D, first, frames, bins, op, c, tmp):
 
 
 @kernel
-def hand_out(tmp, lane, V, job, out, o):
-    """Frame `lane` of a tile in tmp to its place in the output."""
-    unit, count = job.unit, job.width * job.unit
+def hand_out(tmp, lane, count, V, job, out, o):
+    """Frames `lane` .. `lane + count - 1` of a tile in tmp to their place in the output."""
+    out_of_line()
+    unit, width = job.unit, job.width * job.unit
     if job.across:
         for k in range(job.width):
-            for u in range(unit):
-                out[o + k * job.ld + u] = tmp[(k * V + lane) * unit + u]
+            copy(tmp, (k * V + lane) * unit, out, o + k * job.ld, count * unit)
     else:
-        for k in range(count):
-            out[o + k] = tmp[lane * count + k]
+        for f in range(count):
+            copy(tmp, (lane + f) * width, out, o + f * job.ld, width)
 
 
 def strip(s, slot, signals, p, job, last, out, places, peaks, scratch):
@@ -152,8 +152,12 @@ def strip(s, slot, signals, p, job, last, out, places, peaks, scratch):
             lay_frames(signals, first, job, t, work)
             call(p.forward, (job.op, t, zero, p, work, bins))
         call(job.put, (bins, job, last, tmp, zero, tmp_ld, False, peaks, first))
-        for at in range(first, min(first + V, total)):
-            hand_out(tmp, at - first, V, job, out, places[at // job.frames] + at % job.frames * step)
+        at, stop = first, min(first + V, total)
+        while at < stop:
+            i, f = at // job.frames, at % job.frames
+            count = min(stop - at, job.frames - f)
+            hand_out(tmp, at - first, count, V, job, out, places[i] + f * step)
+            at += count
         return
     i, first = s // job.strips, s % job.strips * job.group * V
     polyphase(line_of(signals, i), job.origin + first * job.hop, job.hop, job.rows, t, job.lead, work)
@@ -166,8 +170,7 @@ def strip(s, slot, signals, p, job, last, out, places, peaks, scratch):
             call(job.put, (bins, job, last, out, places[i] + f0 * step, job.ld, job.streamed, peaks, p0))
         else:
             call(job.put, (bins, job, last, tmp, zero, tmp_ld, False, peaks, p0))
-            for f in range(f0, job.frames):
-                hand_out(tmp, f - f0, V, job, out, places[i] + f * step)
+            hand_out(tmp, zero, job.frames - f0, V, job, out, places[i] + f0 * step)
     if job.streamed:
         memory_fence()
 

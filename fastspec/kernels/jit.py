@@ -42,7 +42,7 @@ import numba
 import numpy as np
 import numpy.ma  # numba does it in its first call, outside its lock: a fork at that moment would hang
 from llvmlite import ir
-from numba import config, float32, float64, from_dtype, get_thread_id, int64, njit, prange, types
+from numba import carray, config, float32, float64, from_dtype, get_thread_id, int64, njit, prange, types, uint32
 from numba.core import cgutils
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
@@ -61,6 +61,7 @@ __all__ = [  # ours, and the names of numba and llvmlite that the other kernel m
     "AbstractTemplate",
     "cache_directory",
     "cache_writable",
+    "carray",
     "cgutils",
     "cpu_name",
     "entry",
@@ -85,6 +86,7 @@ __all__ = [  # ours, and the names of numba and llvmlite that the other kernel m
     "threading_layer",
     "threads",
     "types",
+    "uint32",
 ]
 
 FASTMATH = ("nsz", "arcp", "contract", "afn", "reassoc")  # all of fastmath but what deletes isnan and isinf

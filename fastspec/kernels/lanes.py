@@ -9,27 +9,60 @@ tile there is no such run: row j then holds sample j of each frame.
 from .calls import out_of_line
 from .jit import kernel
 from .transpose import centre_block, transpose_block
-from .vector import lanes, load, store
+from .vector import lanes, load, load_part, splat, store, store_part
+
+
+@kernel
+def copy(x, i, out, o, count):
+    """out[o : o + count] = x[i : i + count]."""
+    V = lanes(x)
+    k = 0
+    while k + V <= count:
+        store(out, o + k, load(x, i + k))
+        k += V
+    if k < count:
+        store_part(out, o + k, load_part(x, i + k, count - k), count - k)
+
+
+@kernel
+def clear(out, o, count):
+    """out[o : o + count] = 0."""
+    V = lanes(out)
+    nothing = splat(out, out.dtype.type(0))
+    k = 0
+    while k + V <= count:
+        store(out, o + k, nothing)
+        k += V
+    if k < count:
+        store_part(out, o + k, nothing, count - k)
 
 
 @kernel
 def fill(line, s, out, o, count):
     """out[o + k] = sample s + k of the line, k < count: 0 beyond its edges."""
     out_of_line()
-    inside = min(max(-s, 0), count)
-    after = max(inside, min(count, line.n - s))
-    for k in range(inside):
-        e = s + k + line.left
-        out[o + k] = line.edges[line.edge + e] if e >= 0 else 0
-    for k in range(inside, after):
-        out[o + k] = (line.x[line.at + s + k] - line.mean) * line.scale
-    for k in range(after, count):
-        e = s + k - line.n
-        out[o + k] = line.edges[line.edge + line.left + e] if e < line.right else 0
+    V, stop = lanes(out), s + count
+    a = min(max(s, -line.left), stop)  # zeros before it, the left edge from it
+    b = min(max(a, 0), stop)  # samples from it
+    c = max(b, min(stop, line.n))  # the right edge from it
+    d = max(c, min(stop, line.n + line.right))  # zeros from it
+    clear(out, o, a - s)
+    copy(line.edges, line.edge + line.left + a, out, o + a - s, b - a)
+    down, times = splat(out, line.mean), splat(out, line.scale)
+    k, o = line.at + b, o - s - line.at
+    while k + V <= line.at + c:
+        store(out, o + k, (load(line.x, k) - down) * times)
+        k += V
+    rest = line.at + c - k
+    if rest > 0:
+        store_part(out, o + k, (load_part(line.x, k, rest) - down) * times, rest)
+    o += line.at
+    copy(line.edges, line.edge + line.left + c - line.n, out, o + c, d - c)
+    clear(out, o + d, stop - d)
 
 
 @kernel
-def turn(columns, apart, rows, t, c, lead):
+def upend(columns, apart, rows, t, c, lead):
     """t[r lead + c + k] = columns[k apart + r] for r < rows, k < lanes."""
     out_of_line()
     V = lanes(t)
@@ -62,7 +95,7 @@ def polyphase(line, x0, hop, rows, t, lead, work):
         else:
             for k in range(V):
                 fill(line, s + k * hop, work, k * apart, rows)
-            turn(work, apart, rows, t, c, lead)
+            upend(work, apart, rows, t, c, lead)
 
 
 @kernel

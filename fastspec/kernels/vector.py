@@ -195,6 +195,44 @@ def store(typingctx, a, i, v):
     return types.void(a, types.int64, v), codegen
 
 
+def _mask(builder, count, lanes):
+    """Lanes below `count`."""
+    numbers = ir.Constant(ir.VectorType(I64, lanes), [ir.Constant(I64, k) for k in range(lanes)])
+    return builder.icmp_signed("<", numbers, splatted(builder, count, lanes))
+
+
+@intrinsic
+def load_part(typingctx, a, i, count):
+    """The vector a[i : i + count], zeros in the other lanes; nothing beyond is read."""
+    vec = vec_of(a)
+
+    def codegen(context, builder, sig, args):
+        at = pointer_at(builder, data_pointer(context, builder, a, args[0]), args[1], vec.llvm)
+        mask, zero = _mask(builder, args[2], vec.lanes), constant(vec.llvm, 0.0)
+        name = f"llvm.masked.load.v{vec.lanes}f{vec.dtype.bitwidth}.p0"
+        load = llvm_function(builder, name, vec.llvm, at.type, I32, mask.type, vec.llvm)
+        return builder.call(load, [at, ir.Constant(I32, vec.align), mask, zero])
+
+    return vec(a, types.int64, types.int64), codegen
+
+
+@intrinsic
+def store_part(typingctx, a, i, v, count):
+    """a[i : i + count] = the first lanes of v; nothing beyond is touched."""
+    if v != vec_of(a):
+        return None
+
+    def codegen(context, builder, sig, args):
+        at = pointer_at(builder, data_pointer(context, builder, a, args[0]), args[1], v.llvm)
+        mask = _mask(builder, args[3], v.lanes)
+        name = f"llvm.masked.store.v{v.lanes}f{v.dtype.bitwidth}.p0"
+        store = llvm_function(builder, name, ir.VoidType(), v.llvm, at.type, I32, mask.type)
+        builder.call(store, [args[2], at, ir.Constant(I32, v.align), mask])
+        return context.get_dummy_value()
+
+    return types.void(a, types.int64, v, types.int64), codegen
+
+
 @intrinsic
 def load_splat(typingctx, a, i):
     """The number a[i] in every lane."""

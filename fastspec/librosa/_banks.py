@@ -1,22 +1,21 @@
 """Mel filter banks by librosa's arguments; kept, so that calls with equal ones build nothing again."""
 
+import warnings
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
-from ..mel import MelBank, mel_frequencies
+from ..mel import FilterBank, MelBank, mel_frequencies
 from ._names import parameter_error
 from .util.utils import normalize
 
-Array = NDArray[Any]
-
 
 class Bank(NamedTuple):
-    """Filters as the engine takes them, and whether one of them holds no bin."""
+    """The filters, and whether one of them holds no bin."""
 
-    filters: MelBank | Array
+    filters: FilterBank
     empty: bool
 
 
@@ -24,12 +23,14 @@ class Bank(NamedTuple):
 def _bank(
     sr: float, n_fft: int, n_mels: int, fmin: float, fmax: float, htk: bool, norm: Any, dtype: np.dtype[Any]
 ) -> Bank:
-    named = norm is None or isinstance(norm, str)
-    made = MelBank(sr, n_fft, n_mels, fmin=fmin, fmax=fmax, htk=htk, norm=norm if named else None, dtype=dtype)
+    known = norm is None or isinstance(norm, str) or norm > 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # callers are told of empty filters at every call
+        made = MelBank(sr, n_fft, n_mels, fmin=fmin, fmax=fmax, htk=htk, norm=norm if known else None, dtype=dtype)
     dense = np.asarray(made)
     lower = mel_frequencies(n_mels + 2, fmin, fmax, htk)[:-2]
     empty = not np.all((lower == 0) | (dense.max(axis=1, initial=0) > 0))
-    return Bank(made if named else normalize(dense, norm=norm, axis=-1), empty)
+    return Bank(made if known else FilterBank(normalize(dense, norm=norm, axis=-1)), empty)
 
 
 def bank(

@@ -21,15 +21,12 @@ FOLLOWED = "1.0.0"
 
 def installed() -> bool:
     """Whether the real librosa can be imported (looked up without importing it)."""
-    return "librosa" in sys.modules or find_spec("librosa") is not None
+    return sys.modules.get("librosa") is not None or find_spec("librosa") is not None
 
 
 def version() -> str:
     """The version of the real librosa, else of the one that is followed."""
-    try:
-        return metadata.version("librosa")
-    except metadata.PackageNotFoundError:
-        return FOLLOWED
+    return metadata.version("librosa") if installed() else FOLLOWED
 
 
 def find(module: str, name: str, homes: Mapping[str, str] | None = None) -> Any:

@@ -223,7 +223,7 @@ def _length(magnitude: Array, norm: float, axis: int | None) -> tuple[Array, flo
     if not np.issubdtype(type(norm), np.number) or not norm > 0:
         raise parameter_error()(f"Unsupported norm: {norm!r}: a number above 0, np.inf, -np.inf, 0 or None")
     count = magnitude.size if axis is None else magnitude.shape[axis]
-    length = np.sum(magnitude**norm, axis=axis, keepdims=True) ** (1.0 / norm)
+    length = np.asarray(np.sum(magnitude**norm, axis=axis, keepdims=True) ** (1.0 / norm))
     return length, float(count ** (-1.0 / norm))
 
 
