@@ -269,6 +269,30 @@ def test_an_absent_library_is_named_with_the_command_that_installs_it() -> None:
     assert "needs librosa, which is not installed: pip install" in ran.stderr.splitlines()[-1]
 
 
+def test_warnings_are_given_where_the_caller_is() -> None:
+    with fastspec.patch("librosa"), pytest.warns(UserWarning, match="n_fft=2048 is too large") as caught:
+        librosa.stft(Y[:1000])
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+WRONG: list[Callable[[], Any]] = [
+    lambda: librosa.stft(Y, hop_length=0),
+    lambda: librosa.stft(np.full(4096, np.nan, np.float32)),
+    lambda: librosa.feature.melspectrogram(sr=RATE),
+    lambda: librosa.power_to_db(Y, top_db=-1),
+    lambda: librosa.util.frame(Y, frame_length=64, hop_length=0),
+    lambda: librosa.filters.get_window([1.0], 8),
+]
+
+
+@pytest.mark.parametrize("call", WRONG)
+def test_errors_are_of_librosas_class(call: Callable[[], Any]) -> None:
+    with pytest.raises(librosa.ParameterError):
+        call()
+    with fastspec.patch("librosa"), pytest.raises(librosa.ParameterError):
+        call()
+
+
 # What a replacement does
 
 

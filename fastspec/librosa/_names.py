@@ -1,7 +1,9 @@
 """Where names come from: ours are loaded when they are first used, all others are the real librosa's if it is there."""
 
 import contextlib
+import os
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, wraps
 from importlib import import_module, metadata
@@ -15,6 +17,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 ROOT = "fastspec.librosa"
+_PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
+
 FOLLOWED = "1.0.0"
 """The version whose names and defaults these are."""
 
@@ -93,6 +97,14 @@ def face(function: Callable[P, R]) -> Callable[P, R]:
             raise kind(str(error)) from error
 
     return called
+
+
+def warn(message: str) -> None:
+    """Warn of `message` where the first function that is not of this package called it, however many are in between."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, UserWarning, stacklevel=level)
 
 
 class _Real(Loader):

@@ -66,10 +66,28 @@ def _griffinlim_since_1(ours: Function, refusal: type[Exception]) -> Function:
     return newer
 
 
+def _decibels_since_1(ours: Function, refusal: type[Exception]) -> Function:
+    """A reference that is a function of the magnitudes alone is an error, as which ours does not always take it."""
+
+    def newer(S: Any, *, ref: Any = 1.0, **others: Any) -> Any:
+        def with_axes(magnitude: Any, **axes: Any) -> Any:
+            if not axes:
+                raise refusal("a reference function that knows no axes")
+            return ref(magnitude, **axes)
+
+        return ours(S, ref=with_axes if callable(ref) else ref, **others)
+
+    return newer
+
+
 _BEFORE_1 = {
     "amplitude_to_db": _decibels,
     "feature.mfcc": _mfcc,
     "griffinlim": _griffinlim,
     "power_to_db": _decibels,
 }
-_SINCE_1 = {"griffinlim": _griffinlim_since_1}
+_SINCE_1 = {
+    "amplitude_to_db": _decibels_since_1,
+    "griffinlim": _griffinlim_since_1,
+    "power_to_db": _decibels_since_1,
+}

@@ -59,9 +59,7 @@ def samples_to_frames(samples: ArrayLike, *, hop_length: int = 512, n_fft: int |
     return np.asarray(np.floor((np.asanyarray(samples) - _offset(n_fft)) // hop_length), dtype=int)[()]
 
 
-def frames_to_time(
-    frames: ArrayLike, *, sr: float = 22050, hop_length: int = 512, n_fft: int | None = None
-) -> Numbers:
+def frames_to_time(frames: ArrayLike, *, sr: float = 22050, hop_length: int = 512, n_fft: int | None = None) -> Numbers:
     """Seconds of frames: (frames * hop_length + offset) / sr.
 
     Parameters
