@@ -6,7 +6,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .checks import plain
+from .kernels.calls import new_board
+from .kernels.jit import team_size
+from .kernels.product import products
+
 Array = NDArray[Any]
+
+CHUNK = 256  # columns a work item
+FEW = 32  # fewer columns are left to NumPy
 
 
 @lru_cache(16)
@@ -51,4 +59,24 @@ def cepstrum(S: Array, n_mfcc: int, *, dct_type: int = 2, norm: str | None = "or
         For any other type or norm.
     """
     dtype = np.dtype(np.float32 if S.dtype in (np.float32, np.complex64, np.float16) else np.float64)
-    return np.matmul(_matrix(S.shape[-2], n_mfcc, dct_type, norm, float(lifter), dtype), S)
+    A = _matrix(S.shape[-2], n_mfcc, dct_type, norm, float(lifter), dtype)
+    *leading, bands, n = S.shape
+    if S.dtype.kind == "c" or n < FEW or not S.size or not A.size:
+        return np.matmul(A, S)
+    C = np.empty((*leading, len(A), n), dtype)
+    x = plain(np.ascontiguousarray(S, dtype)).reshape(-1)
+    items = x.size // (bands * n) * -(-n // CHUNK)
+    products(
+        items,
+        team_size(),
+        new_board(),
+        A.reshape(-1),
+        x,
+        len(A),
+        bands,
+        n,
+        CHUNK,
+        C.reshape(-1),
+        work=2 * C.size * bands,
+    )
+    return C

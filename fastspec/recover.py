@@ -29,11 +29,12 @@ def _by_frames(shape: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[Array, Arr
 
 def random_phases(S: Array, rng: np.random.Generator | np.random.RandomState) -> Array:
     """S with uniformly random phases, exp(2 pi i u) S; u is drawn in the order of S's axes."""
-    _, D = _by_frames(S.shape, np.result_type(S.dtype, np.complex64))
+    (_, D), (_, angle) = _by_frames(S.shape, np.result_type(S.dtype, np.complex64)), _by_frames(S.shape, S.dtype)
     u = rng.random(size=S.shape)
-    u *= 2 * np.pi
-    np.multiply(np.cos(u), S, out=D.real, casting="same_kind")
-    np.multiply(np.sin(u, out=u), S, out=D.imag, casting="same_kind")
+    u -= u > 0.5  # half a turn to either side, as exact in float32 as can be
+    np.multiply(u, 2 * np.pi, out=angle, casting="same_kind")
+    np.multiply(np.cos(angle), S, out=D.real)
+    np.multiply(np.sin(angle, out=angle), S, out=D.imag)
     return D
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from . import decibels, levels, offset, recover, spectrum
+from . import cepstrum, decibels, levels, offset, recover, spectrum
 from .kernels import compiled
 
 Step = tuple[str, Callable[[], object]]
@@ -49,6 +49,7 @@ def _of(dtype: np.dtype[Any]) -> list[Step]:
             lambda: decibels.to_db(many, 1.0, factor=10.0, amin=1e-5, top_db=80.0, axes=(0,), magnitude=False),
         ),
         ("levels of decibels", lambda: decibels.from_db(many, factor=10.0, scale=1.0)),
+        ("cepstrum", lambda: cepstrum.cepstrum(many.reshape(2, -1), 2)),
         ("Griffin-Lim", lambda: recover.griffin_lim(spectrum.STFT(32, dtype=dtype), S.T[:17], D.T[:17], n_iter=1)),
         ("offset of two segments", lambda: offset.segment_offset(x, x)),
     ]

@@ -1,5 +1,6 @@
-"""Griffin-Lim under librosa's name: its numbers for the same seed, its arguments, and where it is wrong, what is right."""
+"""Griffin-Lim under librosa's name: its numbers for the same seed and arguments; where it is wrong, what is right."""
 
+import warnings
 from typing import Any
 
 import librosa
@@ -33,7 +34,9 @@ def slow(S: Array, start: Array, n_iter: int, momentum: float, **size: Any) -> A
     inverse = {key: value for key, value in size.items() if key != "pad_mode"}
     c, before = start, np.zeros(S.shape, complex)
     for k in range(n_iter):
-        t = librosa.stft(librosa.istft(c, **inverse), **size)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of few frames
+            t = librosa.stft(librosa.istft(c, **inverse), **size)
         a = t - (momentum / (1 + momentum) if k else 0) * before
         c, before = S * np.exp(1j * np.angle(a)) * (a != 0), t
     return librosa.istft(c, **inverse)

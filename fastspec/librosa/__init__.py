@@ -8,7 +8,7 @@ installed.  Nothing is imported until it is used.
 
 from typing import Any
 
-from ._names import find, install_finder, listed, version
+from ._names import find, install_finder, librosa_version, listed
 
 _HOMES = {
     **dict.fromkeys(
@@ -45,7 +45,7 @@ install_finder()
 
 
 def __getattr__(name: str) -> Any:
-    return version() if name == "__version__" else find(__name__, name, _HOMES)
+    return librosa_version() if name == "__version__" else find(__name__, name, _HOMES)
 
 
 def __dir__() -> list[str]:

@@ -6,10 +6,9 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, wraps
-from importlib import import_module, metadata
-from importlib.abc import Loader, MetaPathFinder
+from importlib import import_module
 from importlib.machinery import ModuleSpec
-from importlib.util import find_spec, spec_from_loader
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, ParamSpec, TypeVar
 
@@ -28,9 +27,13 @@ def installed() -> bool:
     return sys.modules.get("librosa") is not None or find_spec("librosa") is not None
 
 
-def version() -> str:
+def librosa_version() -> str:
     """The version of the real librosa, else of the one that is followed."""
-    return metadata.version("librosa") if installed() else FOLLOWED
+    if not installed():
+        return FOLLOWED
+    from importlib.metadata import version  # slow to import
+
+    return version("librosa")
 
 
 def find(module: str, name: str, homes: Mapping[str, str] | None = None) -> Any:
@@ -107,7 +110,7 @@ def warn(message: str) -> None:
     warnings.warn(message, UserWarning, stacklevel=level)
 
 
-class _Real(Loader):
+class _Real:
     """Loads the real librosa's module in place of one that we lack."""
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
@@ -118,7 +121,7 @@ class _Real(Loader):
         sys.modules[name] = import_module("librosa" + name.removeprefix(ROOT))
 
 
-class _Finder(MetaPathFinder):
+class _Finder:
     """Lets `import fastspec.librosa.beat` find librosa.beat; asked last, so our own modules come first."""
 
     def find_spec(
@@ -128,7 +131,8 @@ class _Finder(MetaPathFinder):
             return None
         if not installed():
             raise ModuleNotFoundError(f"No module named {fullname!r}; {_ABSENT}", name="librosa")
-        return spec_from_loader(fullname, _Real()) if find_spec("librosa" + fullname.removeprefix(ROOT)) else None
+        loader: Any = _Real()
+        return ModuleSpec(fullname, loader) if find_spec("librosa" + fullname.removeprefix(ROOT)) else None
 
 
 def install_finder() -> None:
