@@ -14,13 +14,13 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from .checks import plain
-from .kernels import compiled, plan, single
+from .kernels import compiled, plan
 from .kernels.analysis import analyse, cut
 from .kernels.calls import aligned, new_board
 from .kernels.frames import OTHER, ROOT, SQUARE
 from .kernels.jit import team_size, thread_count
 from .kernels.realfft import COMPLEX, POWER
+from .kernels.records import pack
 
 Real = NDArray[np.floating]
 Complex = NDArray[np.complexfloating]
@@ -51,17 +51,18 @@ class Place(NamedTuple):
 
 
 class Ready(NamedTuple):
-    """All that `single.analyse_tile` needs but samples and memory."""
+    """All that `analyse_tile` needs but samples and memory."""
 
-    numbers: NDArray[np.int64]
+    function: int  # address of the compiled strip
+    known: NDArray[np.int64]  # the record without what changes from call to call
     space: int  # of scratch, in real numbers
     size: int  # of the output, in real numbers
     dtype: np.dtype[Any]
     shape: tuple[int, int]  # of the output in memory
-    kept: tuple[Any, ...]  # whose addresses stand in `numbers`
+    kept: tuple[Any, ...]  # whose addresses stand in `known`
 
 
-_NOTHING = np.zeros(0, np.int64)
+_NOTHING, _ZERO = np.zeros(0, np.int64), np.zeros(1, np.int64)
 
 
 def last_step(
@@ -107,7 +108,15 @@ def signals_of(
     flat, starts = spread(x, 1)
     number = x.dtype.type
     beside = np.zeros(0, x.dtype) if edges is None else np.ascontiguousarray(edges).reshape(-1)
-    return plan.Signals(plain(flat), starts, beside, x.shape[-1], left, right, number(mean), number(scale))
+    none = np.zeros(0, x.dtype)
+    return plan.Signals(
+        flat, starts, beside, none, none, none, x.shape[-1], left, right, number(mean), number(scale)
+    )  # fmt: skip
+
+
+def record_of(*parts: tuple[Any, ...]) -> NDArray[np.int64]:
+    """Named tuples as kernels unpack them; whoever holds the record must keep their arrays alive."""
+    return np.concatenate([pack(part) for part in parts])
 
 
 def spread(a: NDArray[Any], inner: int) -> tuple[NDArray[Any], NDArray[np.int64]]:
@@ -218,39 +227,33 @@ class Analysis:
             step.width, unit, place.ld, work, tile, -(-(laid + work + 2 * tile) // 16) * 16,
         )  # fmt: skip
 
-    def ready(self, origin: int, frames: int, step: Step, *, across: bool) -> Ready | None:
-        """For signals of which `frames` frames are taken, if those are a tile at most; see `run`."""
+    def ready(self, n: int, origin: int, frames: int, step: Step, *, across: bool) -> Ready | None:
+        """For signals of n samples of which `frames` frames are taken, if those are a tile at most; see `run`."""
         V, dtype = plan.lanes(self.dtype), self.dtype
         if not self.in_lanes or frames > V:
             return None
         unit = 2 if step.op == COMPLEX else 1
-        place = Place(np.zeros(0, dtype), np.zeros(1, np.int64), across, (frames if across else step.width) * unit)
+        none = np.zeros(0, dtype)
+        place = Place(none, _ZERO, across, (frames if across else step.width) * unit)
         job = self._job(1, frames, place, step, mixed=True)._replace(origin=origin)
-        last = step.last
-        reals = np.array([last.exponent, last.least, last.floor, last.gain], dtype)
-        parts = ((single.TABLES, self.mixed_tables), (single.JOB, job), (single.LAST, last))
-        numbers = np.zeros(single.SIZE, np.int64)
-        numbers[0] = compiled.analysis_strip(dtype).address
-        for at, values in parts:
-            flat: list[int] = []
-            for value in (*values[:2], reals, *values[6:]) if values is last else values:
-                flat += [value.ctypes.data, value.size] if isinstance(value, np.ndarray) else [int(value)]
-            numbers[at : at + len(flat)] = flat
-        shape = (step.width, frames) if across else (frames, step.width)
+        signals = plan.Signals(none, _ZERO, none, none, _ZERO, none, n, 0, 0, dtype.type(0), dtype.type(1))
+        known = record_of(signals, self.mixed_tables, job, step.last)
         kind = np.result_type(dtype, np.complex64) if unit == 2 else dtype
-        size = frames * step.width * unit
-        return Ready(numbers, job.scratch + 2 * V + 16, size, kind, shape, (self.mixed_tables, last, reals))
+        shape = (step.width, frames) if across else (frames, step.width)
+        return Ready(
+            compiled.analysis_strip(dtype).address, known, job.scratch + 2 * V + 16, frames * step.width * unit, kind,
+            shape, (self.mixed_tables, step.last),
+        )  # fmt: skip
 
     def _analyse(
         self, items: int, signals: plan.Signals, tables: plan.Tables, job: plan.Job, step: Step, place: Place
     ) -> Real:
         dtype, workers = self.dtype, min(team_size(), items)
         peaks = np.empty(items * job.group * plan.lanes(dtype), dtype)
-        space = aligned(job.scratch * workers, dtype)
-        function = compiled.analysis_strip(dtype).address
+        signals = signals._replace(out=place.flat, places=place.places, peaks=peaks)
+        function, record = compiled.analysis_strip(dtype).address, record_of(signals, tables, job, step.last)
         work = job.signals * job.frames * (self.n_fft * 16 + step.last.weights.size * 2)
-        shared = workers, new_board(), function, signals, tables, job, step.last
-        analyse(items, *shared, plain(place.flat), place.places, peaks, space, work=work)
+        analyse(items, workers, new_board(), function, record, aligned(job.scratch * workers, dtype), work=work)
         return peaks
 
     def library_blocks(self, signals: plan.Signals, origin: int, frames: int) -> Iterator[tuple[slice, Complex]]:
@@ -259,11 +262,11 @@ class Analysis:
 
         total, window = len(signals.starts) * frames, self.window.astype(self.dtype)
         block = max(1, BLOCK_BYTES // (self.n_fft * self.dtype.itemsize))
-        buffer = np.empty((min(block, total), self.n_fft), self.dtype)
+        buffer, record = np.empty((min(block, total), self.n_fft), self.dtype), record_of(signals)
         for first in range(0, total, block):
             count = min(block, total - first)
             work = count * self.n_fft * 4
-            cut(count, signals, first, frames, self.hop, origin, window, buffer.reshape(-1), work=work)
+            cut(count, record, first, frames, self.hop, origin, window, buffer.reshape(-1), work=work)
             yield slice(first, first + count), fft.rfft(buffer[:count], workers=thread_count())
 
     def _by_library(self, signals: plan.Signals, origin: int, frames: int, place: Place, step: Step) -> Real:

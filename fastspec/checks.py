@@ -171,6 +171,16 @@ def signals(name: str, array: ArrayLike) -> NDArray[Any]:
     return x
 
 
+def spectra(name: str, array: ArrayLike, bins: int, dtype: np.dtype[Any]) -> NDArray[np.complexfloating]:
+    """Spectrograms (..., bins, frames) in the complex dtype, at least one frame of each; copied only if need be."""
+    D = np.asarray(array)
+    if D.dtype.kind not in "fciu":
+        raise TypeError(f"{name} must hold complex numbers, got dtype {D.dtype}")
+    if D.ndim < 2 or D.shape[-2] != bins or not D.shape[-1]:
+        raise ValueError(f"{name} must have shape (..., {bins}, frames) with a frame at least, got {D.shape}")
+    return D.astype(dtype, copy=False)
+
+
 def converted(x: NDArray[Any], dtype: np.dtype[Any], scale: bool) -> NDArray[np.floating]:
     """Samples in `dtype`, the last axis contiguous; with `scale` integers of b bits are divided by 2**(b - 1).
 

@@ -23,8 +23,8 @@ from .kernels.calls import aligned, new_board
 from .kernels.jit import team_size, thread_count
 from .kernels.offsets import TOLERANCE
 from .kernels.realfft import BINS, PHASES, ZERO
-from .kernels.synthesis import add_tails, synthesise
 from .levels import hamming_analysis
+from .synthesis import add_up, address, sum_size, task_of, weight_columns
 
 RING_BYTES = 2 << 20  # of frames kept prepared ahead of the chain
 GROUP = 2  # tiles in a strip at most: a strip is what one thread prepares at a time
@@ -84,7 +84,8 @@ def _layout(n_fft: int, hop: int, frames: int, dtype: np.dtype[Any], *, bins: in
     job = plan.Alignment(
         source=FRAMES, search=search and not _blind(n1, n2), fixed=-n1 if search else 0, step=hop, n_fft=n_fft,
         size=size, first=first, frames=frames, ring=ring, group=group, rows=rows, lead=lead,
-        pairs=plan.pairs(tables).size, bins=bins, work=work, scratch=-(-scratch // 16) * 16,
+        lane_step=2 * bins or plan.pairs(tables).size, bin_step=2, bins=bins, folded=True,
+        work=work, scratch=-(-scratch // 16) * 16,
         single=plan.correlator_scratch(correlator), mean=dtype.type(0), least=dtype.type(0), scale=dtype.type(1),
     )  # fmt: skip
     return tables, correlator, job
@@ -174,26 +175,22 @@ class Passes:
     def _add_in_place(self, source: int, wave: Real, previous: Real | None) -> Real:
         """The pass without offsets: frames are added where they stand, in lanes."""
         job, dtype, n_fft, hop = self.job, self.dtype, self.n_fft, self.hop
-        task = plan.Synthesis(
-            source, hop, n_fft, job.size, job.first, job.frames, job.group, job.rows, job.lead, job.pairs, job.bins,
-            job.work, job.scratch,
-            sum_rows=min(hop, job.size), sum_lead=plan.lead(job.size, hop, job.group, dtype),
-            tail=-(-job.size // hop) - 1, mean=dtype.type(0 if previous is None else previous.mean()), least=job.least,
+        reach, rows, lead = -(-job.size // hop), min(hop, job.size), plan.lead(job.size, hop, job.group, dtype)
+        strips = -(-self.frames // self.strip)
+        adding = plan.Synthesis(
+            source, True, False, hop, n_fft, job.size, n_fft - 1 - job.first, -1, reach, 1, strips, self.frames,
+            number=0, total=self.frames, origin=0, signal_step=0, frame_step=job.lane_step, lane_step=job.lane_step,
+            bin_step=2, start=0, length=wave.size, place=0, wave_step=0, group=job.group, rows=job.rows, lead=job.lead,
+            bins=job.bins, work=job.work, scratch=0, sum_rows=rows, sum_lead=lead, sums=sum_size(rows, lead, dtype),
+            mean=dtype.type(0 if previous is None else previous.mean()), least=job.least,
         )  # fmt: skip
         window = np.zeros(n_fft)
         window[n_fft - 1 - job.first - np.arange(job.size)] = hamming(job.size)
         tables = self.tables._replace(synthesis=(window / n_fft).astype(dtype))
-        sound = plan.Sound(
-            wave, wave if previous is None else previous, self.given.view(dtype).reshape(-1), self.window
-        )
-        strips = -(-self.frames // self.strip)
-        tails = np.zeros(strips * task.tail * hop, dtype)
-        space, scratch = (aligned(n * team_size(), dtype) for n in (task.sum_rows * task.sum_lead, job.scratch))
-        function = compiled.synthesis_strip(dtype).address
-        shared = team_size(), new_board(), function
-        synthesise(strips, *shared, sound, tables, task, tails, scratch, space, work=self.frames * n_fft * 32)
-        add_tails(tails, strips, self.strip, task.tail * hop, self.frames, hop, wave)
-        wave *= self.weight
+        weight = (1 / (weight_columns(hamming(job.size), hop, self.frames) + 1e-6)).astype(dtype).reshape(-1)
+        given = self.given.view(dtype).reshape(-1)
+        wave_, before, known = ((address(a), a.size) for a in (wave, wave if previous is None else previous, given))
+        add_up(task_of(tables, adding, weight), dtype, wave_, before, known, self.frames * n_fft * 32)
         return wave
 
     def _rebuild(self, previous: Real | None, job: plan.Alignment, start: int, stop: int) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .analysis import Ready
-from .kernels.single import analyse_tile
+from .kernels.analysis import analyse_tile
 
 KEPT = 256
 """Combinations of last step, order of memory and length that are kept."""
@@ -49,7 +49,8 @@ class ShortSignals:
             if not _fits(result, ready) or np.may_share_memory(out, y):
                 return None
             made = result.reshape(-1).view(self.dtype)
-        analyse_tile(ready.numbers, y, made, np.empty(ready.space, self.dtype))
+        record, space = np.empty(ready.known.size, np.int64), np.empty(ready.space, self.dtype)
+        analyse_tile(ready.function, ready.known, record, y, made, space)
         return out if out is not None else result if order == "C" else result.T
 
     def _keep(self, key: tuple[Hashable, str, int]) -> Ready | None:

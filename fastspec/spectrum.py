@@ -1,8 +1,9 @@
 """`STFT`, the plan of a short-time Fourier transform: y -> D, y -> |D|**p, y -> mels, D -> y."""
 
+import warnings
 from collections.abc import Callable, Hashable
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -20,35 +21,19 @@ from .analysis import (
     place_of,
     signals_of,
 )
+from .compression import Log, log_scale, whisper
 from .framing import Geometry, PadMode, Window
 from .kernels import plan
-from .kernels.analysis import settle
 from .kernels.realfft import COMPLEX
 from .mel import FilterBank, bank_of
 from .short import ShortSignals
+from .synthesis import Synthesis, matching, window_energy
 
 Real = NDArray[np.floating]
 Complex = NDArray[np.complexfloating]
 Order = Literal["F", "C"]
-Log = Literal["ln", "log10", "db", "whisper"]
 
 BLOCK = 1 << 22  # samples converted, or results put into place, at a time
-
-
-class LogScale(NamedTuple):
-    """gain log10(max(M, floor))."""
-
-    gain: float
-    floor: float
-
-
-NO_LOG = LogScale(1.0, 0.0)
-LOGS = {
-    "ln": LogScale(float(np.log(10)), 1e-5),
-    "log10": LogScale(1.0, 1e-10),
-    "db": LogScale(10.0, 1e-10),
-    "whisper": LogScale(1.0, 1e-10),
-}
 
 
 class STFT:
@@ -127,7 +112,7 @@ class STFT:
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what holds addresses of this process."""
-        return {name: value for name, value in vars(self).items() if name not in ("_analysis", "_short")}
+        return {name: value for name, value in vars(self).items() if name not in ("_analysis", "_short", "_synthesis")}
 
     @cached_property
     def _analysis(self) -> Analysis:
@@ -266,8 +251,66 @@ class STFT:
                 return M
         M, tops = self._run(y, self._filter_step(bank, power, log), out, order, scale, drop=int(log == "whisper"))
         if log == "whisper":
-            self._settle(M, tops)
+            whisper(M, tops)
         return M
+
+    # ---- D -> y ----
+    def inverse(self, D: ArrayLike, *, length: int | None = None, out: Real | None = None) -> Real:
+        """The signals whose spectrograms are nearest to D.
+
+        y[t] = sum over f of w[j] x_f[j] / sum over f of w[j]**2 with j = t - start - f hop_length and x_f the inverse
+        transform of D[:, f] (Griffin & Lim, IEEE Trans. ASSP-32, 1984, 236-243, eq. 6); it is not divided where the
+        sum of squares is no larger than the smallest normal number of the dtype.
+
+        Parameters
+        ----------
+        D : np.ndarray [shape=(..., n_bins, n_frames)]
+            Complex, in any order of memory.
+        length : int
+            Samples to give: zeros past the last frame.  `n_samples(n_frames)` by default.
+        out : np.ndarray [shape=(..., length)]
+            Real array to write to.
+
+        Returns
+        -------
+        y : np.ndarray [shape=(..., length)]
+            Of the plan's dtype; `out` if that is given.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If D has not n_bins rows or no frame, or out has another shape or dtype.
+
+        Warns
+        -----
+        UserWarning
+            If the window and the hop leave samples that no frame tells of (the NOLA condition fails).
+        """
+        X = checks.spectra("D", D, self.n_bins, self._complex)
+        size = self.n_samples(X.shape[-1]) if length is None else checks.whole("length", length, 0)
+        if not self.invertible:
+            warnings.warn(
+                f"hop_length {self.hop_length} is too large for the window, so that D does not tell all samples",
+                UserWarning,
+                stacklevel=2,
+            )
+        y = checks.output("out", out, (*X.shape[:-2], size), self.dtype, "C", X)
+        if y.size:
+            for part, target in matching(X, y):
+                self._synthesis.run(part, target, start=-self._geometry.start)
+        return y
+
+    @cached_property
+    def invertible(self) -> bool:
+        """Whether the window and the hop tell all samples: sum over f of w[j - f hop_length]**2 is never near 0 (NOLA).
+
+        Near is below 1e-10 of its largest value.
+        """
+        return window_energy(self.window, self.hop_length) > 1e-10
+
+    @cached_property
+    def _synthesis(self) -> Synthesis:
+        return Synthesis(self.n_fft, self.hop_length, self.window, self.dtype)
 
     # ---- last steps ----
     def _complex_step(self) -> Step:
@@ -280,9 +323,7 @@ class STFT:
         filters, exponent = bank_of(bank), self._exponent(power)
         if filters.shape[1] != self.n_bins:
             raise ValueError(f"bank must have n_bins = {self.n_bins} columns, got shape {filters.shape}")
-        if log is not None and log not in LOGS:
-            raise ValueError(f"log must be None or one of {', '.join(LOGS)}, got {log!r}")
-        scaling = LogScale(20 / exponent, 10 ** (-5 * exponent)) if log == "db" else LOGS.get(log or "", NO_LOG)
+        scaling = log_scale(log, exponent)
         last = last_step(
             self.dtype, power=exponent, log=log is not None, floor=scaling.floor, gain=scaling.gain,
             weights=filters.weights.astype(self.dtype), first=filters.first, starts=filters.starts,
@@ -295,19 +336,6 @@ class STFT:
         if exponent <= 0:
             raise ValueError(f"power must be above 0, got {power!r}")
         return exponent
-
-    def _settle(self, M: Real, tops: Real) -> None:
-        """M = (max(M, top - 8) + 4) / 4, each signal with its own top."""
-        number = self.dtype.type
-        floors, rows, frames = tops.reshape(-1) - number(8), *M.shape[-2:]
-        place = place_of(M)
-        if place is None or not (place.across or frames == 1):
-            np.maximum(M, floors.reshape((*M.shape[:-2], 1, 1)), out=M)
-            np.multiply(M, number(0.25), out=M)
-            np.add(M, number(1), out=M)
-            return
-        settle(len(floors) * rows, place.flat, place.places, rows, place.ld, frames, number(0), floors,
-               number(0.25), number(1))  # fmt: skip
 
     # ---- the way of all three ----
     def _run(
@@ -340,7 +368,7 @@ class STFT:
         }  # fmt: skip
         kind, *arguments = what if isinstance(what, tuple) else (what,)
         frames = self._geometry.n_frames(n)
-        return self._analysis.ready(self._geometry.start, frames, makers[kind](*arguments), across=across)
+        return self._analysis.ready(n, self._geometry.start, frames, makers[kind](*arguments), across=across)
 
     def _signals(self, x: Real) -> plan.Signals:
         """The samples, and what stands beside them."""

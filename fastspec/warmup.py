@@ -37,6 +37,7 @@ def _of(dtype: np.dtype[Any]) -> list[Step]:
             ("chain of offsets", compiled.chain),
             ("workers", compiled.duty),
             ("overlap-add", compiled.synthesis_strip),
+            ("tails of strips", compiled.synthesis_join),
         )
     ]
     called: list[Step] = [

@@ -13,7 +13,8 @@ ROOT = Path(__file__).resolve().parents[1] / "fastspec"
 KERNELS, ENGINE, FACES = range(3)
 LAYERS = {
     "kernels": KERNELS,
-    **dict.fromkeys(["analysis", "checks", "framing", "levels", "mel", "offset", "short", "spectrum"], ENGINE),
+    **dict.fromkeys(["analysis", "checks", "compression", "framing", "levels", "mel"], ENGINE),
+    **dict.fromkeys(["offset", "short", "spectrum", "synthesis"], ENGINE),
     **dict.fromkeys(["cepstrum", "decibels", "recover"], ENGINE),
     **dict.fromkeys(["", "__main__", "cli", "librosa", "notebook", "notebook_mel", "patch", "warmup"], FACES),
     **dict.fromkeys(["story", "report", "display", "audio", "extras", "atomic"], FACES),

@@ -5,7 +5,7 @@ state goes from one strip to the next, so any range of frames can be asked for. 
 `put_levels`, entered in `compiled`.
 """
 
-from .calls import call, claim, out_of_line
+from .calls import address, call, claim, out_of_line
 from .frames import (
     filtered,
     levels,
@@ -21,6 +21,7 @@ from .lanes import clear, copy, fill, polyphase, upend
 from .logs import log10
 from .plan import Line
 from .realfft import POWER
+from .records import unpack_analysis_tables, unpack_job, unpack_last, unpack_signals
 from .transpose import memory_fence
 from .vector import lane_max, lanes, load, maximum, splat, store
 
@@ -130,13 +131,16 @@ def hand_out(tmp, lane, count, V, job, out, o):
             copy(tmp, (lane + f) * width, out, o + f * job.ld, width)
 
 
-def strip(s, slot, signals, p, job, last, out, places, peaks, scratch):
+def strip(s, slot, record, scratch):
     """Strip s: job.group tiles of frames of one signal, or one tile of frames of any; scratch row `slot` is ours alone.
 
-    Frame f of signal i is written at out[places[i] + f ld], or, across, at out[places[i] + f unit].
+    Frame f of signal i is written at out[places[i] + f ld], or, across, at out[places[i] + f unit].  The record holds
+    Signals, Tables, Job and Last.
     """
     out_of_line()
-    V, zero = lanes(out), int64(0)
+    signals, p = unpack_signals(scratch, record), unpack_analysis_tables(scratch, record)
+    job, last = unpack_job(scratch, record), unpack_last(scratch, record)
+    V, zero = lanes(scratch), int64(0)
     a = slot * job.scratch
     b = a + job.rows * job.lead
     c = b + job.work
@@ -151,12 +155,12 @@ def strip(s, slot, signals, p, job, last, out, places, peaks, scratch):
         else:
             lay_frames(signals, first, job, t, work)
             call(p.forward, (job.op, t, zero, p, work, bins))
-        call(job.put, (bins, job, last, tmp, zero, tmp_ld, False, peaks, first))
+        call(job.put, (bins, job, last, tmp, zero, tmp_ld, False, signals.peaks, first))
         at, stop = first, min(first + V, total)
         while at < stop:
             i, f = at // job.frames, at % job.frames
             count = min(stop - at, job.frames - f)
-            hand_out(tmp, at - first, count, V, job, out, places[i] + f * step)
+            hand_out(tmp, at - first, count, V, job, signals.out, signals.places[i] + f * step)
             at += count
         return
     i, first = s // job.strips, s % job.strips * job.group * V
@@ -164,46 +168,67 @@ def strip(s, slot, signals, p, job, last, out, places, peaks, scratch):
     tiles = (job.frames + V - 1) // V
     for g in range(min(job.group, tiles - first // V)):
         f0 = first + g * V
-        p0 = i * tiles * V + f0
+        p0, o = i * tiles * V + f0, signals.places[i] + f0 * step
         call(p.forward, (job.op, t, g * V, p, work, bins))
         if f0 + V <= job.frames:
-            call(job.put, (bins, job, last, out, places[i] + f0 * step, job.ld, job.streamed, peaks, p0))
+            call(job.put, (bins, job, last, signals.out, o, job.ld, job.streamed, signals.peaks, p0))
         else:
-            call(job.put, (bins, job, last, tmp, zero, tmp_ld, False, peaks, p0))
-            hand_out(tmp, zero, job.frames - f0, V, job, out, places[i] + f0 * step)
+            call(job.put, (bins, job, last, tmp, zero, tmp_ld, False, signals.peaks, p0))
+            hand_out(tmp, zero, job.frames - f0, V, job, signals.out, o)
     if job.streamed:
         memory_fence()
 
 
 @parallel_kernel
-def analyse(serial, lo, hi, workers, board, function, signals, p, job, last, out, places, peaks, scratch):
+def analyse(serial, lo, hi, workers, board, function, record, scratch):
     """Strips lo .. hi - 1, each by whichever worker is free: processors are not equally fast, or not equally idle."""
     if serial:
         for s in range(lo, hi):
-            call(function, (s, int64(0), signals, p, job, last, out, places, peaks, scratch))
+            call(function, (s, int64(0), record, scratch))
     else:
         for worker in prange(workers):
             s = claim(board, 0, hi)
             while s >= 0:
-                call(function, (s, worker, signals, p, job, last, out, places, peaks, scratch))
+                call(function, (s, worker, record, scratch))
                 s = claim(board, 0, hi)
 
 
+@kernel
+def analyse_tile(function, known, record, x, out, space):
+    """The one strip of a record of which all is `known` but the samples, the output and the peaks.
+
+    Numba needs microseconds to pass many arguments, as long as a short signal takes.  `record` is room for the whole of
+    it, `space` for the peaks and the scratch, with a cache line to spare.
+    """
+    V, zero = lanes(x), int64(0)
+    for i in range(known.size):
+        record[i] = known[i]
+    a = -address(space) % 64 // (64 // V)
+    record[0], record[1] = address(x), x.size
+    record[6], record[7] = address(out), out.size
+    record[10], record[11] = address(space) + a * (64 // V), 2 * V
+    call(function, (zero, zero, record, space[a + 2 * V :]))
+
+
 @parallel_kernel
-def cut(serial, lo, hi, signals, first, frames, hop, origin, window, out):
-    """Row r of `out` = window times frame first + r of all signals, counted through: for transforms by a library."""
+def cut(serial, lo, hi, record, first, frames, hop, origin, window, out):
+    """Row r of `out` = window times frame first + r of all signals, counted through: for transforms by a library.
+
+    The record holds Signals.
+    """
     n = window.size
     if serial:
         for r in range(lo, hi):
-            cut_frame(signals, first + r, frames, hop, origin, window, out, r * n)
+            cut_frame(record, first + r, frames, hop, origin, window, out, r * n)
     else:
         for r in prange(lo, hi):
-            cut_frame(signals, first + r, frames, hop, origin, window, out, r * n)
+            cut_frame(record, first + r, frames, hop, origin, window, out, r * n)
 
 
 @kernel
-def cut_frame(signals, at, frames, hop, origin, window, out, o):
+def cut_frame(record, at, frames, hop, origin, window, out, o):
     """out[o:] = window times one frame."""
+    signals = unpack_signals(out, record)
     fill(line_of(signals, at // frames), origin + at % frames * hop, out, o, window.size)
     for j in range(window.size):
         out[o + j] *= window[j]

@@ -140,9 +140,9 @@ def prefetch(typingctx, a, i):
 def aligned(count, dtype):
     """A new array of `count` elements that starts on a cache line (64 bytes)."""
     dtype = np.dtype(dtype)
-    raw = np.empty(count * dtype.itemsize + 64, np.uint8)
-    skip = -raw.ctypes.data % 64
-    return raw[skip : skip + count * dtype.itemsize].view(dtype)
+    raw = np.empty(count + 64 // dtype.itemsize, dtype)
+    skip = -raw.__array_interface__["data"][0] % 64 // dtype.itemsize
+    return raw[skip : skip + count]
 
 
 def new_board():

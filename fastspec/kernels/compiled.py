@@ -27,12 +27,11 @@ def tables_type(dtype):
 
 
 def job_types(dtype):
-    """Types of plan.Signals, Tables, Job and Last."""
+    """Types of plan.Job and Last."""
     real, reals, ints = _types(dtype)
-    signals = types.NamedTuple([reals, ints, reals] + [i64] * 3 + [real] * 2, plan.Signals)
     job = types.NamedTuple([i64] * 2 + [types.boolean] * 5 + [i64] * 15, plan.Job)
     last = types.NamedTuple([i64, types.boolean] + [real] * 4 + [reals, ints, ints], plan.Last)
-    return signals, tables_type(dtype), job, last
+    return job, last
 
 
 @cache
@@ -59,7 +58,7 @@ def inverse(dtype):
 
 def _putter(function, dtype):
     _, reals, _ = _types(dtype)
-    _, _, job, last = job_types(dtype)
+    job, last = job_types(dtype)
     return entry(function, reals, job, last, reals, i64, i64, types.boolean, reals, i64)
 
 
@@ -83,9 +82,9 @@ def put_filtered(dtype):
 
 @cache
 def analysis_strip(dtype):
-    """analysis.strip(s, slot, signals, p, job, last, out, places, peaks, scratch)."""
+    """analysis.strip(s, slot, record, scratch)."""
     _, reals, ints = _types(dtype)
-    return entry(analysis.strip, i64, i64, *job_types(dtype), reals, ints, reals, reals)
+    return entry(analysis.strip, i64, i64, ints, reals)
 
 
 def correlator_type():
@@ -99,7 +98,7 @@ def aligning_types(dtype):
     real, reals, _ = _types(dtype)
     single = types.Array(types.float32, 1, "C")
     sound = types.NamedTuple([reals] * 4, plan.Sound)
-    job = types.NamedTuple([i64, types.boolean] + [i64] * 15 + [real] * 3, plan.Alignment)
+    job = types.NamedTuple([i64, types.boolean] + [i64] * 13 + [types.boolean] + [i64] * 3 + [real] * 3, plan.Alignment)
     ring = types.NamedTuple([reals, single, reals, reals, single], plan.Ring)
     return sound, tables_type(dtype), correlator_type(), job, ring
 
@@ -126,11 +125,16 @@ def duty(dtype):
 
 @cache
 def synthesis_strip(dtype):
-    """synthesis.strip(s, slot, sound, t, job, tails, scratch, sums)."""
-    real, reals, _ = _types(dtype)
-    sound, t, *_ = aligning_types(dtype)
-    job = types.NamedTuple([i64] * 16 + [real] * 2, plan.Synthesis)
-    return entry(synthesis.strip, i64, i64, sound, t, job, reals, reals, reals)
+    """synthesis.strip(s, slot, record, scratch)."""
+    _, reals, ints = _types(dtype)
+    return entry(synthesis.strip, i64, i64, ints, reals)
+
+
+@cache
+def synthesis_join(dtype):
+    """synthesis.join(s, slot, record, scratch)."""
+    _, reals, ints = _types(dtype)
+    return entry(synthesis.join, i64, i64, ints, reals)
 
 
 @cache

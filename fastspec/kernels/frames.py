@@ -1,7 +1,8 @@
 """Between tiles (frames in lanes) and frame-major arrays (a frame a row)."""
 
-from .calls import out_of_line
-from .jit import kernel
+from .calls import out_of_line, prefetch
+from .jit import int64, kernel
+from .lanes import copy
 from .logs import log10
 from .transpose import (
     gather_block,
@@ -10,10 +11,13 @@ from .transpose import (
     transpose_block,
     transpose_block_streamed,
 )
-from .vector import lanes, load, load_splat, maximum, splat, sqrt, store, zip_high, zip_low
+from .vector import evens, lanes, load, load_splat, maximum, odds, splat, sqrt, store, zip_high, zip_low
 
 SQUARE, ROOT, LOG, OTHER = 0, 1, 2, 3
 """What becomes of a power: itself, its root, the decimal logarithm of its root, or its half to the power `exponent`."""
+
+AHEAD = 24
+"""Rows of memory that lie far apart are asked for so many rows ahead of their use."""
 
 
 @kernel
@@ -56,6 +60,59 @@ def read_complex(s, o, ld, bins, c):
         k = min(k, bins - half)
         gather_block(s, o + 2 * k, ld, c, 2 * V * k)
         k += half
+
+
+@kernel
+def read_rows(s, o, ld, bins, c, ahead):
+    """c holds bins < `bins` of all lanes, from s[o + k ld + 2 f : + 2] = bin k of lane f."""
+    out_of_line()
+    V = lanes(c)
+    for k in range(bins):
+        at = o + k * ld
+        for line in range(3 * ahead):
+            prefetch(s, at + AHEAD * ld + line * V)
+        a, b = load(s, at), load(s, at + V)
+        store(c, 2 * V * k, evens(a, b))
+        store(c, 2 * V * k + V, odds(a, b))
+
+
+@kernel
+def copy_part(s, o, ld, rows, width, tmp, room):
+    """tmp[r room : r room + width] = s[o + r ld : + width] for r < rows."""
+    out_of_line()
+    for r in range(rows):
+        copy(s, o + r * ld, tmp, r * room, width)
+
+
+@kernel
+def read_tile(s, o, lane_step, bin_step, bins, count, c, tmp):
+    """c holds bins < `bins` of lanes < count from s[o + f lane_step + k bin_step : + 2]; lanes from count on are 0.
+
+    Fast where either step is 2, so that neighbours in memory are bins of a lane or lanes of a bin.  tmp has room for
+    bins of all lanes.
+    """
+    out_of_line()
+    V = lanes(c)
+    if bin_step == 2:
+        if count < V:
+            tmp[: 2 * V * bins] = 0
+            copy_part(s, o, lane_step, count, 2 * bins, tmp, 2 * bins)
+            read_complex(tmp, int64(0), 2 * bins, bins, c)
+        else:
+            read_complex(s, o, lane_step, bins, c)
+    elif lane_step == 2:
+        if count < V:
+            tmp[: 2 * V * bins] = 0
+            copy_part(s, o, bin_step, bins, 2 * count, tmp, 2 * V)
+            read_rows(tmp, int64(0), 2 * V, bins, c, int64(0))
+        else:
+            read_rows(s, o, bin_step, bins, c, int64(1))
+    else:
+        for k in range(bins):
+            for f in range(V):
+                at = o + f * lane_step + k * bin_step
+                c[2 * V * k + f] = s[at] if f < count else 0
+                c[2 * V * k + V + f] = s[at + 1] if f < count else 0
 
 
 @kernel

@@ -42,7 +42,7 @@ import numba
 import numpy as np
 import numpy.ma  # numba does it in its first call, outside its lock: a fork at that moment would hang
 from llvmlite import ir
-from numba import carray, config, float32, float64, from_dtype, get_thread_id, int64, njit, prange, types, uint32
+from numba import config, float32, float64, from_dtype, get_thread_id, int64, njit, prange, types
 from numba.core import cgutils
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
@@ -61,7 +61,6 @@ __all__ = [  # ours, and the names of numba and llvmlite that the other kernel m
     "AbstractTemplate",
     "cache_directory",
     "cache_writable",
-    "carray",
     "cgutils",
     "cpu_name",
     "entry",
@@ -86,7 +85,6 @@ __all__ = [  # ours, and the names of numba and llvmlite that the other kernel m
     "threading_layer",
     "threads",
     "types",
-    "uint32",
 ]
 
 FASTMATH = ("nsz", "arcp", "contract", "afn", "reassoc")  # all of fastmath but what deletes isnan and isinf
@@ -308,8 +306,11 @@ class parallel_kernel:
         Ctrl-C is noticed within about 0.1 s, or after the longest single item.
         """
         work = work or 64 * sum(getattr(a, "size", 0) for a in args)
+        if work < _SMALL:
+            self.dispatcher(True, 0, n, *args)
+            return
         team = team_size()
-        if team < 2 or n < 2 or work < _SMALL or os.getpid() != _pid or not _team.acquire(blocking=False):
+        if team < 2 or n < 2 or os.getpid() != _pid or not _team.acquire(blocking=False):
             self._slices(True, 1, n, args, work)
             return
         try:

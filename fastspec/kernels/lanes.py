@@ -113,21 +113,24 @@ def overlap_add(y, first, step, size, o, base, hop, lead):
 
 
 @kernel
-def unroll(o, columns, rows, hop, lead, x, x0):
-    """x[x0 + c hop + r] = o[r lead + c] for r < rows, c < columns: the strip laid out in time again."""
-    out_of_line()
-    V = lanes(x)
-    if rows >= V and columns >= V:
-        c = 0
-        while c < columns:
-            c = min(c, columns - V)
-            r = 0
-            while r < rows:
-                r = min(r, rows - V)
-                transpose_block(o, r * lead + c, lead, x, x0 + c * hop + r, hop)
-                r += V
-            c += V
-    else:
-        for c in range(columns):
-            for r in range(rows):
-                x[x0 + c * hop + r] = o[r * lead + c]
+def weigh(src, i, weight, w, out, o, count):
+    """out[o + k] = src[i + k] weight[w + k] for k < count."""
+    V = lanes(out)
+    if count < V:
+        for k in range(count):
+            out[o + k] = src[i + k] * weight[w + k]
+        return
+    k = 0
+    while k < count:
+        k = min(k, count - V)
+        store(out, o + k, load(src, i + k) * load(weight, w + k))
+        k += V
+
+
+@kernel
+def turn(src, i, ldi, dst, o, ldo, count):
+    """dst[o + c ldo + r] = src[i + r ldi + c] for c < lanes and r < count rounded up to whole vectors."""
+    V, r = lanes(src), 0
+    while r < count:
+        transpose_block(src, i + r * ldi, ldi, dst, o + r, ldo)
+        r += V

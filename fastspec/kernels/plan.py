@@ -35,11 +35,14 @@ class Tables(NamedTuple):
 
 
 class Signals(NamedTuple):
-    """What is analysed: signals of one length, and what stands beside them."""
+    """What is analysed, signals of one length and what stands beside them, and where what is made of them goes."""
 
     x: np.ndarray  # their memory
     starts: np.ndarray  # where each begins in it
     edges: np.ndarray  # of each signal, `left` samples to go before it and `right` to go after it
+    out: np.ndarray
+    places: np.ndarray  # where each signal's part of the output begins
+    peaks: np.ndarray  # for each lane of each tile, what the last step keeps
     n: int  # samples of a signal
     left: int
     right: int
@@ -138,8 +141,10 @@ class Alignment(NamedTuple):
     group: int  # tiles in a strip
     rows: int  # phases kept in a strip, min(hop, n_fft)
     lead: int  # row length of a strip
-    pairs: int  # magnitudes a frame, in visiting order
-    bins: int  # columns of a complex spectrogram
+    lane_step: int  # from what is known of one frame to the next: magnitudes in visiting order, or bins as re, im
+    bin_step: int  # from one complex bin to the next
+    bins: int  # bins of a complex spectrogram
+    folded: bool  # they are those of a whole circle, to be folded
     work: int  # complex elements of scratch for the transform
     scratch: int  # real numbers of scratch a thread
     single: int  # float32 numbers of scratch a thread
@@ -149,26 +154,52 @@ class Alignment(NamedTuple):
 
 
 class Synthesis(NamedTuple):
-    """What `synthesis` is to do: the sizes of Alignment as far as they matter, and those of the sums."""
+    """What `synthesis` is to do.  Where they have the names of those of Alignment, fields mean the same."""
 
     source: int
+    folded: bool
+    across: bool  # lanes are signals, not frames
     step: int
     n_fft: int
-    size: int
-    first: int
-    frames: int
+    size: int  # samples of a frame that are added
+    first: int  # where they start in the rebuilt frame
+    turn: int  # 1, or -1 where the frame is reversed in time
+    reach: int  # columns of `step` samples that a frame reaches into
+    signals: int
+    strips: int  # of one signal; across, of all of them
+    frames: int  # of a signal, those that are added
+    number: int  # which of the whole signal's frames the first of them is
+    total: int  # frames of the whole signal
+    origin: int  # where the first frame stands in `given`
+    signal_step: int  # from one signal to the next there
+    frame_step: int  # from one frame to the next
+    lane_step: int  # the one of the two that lanes are apart
+    bin_step: int
+    start: int  # samples start .. start + length - 1 of the sum are written
+    length: int
+    place: int  # where to, in the wave
+    wave_step: int  # from one signal to the next there
     group: int
     rows: int
     lead: int
-    pairs: int
     bins: int
     work: int
     scratch: int
     sum_rows: int  # phases of a sum, min(step, size)
     sum_lead: int  # its row length
-    tail: int  # columns that reach past the strip
+    sums: int  # real numbers of scratch for sums
     mean: float | np.floating
     least: float | np.floating
+
+
+class Waves(NamedTuple):
+    """What `synthesis` adds up, and where to."""
+
+    wave: np.ndarray
+    previous: np.ndarray  # the signal that gives the phases
+    given: np.ndarray  # magnitudes in visiting order, or complex bins as re, im
+    tails: np.ndarray  # of strips: reach - 1 columns each
+    weight: np.ndarray  # see `synthesis`
 
 
 class Ring(NamedTuple):

@@ -1,11 +1,11 @@
 """Frames of a tile rebuilt from what is known of their bins; shared by all drivers that make signals.
 
-A job names the source (see `realfft`) and the sizes: step, n_fft, frames, rows, lead, pairs, bins, work, scratch, mean,
-least; see `plan.Alignment`.
+A job names the source (see `realfft`) and the sizes: step, n_fft, frames, rows, lead, pairs, bins, folded, lane_step,
+bin_step, work, scratch, mean, least; see `plan.Alignment`.
 """
 
 from .calls import call, out_of_line
-from .frames import read_complex
+from .frames import read_tile
 from .jit import int64, kernel
 from .lanes import polyphase
 from .plan import Line
@@ -27,18 +27,16 @@ def fold(c, n):
 
 
 @kernel
-def read_bins(D, f0, frames, n, c, tmp):
-    """The bins of the tile at frame f0 of a complex spectrogram (frames, n), folded; frames past the last are 0."""
+def read_bins(job, given, at, count, c, tmp):
+    """The bins of `count` frames, at given[at:], as those of real frames: folded, or the half with real ends."""
     out_of_line()
-    V, width = lanes(c), 2 * n
-    if f0 + V <= frames:
-        read_complex(D, f0 * width, width, n, c)
+    V = lanes(c)
+    read_tile(given, at, job.lane_step, job.bin_step, job.bins, count, c, tmp)
+    if job.folded:
+        fold(c, job.bins)
     else:
-        tmp[: V * width] = 0
-        count = (frames - f0) * width
-        tmp[:count] = D[f0 * width : f0 * width + count]
-        read_complex(tmp, int64(0), width, n, c)
-    fold(c, n)
+        c[V : 2 * V] = 0
+        c[2 * V * job.bins - V : 2 * V * job.bins] = 0
 
 
 @kernel
@@ -61,8 +59,11 @@ def lay_strip(x, first, job, strip, work):
 
 
 @kernel
-def rebuild_tile(f0, column, given, t, job, strip, work, y, bins, tmp):
-    """y[j lanes + lane] = sample j of frame f0 + lane, times the synthesis window."""
+def rebuild_tile(given, at, count, column, t, job, strip, work, y, bins, tmp):
+    """y[j lanes + lane] = sample j of a frame, times the synthesis window, for lanes < count.
+
+    What is known of the frames stands at given[at:]; those analysed start at `column` of the strip.
+    """
     if job.source == BINS:
-        read_bins(given, f0, job.frames, job.bins, bins, tmp)
-    call(t.inverse, (job.source, strip, column, t, work, given, f0 * job.pairs, job.least, bins, y))
+        read_bins(job, given, at, count, bins, tmp)
+    call(t.inverse, (job.source, strip, column, t, work, given, at, job.least, bins, y))

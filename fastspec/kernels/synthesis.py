@@ -1,59 +1,183 @@
-"""Driver of the plain overlap-add: strips of rebuilt frames -> signal.
+"""Driver of the plain overlap-add: what is known of frames -> signals.
 
-Each strip adds its frames up in lanes and lays the sum out in time.  What reaches past its last frame's start, the
-tail, belongs to the strips after it: tails are kept apart and added in a second pass, in order, so that the bits do not
-depend on the number of threads.
+The sum of the frames of a signal is cut into columns of `step` samples.  A strip is a run of frames of one signal: it
+adds them up in lanes, sample r of column c at o[r lead + c], and lays the sum out in time, times the weight of every
+sample.  What reaches past its last frame's column, the tail, belongs to the strips after it: tails are kept apart and
+added in a second pass, in order, so that the bits do not depend on the number of threads.
+
+    columns      0    1    2    3    4    5    6    7         frames 0 .. 3 with a reach of 3 columns
+    strip 0    [ 0  ][ 1  ][ 2  ][ 3  ] tail  tail            [..] is the column at which a frame starts
+    strip 1                        [ 4  ][ 5  ][ 6  ] ...
+
+Where signals are many and short, `across`, the lanes are signals instead, and a strip holds `lanes` whole signals:
+sample t of signal b stands at o[t lanes + b], nothing is shifted, and there are no tails.
+
+Weights are 1 / (sum of windows): a row for each of the first reach - 1 columns, one for all columns that `reach` frames
+reach, and a row for each of the reach - 1 columns at the end.
 """
 
 from .calls import call, claim, out_of_line
 from .jit import int64, kernel, parallel_kernel, prange
-from .lanes import overlap_add, unroll
+from .lanes import overlap_add, turn, weigh
 from .realfft import PHASES
 from .rebuild import carve, lay_strip, rebuild_tile
+from .records import unpack_synthesis, unpack_tables, unpack_waves
 from .vector import lanes
 
+PIECE = 128
+"""Rows of a sum that are laid out at a time: those of all lanes stay in the first-level cache."""
 
-def strip(s, slot, sound, t, job, tails, scratch, sums):
-    """Strip s: its frames added up; the body goes to the wave, the tail to row s of `tails`.
 
-    Of each frame the samples n_fft - 1 - (job.first + k) count, k < job.size: it is reversed in time.  sums holds a
-    strip a thread.
+@kernel
+def weight_row(column, job):
+    """Which row of weights a column has."""
+    if column < job.total:
+        return min(column, job.reach - 1)
+    return column - job.total + min(job.total, job.reach)
+
+
+@kernel
+def lay(o, i, lead, column, advance, count, job, weight, x, at, jump, low, high, piece):
+    """Columns of a sum, of as many lanes as `count`, to x, weighted, as far as they are samples low <= t < high.
+
+    Lane l holds column + l advance, row r of it at o[i + r lead + l] and sample r at x[at + l jump + r].
     """
     out_of_line()
-    V = lanes(sound.wave)
-    laid, work, y, bins, tmp = carve(scratch, slot, job, V)
-    o = sums[slot * job.sum_rows * job.sum_lead : (slot + 1) * job.sum_rows * job.sum_lead]
-    o[:] = 0
-    first = s * job.group * V
+    hop = job.step
+    for r in range(0, job.sum_rows, PIECE):
+        rows = min(PIECE, job.sum_rows - r)
+        turn(o, i + r * lead, lead, piece, int64(0), PIECE, rows)
+        for lane in range(count):
+            c = column + lane * advance
+            a, b = max(r, low - c * hop), min(r + rows, high - c * hop)
+            if a < b:
+                w = weight_row(c, job) * job.sum_rows + a
+                weigh(piece, lane * PIECE + a - r, weight, w, x, at + lane * jump + a, b - a)
+    if hop > job.sum_rows:  # what no frame reaches
+        for lane in range(count):
+            c = (column + lane * advance) * hop
+            for t in range(max(c + job.sum_rows, low), min(c + hop, high)):
+                x[at + lane * jump + t - c] = 0
+
+
+@kernel
+def lay_columns(o, i, count, column, job, weight, x, at, low, high, piece):
+    """Columns column .. column + count - 1 of one signal, from o[i:] to x[at:]."""
+    V = lanes(x)
+    for c in range(0, count, V):
+        lay(o, i + c, job.sum_lead, column + c, int64(1), min(V, count - c), job, weight,
+            x, at + c * job.step, job.step, low, high, piece)  # fmt: skip
+
+
+@kernel
+def clear_ends(b, first, last, job, wave):
+    """Signal b where no frame is: before the first strip's, after the last strip's."""
+    at, end = job.place + b * job.wave_step - job.start, job.start + job.length
+    if first:
+        for t in range(job.start, min(end, job.number * job.step)):
+            wave[at + t] = 0
+    if last:
+        for t in range(max(job.start, (job.number + job.frames + job.reach - 1) * job.step), end):
+            wave[at + t] = 0
+
+
+@kernel
+def add_frames(s, sound, t, job, room, o, piece):
+    """A strip of frames of one signal: its body goes to the wave, its tail to row s of the tails."""
+    laid, work, y, bins, tmp = room
+    V, hop = lanes(sound.wave), job.step
+    b, i = s // job.strips, s % job.strips
+    first = i * job.group * V
+    body = min(job.group * V, job.frames - first)
     if job.source == PHASES:
         lay_strip(sound.previous, first, job, laid, work)
-    for g in range(min(job.group, (job.frames - first + V - 1) // V)):
-        rebuild_tile(first + g * V, g * V, sound.given, t, job, laid, work, y, bins, tmp)
-        last = (job.n_fft - 1 - job.first) * V
-        overlap_add(y, last, -V, job.size, o, g * V, job.step, job.sum_lead)
-    body = min(job.group * V, job.frames - first)
-    unroll(o, body, job.sum_rows, job.step, job.sum_lead, sound.wave, first * job.step)
-    unroll(o[body:], job.tail, job.sum_rows, job.step, job.sum_lead, tails, s * job.tail * job.step)
+    for f in range(0, body, V):
+        at = job.origin + b * job.signal_step + (first + f) * job.frame_step
+        rebuild_tile(sound.given, at, min(V, body - f), f, t, job, laid, work, y, bins, tmp)
+        overlap_add(y, job.first * V, job.turn * V, job.size, o, f, hop, job.sum_lead)
+    column, low, last = job.number + first, job.start, i == job.strips - 1
+    at = job.place + b * job.wave_step + column * hop - job.start
+    clear_ends(b, i == 0, last, job, sound.wave)
+    count = body + job.reach - 1 if last else body
+    lay_columns(o, int64(0), count, column, job, sound.weight, sound.wave, at, low, low + job.length, piece)
+    if not last:
+        tail, column = job.reach - 1, column + body
+        low = column * hop
+        lay_columns(o, body, tail, column, job, sound.weight, sound.tails, s * tail * hop, low, low + tail * hop, piece)
+
+
+@kernel
+def add_signals(s, sound, t, job, room, o, piece):
+    """A strip of `lanes` signals, all frames of them."""
+    laid, work, y, bins, tmp = room
+    V, hop = lanes(sound.wave), job.step
+    b = s * V
+    count, stride = min(V, job.signals - b), job.sum_rows * V
+    for f in range(job.frames):
+        at = job.origin + b * job.signal_step + f * job.frame_step
+        rebuild_tile(sound.given, at, count, int64(0), t, job, laid, work, y, bins, tmp)
+        overlap_add(y, job.first * V, job.turn * V, job.size, o, f * stride, job.size, V)
+    for lane in range(count):
+        clear_ends(b + lane, True, True, job, sound.wave)
+    for c in range(job.frames + job.reach - 1):
+        column = job.number + c
+        at = job.place + b * job.wave_step + column * hop - job.start
+        lay(o, c * stride, V, column, int64(0), count, job, sound.weight,
+            sound.wave, at, job.wave_step, job.start, job.start + job.length, piece)  # fmt: skip
+
+
+def strip(s, slot, record, scratch):
+    """Strip s of all signals; scratch row `slot` is ours alone.
+
+    Of each frame `job.size` samples are added, from sample `job.first` on, backwards if job.turn is -1.
+    """
+    out_of_line()
+    sound, t = unpack_waves(scratch, record), unpack_tables(scratch, record)
+    job = unpack_synthesis(scratch, record)
+    V = lanes(scratch)
+    room = carve(scratch, slot, job, V)
+    end = (slot + 1) * job.scratch
+    piece = scratch[end - PIECE * V : end]
+    o = scratch[end - PIECE * V - job.sums : end - PIECE * V]
+    o[:] = 0
+    if job.across:
+        add_signals(s, sound, t, job, room, o, piece)
+    else:
+        add_frames(s, sound, t, job, room, o, piece)
+
+
+@kernel
+def add_run(x, i, out, o, count):
+    """out[o + k] += x[i + k] for k < count."""
+    for k in range(count):
+        out[o + k] += x[i + k]
+
+
+def join(s, slot, record, scratch):
+    """Adds to what strip s has written the tails of the strips before it, first to last."""
+    out_of_line()
+    sound, job = unpack_waves(scratch, record), unpack_synthesis(scratch, record)
+    width, tail = job.group * lanes(sound.wave), job.reach - 1
+    b, i = s // job.strips, s % job.strips
+    first = i * width
+    last = job.frames + tail if i == job.strips - 1 else first + width
+    for j in range(max(0, i - (tail + width - 1) // width), i):
+        column = (j + 1) * width  # where tail j starts
+        low = max(job.start, (job.number + first) * job.step)
+        high = min(job.start + job.length, (job.number + min(last, column + tail)) * job.step)
+        at = (s - i + j) * tail * job.step + low - (job.number + column) * job.step
+        add_run(sound.tails, at, sound.wave, job.place + b * job.wave_step + low - job.start, max(0, high - low))
 
 
 @parallel_kernel
-def synthesise(serial, lo, hi, workers, board, function, sound, t, job, tails, scratch, sums):
-    """Strips lo .. hi - 1."""
+def synthesise(serial, lo, hi, workers, board, function, record, scratch):
+    """`strip` or `join` for strips lo .. hi - 1; record: Waves, Tables and Synthesis (see `records`)."""
     if serial:
         for s in range(lo, hi):
-            call(function, (s, int64(0), sound, t, job, tails, scratch, sums))
+            call(function, (s, int64(0), record, scratch))
     else:
         for worker in prange(workers):
             s = claim(board, 0, hi)
             while s >= 0:
-                call(function, (s, worker, sound, t, job, tails, scratch, sums))
+                call(function, (s, worker, record, scratch))
                 s = claim(board, 0, hi)
-
-
-@kernel
-def add_tails(tails, strips, width, length, frames, step, wave):
-    """wave += the tails of all strips, each where its strip of `width` frames ends."""
-    for s in range(strips):
-        at = min(frames, (s + 1) * width) * step
-        for k in range(min(length, wave.size - at)):
-            wave[at + k] += tails[s * length + k]

@@ -1,0 +1,312 @@
+"""From spectrum to signal: D -> y by overlap-add, by the lane kernels or, for sizes they lack, by SciPy.
+
+Frame f of a signal is x_f = irfft(D[:, f]) (imaginary parts of the first and, in an even transform, of the last bin do
+not count), and sample t of the whole signal, not cut, is
+
+    y[t] = sum over f of w[t - f hop] x_f[t - f hop] / sum over f of w[t - f hop]^2,
+
+the least-squares estimate (Griffin & Lim, IEEE Trans. ASSP-32, 1984, 236-243, eq. 6).  Where the sum of squares is no
+more than the smallest normal number of the dtype it does not divide.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+from numpy.typing import DTypeLike, NDArray
+
+from .framing import window_sum
+from .kernels import compiled, plan
+from .kernels.calls import aligned, new_board
+from .kernels.jit import team_size, thread_count
+from .kernels.realfft import BINS
+from .kernels.records import pack
+from .kernels.synthesis import PIECE, synthesise
+
+Real = NDArray[np.floating]
+Complex = NDArray[np.complexfloating]
+
+SUM_BYTES = 192 << 10  # the sum of a strip shares the second-level cache with the transform
+ACROSS_BYTES = 1 << 20  # the sum of a strip of whole signals is passed through once
+STRIPS = 8  # enough of them to share out
+BLOCK = 1 << 18  # numbers held at a time where the output cannot be written directly, or SciPy transforms
+
+
+Memory = tuple[int, int]
+"""An address, and how many real numbers are there."""
+
+
+class Task(NamedTuple):
+    """What the driver is to do, and what it takes."""
+
+    record: NDArray[np.int64]  # Waves, of which only the weight is set, Tables, Synthesis
+    strips: int
+    scratch: int  # real numbers a thread
+    tails: int  # real numbers
+    alive: tuple[object, ...]  # whose addresses stand in the record
+
+
+def window_energy(window: NDArray[np.floating], hop: int) -> float:
+    """The least of sum over f of window[r - f hop]^2, 0 <= r < hop, as a share of the largest, in the steady state.
+
+    0: some samples cannot be had back from their frames (the NOLA condition fails).
+    """
+    steady = weight_columns(np.asarray(window, np.float64) ** 2, hop, len(window))[-(-len(window) // hop) - 1]
+    least = float(steady.min()) if hop <= len(window) else 0.0
+    return least / float(steady.max()) if least > 0 else 0.0
+
+
+def weight_columns(window: NDArray[np.float64], hop: int, total: int) -> NDArray[np.float64]:
+    """Sums of the windows of `total` frames, as `kernels.synthesis` lays them out: (columns, phases)."""
+    size = len(window)
+    reach = -(-size // hop)
+    count = min(total, reach)
+    columns = window_sum(window, count, hop)[: (count + reach - 1) * hop] if hop <= size else window
+    return columns.reshape(count + reach - 1, -1)
+
+
+def sum_size(rows: int, columns: int, dtype: np.dtype[Any]) -> int:
+    """Real numbers of a sum of so many rows and columns: whole vectors can be read from any of them."""
+    V = plan.lanes(dtype)
+    return -(-rows // V) * V * columns + V * V
+
+
+def task_of(tables: plan.Tables, job: plan.Synthesis, weight: Real) -> Task:
+    """The task of a job whose scratch is still to be counted."""
+    V = plan.lanes(weight.dtype)
+    scratch = job.rows * job.lead + V * (2 * job.work + job.n_fft + 4 * job.bins + PIECE) + job.sums
+    strips = -(-job.signals // V) if job.across else job.signals * job.strips
+    tails = strips * (job.reach - 1) * job.step if job.strips > 1 and not job.across else 0
+    parts = np.zeros(8, np.int64), pack((weight,)), pack(tables), pack(job._replace(scratch=scratch))
+    return Task(np.concatenate(parts), strips, scratch, tails, (tables, weight))
+
+
+def add_up(task: Task, dtype: np.dtype[Any], wave: Memory, previous: Memory, given: Memory, work: int) -> None:
+    """Run the driver."""
+    tails, scratch = np.empty(task.tails, dtype), aligned(task.scratch * team_size(), dtype)
+    record = task.record.copy()
+    record[:8] = *wave, *previous, *given, address(tails), tails.size
+    strip = compiled.synthesis_strip(dtype).address
+    synthesise(task.strips, team_size(), new_board(), strip, record, scratch, work=work)
+    if task.tails:
+        join = compiled.synthesis_join(dtype).address
+        synthesise(task.strips, team_size(), new_board(), join, record, scratch, work=4 * task.tails + 1)
+
+
+def address(a: NDArray[Any]) -> int:
+    """Where an array's first element is."""
+    return int(a.__array_interface__["data"][0])
+
+
+def extent(a: NDArray[Any], width: int) -> tuple[int, int]:
+    """How far before its first element an array reaches in memory, and how far in all, in units of `width` bytes."""
+    ends = [(n - 1) * stride for n, stride in zip(a.shape, a.strides, strict=True)]
+    low = sum(min(0, end) for end in ends)
+    return -low // width, (sum(max(0, end) for end in ends) - low + a.itemsize) // width
+
+
+def matching(D: Complex, y: Real) -> Iterator[tuple[Complex, Real]]:
+    """Spectra (..., bins, frames), signals (..., length) as (signals, bins, frames), (signals, length); no copies.
+
+    In one piece where the leading axes can be seen as one.
+    """
+    while D.ndim > 3 and _joined(D) and _joined(y):
+        D, y = _as_one(D), _as_one(y)
+    if D.ndim == 2:
+        yield D[None], y[None]
+    elif D.ndim == 3:
+        yield D, y
+    else:
+        for part, target in zip(D, y, strict=True):
+            yield from matching(part, target)
+
+
+def _joined(a: NDArray[Any]) -> bool:
+    """Whether the first two axes can be seen as one."""
+    return 1 in a.shape[:2] or a.strides[0] == a.shape[1] * a.strides[1]
+
+
+def _as_one(a: NDArray[Any]) -> NDArray[Any]:
+    """The first two axes, which can be seen as one, as one."""
+    step = a.strides[0] if a.shape[1] == 1 else a.strides[1]
+    return as_strided(a, (a.shape[0] * a.shape[1], *a.shape[2:]), (step, *a.strides[2:]))
+
+
+class Synthesis:
+    """The inverse transform for one window and hop: tables, ready to run; immutable as far as results go.
+
+    Parameters
+    ----------
+    n_fft, hop : int
+        Samples of a frame, and from one frame to the next; each at least 1.
+    window : np.ndarray [shape=(n_fft,)]
+        The window of the analysis, in float64.
+    dtype : np.dtype
+        float32 or float64, of the samples.
+    """
+
+    def __init__(self, n_fft: int, hop: int, window: NDArray[np.float64], dtype: DTypeLike) -> None:
+        self.n_fft, self.hop, self.dtype = n_fft, hop, np.dtype(dtype)
+        self.window = np.array(window, np.float64)
+        self.reach = -(-n_fft // hop)
+        self.in_lanes = plan.supported(n_fft)
+        self._weights: tuple[int, Real] = (-1, np.empty(0, self.dtype))
+        self._known: tuple[object, Task | None, Memory, Memory] = (None, None, (0, 0), (0, 0))
+        if self.in_lanes:
+            addresses = compiled.transform_rows(self.dtype).address, 0, compiled.inverse(self.dtype).address
+            self.tables = plan.tables(n_fft, hop, 0, self.window, self.window, self.dtype, addresses)
+
+    def run(
+        self, D: Complex, out: Real, *, start: int = 0, first_frame: int = 0, total_frames: int | None = None
+    ) -> None:
+        """Samples start .. start + length - 1 of the whole signals, written to out; zeros past their ends.
+
+        Parameters
+        ----------
+        D : np.ndarray [shape=(signals, n_fft // 2 + 1, n_frames)]
+            Complex numbers of the dtype; any strides.  It is fastest where bins of a frame or frames of a bin are
+            neighbours in memory.
+        out : np.ndarray [shape=(signals, length)]
+            Of the dtype; any strides.  It must not share memory with D.
+        start : int
+            The first sample wanted of the whole signal, whose frame f starts at sample f hop: n_fft // 2 for centred
+            frames.
+        first_frame, total_frames : int
+            D[..., 0] is frame `first_frame` of a signal that has `total_frames` (all frames: 0 and n_frames).
+
+        Notes
+        -----
+        Sample t is what frames f with f hop <= t < f hop + n_fft add up to.  So of a stream, once frames up to g - 1
+        are there, the samples before g hop are final, and samples from t on need, of the frames before, those from
+        (t - n_fft) // hop + 1 on: to go on after a block, its last ceil(n_fft / hop) - 1 frames have to be given again.
+        As long as more frames are to come, total_frames is any number that is at least g + ceil(n_fft / hop).
+        A signal has the same bits whatever D's strides and the number of threads are.
+        """
+        total = first_frame + D.shape[-1] if total_frames is None else total_frames
+        self._check(D, out, start, first_frame, total)
+        length = out.shape[1]
+        low = max(first_frame, -((self.n_fft - 1 - start) // self.hop))
+        high = min(first_frame + D.shape[2], (start + length - 1) // self.hop + 1)
+        if not out.size or low >= high:
+            out[...] = 0
+        elif not self.in_lanes:
+            self._by_library(D[:, :, low - first_frame : high - first_frame], out, start, low, total)
+        elif (out.strides[1] != out.itemsize and length > 1) or not out.flags.aligned:
+            self._in_blocks(D, out, start, first_frame, total)
+        else:
+            self._in_lanes(D if D.flags.aligned else D.copy(), out, start, first_frame, total, low, high)
+
+    def _check(self, D: Complex, out: Real, start: int, first_frame: int, total: int) -> None:
+        """What the kernels rely on."""
+        if D.ndim != 3 or D.shape[1] != self.n_fft // 2 + 1 or out.ndim != 2 or out.shape[0] != D.shape[0]:
+            raise ValueError(f"no signals {out.shape} of spectra {D.shape} with n_fft={self.n_fft}")
+        if D.dtype != np.result_type(self.dtype, np.complex64) or out.dtype != self.dtype:
+            raise TypeError(f"no signals {out.dtype} of spectra {D.dtype} with dtype {self.dtype}")
+        if start < 0 or first_frame < 0 or total < first_frame + D.shape[2]:
+            raise ValueError(f"no start={start}, first_frame={first_frame}, total_frames={total} of {D.shape[2]}")
+        if not out.flags.writeable:
+            raise ValueError("out is read-only")
+
+    def _weight(self, total: int) -> Real:
+        """1 / sum of squared windows of `total` frames; see `weight_columns`."""
+        count = min(total, self.reach)
+        known, weight = self._weights
+        if known != count:
+            energy = weight_columns(self.window**2, self.hop, count)
+            weight = (1 / np.where(energy > np.finfo(self.dtype).tiny, energy, 1)).astype(self.dtype)
+            self._weights = count, weight
+        return weight
+
+    def _in_lanes(self, D: Complex, out: Real, start: int, first_frame: int, total: int, low: int, high: int) -> None:
+        key = D.shape, D.strides, out.shape, out.strides, start, first_frame, total
+        known, task, given, wave = self._known
+        width = self.dtype.itemsize
+        if task is None or known != key:
+            given, wave = extent(D, width), extent(out, width)
+            steps = [stride // width for stride in (*D.strides, out.strides[0])]
+            origin = given[0] + (low - first_frame) * steps[2]
+            job = self._job(len(D), high - low, steps)._replace(
+                number=low, total=total, origin=origin, start=start, length=out.shape[1], place=wave[0]
+            )
+            task = task_of(self.tables, job, self._weight(total).reshape(-1))
+            self._known = key, task, given, wave
+        to, what = address(out) - wave[0] * width, address(D) - given[0] * width
+        work = len(D) * (high - low) * self.n_fft * 32
+        add_up(task, self.dtype, (to, wave[1]), (to, wave[1]), (what, given[1]), work)
+
+    def _job(self, signals: int, frames: int, steps: list[int]) -> plan.Synthesis:
+        """The job for so many frames; steps: from one signal, bin, frame, and signal written to the next."""
+        n_fft, hop, dtype, reach = self.n_fft, self.hop, self.dtype, self.reach
+        V, rows = plan.lanes(dtype), min(hop, n_fft)
+        tiles = -(-frames // V)
+        sums = sum_size((frames + reach - 1) * rows, V, dtype)
+        across = -(-signals // V) * frames * 11 < signals * tiles * 10 and sums * dtype.itemsize <= ACROSS_BYTES
+        group = 1
+        while group < min(tiles, signals * tiles // STRIPS):
+            if rows * plan.lead(n_fft, hop, 2 * group, dtype) * dtype.itemsize > SUM_BYTES:
+                break
+            group *= 2
+        lead = plan.lead(n_fft, hop, group, dtype)
+        return plan.Synthesis(
+            BINS, False, across, hop, n_fft, n_fft, 0, 1, reach, signals, strips=-(-tiles // group), frames=frames,
+            number=0, total=0, origin=0, signal_step=steps[0], frame_step=steps[2],
+            lane_step=steps[0] if across else steps[2], bin_step=steps[1], start=0, length=0, place=0,
+            wave_step=steps[3], group=group, rows=0, lead=0, bins=n_fft // 2 + 1, work=plan.work_size(self.tables),
+            scratch=0, sum_rows=rows, sum_lead=lead, sums=sums if across else sum_size(rows, lead, dtype),
+            mean=0.0, least=0.0,
+        )  # fmt: skip
+
+    def _in_blocks(self, D: Complex, out: Real, start: int, first_frame: int, total: int) -> None:
+        """By way of blocks of samples, where `out` is no place for the kernels to write to."""
+        signals, length = out.shape
+        many = max(BLOCK, 16 * self.n_fft)
+        some = max(1, many // length)
+        for b in range(0, signals, some):
+            for t in range(0, length, many):
+                target = out[b : b + some, t : t + many]
+                block = np.empty(target.shape, self.dtype)
+                self.run(D[b : b + some], block, start=start + t, first_frame=first_frame, total_frames=total)
+                target[...] = block
+
+    def _by_library(self, D: Complex, out: Real, start: int, number: int, total: int) -> None:
+        """By SciPy's transform, in blocks of frames; D[..., 0] is frame `number`."""
+        signals, _, frames = D.shape
+        some = min(frames, max(self.reach, BLOCK // self.n_fft))
+        many = max(1, BLOCK // (some * self.n_fft))
+        out[:, : max(0, number * self.hop - start)] = 0
+        for b in range(0, signals, many):
+            kept = np.zeros((len(D[b : b + many]), self.reach - 1, self.hop), self.dtype)
+            for f in range(0, frames, some):
+                sums = self._sums(D[b : b + many, :, f : f + some], kept)
+                ready = sums.shape[1] if f + some >= frames else some
+                kept = sums[:, ready:]
+                self._weighted(sums[:, :ready], number + f, total, out[b : b + many], start)
+        end = (number + frames + self.reach - 1) * self.hop
+        out[:, max(0, end - start) :] = 0
+
+    def _sums(self, D: Complex, kept: Real) -> Real:
+        """The columns (signals, n_frames + reach - 1, hop) that frames add up to, and `kept`, of the frames before."""
+        from scipy import fft
+
+        n, hop, count = self.n_fft, self.hop, D.shape[2]
+        frames = fft.irfft(np.swapaxes(D, 1, 2), n, workers=thread_count())
+        frames *= self.window.astype(self.dtype)
+        sums = np.zeros((len(D), count + self.reach - 1, hop), self.dtype)
+        sums[:, : self.reach - 1] = kept
+        for q in range(self.reach):
+            part = frames[:, :, q * hop : (q + 1) * hop]
+            sums[:, q : q + count, : part.shape[2]] += part
+        return sums
+
+    def _weighted(self, sums: Real, column: int, total: int, out: Real, start: int) -> None:
+        """Write the columns from `column` on, weighted, as far as they are wanted."""
+        columns = column + np.arange(sums.shape[1])
+        row = np.where(columns < total, np.minimum(columns, self.reach - 1), columns - total + min(total, self.reach))
+        weight = self._weight(total)
+        sums[:, :, : weight.shape[1]] *= weight[row]
+        flat = sums.reshape(len(sums), -1)
+        low = max(column * self.hop, start)
+        high = min(column * self.hop + flat.shape[1], start + out.shape[1])
+        if low < high:
+            out[:, low - start : high - start] = flat[:, low - column * self.hop : high - column * self.hop]
