@@ -407,6 +407,13 @@ def test_a_reference_that_knows_no_axes_still_works_where_it_did() -> None:
     assert isinstance(plain, str) or np.allclose(plain, patched, rtol=1e-5, atol=1e-4)
 
 
+def test_cepstra_of_channels_are_those_of_each_channel() -> None:
+    S = librosa.power_to_db(librosa.feature.melspectrogram(y=CHANNELS, sr=RATE))
+    with fastspec.patch("librosa"):
+        together = librosa.feature.mfcc(S=S)
+        np.testing.assert_array_equal(together, [librosa.feature.mfcc(S=channel) for channel in S])
+
+
 def test_an_older_seed_draws_from_the_older_generator() -> None:
     def ours(S: object, rng: Any = None) -> object:
         return rng

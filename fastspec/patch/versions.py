@@ -35,7 +35,7 @@ def _mfcc(ours: Function, refusal: type[Exception]) -> Function:
     """Decibels below one peak for all channels; the original computes it so, by our other functions."""
 
     def older(*, y: Any = None, S: Any = None, **others: Any) -> Any:
-        if np.ndim(y) > 1 or np.ndim(S) > 2:
+        if S is None and np.ndim(y) > 1:
             raise refusal("several channels, before librosa 1.0")
         return ours(y=y, S=S, **others)
 
