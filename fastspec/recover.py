@@ -74,6 +74,8 @@ def griffin_lim(
     """
     frames = S.shape[-1]
     samples = plan.n_samples(frames) if length is None else length
+    if samples == 0:
+        return np.empty((*S.shape[:-2], 0), plan.dtype)
     if n_iter > 0 and plan.n_frames(samples) != frames:
         raise ValueError(f"length={length} gives {plan.n_frames(samples)} frames, but S has {frames}")
     spectrum = np.result_type(plan.dtype, np.complex64)

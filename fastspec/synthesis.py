@@ -47,6 +47,16 @@ class Task(NamedTuple):
     alive: tuple[object, ...]  # whose addresses stand in the record
 
 
+class Ready(NamedTuple):
+    """A task for arrays of certain shapes and strides."""
+
+    key: tuple[object, ...]
+    task: Task
+    given: Memory  # how far before their first element they reach, and how far in all
+    wave: Memory
+    work: int
+
+
 def window_energy(window: NDArray[np.floating], hop: int) -> float:
     """The least of sum over f of window[r - f hop]^2, 0 <= r < hop, as a share of the largest, in the steady state.
 
@@ -84,14 +94,14 @@ def task_of(tables: plan.Tables, job: plan.Synthesis, weight: Real) -> Task:
 
 def add_up(task: Task, dtype: np.dtype[Any], wave: Memory, previous: Memory, given: Memory, work: int) -> None:
     """Run the driver."""
-    tails, scratch = np.empty(task.tails, dtype), aligned(task.scratch * team_size(), dtype)
-    record = task.record.copy()
-    record[:8] = *wave, *previous, *given, address(tails), tails.size
+    team, record = team_size(), task.record.copy()
+    scratch, tails = aligned(task.scratch * team, dtype), np.empty(task.tails, dtype)
+    record[:8] = *wave, *previous, *given, address(tails) if task.tails else 0, task.tails
     strip = compiled.synthesis_strip(dtype).address
-    synthesise(task.strips, team_size(), new_board(), strip, record, scratch, work=work)
+    synthesise(task.strips, team, new_board(), strip, record, scratch, work=work)
     if task.tails:
         join = compiled.synthesis_join(dtype).address
-        synthesise(task.strips, team_size(), new_board(), join, record, scratch, work=4 * task.tails + 1)
+        synthesise(task.strips, team, new_board(), join, record, scratch, work=4 * task.tails + 1)
 
 
 def address(a: NDArray[Any]) -> int:
@@ -152,7 +162,7 @@ class Synthesis:
         self.reach = -(-n_fft // hop)
         self.in_lanes = plan.supported(n_fft)
         self._weights: tuple[int, Real] = (-1, np.empty(0, self.dtype))
-        self._known: tuple[object, Task | None, Memory, Memory] = (None, None, (0, 0), (0, 0))
+        self._ready: Ready | None = None  # of the arrays before, as most that follow are like them
         if self.in_lanes:
             addresses = compiled.transform_rows(self.dtype).address, 0, compiled.inverse(self.dtype).address
             self.tables = plan.tables(n_fft, hop, 0, self.window, self.window, self.dtype, addresses)
@@ -183,6 +193,11 @@ class Synthesis:
         As long as more frames are to come, total_frames is any number that is at least g + ceil(n_fft / hop).
         A signal has the same bits whatever D's strides and the number of threads are.
         """
+        key = D.dtype, D.shape, D.strides, out.dtype, out.shape, out.strides, start, first_frame, total_frames
+        ready, plain = self._ready, D.flags.aligned and out.flags.aligned and out.flags.writeable
+        if ready is not None and plain and ready.key == key:
+            self._in_lanes(D, out, ready)
+            return
         total = first_frame + D.shape[-1] if total_frames is None else total_frames
         self._check(D, out, start, first_frame, total)
         length = out.shape[1]
@@ -194,8 +209,11 @@ class Synthesis:
             self._by_library(D[:, :, low - first_frame : high - first_frame], out, start, low, total)
         elif (out.strides[1] != out.itemsize and length > 1) or not out.flags.aligned:
             self._in_blocks(D, out, start, first_frame, total)
+        elif not D.flags.aligned:
+            self.run(D.copy(), out, start=start, first_frame=first_frame, total_frames=total)
         else:
-            self._in_lanes(D if D.flags.aligned else D.copy(), out, start, first_frame, total, low, high)
+            self._ready = ready = self._make_ready(key, D, out, start, first_frame, total, low, high)
+            self._in_lanes(D, out, ready)
 
     def _check(self, D: Complex, out: Real, start: int, first_frame: int, total: int) -> None:
         """What the kernels rely on."""
@@ -218,22 +236,33 @@ class Synthesis:
             self._weights = count, weight
         return weight
 
-    def _in_lanes(self, D: Complex, out: Real, start: int, first_frame: int, total: int, low: int, high: int) -> None:
-        key = D.shape, D.strides, out.shape, out.strides, start, first_frame, total
-        known, task, given, wave = self._known
+    def _make_ready(
+        self,
+        key: tuple[object, ...],
+        D: Complex,
+        out: Real,
+        start: int,
+        first_frame: int,
+        total: int,
+        low: int,
+        high: int,
+    ) -> Ready:
+        """The task of frames low .. high - 1 for arrays like these."""
         width = self.dtype.itemsize
-        if task is None or known != key:
-            given, wave = extent(D, width), extent(out, width)
-            steps = [stride // width for stride in (*D.strides, out.strides[0])]
-            origin = given[0] + (low - first_frame) * steps[2]
-            job = self._job(len(D), high - low, steps)._replace(
-                number=low, total=total, origin=origin, start=start, length=out.shape[1], place=wave[0]
-            )
-            task = task_of(self.tables, job, self._weight(total).reshape(-1))
-            self._known = key, task, given, wave
-        to, what = address(out) - wave[0] * width, address(D) - given[0] * width
-        work = len(D) * (high - low) * self.n_fft * 32
-        add_up(task, self.dtype, (to, wave[1]), (to, wave[1]), (what, given[1]), work)
+        given, wave = extent(D, width), extent(out, width)
+        steps = [stride // width for stride in (*D.strides, out.strides[0])]
+        job = self._job(len(D), high - low, steps)._replace(
+            number=low, total=total, start=start, length=out.shape[1],
+            origin=given[0] + (low - first_frame) * steps[2], place=wave[0],
+        )  # fmt: skip
+        task = task_of(self.tables, job, self._weight(total).reshape(-1))
+        return Ready(key, task, given, wave, len(D) * (high - low) * self.n_fft * 32)
+
+    def _in_lanes(self, D: Complex, out: Real, ready: Ready) -> None:
+        """By the kernels."""
+        width, given, wave = self.dtype.itemsize, ready.given, ready.wave
+        target = address(out) - wave[0] * width, wave[1]
+        add_up(ready.task, self.dtype, target, target, (address(D) - given[0] * width, given[1]), ready.work)
 
     def _job(self, signals: int, frames: int, steps: list[int]) -> plan.Synthesis:
         """The job for so many frames; steps: from one signal, bin, frame, and signal written to the next."""

@@ -76,7 +76,8 @@ def stft(
         Of the result.  By default complex64 for float32 and complex128 for float64.  The work is done in the precision
         of the result.
     pad_mode : str or callable
-        What `np.pad` takes, but "wrap", "maximum", "mean", "median" and "minimum".
+        What `np.pad` takes, but "wrap", "maximum", "mean", "median" and "minimum".  The signal is padded as a whole
+        (where librosa reflects a part of its end, which for hops from n_fft / 2 up can be too short for it).
     out : np.ndarray [shape=(..., 1 + n_fft // 2, >= n_frames)], optional
         Where the result goes: any complex dtype and order of memory.
 
@@ -173,15 +174,15 @@ def istft(
     wanted = np.dtype(util.dtype_c2r(stft_matrix.dtype) if dtype is None else dtype) if out is None else out.dtype
     made = plan(size, hop_length, win_length, window, precision(wanted), center=center)
     D = _with_bins(stft_matrix, made.n_bins)
+    samples = length or made.n_samples(D.shape[-1])
     if out is None:
-        y = made.inverse(D, length=length or None)
-        return y if wanted == made.dtype else y.astype(wanted)
-    shape = (*D.shape[:-2], length or made.n_samples(D.shape[-1]))
+        return made.inverse(D, length=samples).astype(wanted, copy=False)
+    shape = (*D.shape[:-2], samples)
     if out.shape != shape:
         raise parameter_error()(f"Shape mismatch for provided output array out.shape={out.shape} != {shape}")
     if wanted == made.dtype:
-        return made.inverse(D, length=length or None, out=out)
-    out[...] = made.inverse(D, length=length or None)
+        return made.inverse(D, length=samples, out=out)
+    out[...] = made.inverse(D, length=samples)
     return out
 
 
