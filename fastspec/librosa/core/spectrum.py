@@ -165,10 +165,9 @@ def istft(
     ParameterError
         For an `out` of another shape, and for arguments without sense.
 
-    Warns
+    Notes
     -----
-    UserWarning
-        If this window and hop leave samples that no frame tells of.
+    As with librosa, nobody is warned if this window and hop leave samples that no frame tells of; `STFT.inverse` does.
     """
     size = _size_of(stft_matrix, n_fft)
     wanted = np.dtype(util.dtype_c2r(stft_matrix.dtype) if dtype is None else dtype) if out is None else out.dtype
@@ -176,13 +175,13 @@ def istft(
     D = _with_bins(stft_matrix, made.n_bins)
     samples = length or made.n_samples(D.shape[-1])
     if out is None:
-        return made.inverse(D, length=samples).astype(wanted, copy=False)
+        return made._inverse(D, length=samples).astype(wanted, copy=False)
     shape = (*D.shape[:-2], samples)
     if out.shape != shape:
         raise parameter_error()(f"Shape mismatch for provided output array out.shape={out.shape} != {shape}")
     if wanted == made.dtype:
-        return made.inverse(D, length=samples, out=out)
-    out[...] = made.inverse(D, length=samples)
+        return made._inverse(D, length=samples, out=out)
+    out[...] = made._inverse(D, length=samples)
     return out
 
 
