@@ -190,10 +190,9 @@ def test_istft_of_real_numbers_and_of_a_single_frame() -> None:
         np.testing.assert_allclose(mine, theirs, atol=1e-12)
 
 
-def test_a_hop_that_leaves_gaps_is_warned_of() -> None:
+def test_a_hop_that_leaves_gaps_is_nothing_to_be_warned_of_as_with_librosa() -> None:
     D = ours.stft(noise(1000), n_fft=64, hop_length=80)
-    with pytest.warns(UserWarning, match="hop_length 80 is too large"):
-        ours.istft(D, hop_length=80)
+    assert np.isfinite(ours.istft(D, hop_length=80)).all()  # a warning would be an error here
 
 
 # ---- mel, cepstrum ----
