@@ -40,7 +40,7 @@ def log_scale(log: str | None, power: float) -> LogScale:
     """
     if log is None:
         return LINEAR
-    if log not in LOGS:
+    if not isinstance(log, str) or log not in LOGS:
         raise ValueError(f"log must be None or one of {', '.join(LOGS)}, got {log!r}")
     return LogScale(20 / power, 10 ** (-5 * power)) if log == "db" else LOGS[log]
 

@@ -193,7 +193,7 @@ class MelBank(FilterBank):
 
 def bank_of(bank: FilterBank | ArrayLike) -> FilterBank:
     """The bank, or the matrix of filters as one."""
-    return bank if isinstance(bank, FilterBank) else FilterBank(bank)
+    return bank if isinstance(bank, FilterBank) else FilterBank(checks.spectrogram("bank", bank))
 
 
 @lru_cache(32)

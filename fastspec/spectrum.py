@@ -33,7 +33,8 @@ Real = NDArray[np.floating]
 Complex = NDArray[np.complexfloating]
 Order = Literal["F", "C"]
 
-BLOCK = 1 << 22  # samples converted, or results put into place, at a time
+BLOCK = 1 << 22  # samples converted at a time
+HELD = 1 << 18  # results held at a time that have to be put into place
 
 
 class STFT:
@@ -245,6 +246,7 @@ class STFT:
         TypeError, ValueError
             As in `forward`; or if bank has not n_bins columns, or log is unknown.
         """
+        log_scale(log, self._exponent(power))
         if isinstance(bank, FilterBank) and log != "whisper":
             M = self._short.run(y, ("mel", bank, power, log), out, order)
             if M is not None:
@@ -388,7 +390,8 @@ class STFT:
         if not self._geometry.local:
             x = checks.converted(x, self.dtype, scale)
         start, n, margin = self._geometry.start, x.shape[-1], self.n_fft
-        count = max(1, BLOCK // (x.size // n * max(self.hop_length, step.width)))
+        size = BLOCK if place else HELD
+        count = max(1, size // (x.size // n * max(self.hop_length, step.width)))
         tops = np.full(x.size // n, -np.inf, self.dtype)
         for a in range(0, frames, count):
             b = min(frames, a + count)

@@ -248,10 +248,11 @@ def settle_row(out, start, stop, shift, floor, gain, add):
     down, low, times, plus = splat(out, shift), splat(out, floor), splat(out, gain), splat(out, add)
     i = start
     while i + V <= stop:
-        store(out, i, maximum(load(out, i) - down, low) * times + plus)
+        store(out, i, maximum(low, load(out, i) - down) * times + plus)  # in this order NaN stays
         i += V
     while i < stop:
-        out[i] = max(out[i] - shift, floor) * gain + add
+        value = out[i] - shift
+        out[i] = (floor if value < floor else value) * gain + add
         i += 1
 
 

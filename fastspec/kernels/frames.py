@@ -170,7 +170,7 @@ def levels(c, bins, last, peaks, p0):
         for i in range(0, V * bins, V):
             power = load(c, i)
             peak = maximum(power, peak)
-            store(c, i, maximum(sqrt(power), low))
+            store(c, i, maximum(low, sqrt(power)))
     elif last.shape == LOG:
         for i in range(0, V * bins, V):
             power = load(c, i)
@@ -212,7 +212,7 @@ def logarithms(c, i, count, last, peaks, p0):
     low, gain = splat(c, last.floor), splat(c, last.gain)
     peak = log10(low) * gain
     for at in range(i, i + V * count, V):
-        value = log10(maximum(load(c, at), low)) * gain
+        value = log10(maximum(low, load(c, at))) * gain  # in this order NaN stays
         peak = maximum(value, peak)
         store(c, at, value)
     store(peaks, p0, peak)
