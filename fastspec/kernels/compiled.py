@@ -55,8 +55,17 @@ def forward_whole(dtype):
     return entry(realfft.forward_whole, i64, reals, i64, tables_type(dtype), reals, reals)
 
 
+@cache
+def forward_odd(dtype):
+    """realfft.forward_odd, the same for odd sizes."""
+    _, reals, _ = _types(dtype)
+    return entry(realfft.forward_odd, i64, reals, i64, tables_type(dtype), reals, reals)
+
+
 def forward_of(n_fft, dtype):
-    """The one of the two that transforms this size."""
+    """The one of the three that transforms this size."""
+    if n_fft % 2:
+        return forward_odd(dtype)
     return (forward_whole if n_fft // 2 in splits.SMALL else forward)(dtype)
 
 

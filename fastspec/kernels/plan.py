@@ -31,7 +31,7 @@ class Tables(NamedTuple):
     row_tw: np.ndarray
     split_tw: np.ndarray
     offsets: np.ndarray  # where sample j of a tile lies in its strip
-    window: np.ndarray  # analysis window, halved: the 1/2 of the split
+    window: np.ndarray  # analysis window, halved: the 1/2 of the split; see `tables` for odd sizes
     synthesis: np.ndarray  # synthesis window / n_fft
 
 
@@ -268,8 +268,14 @@ def factorised(half):
 
 
 def supported(n_fft):
-    """Whether the kernels transform this size: even, not too large, and a product of the codelets' primes."""
+    """Whether the kernels transform this size both ways: even, not too large, a product of the codelets' primes."""
     return n_fft >= 2 and n_fft % 2 == 0 and n_fft <= LARGEST and factorised(n_fft // 2) is not None
+
+
+def analysed(n_fft):
+    """Whether they transform it forwards: so they do odd sizes, too, as complex ones."""
+    odd = n_fft >= 3 and n_fft % 2 == 1 and n_fft <= LARGEST // 2
+    return supported(n_fft) or (odd and factorised(n_fft) is not None)
 
 
 def lanes(dtype):
@@ -309,11 +315,20 @@ def lead(n_fft, hop, group, dtype):
     return (group * V + (n_fft + hop - 1) // hop - 1 + V - 1) // V * V
 
 
+def sample_order(n_fft):
+    """Samples as real and imaginary parts of what is transformed: pairs of an even size, each twice of an odd one."""
+    return np.arange(n_fft) if n_fft % 2 == 0 else np.repeat(np.arange(n_fft), 2)
+
+
+def _weights(window):
+    """The window for what is transformed: halved, or, of an odd size, with zeros for the imaginary parts."""
+    return window * 0.5 if len(window) % 2 == 0 else np.stack([window, np.zeros(len(window))], -1).ravel()
+
+
 def tables(n_fft, hop, row_length, window, synthesis, dtype, addresses, factored=None):
     """The Tables of a transform of `n_fft` samples over strips with rows of `row_length`."""
-    half = n_fft // 2
-    n1, n2, radices = factored or factorised(half)
-    j = np.arange(n_fft)
+    n1, n2, radices = factored or factorised(n_fft // 2 if n_fft % 2 == 0 else n_fft)
+    j = sample_order(n_fft)
     return Tables(
         *addresses,
         n1,
@@ -324,7 +339,7 @@ def tables(n_fft, hop, row_length, window, synthesis, dtype, addresses, factored
         pass_twiddles(n2, radices, dtype),
         split_twiddles(n_fft, dtype),
         (j % hop * row_length + j // hop).astype(np.uint32),
-        (window * 0.5).astype(dtype),
+        _weights(window).astype(dtype),
         (synthesis / n_fft).astype(dtype),
     )
 

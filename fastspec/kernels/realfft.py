@@ -90,6 +90,27 @@ def forward_whole(op, tile, base, p, work, out):
             store(out, V * k, re * re + im * im)
 
 
+def forward_odd(op, tile, base, p, work, out):
+    """`forward` of odd sizes: samples are the real parts of n1 n2 complex numbers, and half of the bins are kept."""
+    out_of_line()
+    V, n1, n2, one = lanes(work), p.n1, p.n2, int64(1)
+    a, bins = n1 * n2, n1 * n2 // 2 + 1
+    tmp = a + p.block * n2
+    columns(n1, n2, tile, base, p.offsets, p.window, work, p.column_tw)
+    for k1 in range(0, n1, p.block):
+        w = min(p.block, n1 - k1)
+        call(p.rows, (work, k1, n1, a, w, tmp, w, n2, p.radices, p.row_tw))
+        for k2 in range(n2):
+            for k in range(k1 + n1 * k2, min(bins, k1 + n1 * k2 + w), one):
+                i = 2 * V * (a + w * k2 + k - k1 - n1 * k2)
+                re, im = load(work, i), load(work, i + V)
+                if op == COMPLEX:
+                    store(out, 2 * V * k, re)
+                    store(out, 2 * V * k + V, im)
+                else:
+                    store(out, V * k, re * re + im * im)
+
+
 def forward(op, tile, base, p, work, out):
     """The bins of the tile's frames that start at column `base`, in natural order: 2 lanes a bin, 1 if powers."""
     out_of_line()
