@@ -196,8 +196,8 @@ def accuracy_table(accuracy: dict[str, Any]) -> str:
             "Norm of the error relative to the norm of the spectrum, in epsilons of the precision, for frames of "
             "noise, against a transform in a wider type (float64; long double). Bold: more than SciPy's, as in "
             f"{sum(noise_worse(row) for row in accuracy['rows'])} of {len(accuracy['rows'])} cases, by "
-            f"{100 * (worst - 1):.0f} percent at most. Sizes that are not in the table (odd ones, primes above 7) are "
-            "SciPy's transforms.",
+            f"{100 * (worst - 1):.0f} percent at most. Sizes that are not in the table (primes above 7) are SciPy's "
+            "transforms.",
             table(["size", *(f"{name}, {kind}" for kind in kinds for name in ("fastspec", "scipy"))], rows),
         ]
     )
