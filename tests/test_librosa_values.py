@@ -370,3 +370,10 @@ def test_magnitudes_and_phases_are_librosas(dtype: str, power: float) -> None:
         assert mine.strides == theirs.strides
     magnitude, phase = ours.magphase(D)
     agree(magnitude * phase, (D + 0j).astype(phase.dtype))
+
+
+@pytest.mark.parametrize("shape", [(0,), (2, 0)])
+def test_no_samples_are_a_frame_of_zeros(shape: tuple[int, ...]) -> None:
+    mine, theirs = (quiet(library.stft, np.zeros(shape, np.float32), n_fft=64) for library in (ours, librosa))
+    assert mine.dtype == theirs.dtype
+    np.testing.assert_array_equal(mine, theirs)

@@ -102,6 +102,8 @@ def stft(
     wanted = np.dtype(util.dtype_r2c(y.dtype) if dtype is None else dtype) if out is None else out.dtype
     made = analysis(y, n_fft, hop_length, win_length, window, precision(wanted), center=center, pad_mode=pad_mode)
     direct = np.result_type(made.dtype, np.complex64)
+    if not y.shape[-1] and made.center and pad_mode == "constant":
+        y = np.zeros((*y.shape[:-1], 1), y.dtype)  # padded, a sample of silence is the one frame that none is
     if out is None:
         D = made.forward(y)
         return D if wanted == direct else D.astype(wanted)
