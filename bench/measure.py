@@ -19,10 +19,13 @@ RESULTS = Path(__file__).parent / "results"
 Call = Callable[[], object]
 
 
-def medians(calls: Mapping[str, tuple[Call, int]], seed: int = 0, warm: bool = False) -> dict[str, float]:
+def medians(
+    calls: Mapping[str, tuple[Call, int]], seed: int = 0, warm: bool = False, settle: float = 0.0
+) -> dict[str, float]:
     """Median seconds of each call over its number of rounds, all rounds of all calls in one shuffled order.
 
-    With `warm`, each timed call follows an untimed one of the same, so that none pays for what ran before it.
+    With `warm`, each timed call follows an untimed one of the same, so that none pays for what ran before it; with
+    `settle` as many as last that many seconds.
     """
     order = [name for name, (_, rounds) in calls.items() for _ in range(rounds)]
     random.Random(seed).shuffle(order)
@@ -30,6 +33,9 @@ def medians(calls: Mapping[str, tuple[Call, int]], seed: int = 0, warm: bool = F
     for name in order:
         call = calls[name][0]
         if warm:
+            call()
+        end = time.perf_counter() + settle
+        while time.perf_counter() < end:
             call()
         start = time.perf_counter()
         call()

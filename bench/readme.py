@@ -14,7 +14,8 @@ from typing import Any
 from . import measure
 
 README = measure.ROOT / "README.md"
-PROGRAMS = ("speed", "cold", "memory", "fft")
+OURS = ("fastspec", "out=")
+PROGRAMS = ("engine", "accuracy", "speed", "cold", "memory", "fft")
 
 
 def between_markers(text: str, name: str, body: str) -> str:
@@ -124,11 +125,95 @@ def fft_table(fft: dict[str, Any]) -> str:
     )
 
 
+def engine_tables(engine: dict[str, Any]) -> str:
+    """The engine against its peers, a frame at a time, on more threads, beside the least that the work can take."""
+    names = list(dict.fromkeys(name for row in engine["rows"] for name in row["seconds"] if name not in OURS))
+
+    def against(row: dict[str, Any], name: str) -> str:
+        if name not in row["seconds"]:
+            return ""
+        ratio, least = row["seconds"][name] / row["seconds"]["fastspec"], row["must"].get(name)
+        told = f"{1e3 * row['seconds'][name]:.2f}, {times(ratio, 1.0)}"
+        if least is None:
+            return told
+        return f"{told} ≥ {least:g}×" if ratio >= least else f"{told} **< {least:g}×**"
+
+    rows = [
+        [f"{row['work']} {row['size']}", row["input"], *(f"{1e3 * row['seconds'][name]:.2f}" for name in OURS)]
+        + [against(row, name) for name in names]
+        for row in engine["rows"]
+    ]
+    furthest = max(value for row in engine["rows"] for value in row["difference"].values())
+    frames = [
+        [f"{row['samples']} ({row['rate'] / 1000:g} kHz)", *(seconds(value) for value in row["seconds"].values())]
+        for row in engine["one frame"]
+    ]
+    limits = [
+        [f"STFT {row['size']}, {row['dtype']}", *(f"{1e3 * value:.2f}" for value in row["seconds"].values())]
+        for row in engine["limits"]
+    ]
+    counts = list(engine["scaling"][0]["seconds"])
+    scaling = [[row["work"], *(f"{1e3 * row['seconds'][n]:.2f}" for n in counts)] for row in engine["scaling"]]
+    memory = engine["memory"]
+    return "\n\n".join(
+        [
+            f"Milliseconds, {engine['threads']} threads, medians of one process, shuffled, warm; float32 unless said, "
+            f"speech at {engine['rate'] / 1000:g} kHz. *out=* fills an array that is there; the peers' times "
+            "are compared with the call that gives a new one. After a peer's time: how many times faster `fastspec` "
+            "is, and what it has to be (bold: missed). Below one (bold) is a loss. Results were compared first; the "
+            f"largest difference is {furthest:.0e} of the largest value.",
+            table(["work", "input", *OURS, *names], rows),
+            "One frame of 20 ms through a ready plan, and `numpy.fft.rfft(frame * window)`:",
+            table(["samples", *engine["one frame"][0]["seconds"]], frames),
+            "The STFT of a minute, in milliseconds, beside its transforms alone (of a tile that stays in the cache) "
+            "and beside the writing of its output alone:",
+            table(["work", *engine["limits"][0]["seconds"]], limits),
+            "Threads, with *out=*, in milliseconds:",
+            table(["work", *counts], scaling),
+            f"Peak memory of the mel spectrogram of an hour, beyond its input of {memory['input']:.0f} MB and its "
+            f"output of {memory['output']:.0f} MB: {memory['beyond']:.1f} MB (at most {memory['must']:.0f}).",
+            f"Measured on: {made_on(engine)}.",
+        ]
+    )
+
+
+def accuracy_table(accuracy: dict[str, Any]) -> str:
+    """Errors on noise of every size that the kernels transform, ours in bold where they are above SciPy's."""
+    by_size: dict[int, dict[str, Any]] = {}
+    for row in accuracy["rows"]:
+        by_size.setdefault(row["size"], {})[row["dtype"]] = row["noise"]
+    kinds = list(dict.fromkeys(row["dtype"] for row in accuracy["rows"]))
+
+    def cells(noise: dict[str, list[float]]) -> list[str]:
+        ours, theirs = noise["fastspec"][0], noise["scipy"][0]
+        return [f"**{ours:.3f}**" if ours > theirs else f"{ours:.3f}", f"{theirs:.3f}"]
+
+    own = [row["size"] for row in accuracy["rows"] if row["in lanes"] and row["dtype"] == kinds[0]]
+    rows = [[str(n), *(cell for kind in kinds for cell in cells(by_size[n][kind]))] for n in sorted(own)]
+    worst = max(row["noise"]["fastspec"][0] / row["noise"]["scipy"][0] for row in accuracy["rows"])
+    return "\n\n".join(
+        [
+            "Norm of the error relative to the norm of the spectrum, in epsilons of the precision, for frames of "
+            "noise, against a transform in a wider type (float64; long double). Bold: more than SciPy's, as in "
+            f"{sum(noise_worse(row) for row in accuracy['rows'])} of {len(accuracy['rows'])} cases, by "
+            f"{100 * (worst - 1):.0f} percent at most. Sizes that are not in the table (primes above 7) are SciPy's "
+            "transforms.",
+            table(["size", *(f"{name}, {kind}" for kind in kinds for name in ("fastspec", "scipy"))], rows),
+        ]
+    )
+
+
+def noise_worse(row: dict[str, Any]) -> bool:
+    return bool(row["noise"]["fastspec"][0] > row["noise"]["scipy"][0])
+
+
 def write() -> None:
     loaded = {name: json.loads((measure.RESULTS / f"{name}.json").read_text(encoding="utf-8")) for name in PROGRAMS}
     text = README.read_text(encoding="utf-8")
     text = between_markers(text, "speed", speed_tables(loaded["speed"], loaded["cold"], loaded["memory"]))
     text = between_markers(text, "fft", fft_table(loaded["fft"]))
+    text = between_markers(text, "engine", engine_tables(loaded["engine"]))
+    text = between_markers(text, "accuracy", accuracy_table(loaded["accuracy"]))
     README.write_text(text, encoding="utf-8")
     print("README.md: tables written")
 

@@ -5,9 +5,14 @@ when they are first used.
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from .patch import CallableModule
+
+    patch: CallableModule
+
+__version__ = "0.2.0"
 
 _NAMES = {
     "fastspec.notebook": (
@@ -36,10 +41,14 @@ _HOME = {name: module for module, names in _NAMES.items() for name in names} | {
     "STFT": "fastspec.spectrum",
     "FilterBank": "fastspec.mel",
     "MelBank": "fastspec.mel",
+    **dict.fromkeys(("is_patched", "patched", "unpatch"), "fastspec.patch"),
 }
+_MODULES = ("librosa", "patch")  # attributes before they are imported, too; `patch` can be called
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"fastspec.{name}")  # which sets the attribute
     if name not in _HOME:
         raise AttributeError(f"module 'fastspec' has no attribute {name!r}")
     value = getattr(import_module(_HOME[name]), name)
@@ -48,4 +57,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME})
+    return sorted({*globals(), *_HOME, *_MODULES})

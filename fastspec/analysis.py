@@ -167,21 +167,22 @@ class Analysis:
     def __init__(self, n_fft: int, hop: int, window: NDArray[np.float64], dtype: np.dtype[Any]) -> None:
         self.n_fft, self.hop, self.window, self.dtype = n_fft, hop, window, dtype
         self.bins = n_fft // 2 + 1
-        self.in_lanes = plan.supported(n_fft)
+        self.in_lanes = plan.analysed(n_fft)
         self.group = strip_group(n_fft, hop, dtype)
         self.lead = plan.lead(n_fft, hop, self.group, dtype)
 
     @cached_property
     def tables(self) -> plan.Tables:
         """Of strips."""
-        addresses = (compiled.transform_rows(self.dtype).address, compiled.forward(self.dtype).address, 0)
         size, window = (self.n_fft, self.window) if self.in_lanes else (2, np.ones(2))
+        forward = compiled.forward_of(size, self.dtype)
+        addresses = (compiled.transform_rows(self.dtype).address, forward.address, 0)
         return plan.tables(size, self.hop, self.lead, window, np.ones(size), self.dtype, addresses)
 
     @cached_property
     def mixed_tables(self) -> plan.Tables:
         """Of tiles in which each lane is a frame of its own."""
-        return self.tables._replace(offsets=np.arange(self.n_fft, dtype=np.uint32) * plan.lanes(self.dtype))
+        return self.tables._replace(offsets=(plan.sample_order(self.n_fft) * plan.lanes(self.dtype)).astype(np.uint32))
 
     def run(
         self, signals: plan.Signals, origin: int, frames: int, out: NDArray[Any], step: Step, place: Place | None = None

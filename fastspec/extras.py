@@ -11,6 +11,7 @@ EXTRAS = {
     "audio": ("soundfile", "soxr"),
     "plot": ("matplotlib",),
     "cli": ("typer", "rich"),
+    "librosa": ("librosa",),
     "bench": ("pytest-benchmark", "librosa", "torch"),
 }
 

@@ -142,7 +142,11 @@ class Geometry:
             head = np.pad(x[:, : pad + 1], ((0, 0), (pad, 0)), mode)[:, :pad]
             tail = np.pad(x[:, n - pad - 1 :], ((0, 0), (0, pad)), mode)[:, pad + 1 :]
         else:
-            whole = np.stack([np.pad(signal, pad, mode) for signal in x])  # a function sees nothing but signals
+            whole = (
+                np.stack([np.pad(signal, pad, mode) for signal in x])  # a function sees signals, and nothing else
+                if callable(mode)
+                else np.pad(x, ((0, 0), (pad, pad)), mode)
+            )
             head, tail = whole[:, :pad], whole[:, pad + n :]
         return np.concatenate([head, tail], axis=1), pad, pad
 

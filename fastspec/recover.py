@@ -88,10 +88,10 @@ def griffin_lim(
     step, tiny = number(0), number(np.finfo(plan.dtype).tiny)
     items = -(-flat_S.size // CHUNK)
     for _ in range(n_iter):
-        plan.inverse(c, length=length, out=y)
+        plan._inverse(c, length=length, out=y)
         plan.forward(y, out=found)
         pairs = (flat.view(plan.dtype), flat_before.view(plan.dtype), flat_S)
         project(items, team_size(), new_board(), *pairs, CHUNK, step, tiny, flat_c.view(plan.dtype))
         flat, found, flat_before, before = flat_before, before, flat, found
         step = number(momentum / (1 + momentum))
-    return plan.inverse(c, length=length, out=y)
+    return plan._inverse(c, length=length, out=y)

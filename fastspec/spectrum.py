@@ -33,7 +33,8 @@ Real = NDArray[np.floating]
 Complex = NDArray[np.complexfloating]
 Order = Literal["F", "C"]
 
-BLOCK = 1 << 22  # samples converted, or results put into place, at a time
+BLOCK = 1 << 22  # samples converted at a time
+HELD = 1 << 18  # results held at a time that have to be put into place
 
 
 class STFT(checks.Unchanging):
@@ -295,14 +296,18 @@ class STFT(checks.Unchanging):
         UserWarning
             If the window and the hop leave samples that no frame tells of (the NOLA condition fails).
         """
-        X = checks.spectra("D", D, self.n_bins, self._complex)
-        size = self.n_samples(X.shape[-1]) if length is None else checks.whole("length", length, 0)
         if not self.invertible:
             warnings.warn(
                 f"hop_length {self.hop_length} is too large for the window, so that D does not tell all samples",
                 UserWarning,
                 stacklevel=2,
             )
+        return self._inverse(D, length=length, out=out)
+
+    def _inverse(self, D: ArrayLike, *, length: int | None = None, out: Real | None = None) -> Real:
+        """`inverse` without its warning, for those whose callers ask for gaps."""
+        X = checks.spectra("D", D, self.n_bins, self._complex)
+        size = self.n_samples(X.shape[-1]) if length is None else checks.whole("length", length, 0)
         y = checks.output("out", out, (*X.shape[:-2], size), self.dtype, "C", X)
         if y.size:
             for part, target in matching(X, y):
@@ -392,7 +397,8 @@ class STFT(checks.Unchanging):
         if not self._geometry.local:
             x = checks.converted(x, self.dtype, scale)
         start, n, margin = self._geometry.start, x.shape[-1], self.n_fft
-        count = max(1, BLOCK // (x.size // n * max(self.hop_length, step.width)))
+        size = BLOCK if place else HELD
+        count = max(1, size // (x.size // n * max(self.hop_length, step.width)))
         tops = np.full(x.size // n, -np.inf, self.dtype)
         for a in range(0, frames, count):
             b = min(frames, a + count)

@@ -27,6 +27,8 @@ def _of(dtype: np.dtype[Any]) -> list[Step]:
         for name, build in (
             ("row transform", compiled.transform_rows),
             ("forward transform", compiled.forward),
+            ("small forward transforms", compiled.forward_whole),
+            ("odd forward transforms", compiled.forward_odd),
             ("analysis", compiled.analysis_strip),
             ("output of spectra", compiled.put_complex),
             ("output of levels", compiled.put_levels),

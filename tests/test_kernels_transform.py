@@ -83,9 +83,26 @@ def test_every_half_size_of_the_codelets_primes_is_transformed(dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("n_fft", [3, 11, 15, 22, 26, 34, 101, 2 * plan.LARGEST])
+def test_every_odd_size_of_the_codelets_primes_is_analysed(dtype):
+    rng = np.random.default_rng(14)
+    for n_fft in sorted({3**a * 5**b * 7**c for a in range(6) for b in range(4) for c in range(3)}):
+        if not 3 <= n_fft <= 3000:
+            continue
+        assert plan.analysed(n_fft), n_fft
+        assert not plan.supported(n_fft)
+        count, hop = int(rng.integers(1, 40)), int(rng.integers(1, n_fft + 3))
+        x = rng.standard_normal(int(rng.integers(1, count * hop + n_fft))).astype(dtype)
+        want = np.fft.fft(frames_of(x, n_fft, hop, count))
+        got = levels.complex_spectrum(x, n_fft, hop, count, bins=n_fft)
+        assert np.abs(got - want).max() <= bound(dtype) * np.abs(want).max(), (n_fft, hop, count)
+        level = levels.magnitude(x, n_fft, hop, count)
+        assert np.abs(level - np.abs(want[:, : n_fft // 2])).max() <= bound(dtype) * np.abs(want).max(), n_fft
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n_fft", [11, 13, 22, 26, 34, 101, 2 * plan.LARGEST])
 def test_other_sizes_come_from_scipy_behind_the_same_entry(dtype, n_fft):
-    assert not plan.supported(n_fft)
+    assert not plan.analysed(n_fft)
     x = np.random.default_rng(5).standard_normal(500).astype(dtype)
     hop, count = max(1, n_fft // 3), 7
     want = np.fft.fft(frames_of(x, n_fft, hop, count))

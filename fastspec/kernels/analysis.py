@@ -248,7 +248,7 @@ def settle_row(out, start, stop, shift, floor, gain, add):
     down, low, times, plus = splat(out, shift), splat(out, floor), splat(out, gain), splat(out, add)
     i = start
     while i + V <= stop:
-        store(out, i, maximum(low, load(out, i) - down) * times + plus)
+        store(out, i, maximum(low, load(out, i) - down) * times + plus)  # in this order NaN stays
         i += V
     if i < stop:
         store_part(out, i, maximum(low, load_part(out, i, stop - i) - down) * times + plus, stop - i)

@@ -2,19 +2,21 @@
 
 A codelet of size R is straight-line code for X[k] = sum over j of x[j] exp(-2 pi i j k / R): sizes 2, 3, 4, 5 and 7
 are written out with real arithmetic, products of them are split once more (Cooley & Tukey, Math. Comp. 19, 1965,
-297-301).  Each intrinsic below emits a `switch` over the sizes it knows, so that the size is a run-time number.
-An unknown size falls through in silence: `plan` only makes known ones.
+297-301), without twiddles where the factors are coprime (Good, J. R. Statist. Soc. B 20, 1958, 361-372).  Each
+intrinsic below emits a `switch` over the sizes it knows, so that the size is a run-time number.  An unknown size falls
+through in silence: `plan` only makes known ones.
 
 A complex element in memory is lanes real parts, then lanes imaginary parts; complex offsets count such elements.
 """
 
-import cmath
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 from .jit import FASTMATH, cgutils, intrinsic, ir, types
-from .vector import I64, constant, data_pointer, pointer_at, splatted, vec_of
+from .roots import roots
+from .vector import I64, constant, data_pointer, llvm_function, pointer_at, splatted, vec_of
 
 COLUMN = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16)
 """Sizes of the first stage, over columns."""
@@ -24,6 +26,13 @@ LAST = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16)
 """Radices of the last pass over a row."""
 
 i64 = types.int64
+
+
+class Scaled(NamedTuple):
+    """A vector that is still to be multiplied by a constant: an addition may do it in the same instruction."""
+
+    value: object
+    factor: float
 
 
 class Emitter:
@@ -61,21 +70,48 @@ class Emitter:
 
     def store_complex(self, z, data, element):
         at = self.times(element, 2 * self.lanes)
-        self.store(z[0], data, at)
-        self.store(z[1], data, self.plus(at, self.lanes))
+        for part, value in enumerate(z):
+            self.store(self.number(0) if value is None else value, data, self.plus(at, part * self.lanes))
 
-    # arithmetic on vectors
+    # arithmetic on vectors; None is zero, and what is `Scaled` is multiplied as it is added
     def add(self, a, b):
+        if a is None or b is None:
+            return self.plain(b) if a is None else a
+        if isinstance(b, Scaled):
+            return self.scaled_sum(a, b.value, b.factor)
         return self.builder.fadd(a, b, flags=FASTMATH)
 
     def sub(self, a, b):
+        if a is None or b is None:
+            return self.neg(self.plain(b)) if a is None else a
+        if isinstance(b, Scaled):
+            return self.scaled_sum(a, b.value, -b.factor)
         return self.builder.fsub(a, b, flags=FASTMATH)
 
+    def scaled_sum(self, a, value, factor):
+        """a + value factor, rounded once where the processor can; with `a` Scaled the result is, too."""
+        if isinstance(a, Scaled):
+            return Scaled((self.add if factor == a.factor else self.sub)(a.value, value), a.factor)
+        return self.fused(value, self.number(factor), a)
+
+    def fused(self, a, b, c):
+        """a b + c, rounded once where the processor can; a call, which no flags let LLVM regroup."""
+        name = f"llvm.fmuladd.v{self.lanes}f{self.vec.dtype.bitwidth}"
+        return self.builder.call(llvm_function(self.builder, name, *[self.vec.llvm] * 4), [a, b, c])
+
+    def sum_and_rest(self, a, b):
+        """a + b, and what rounding left out, or most of it where |a| < |b| (Dekker, Numer. Math. 18, 1971, 224-242)."""
+        total = self.fused(a, self.number(1), b)
+        return total, self.fused(self.fused(a, self.number(-1), total), self.number(-1), b)
+
+    def plain(self, a):
+        return self.mul(a.value, self.number(a.factor)) if isinstance(a, Scaled) else a
+
     def mul(self, a, b):
-        return self.builder.fmul(a, b, flags=FASTMATH)
+        return None if a is None else self.builder.fmul(a, b, flags=FASTMATH)
 
     def neg(self, a):
-        return self.builder.fneg(a, flags=FASTMATH)
+        return None if a is None else self.builder.fneg(a, flags=FASTMATH)
 
     def number(self, value):
         single = self.vec.dtype == types.float32
@@ -94,24 +130,19 @@ class Emitter:
             self.add(self.mul(a[0], w[1]), self.mul(a[1], w[0])),
         )
 
-    def rotate(self, a, w):
-        """a times a constant of modulus one, with the eighths of the circle spelled out."""
+    def rotate(self, a, numerator, denominator):
+        """a times exp(-2 pi i numerator / denominator), as the second operand of additions and subtractions."""
         half = math.sqrt(0.5)
-        short = {
-            1: lambda: a,
-            -1: lambda: (self.neg(a[0]), self.neg(a[1])),
-            -1j: lambda: (a[1], self.neg(a[0])),
-            1j: lambda: (self.neg(a[1]), a[0]),
-            half - half * 1j: lambda: self._eighth(self.add(*a), self.sub(a[1], a[0]), half, half),
-            -half - half * 1j: lambda: self._eighth(self.sub(a[1], a[0]), self.add(*a), half, -half),
+        eighths = {
+            0: lambda: a,
+            1: lambda: (Scaled(self.add(*a), half), Scaled(self.sub(a[1], a[0]), half)),
+            2: lambda: (a[1], self.neg(a[0])),
+            3: lambda: (Scaled(self.sub(a[1], a[0]), half), Scaled(self.add(*a), -half)),
         }
-        for value, product in short.items():
-            if abs(w - value) < 1e-12:
-                return product()
+        if 8 * numerator / denominator in eighths:
+            return eighths[8 * numerator / denominator]()
+        w = roots(numerator, denominator)
         return self.complex_mul(a, (self.number(w.real), self.number(w.imag)))
-
-    def _eighth(self, p, q, a, b):
-        return self.mul(p, self.number(a)), self.mul(q, self.number(b))
 
     # transforms
     def dft(self, x):
@@ -146,9 +177,9 @@ class Emitter:
         for s in sums:
             out[0] = self.complex_add(out[0], s)
         for k in range(1, half + 1):
-            angles = [2 * math.pi * ((j * k) % size) / size for j in range(1, half + 1)]
-            even = tuple(self._weighted(x[0][c], [s[c] for s in sums], map(math.cos, angles)) for c in (0, 1))
-            odd = tuple(self._weighted(None, [d[c] for d in differences], map(math.sin, angles)) for c in (0, 1))
+            turns = roots(k * np.arange(1, half + 1), size)
+            even = tuple(self._weighted(x[0][c], [s[c] for s in sums], turns.real) for c in (0, 1))
+            odd = tuple(self._weighted(None, [d[c] for d in differences], -turns.imag) for c in (0, 1))
             out[k] = self.add(even[0], odd[1]), self.sub(even[1], odd[0])
             out[size - k] = self.sub(even[0], odd[1]), self.add(even[1], odd[0])
         return out
@@ -156,21 +187,31 @@ class Emitter:
     def _weighted(self, start, values, weights):
         total = start
         for value, weight in zip(values, weights, strict=True):
-            term = self.mul(value, self.number(weight))
-            total = term if total is None else self.add(term, total)
+            if value is not None:
+                term = Scaled(value, weight)
+                total = term if total is None else self.add(self.plain(total), term)
         return total
 
     def _dft_product(self, x):
         size = len(x)
         r = 2 if size in (6, 8) else next(r for r in (4, 2, 3, 5, 7) if size % r == 0)
         q = size // r
+        if math.gcd(r, q) == 1:
+            return self._dft_coprime(x, r, q)
         columns = [self.dft([x[r * j + i] for j in range(q)]) for i in range(r)]
         out = [None] * size
         for k in range(q):
-            y = self.dft([self.rotate(columns[i][k], cmath.exp(-2j * math.pi * i * k / size)) for i in range(r)])
+            y = self.dft([self.rotate(columns[i][k], i * k, size) for i in range(r)])
             for i in range(r):
                 out[k + q * i] = y[i]
         return out
+
+    def _dft_coprime(self, x, r, q):
+        """Without twiddles, for j = q a + r b: X[k] = sum over a of W_r^(a k) sum over b of W_q^(b k) x[j mod r q]."""
+        size = r * q
+        inner = [self.dft([x[(q * a + r * b) % size] for b in range(q)]) for a in range(r)]
+        outer = [self.dft([inner[a][k] for a in range(r)]) for k in range(q)]
+        return [outer[k % q][k % r] for k in range(size)]
 
     def twiddle(self, z, table, row, k):
         """z times entry k of the row of twiddles at real offset `row`; entry 0 is one and not stored."""

@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from . import alignment, analysis, plan, realfft, rows, synthesis
+from . import alignment, analysis, plan, realfft, rows, splits, synthesis
 from .jit import entry, from_dtype, types
 
 i64 = types.int64
@@ -46,6 +46,27 @@ def forward(dtype):
     """realfft.forward(op, tile, base, p, work, out)."""
     _, reals, _ = _types(dtype)
     return entry(realfft.forward, i64, reals, i64, tables_type(dtype), reals, reals)
+
+
+@cache
+def forward_whole(dtype):
+    """realfft.forward_whole, the same for small sizes."""
+    _, reals, _ = _types(dtype)
+    return entry(realfft.forward_whole, i64, reals, i64, tables_type(dtype), reals, reals)
+
+
+@cache
+def forward_odd(dtype):
+    """realfft.forward_odd, the same for odd sizes."""
+    _, reals, _ = _types(dtype)
+    return entry(realfft.forward_odd, i64, reals, i64, tables_type(dtype), reals, reals)
+
+
+def forward_of(n_fft, dtype):
+    """The one of the three that transforms this size."""
+    if n_fft % 2:
+        return forward_odd(dtype)
+    return (forward_whole if n_fft // 2 in splits.SMALL else forward)(dtype)
 
 
 @cache

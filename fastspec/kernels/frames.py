@@ -215,7 +215,7 @@ def logarithms(c, i, count, last, peaks, p0):
     low, gain = splat(c, last.floor), splat(c, last.gain)
     peak = log10(low) * gain
     for at in range(i, i + V * count, V):
-        value = log10(maximum(low, load(c, at))) * gain
+        value = log10(maximum(low, load(c, at))) * gain  # in this order NaN stays
         peak = maximum(value, peak)
         store(c, at, value)
     store(peaks, p0, peak)

@@ -47,7 +47,7 @@ def _fence(builder, value, v):
 
 @intrinsic
 def log10(typingctx, v):
-    """log10 of a vector of numbers >= 0; below the smallest normal number it is -inf.  inf and NaN stay as they are."""
+    """log10 of a vector of numbers >= 0; below the smallest normal number it is -inf; NaN and inf stay."""
     form = _Format(v.dtype)
 
     def codegen(context, builder, sig, args):
@@ -68,10 +68,9 @@ def log10(typingctx, v):
         series = _polynomial(builder, square, [2 / math.log(10) / (2 * k + 1) for k in range(form.log_terms)])
         scaled = builder.fmul(builder.sitofp(exponent, real), constant(real, math.log10(2)), flags=FASTMATH)
         value = builder.fadd(builder.fmul(s, series, flags=FASTMATH), scaled, flags=FASTMATH)
-        normal = builder.fcmp_ordered(">=", args[0], constant(real, form.tiny))
-        value = builder.select(normal, value, constant(real, -math.inf))
-        finite = builder.fcmp_ordered("<", args[0], constant(real, math.inf))
-        return builder.select(finite, value, args[0])
+        value = builder.select(builder.fcmp_ordered("<", args[0], constant(real, math.inf)), value, args[0])
+        tiny = builder.fcmp_ordered("<", args[0], constant(real, form.tiny))
+        return builder.select(tiny, constant(real, -math.inf), value)
 
     return v(v), codegen
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import codelets, factors
+from .roots import roots
 
 LARGEST = 1 << 16
 """Larger transforms leave the second-level cache in lanes; a library's, one frame at a time, is faster there."""
@@ -30,7 +31,7 @@ class Tables(NamedTuple):
     row_tw: np.ndarray
     split_tw: np.ndarray
     offsets: np.ndarray  # where sample j of a tile lies in its strip
-    window: np.ndarray  # analysis window, halved: the 1/2 of the split
+    window: np.ndarray  # analysis window, halved: the 1/2 of the split; see `tables` for odd sizes
     synthesis: np.ndarray  # synthesis window / n_fft
 
 
@@ -267,8 +268,14 @@ def factorised(half):
 
 
 def supported(n_fft):
-    """Whether the kernels transform this size: even, not too large, and a product of the codelets' primes."""
+    """Whether the kernels transform this size both ways: even, not too large, a product of the codelets' primes."""
     return n_fft >= 2 and n_fft % 2 == 0 and n_fft <= LARGEST and factorised(n_fft // 2) is not None
+
+
+def analysed(n_fft):
+    """Whether they transform it forwards: so they do odd sizes, too, as complex ones."""
+    odd = n_fft >= 3 and n_fft % 2 == 1 and n_fft <= LARGEST // 2
+    return supported(n_fft) or (odd and factorised(n_fft) is not None)
 
 
 def lanes(dtype):
@@ -281,29 +288,25 @@ def interleaved(z, dtype):
     return np.stack([z.real, z.imag], -1).ravel().astype(dtype)
 
 
-def _unit(numerator, denominator):
-    return np.exp(-2j * np.pi * (numerator % denominator) / denominator)
-
-
 def pass_twiddles(n, radices, dtype):
     """Twiddles of all middle passes of a row, one after another (at least one number, for the sake of the type)."""
     out = [np.zeros(1, np.complex128)]
     for r in radices[:-1]:
         m = n // r
-        out.append(_unit(np.outer(np.arange(m), np.arange(1, r)), n).ravel())
+        out.append(roots(np.outer(np.arange(m), np.arange(1, r)), n).ravel())
         n = m
     return interleaved(np.concatenate(out[1:] or out), dtype)
 
 
 def column_twiddles(n1, n2, dtype):
     """exp(-2 pi i p k / (n1 n2)) for column p and 0 < k < n1."""
-    table = _unit(np.outer(np.arange(n2), np.arange(1, n1)), n1 * n2).ravel()
+    table = roots(np.outer(np.arange(n2), np.arange(1, n1)), n1 * n2).ravel()
     return interleaved(table if table.size else np.zeros(1, np.complex128), dtype)
 
 
 def split_twiddles(n_fft, dtype):
     """exp(-2 pi i k / n_fft) for 0 <= k <= n_fft / 2."""
-    return interleaved(_unit(np.arange(n_fft // 2 + 1), n_fft), dtype)
+    return interleaved(roots(np.arange(n_fft // 2 + 1), n_fft), dtype)
 
 
 def lead(n_fft, hop, group, dtype):
@@ -312,11 +315,20 @@ def lead(n_fft, hop, group, dtype):
     return (group * V + (n_fft + hop - 1) // hop - 1 + V - 1) // V * V
 
 
+def sample_order(n_fft):
+    """Samples as real and imaginary parts of what is transformed: pairs of an even size, each twice of an odd one."""
+    return np.arange(n_fft) if n_fft % 2 == 0 else np.repeat(np.arange(n_fft), 2)
+
+
+def _weights(window):
+    """The window for what is transformed: halved, or, of an odd size, with zeros for the imaginary parts."""
+    return window * 0.5 if len(window) % 2 == 0 else np.stack([window, np.zeros(len(window))], -1).ravel()
+
+
 def tables(n_fft, hop, row_length, window, synthesis, dtype, addresses, factored=None):
     """The Tables of a transform of `n_fft` samples over strips with rows of `row_length`."""
-    half = n_fft // 2
-    n1, n2, radices = factored or factorised(half)
-    j = np.arange(n_fft)
+    n1, n2, radices = factored or factorised(n_fft // 2 if n_fft % 2 == 0 else n_fft)
+    j = sample_order(n_fft)
     return Tables(
         *addresses,
         n1,
@@ -327,7 +339,7 @@ def tables(n_fft, hop, row_length, window, synthesis, dtype, addresses, factored
         pass_twiddles(n2, radices, dtype),
         split_twiddles(n_fft, dtype),
         (j % hop * row_length + j // hop).astype(np.uint32),
-        (window * 0.5).astype(dtype),
+        _weights(window).astype(dtype),
         (synthesis / n_fft).astype(dtype),
     )
 
@@ -374,8 +386,8 @@ def correlator(n1, n2, rows_address, tolerance):
     m = min((m for m in range(least, 2 * least) if row_radices(m)), key=_row_cost)
     h, radices = 16 * m, row_radices(m)
     quarter = h // 2 + 16
-    turn = _unit(np.outer(np.arange(m), np.arange(16)), h)
-    split = _unit(np.arange(quarter), 2 * h)
+    turn = roots(np.outer(np.arange(m), np.arange(16)), h)
+    split = roots(np.arange(quarter), 2 * h)
     return Correlator(
         rows_address,
         0,

@@ -16,6 +16,7 @@ and used while they are in the first-level cache.  `pairs` says in which order b
 from .calls import call, out_of_line, prefetch
 from .codelets import columns, columns_inverse
 from .jit import int64, kernel
+from .splits import split_pair, whole
 from .vector import lanes, load, load_splat, maximum, splat, sqrt, store
 
 COMPLEX, POWER = 0, 1
@@ -34,9 +35,7 @@ def split(work, i, j, tw, k):
     i, j = 2 * V * i, 2 * V * j
     ar, ai, br, bi = load(work, i), load(work, i + V), load(work, j), load(work, j + V)
     wr, wi = load_splat(tw, 2 * k), load_splat(tw, 2 * k + 1)
-    er, ei, dr, di = ar + br, ai - bi, ai + bi, br - ar
-    tr, ti = dr * wr - di * wi, dr * wi + di * wr
-    return er + tr, ei + ti, er - tr, ti - ei
+    return split_pair(ar, ai, br, bi, wr, wi)
 
 
 @kernel
@@ -75,6 +74,41 @@ def emit(op, work, i, j, k0, outer, inner, step, n1, h, tw, out):
                 store(out, V * k, xr * xr + xi * xi)
                 store(out, V * (h - k), yr * yr + yi * yi)
                 i, j, k = i + 1, j - 1, k + step
+
+
+def forward_whole(op, tile, base, p, work, out):
+    """`forward` of the sizes that one codelet transforms, h in splits.SMALL."""
+    out_of_line()
+    V, h = lanes(work), p.n1 * p.n2
+    whole(h, tile, base, p.offsets, p.window, work)
+    for k in range(h + 1):
+        re, im = load(work, 2 * V * k), load(work, 2 * V * k + V)
+        if op == COMPLEX:
+            store(out, 2 * V * k, re)
+            store(out, 2 * V * k + V, im)
+        else:
+            store(out, V * k, re * re + im * im)
+
+
+def forward_odd(op, tile, base, p, work, out):
+    """`forward` of odd sizes: samples are the real parts of n1 n2 complex numbers, and half of the bins are kept."""
+    out_of_line()
+    V, n1, n2, one = lanes(work), p.n1, p.n2, int64(1)
+    a, bins = n1 * n2, n1 * n2 // 2 + 1
+    tmp = a + p.block * n2
+    columns(n1, n2, tile, base, p.offsets, p.window, work, p.column_tw)
+    for k1 in range(0, n1, p.block):
+        w = min(p.block, n1 - k1)
+        call(p.rows, (work, k1, n1, a, w, tmp, w, n2, p.radices, p.row_tw))
+        for k2 in range(n2):
+            for k in range(k1 + n1 * k2, min(bins, k1 + n1 * k2 + w), one):
+                i = 2 * V * (a + w * k2 + k - k1 - n1 * k2)
+                re, im = load(work, i), load(work, i + V)
+                if op == COMPLEX:
+                    store(out, 2 * V * k, re)
+                    store(out, 2 * V * k + V, im)
+                else:
+                    store(out, V * k, re * re + im * im)
 
 
 def forward(op, tile, base, p, work, out):

@@ -36,6 +36,7 @@ _HOMES = {
         "fastspec.librosa.core.convert",
     ),
     "ParameterError": "fastspec.librosa.util.exceptions",
+    "Unsupported": "fastspec.librosa._names",
     **{name: f"fastspec.librosa.{name}" for name in ("core", "feature", "filters", "util")},
 }
 __all__ = [name for name in _HOMES if name[0].islower()]

@@ -1,7 +1,9 @@
 """Where names come from: ours are loaded when they are first used, all others are the real librosa's if it is there."""
 
 import contextlib
+import os
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, wraps
 from importlib import import_module
@@ -14,6 +16,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 ROOT = "fastspec.librosa"
+_PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
+
 FOLLOWED = "1.0.0"
 """The version whose names and defaults these are."""
 
@@ -65,6 +69,13 @@ def listed(module: str, ours: Iterable[str]) -> list[str]:
 _ABSENT = "the real librosa, which may have it, is not installed: pip install librosa"
 
 
+class Unsupported(NotImplementedError):
+    """Arguments that librosa knows what to do with and this library does not; `fastspec.patch` leaves them to librosa.
+
+    It is raised before anything has been drawn, written or warned about, for a reason that names no values.
+    """
+
+
 @cache
 def parameter_error() -> type[ValueError]:
     """The class of errors about arguments: a ValueError, and librosa's ParameterError where librosa can be imported."""
@@ -89,6 +100,14 @@ def face(function: Callable[P, R]) -> Callable[P, R]:
             raise kind(str(error)) from error
 
     return called
+
+
+def warn(message: str) -> None:
+    """Warn of `message` where the first function that is not of this package called it, however many are in between."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, UserWarning, stacklevel=level)
 
 
 class _Real:

@@ -1,7 +1,6 @@
 """Plans of transforms by librosa's arguments; kept, so that calls with equal ones build no tables again."""
 
 import numbers
-import warnings
 from collections.abc import Hashable
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..spectrum import STFT
-from ._names import parameter_error
+from ._names import parameter_error, warn
 from .filters import get_window
 from .util.utils import is_positive_int
 
@@ -90,7 +89,7 @@ def analysis(
     Warns
     -----
     UserWarning
-        If the signal is shorter than n_fft: four calls up, where the public function was called.
+        If the signal is shorter than n_fft.
     """
     error = parameter_error()
     if hop_length is not None and not is_positive_int(hop_length):
@@ -100,7 +99,7 @@ def analysis(
     if n_fft > y.shape[-1]:
         if not center:
             raise error(f"n_fft={n_fft} is too large for uncentered analysis of input signal of length={y.shape[-1]}")
-        warnings.warn(f"n_fft={n_fft} is too large for input signal of length={y.shape[-1]}", stacklevel=4)
+        warn(f"n_fft={n_fft} is too large for input signal of length={y.shape[-1]}")
     return plan(n_fft, hop_length, win_length, window, dtype, center=center, pad_mode=pad_mode)
 
 

@@ -1,12 +1,13 @@
 """librosa.filters: mel filter banks and windows."""
 
-import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ._names import face, find, parameter_error
+from ._names import face, find, parameter_error, warn
+
+__all__ = ["get_window", "mel"]
 
 Array = NDArray[Any]
 
@@ -71,7 +72,7 @@ def mel(
 
     found = bank(sr=sr, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax, htk=htk, norm=norm, dtype=dtype)
     if found.empty:
-        warnings.warn(EMPTY, stacklevel=3)
+        warn(EMPTY)
     return np.array(found.filters, dtype=dtype)
 
 

@@ -1,6 +1,5 @@
 """Decibels of powers and amplitudes, and back."""
 
-import warnings
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -8,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ... import decibels
-from .._names import face, parameter_error
+from .._names import face, parameter_error, warn
 
 Array = NDArray[Any]
 Axes = Literal["auto"] | int | tuple[int, ...] | None
@@ -54,10 +53,9 @@ def _to_db(
         raise parameter_error()(f"top_db must be non-negative, got {top_db!r}")
     if levels.dtype.kind == "c":
         instead = "np.abs(D)" if amplitude else "np.abs(D)**2"
-        warnings.warn(
+        warn(
             f"{name} was called on complex input so phase information will be discarded. To suppress this warning, "
-            f"call {name}({instead}) instead.",
-            stacklevel=4,
+            f"call {name}({instead}) instead."
         )
         levels = np.abs(levels)
     over = _axes(axes, levels.ndim)

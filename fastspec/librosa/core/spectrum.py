@@ -1,6 +1,5 @@
 """librosa.core.spectrum: the transform, its inverse, Griffin-Lim, magnitudes and phases; decibels are in `_levels`."""
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -8,7 +7,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from ... import recover
 from .. import util
-from .._names import face, find, parameter_error
+from .._names import face, find, parameter_error, warn
 from .._plans import analysis, plan, precision
 from ._levels import amplitude_to_db, db_to_amplitude, db_to_power, power_to_db
 
@@ -103,6 +102,8 @@ def stft(
     wanted = np.dtype(util.dtype_r2c(y.dtype) if dtype is None else dtype) if out is None else out.dtype
     made = analysis(y, n_fft, hop_length, win_length, window, precision(wanted), center=center, pad_mode=pad_mode)
     direct = np.result_type(made.dtype, np.complex64)
+    if not y.shape[-1] and made.center and pad_mode == "constant":
+        y = np.zeros((*y.shape[:-1], 1), y.dtype)  # padded, a sample of silence is the one frame that none is
     if out is None:
         D = made.forward(y)
         return D if wanted == direct else D.astype(wanted)
@@ -166,10 +167,9 @@ def istft(
     ParameterError
         For an `out` of another shape, and for arguments without sense.
 
-    Warns
+    Notes
     -----
-    UserWarning
-        If this window and hop leave samples that no frame tells of.
+    As with librosa, nobody is warned if this window and hop leave samples that no frame tells of; `STFT.inverse` does.
     """
     size = _size_of(stft_matrix, n_fft)
     wanted = np.dtype(util.dtype_c2r(stft_matrix.dtype) if dtype is None else dtype) if out is None else out.dtype
@@ -177,13 +177,13 @@ def istft(
     D = _with_bins(stft_matrix, made.n_bins)
     samples = length or made.n_samples(D.shape[-1])
     if out is None:
-        return made.inverse(D, length=samples).astype(wanted, copy=False)
+        return made._inverse(D, length=samples).astype(wanted, copy=False)
     shape = (*D.shape[:-2], samples)
     if out.shape != shape:
         raise parameter_error()(f"Shape mismatch for provided output array out.shape={out.shape} != {shape}")
     if wanted == made.dtype:
-        return made.inverse(D, length=samples, out=out)
-    out[...] = made.inverse(D, length=samples)
+        return made._inverse(D, length=samples, out=out)
+    out[...] = made._inverse(D, length=samples)
     return out
 
 
@@ -256,7 +256,7 @@ def griffinlim(
     """
     draw = _generator(rng, random_state)
     if momentum > 1:
-        warnings.warn(f"momentum={momentum} > 1: Griffin-Lim may become louder with every round", stacklevel=3)
+        warn(f"momentum={momentum} > 1: Griffin-Lim may become louder with every round")
     elif momentum < 0:
         raise parameter_error()(f"griffinlim() called with momentum={momentum} < 0")
     if init not in ("random", None):
@@ -287,7 +287,9 @@ def magphase(D: Array, *, power: float = 1) -> tuple[Array, Array]:
     magnitude = np.abs(D)
     zero = magnitude == 0
     phase = np.empty_like(D, dtype=util.dtype_r2c(D.dtype))
-    np.divide(D, magnitude + zero, out=phase, casting="same_kind")
+    divisor = magnitude + zero
+    np.divide(D.real, divisor, out=phase.real, casting="same_kind")  # by parts: complex numbers are divided by way of
+    np.divide(D.imag, divisor, out=phase.imag, casting="same_kind")  # the reciprocal, too large for a subnormal one
     phase.real += zero
     if power != 1:
         magnitude **= power

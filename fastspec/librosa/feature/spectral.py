@@ -1,6 +1,5 @@
 """librosa.feature.spectral: mel spectrograms and their cepstrum."""
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,7 @@ from numpy.typing import NDArray
 from ...cepstrum import cepstrum
 from .. import util
 from .._banks import bank
-from .._names import face, find, parameter_error
+from .._names import face, find, parameter_error, warn
 from .._plans import analysis, precision
 from ..core._levels import power_to_db
 from ..filters import EMPTY
@@ -89,7 +88,7 @@ def _filters(sr: float, n_fft: int, options: dict[str, Any]) -> Any:
     """The bank, with a warning where one of its filters holds no bin."""
     found = bank(sr=sr, n_fft=n_fft, **options)
     if found.empty:
-        warnings.warn(EMPTY, stacklevel=4)
+        warn(EMPTY)
     return found.filters
 
 

@@ -1,0 +1,80 @@
+"""What the engine's work takes at least: the transforms alone, the writing alone; and its peak of memory (Linux)."""
+
+from collections.abc import Callable
+from functools import partial
+from math import prod
+
+import numpy as np
+
+from fastspec.kernels import compiled, plan
+from fastspec.kernels.calls import aligned, call
+from fastspec.kernels.jit import int64, kernel, parallel_kernel, prange
+
+from . import measure
+from .writing import write, write_new
+
+
+@kernel
+def repeat(i, count, tile, p, scratch, work, width):  # type: ignore[no-untyped-def]
+    """The same tile transformed `count` times, in scratch of our own."""
+    space = scratch[i * width : (i + 1) * width]
+    for _ in range(count):
+        call(p.forward, (int64(0), tile, int64(0), p, space[:work], space[work:]))
+
+
+@parallel_kernel
+def transforms(serial, lo, hi, count, tile, p, scratch, work, width):  # type: ignore[no-untyped-def]
+    """Threads lo .. hi - 1."""
+    if serial:
+        for i in range(lo, hi):
+            repeat(i, count, tile, p, scratch, work, width)
+    else:
+        for i in prange(lo, hi):
+            repeat(i, count, tile, p, scratch, work, width)
+
+
+def alone(n_fft: int, hop: int, shape: tuple[int, ...], dtype: str, threads: int) -> dict[str, Callable[[], object]]:
+    """Calls: as many transforms as the output of that shape needs, of a tile that stays in the cache; its writing."""
+    kind = np.dtype(dtype)
+    V, lead = plan.lanes(kind), plan.lead(n_fft, hop, 1, kind)
+    addresses = (compiled.transform_rows(kind).address, compiled.forward_of(n_fft, kind).address, 0)
+    p = plan.tables(n_fft, hop, lead, np.hanning(n_fft), np.ones(n_fft), kind, addresses)
+    tile = aligned(min(hop, n_fft) * lead, kind)
+    tile[:] = np.random.default_rng(0).standard_normal(tile.size)
+    work = 2 * V * plan.work_size(p)
+    width = work + 2 * V * shape[-2]
+    scratch = aligned(width * threads, kind)
+    count = -(-prod(shape) // shape[-2] // (V * threads))
+    numbers = 2 * prod(shape)
+    used = aligned(numbers, kind)
+    return {
+        "transforms": lambda: transforms(threads, count, tile, p, scratch, work, width, work=1 << 40),
+        "writing": partial(write, used),
+        "writing, new memory": partial(write_new, numbers, kind),
+    }
+
+
+MEMORY = """
+import re
+from pathlib import Path
+import numpy as np
+import fastspec
+
+def resident(kind):
+    return 1024 * int(re.search(rf"{{kind}}:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1])
+
+plan, bank = fastspec.STFT({n_fft}, hop_length={hop}), fastspec.MelBank({rate}, {n_fft}, {mels})
+plan.mel(np.zeros({rate}, np.float32), bank)
+y = np.random.default_rng(0).standard_normal({rate} * 3600, np.float32)
+Path("/proc/self/clear_refs").write_text("5")
+before = resident("VmRSS")
+M = plan.mel(y, bank)
+print((resident("VmHWM") - before - M.nbytes) / 1e6, y.nbytes / 1e6, M.nbytes / 1e6)
+"""
+
+
+def memory_of_mel(n_fft: int = 2048, hop: int = 512, rate: int = 22_050, mels: int = 80) -> dict[str, float]:
+    """Peak of the mel spectrogram of an hour beyond its input and output, and those, in megabytes."""
+    beyond, given, made = measure.child(MEMORY.format(n_fft=n_fft, hop=hop, rate=rate, mels=mels))
+    print(f"mel of an hour: {beyond:.1f} MB beyond its input ({given:.0f} MB) and output ({made:.0f} MB)")
+    return {"beyond": beyond, "input": given, "output": made, "must": 64.0}

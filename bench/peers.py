@@ -1,0 +1,129 @@
+"""Others that do the engine's work: one function a work and peer, each giving a call; absent peers are left out.
+
+A call returns what the peer returns.  Whatever can be made ready before is: windows, filter banks, tensors.
+"""
+
+import importlib
+import importlib.util
+import sys
+import types
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Call = Callable[[], Any]
+
+
+def installed(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
+
+
+@cache
+def torch() -> Any:
+    return importlib.import_module("torch")
+
+
+@cache
+def torchaudio_transforms() -> Any:
+    """torchaudio's transforms, which are Python; where the compiled part of the package fits no torch, without it."""
+    try:
+        return importlib.import_module("torchaudio.transforms")
+    except (ImportError, OSError):
+        for name in [name for name in sys.modules if name.partition(".")[0] == "torchaudio"]:
+            del sys.modules[name]
+    spec = importlib.util.find_spec("torchaudio")
+    assert spec is not None
+    package, extension = types.ModuleType("torchaudio"), types.ModuleType("torchaudio._extension")
+    package.__path__, package.__spec__ = list(spec.submodule_search_locations or []), spec
+    vars(extension).update(fail_if_no_align=lambda function: function, _check_cuda_version=lambda: None)
+    for part in ("ALIGN", "RIR", "TORCHAUDIO_EXT"):
+        setattr(extension, f"_IS_{part}_AVAILABLE", False)
+    sys.modules |= {"torchaudio": package, "torchaudio._extension": extension}
+    return importlib.import_module("torchaudio.transforms")
+
+
+def set_threads(count: int) -> None:
+    if installed("torch"):
+        torch().set_num_threads(count)
+
+
+def numpy_of(result: Any) -> Array:
+    """A peer's result as an array."""
+    return np.asarray(result.numpy() if hasattr(result, "numpy") else result)
+
+
+def stft(y: Array, n_fft: int, hop: int, *, contiguous: bool) -> dict[str, Call]:
+    """The complex spectrogram, Hann, centred, padded with zeros; in C order if `contiguous`."""
+    calls: dict[str, Call] = {}
+    if installed("torch"):
+        tensor, window = torch().from_numpy(y), torch().hann_window(n_fft, dtype=torch().from_numpy(y).dtype)
+
+        def with_torch() -> Any:
+            D = torch().stft(tensor, n_fft, hop, window=window, pad_mode="constant", return_complex=True)
+            return D.contiguous() if contiguous else D
+
+        calls["torch"] = with_torch
+    if installed("librosa"):
+        librosa = importlib.import_module("librosa")
+
+        def with_librosa() -> Any:
+            D = librosa.stft(y, n_fft=n_fft, hop_length=hop)
+            return np.ascontiguousarray(D) if contiguous else D
+
+        calls["librosa"] = with_librosa
+    return calls
+
+
+def istft(D: Array, n_fft: int, hop: int, length: int) -> dict[str, Call]:
+    """The signal of `length` samples from its spectrogram in the peers' order of memory."""
+    calls: dict[str, Call] = {}
+    if installed("torch"):
+        tensor = torch().from_numpy(D)
+        window = torch().hann_window(n_fft, dtype=tensor.real.dtype)
+        calls["torch"] = lambda: torch().istft(tensor, n_fft, hop, window=window, length=length)
+    if installed("librosa"):
+        librosa = importlib.import_module("librosa")
+        calls["librosa"] = lambda: librosa.istft(D, n_fft=n_fft, hop_length=hop, length=length)
+    return calls
+
+
+def mel(y: Array, sr: int, n_fft: int, hop: int, n_mels: int) -> dict[str, Call]:
+    """The mel spectrogram of powers, Slaney's scale and norm."""
+    calls: dict[str, Call] = {}
+    if installed("torch") and installed("torchaudio"):
+        tensor = torch().from_numpy(y)
+        transform = torchaudio_transforms().MelSpectrogram(
+            sr, n_fft, hop_length=hop, n_mels=n_mels, norm="slaney", mel_scale="slaney", pad_mode="constant"
+        )
+        calls["torchaudio"] = lambda: transform(tensor)
+    if installed("librosa"):
+        librosa = importlib.import_module("librosa")
+        calls["librosa"] = lambda: librosa.feature.melspectrogram(
+            y=y, sr=sr, n_fft=n_fft, hop_length=hop, n_mels=n_mels
+        )
+    return calls
+
+
+def whisper(y: Array, bank: Array, threads: int) -> dict[str, Call]:
+    """The log-mel features of the Whisper models from clips (..., 480000) at 16 kHz."""
+    calls: dict[str, Call] = {}
+    if installed("asrfront"):
+        front = importlib.import_module("asrfront.whisper")
+        if y.ndim == 1:
+            calls["asrfront"] = lambda: front.log_mel(y)
+        else:
+            clips = list(y)
+            calls["asrfront"] = lambda: front.log_mel_batch(clips, n_threads=threads)
+    if installed("torch"):
+        tensor, filters, window = torch().from_numpy(y), torch().from_numpy(bank), torch().hann_window(400)
+
+        def with_torch() -> Any:
+            D = torch().stft(tensor, 400, 160, window=window, return_complex=True)
+            L = (filters @ D[..., :-1].abs().square()).clamp_min(1e-10).log10()
+            return (torch().maximum(L, L.amax(dim=(-2, -1), keepdim=True) - 8.0) + 4.0) / 4.0
+
+        calls["torch"] = with_torch
+    return calls

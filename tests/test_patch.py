@@ -1,0 +1,515 @@
+"""librosa's functions swapped for ours: found everywhere, restored by identity, falling back on the originals."""
+
+import functools
+import importlib
+import importlib.util
+import inspect
+import logging
+import os
+import subprocess
+import sys
+import threading
+import types
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import librosa
+import librosa.effects
+import librosa.onset
+import numpy as np
+import pytest
+from librosa import stft as held_here  # noqa: F401 (found and replaced)
+
+import fastspec
+from fastspec.patch.places import places, swap
+from fastspec.patch.replacement import Replacement
+from fastspec.patch.versions import as_in
+
+RATE = 22050
+Y = np.random.default_rng(3).standard_normal(RATE).astype(np.float32)
+Names = dict[tuple[str, str], Any]
+
+
+@pytest.fixture(autouse=True)
+def _unpatched_after() -> Iterator[None]:
+    assert not fastspec.is_patched("librosa")
+    yield
+    fastspec.unpatch("librosa")
+
+
+def functions() -> Names:
+    """What every module but ours holds that can be called."""
+    return {
+        (module, name): value
+        for module, loaded in sys.modules.copy().items()
+        if type(loaded) is types.ModuleType and not module.startswith("fastspec")
+        for name, value in vars(loaded).copy().items()
+        if callable(value)
+    }
+
+
+def python(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    root = str(Path(__file__).parent.parent)
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": root},
+    )
+
+
+def test_all_places_of_a_function_are_replaced_and_restored_by_identity() -> None:
+    for name in dir(librosa.core):
+        getattr(librosa.core, name)  # now held by librosa.core, and none is looked up any more
+    before = functions()
+    with fastspec.patch("librosa"):
+        during = functions()
+        replaced = {place for place, value in before.items() if during[place] is not value}
+        assert {f"{module}.{name}" for module, name in replaced} <= set(fastspec.patched("librosa"))
+        for place in replaced:
+            assert during[place].__wrapped__ is before[place]
+        gone = [before[place] for place in replaced]
+        assert not [place for place, value in during.items() if any(value is original for original in gone)]
+    after = functions()
+    assert not [place for place, value in before.items() if after[place] is not value]
+    assert fastspec.patched("librosa") == []
+
+
+USED = """
+    librosa.stft librosa.core.stft librosa.core.spectrum.stft librosa.core.constantq.stft
+    librosa.istft librosa.core.spectrum.istft librosa.griffinlim librosa.magphase
+    librosa.power_to_db librosa.amplitude_to_db librosa.db_to_power librosa.db_to_amplitude
+    librosa.feature.melspectrogram librosa.feature.spectral.melspectrogram librosa.feature.mfcc
+    librosa.filters.mel librosa.filters.get_window librosa.core.spectrum.get_window librosa.util.frame
+    librosa.fft_frequencies librosa.core.convert.fft_frequencies librosa.mel_frequencies librosa.frames_to_time
+"""
+
+
+@pytest.mark.parametrize("place", [*USED.split(), f"{__name__}.held_here"])
+def test_the_places_that_people_use_are_among_them(place: str) -> None:
+    with fastspec.patch("librosa") as patch:
+        assert place in patch.places
+
+
+def test_classes_exceptions_and_constants_stay() -> None:
+    kept = librosa.ParameterError, librosa.util.exceptions.ParameterError, librosa.cache, librosa.__version__
+    with fastspec.patch("librosa"):
+        assert not [one for one in fastspec.patched("librosa") if inspect.isclass(attribute(one))]
+        now = librosa.ParameterError, librosa.util.exceptions.ParameterError, librosa.cache, librosa.__version__
+        assert all(a is b for a, b in zip(kept, now, strict=True))
+
+
+def attribute(place: str) -> Any:
+    module, _, name = place.rpartition(".")
+    return getattr(sys.modules[module], name)
+
+
+def test_a_replacement_looks_like_the_original() -> None:
+    original = librosa.feature.melspectrogram
+    signature = inspect.signature(original)
+    with fastspec.patch("librosa"):
+        ours = librosa.feature.melspectrogram
+        assert ours is not original
+        assert inspect.signature(ours) == signature
+        assert (ours.__name__, ours.__module__, ours.__doc__) == (
+            "melspectrogram",
+            "librosa.feature.spectral",
+            original.__doc__,
+        )
+        assert ours.__fastspec__.__module__.startswith("fastspec.")  # type: ignore[attr-defined]
+        assert ours.__wrapped__ is original  # type: ignore[attr-defined]
+
+
+def test_a_replacement_runs_ours() -> None:
+    with fastspec.patch("librosa"):
+        ran = librosa.stft(Y)
+        np.testing.assert_array_equal(ran, librosa.stft.__fastspec__(Y))  # type: ignore[attr-defined]
+    np.testing.assert_allclose(ran, librosa.stft(Y), atol=1e-5 * np.abs(ran).max())
+
+
+CHANNELS = np.stack([Y, 1e-6 * Y])  # so far apart that it matters whether they share a peak
+SEED: Any = {"rng" if "rng" in inspect.signature(librosa.griffinlim).parameters else "random_state": 7}
+SAME: dict[str, Callable[[], Any]] = {
+    "stft": lambda: np.abs(librosa.stft(CHANNELS)),
+    "istft": lambda: librosa.istft(librosa.stft(Y), length=Y.size),
+    "griffinlim": lambda: librosa.griffinlim(np.abs(librosa.stft(Y)), n_iter=2, **SEED),
+    "melspectrogram": lambda: librosa.feature.melspectrogram(y=CHANNELS, sr=RATE),
+    "mfcc": lambda: librosa.feature.mfcc(y=Y, sr=RATE),
+    "mfcc of channels": lambda: librosa.feature.mfcc(y=CHANNELS, sr=RATE),
+    "power_to_db": lambda: librosa.power_to_db(librosa.feature.melspectrogram(y=CHANNELS), ref=np.max),
+    "power_to_db of a number": lambda: librosa.power_to_db(2.0),
+    "amplitude_to_db": lambda: librosa.amplitude_to_db(np.abs(librosa.stft(CHANNELS))),
+    # and those that are librosa's own
+    "chroma_stft": lambda: librosa.feature.chroma_stft(y=Y, sr=RATE),
+    "spectral_centroid": lambda: librosa.feature.spectral_centroid(y=Y, sr=RATE),
+    "spectral_contrast": lambda: librosa.feature.spectral_contrast(y=Y, sr=RATE),
+    "rms": lambda: librosa.feature.rms(y=Y),
+    "onset_strength": lambda: librosa.onset.onset_strength(y=Y, sr=RATE),
+    "tempogram": lambda: librosa.feature.tempogram(y=Y, sr=RATE),
+    "hpss": lambda: np.stack(librosa.effects.hpss(Y)),
+    "time_stretch": lambda: librosa.effects.time_stretch(Y, rate=1.25),
+    "preemphasis": lambda: librosa.effects.preemphasis(Y),
+    "cqt": lambda: np.abs(librosa.cqt(Y, sr=RATE)),
+    "piptrack": lambda: np.stack(librosa.piptrack(y=Y, sr=RATE)),
+    "pcen": lambda: librosa.pcen(librosa.feature.melspectrogram(y=Y, sr=RATE, power=1) * 2**31),
+    "trim": lambda: librosa.effects.trim(Y)[1],
+}
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_results_are_the_same_whether_patched_or_not(name: str) -> None:
+    plain = SAME[name]()
+    with fastspec.patch("librosa"):
+        patched = SAME[name]()
+    assert patched.shape == plain.shape
+    assert patched.dtype == plain.dtype
+    np.testing.assert_allclose(patched, plain, rtol=1e-4, atol=1e-4 * np.abs(plain).max())
+
+
+def test_modules_loaded_meanwhile_get_ours_and_are_restored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "loaded_meanwhile.py").write_text(
+        "from librosa import stft\nimport librosa.feature as f\nmel = f.melspectrogram\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    originals = librosa.stft, librosa.feature.melspectrogram
+    try:
+        with fastspec.patch("librosa"):
+            module = importlib.import_module("loaded_meanwhile")
+            assert module.stft is librosa.stft is not originals[0]
+            assert module.mel is librosa.feature.melspectrogram is not originals[1]
+            assert "loaded_meanwhile.stft" in fastspec.patched("librosa")
+        assert (module.stft, module.mel) == originals
+    finally:
+        sys.modules.pop("loaded_meanwhile", None)
+
+
+def test_a_replacement_that_was_kept_elsewhere_runs_the_original_afterwards() -> None:
+    with fastspec.patch("librosa"):
+        kept = [librosa.stft]
+    expected = librosa.stft(Y)
+    np.testing.assert_array_equal(kept[0](Y), expected)
+    with fastspec.patch("librosa"):
+        assert librosa.stft is kept[0]
+
+
+def test_blocks_may_be_nested_and_entered_again() -> None:
+    with fastspec.patch("librosa") as outer:
+        with fastspec.patch("librosa") as inner:
+            assert inner is not outer
+        assert fastspec.is_patched("librosa")
+        with outer:
+            assert fastspec.is_patched("librosa")
+        assert fastspec.is_patched("librosa")
+        replaced = fastspec.patched("librosa")
+    assert not fastspec.is_patched("librosa")
+    with inner:
+        assert fastspec.patched("librosa") == replaced
+    assert not fastspec.is_patched("librosa")
+    assert "ended" in repr(inner)
+
+
+def test_a_block_leaves_a_library_patched_that_was_so_before() -> None:
+    fastspec.patch("librosa")
+    fastspec.patch("librosa")  # twice is once
+    with fastspec.patch("librosa"):
+        pass
+    assert fastspec.is_patched("librosa")
+    fastspec.unpatch("librosa")
+    assert not fastspec.is_patched("librosa")
+    fastspec.unpatch("librosa")  # and is allowed at any time
+
+
+def test_unpatching_within_a_block_ends_it() -> None:
+    original = librosa.stft
+    with fastspec.patch("librosa"):
+        fastspec.unpatch("librosa")
+        assert librosa.stft is original
+        fastspec.patch("librosa")
+    assert fastspec.is_patched("librosa")  # by the second call, which no block ends
+
+
+def test_an_error_in_a_block_passes_and_restores() -> None:
+    original = librosa.stft
+    with pytest.raises(ZeroDivisionError), fastspec.patch("librosa"):
+        raise ZeroDivisionError
+    assert librosa.stft is original
+
+
+def test_threads_may_patch_at_once() -> None:
+    original, wrong = librosa.stft, []
+
+    def many_times() -> None:
+        for _ in range(10):
+            with fastspec.patch("librosa"):
+                if librosa.stft is original or not fastspec.is_patched("librosa"):
+                    wrong.append("unpatched inside a block")
+                librosa.stft(Y[:4096])
+
+    team = [threading.Thread(target=many_times) for _ in range(4)]
+    for thread in team:
+        thread.start()
+    for thread in team:
+        thread.join()
+    assert not wrong
+    assert librosa.stft is original
+    assert not fastspec.is_patched("librosa")
+
+
+@pytest.mark.parametrize("function", [fastspec.patch, fastspec.unpatch, fastspec.is_patched, fastspec.patched])
+def test_an_unknown_library_is_refused_with_those_that_are_known(function: Callable[[str], object]) -> None:
+    with pytest.raises(ValueError, match="library must be 'librosa', got 'librosaurus'"):
+        function("librosaurus")
+
+
+def test_an_absent_library_is_named_with_the_command_that_installs_it() -> None:
+    ran = python("-c", "import sys; sys.modules['librosa'] = None; import fastspec; fastspec.patch('librosa')")
+    assert "needs librosa, which is not installed: pip install" in ran.stderr.splitlines()[-1]
+
+
+def test_warnings_are_given_where_the_caller_is() -> None:
+    with fastspec.patch("librosa"), pytest.warns(UserWarning, match="n_fft=2048 is too large") as caught:
+        librosa.stft(Y[:1000])
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+WRONG: list[Callable[[], Any]] = [
+    lambda: librosa.stft(Y, hop_length=0),
+    lambda: librosa.stft(np.full(4096, np.nan, np.float32)),
+    lambda: librosa.feature.melspectrogram(sr=RATE),
+    lambda: librosa.power_to_db(Y, top_db=-1),
+    lambda: librosa.util.frame(Y, frame_length=64, hop_length=0),
+    lambda: librosa.filters.get_window([1.0], 8),
+]
+
+
+@pytest.mark.parametrize("call", WRONG)
+def test_errors_are_of_librosas_class(call: Callable[[], Any]) -> None:
+    with pytest.raises(librosa.ParameterError):
+        call()
+    with fastspec.patch("librosa"), pytest.raises(librosa.ParameterError):
+        call()
+
+
+# What a replacement does
+
+
+class Refused(NotImplementedError):
+    """As ours says that it does not support an argument."""
+
+
+def halved(x: float, *, power: float = 1.0) -> float:
+    if power == 3:
+        raise Refused("power of three")
+    if power < 0:
+        raise ValueError("power")
+    return x / 2
+
+
+def original_of_halved(x: float, *, power: float = 1.0, new: int = 0) -> str:
+    """The original."""
+    return f"original {x} {power} {new}"
+
+
+def replaced(original: Callable[..., Any] = original_of_halved) -> Callable[..., Any]:
+    replacement = Replacement("library.halved", original, halved, Refused)
+    replacement.active = True
+    return replacement.function
+
+
+def test_what_ours_refuses_runs_the_original_and_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    function = replaced()
+    with caplog.at_level(logging.WARNING, "fastspec"):
+        assert function(4.0) == 2.0
+        assert not caplog.records
+        for x in (4.0, 5.0):
+            assert function(x, power=3) == f"original {x} 3 0"
+        assert [record.getMessage() for record in caplog.records] == [
+            "library.halved runs the original code: power of three"
+        ]
+        assert function(4.0, new=5) == "original 4.0 1.0 5"  # an argument of a newer version
+        assert function(4.0, new=6) == "original 4.0 1.0 6"
+        assert len(caplog.records) == 2
+        assert "new" in caplog.records[1].getMessage()
+
+
+def test_an_error_of_ours_is_the_callers_and_a_refusal_leaves_no_trace_in_the_originals() -> None:
+    def strict(x: float, power: float = 1.0) -> None:
+        raise KeyError(x)
+
+    with pytest.raises(ValueError, match="power"):
+        replaced()(4.0, power=-1)
+    with pytest.raises(KeyError) as caught:
+        replaced(strict)(4.0, power=3)
+    assert caught.value.__context__ is None
+
+
+class Cached:
+    """An object in a function's place, as a cache makes it."""
+
+    def __init__(self, func: Callable[..., Any]) -> None:
+        functools.update_wrapper(self, func)
+        self.func = func
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.func(*args, **kwargs)
+
+
+@pytest.mark.parametrize("original", [Cached(original_of_halved), functools.partial(original_of_halved), np.add, abs])
+def test_objects_in_a_functions_place_are_replaced_and_restored_by_identity(original: Any) -> None:
+    module = types.ModuleType("holds_objects")
+    module.f = module.g = original  # type: ignore[attr-defined]
+    sys.modules["holds_objects"] = module
+    function = replaced(original)
+    try:
+        swap({id(original): function})
+        assert module.f is module.g is function
+        assert function(4.0) == 2.0
+        assert {"holds_objects.f", "holds_objects.g"} <= set(places({id(function)}))
+        swap({id(function): original})
+        assert module.f is module.g is original
+    finally:
+        del sys.modules["holds_objects"]
+
+
+def test_looking_for_places_loads_no_module_that_waits_for_its_first_use(tmp_path: Path) -> None:
+    (tmp_path / "waits.py").write_text("LOADED = True")
+    spec = importlib.util.spec_from_file_location("waits", tmp_path / "waits.py")
+    assert spec is not None
+    assert spec.loader is not None
+    spec.loader = importlib.util.LazyLoader(spec.loader)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["waits"] = module
+    spec.loader.exec_module(module)
+    try:
+        swap({id(object()): 0})
+        assert "LOADED" not in object.__getattribute__(module, "__dict__")
+        assert module.LOADED
+    finally:
+        del sys.modules["waits"]
+
+
+def test_a_reference_that_knows_no_axes_still_works_where_it_did() -> None:
+    S = np.abs(librosa.stft(CHANNELS))
+
+    def decibels() -> Any:
+        try:
+            return librosa.power_to_db(S, ref=lambda magnitude: magnitude.max())
+        except librosa.ParameterError as error:  # since librosa 1.0
+            return str(error)
+
+    plain = decibels()
+    with fastspec.patch("librosa"):
+        patched = decibels()
+    assert type(plain) is type(patched)
+    assert isinstance(plain, str) or np.allclose(plain, patched, rtol=1e-5, atol=1e-4)
+
+
+def test_cepstra_of_channels_are_those_of_each_channel() -> None:
+    S = librosa.power_to_db(librosa.feature.melspectrogram(y=CHANNELS, sr=RATE))
+    with fastspec.patch("librosa"):
+        together = librosa.feature.mfcc(S=S)
+        np.testing.assert_array_equal(together, [librosa.feature.mfcc(S=channel) for channel in S])
+
+
+def test_an_older_seed_draws_from_the_older_generator() -> None:
+    def ours(S: object, rng: Any = None) -> object:
+        return rng
+
+    older = as_in(types.SimpleNamespace(__version__="0.11.0"), "griffinlim", ours, Refused)
+    assert older(0, random_state=7).random_sample() == np.random.RandomState(7).random_sample()
+    generator = np.random.default_rng(1)
+    assert older(0, random_state=generator) is generator
+    assert older(0) is None
+    with pytest.raises(Refused):
+        older(0, random_state="seed")
+    newer = as_in(types.SimpleNamespace(__version__="1.0.0"), "griffinlim", ours, Refused)
+    assert newer(0, rng=3) == 3
+    with pytest.raises(Refused):
+        newer(0, random_state=3)
+
+
+# The name `patch`, and the runner
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        "import fastspec; patch = fastspec.patch",
+        "import fastspec.patch; patch = fastspec.patch",
+        "from fastspec import patch; import fastspec.patch",
+        "import fastspec.patch as patch; import fastspec",
+        "from fastspec.patch import unpatch; import fastspec; patch = fastspec.patch",
+    ],
+)
+def test_the_name_is_the_module_and_can_be_called_however_it_was_imported(first: str) -> None:
+    same = "patch is fastspec.patch is sys.modules['fastspec.patch'], callable(patch)"
+    checks = f"import sys; print({same}, {{'librosa', 'numba'}} & {{*sys.modules}})"
+    ran = python("-c", f"{first}; {checks}")
+    assert ran.stdout.split() == ["True", "True", "set()"], ran.stderr
+    assert list(inspect.signature(fastspec.patch).parameters) == ["library"]
+
+
+SCRIPT = """
+import sys
+from librosa import stft
+import beside
+import fastspec
+
+def divide(x):
+    return x / 0
+
+if __name__ == "__main__":
+    print(sys.argv[1:], sys.argv[0].endswith("script.py"), __file__ == sys.argv[0])
+    print(hasattr(stft, "__fastspec__"), "__main__.stft" in fastspec.patched("librosa"), beside.stft is stft)
+    if "fail" in sys.argv:
+        divide(1)
+    sys.exit(7)
+"""
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "beside.py").write_text("from librosa import stft")
+    (folder / "script.py").write_text(SCRIPT)
+    return folder / "script.py"
+
+
+def test_the_runner_runs_a_script_as_python_does(script: Path, tmp_path: Path) -> None:
+    ran = python("-m", "fastspec.patch", "folder/script.py", "a", "-b", cwd=tmp_path)
+    assert ran.stdout.splitlines() == ["['a', '-b'] True True", "True True True"], ran.stderr
+    assert ran.returncode == 7
+    assert ran.stderr == ""
+
+
+def test_the_runner_prints_the_errors_of_a_script_as_python_does(script: Path) -> None:
+    with_us = python("-m", "fastspec.patch", script, "fail")
+    code = SCRIPT.replace("import fastspec\n", "import fastspec; fastspec.patch('librosa')\n")
+    script.write_text(code)
+    assert with_us.returncode == 1
+    assert with_us.stderr == python(script, "fail").stderr.replace("; fastspec.patch('librosa')", "")
+    script.write_text("not a ( program")
+    assert python("-m", "fastspec.patch", script).stderr == python(script).stderr
+
+
+def test_the_runner_runs_a_module_and_a_folder(script: Path) -> None:
+    ran = python("-m", "fastspec.patch", "-m", "script", "x", cwd=script.parent)
+    assert ran.stdout.splitlines() == ["['x'] True True", "True True True"], ran.stderr
+    script.rename(script.with_name("__main__.py"))
+    ran = python("-m", "fastspec.patch", script.parent, "y")
+    assert ran.stdout.splitlines()[1:] == ["True True True"], ran.stderr
+
+
+def test_the_runner_says_in_one_line_what_it_cannot_run() -> None:
+    absent = python("-m", "fastspec.patch", "no_such_script.py")
+    assert (absent.returncode, absent.stderr.count("\n")) == (2, 1)
+    assert "no_such_script.py" in absent.stderr
+    for arguments in ((), ("-m",), ("--unknown",)):
+        ran = python("-m", "fastspec.patch", *arguments)
+        assert ran.returncode == 2
+        assert ran.stderr.startswith("usage: python -m fastspec.patch SCRIPT")
+    assert python("-m", "fastspec.patch", "--help").stdout.startswith("usage: ")
