@@ -6,7 +6,7 @@ Only the phases r that some frame uses are kept: rows = min(hop, n_fft).  Where 
 tile there is no such run: row j then holds sample j of each frame.
 """
 
-from .calls import out_of_line
+from .calls import out_of_line, prefetch
 from .jit import kernel
 from .transpose import centre_block, transpose_block
 from .vector import lanes, load, load_part, splat, store, store_part
@@ -91,6 +91,8 @@ def polyphase(line, x0, hop, rows, t, lead, work):
             while r < rows:
                 r = min(r, rows - V)
                 centre_block(line.x, line.at + s + r, hop, t, r * lead + c, lead, line.mean, line.scale)
+                for k in range(V, 2 * V):  # the next block of columns is asked for
+                    prefetch(line.x, line.at + s + r + k * hop)
                 r += V
         else:
             for k in range(V):
