@@ -6,7 +6,7 @@ and go through the same last steps.
 """
 
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import prod
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from .kernels import compiled, plan
-from .kernels.analysis import analyse, cut
+from .kernels.analysis import analyse, cut, settle
 from .kernels.calls import aligned, new_board
 from .kernels.frames import OTHER, ROOT, SQUARE
 from .kernels.jit import team_size, thread_count
@@ -27,6 +27,7 @@ Complex = NDArray[np.complexfloating]
 
 STRIP_BYTES = 96 << 10  # a strip of this size shares the second-level cache with the transform
 STREAM_BYTES = 8 << 20  # larger outputs are written past the caches
+CHUNK = 1 << 15  # numbers a work item of `settled`
 BLOCK_BYTES = 2 << 20  # frames that SciPy transforms at a time
 MIXING = 1.4  # what laying out a tile frame by frame costs, relative to a tile of a strip
 
@@ -39,6 +40,7 @@ class Step(NamedTuple):
     width: int  # bins or filters written
     full: bool
     last: plan.Last
+    record: NDArray[np.int64]  # `last` as kernels unpack it
 
 
 class Place(NamedTuple):
@@ -86,19 +88,21 @@ def last_step(
     return plan.Last(shape, log, number(power / 2), number(least), number(floor), number(gain), weights, first, starts)
 
 
+@lru_cache(64)
 def complex_step(dtype: np.dtype[Any], width: int, *, full: bool = False) -> Step:
     """The bins as they are."""
-    return Step(compiled.put_complex, COMPLEX, width, full, last_step(dtype))
+    last = last_step(dtype)
+    return Step(compiled.put_complex, COMPLEX, width, full, last, pack(last))
 
 
 def level_step(width: int, last: plan.Last) -> Step:
     """Levels of the first `width` bins."""
-    return Step(compiled.put_levels, POWER, width, False, last)
+    return Step(compiled.put_levels, POWER, width, False, last, pack(last))
 
 
 def filter_step(last: plan.Last) -> Step:
     """Filters over the levels of all bins."""
-    return Step(compiled.put_filtered, POWER, len(last.first), False, last)
+    return Step(compiled.put_filtered, POWER, len(last.first), False, last, pack(last))
 
 
 def signals_of(
@@ -112,11 +116,6 @@ def signals_of(
     return plan.Signals(
         flat, starts, beside, none, none, none, x.shape[-1], left, right, number(mean), number(scale)
     )  # fmt: skip
-
-
-def record_of(*parts: tuple[Any, ...]) -> NDArray[np.int64]:
-    """Named tuples as kernels unpack them; whoever holds the record must keep their arrays alive."""
-    return np.concatenate([pack(part) for part in parts])
 
 
 def spread(a: NDArray[Any], inner: int) -> tuple[NDArray[Any], NDArray[np.int64]]:
@@ -158,6 +157,17 @@ def place_of(out: NDArray[Any]) -> Place | None:
     return Place(flat.view(out.real.dtype), places * unit, across, ld * unit)
 
 
+def settled(
+    place: Place, rows: int, width: int, shift: float, floors: Real, gain: float = 1.0, add: float = 0.0
+) -> None:
+    """Each of the `rows` runs of `width` numbers of a signal becomes max(run - shift, floor) gain + add, in place."""
+    number, many = place.flat.dtype.type, max(1, CHUNK // width)
+    items = -(-len(place.places) * rows // many)
+    work = len(place.places) * rows * width
+    shared = team_size(), new_board(), many, place.flat, place.places, rows, place.ld, width
+    settle(items, *shared, number(shift), floors, number(gain), number(add), work=work)
+
+
 class Analysis:
     """Ready tables: frames of n_fft samples, hop apart, times a window (n_fft,), in one dtype.
 
@@ -184,6 +194,16 @@ class Analysis:
         """Of tiles in which each lane is a frame of its own."""
         return self.tables._replace(offsets=(plan.sample_order(self.n_fft) * plan.lanes(self.dtype)).astype(np.uint32))
 
+    @cached_property
+    def _packed(self) -> dict[bool, NDArray[np.int64]]:
+        """The tables as kernels unpack them, by whether tiles are mixed."""
+        return {mixed: pack(self.mixed_tables if mixed else self.tables) for mixed in (False, True)}
+
+    def _record(self, signals: plan.Signals, job: plan.Job, step: Step) -> NDArray[np.int64]:
+        """All that kernels need, as one array; whose arrays are in it must be kept alive."""
+        mixed = job.mixed and not job.given
+        return np.concatenate([pack(signals), self._packed[mixed], np.array(job, np.int64), step.record])
+
     def run(
         self, signals: plan.Signals, origin: int, frames: int, out: NDArray[Any], step: Step, place: Place | None = None
     ) -> Real:
@@ -201,7 +221,7 @@ class Analysis:
         mixed = count > 1 and MIXING * -(-count * frames // V) < count * tiles
         job = self._job(count, frames, place, step, mixed=mixed)._replace(origin=origin)
         items = -(-count * frames // V) if mixed else count * job.strips
-        kept = self._analyse(items, signals, self.mixed_tables if mixed else self.tables, job, step, place)
+        kept = self._analyse(items, signals, job, step, place)
         if mixed:
             return kept[: count * frames].reshape(count, frames)
         return kept[: count * tiles * V].reshape(count, tiles * V)[:, :frames]
@@ -238,7 +258,7 @@ class Analysis:
         place = Place(none, _ZERO, across, (frames if across else step.width) * unit)
         job = self._job(1, frames, place, step, mixed=True)._replace(origin=origin)
         signals = plan.Signals(none, _ZERO, none, none, _ZERO, none, n, 0, 0, dtype.type(0), dtype.type(1))
-        known = record_of(signals, self.mixed_tables, job, step.last)
+        known = self._record(signals, job, step)
         kind = np.result_type(dtype, np.complex64) if unit == 2 else dtype
         shape = (step.width, frames) if across else (frames, step.width)
         return Ready(
@@ -246,13 +266,11 @@ class Analysis:
             shape, (self.mixed_tables, step.last),
         )  # fmt: skip
 
-    def _analyse(
-        self, items: int, signals: plan.Signals, tables: plan.Tables, job: plan.Job, step: Step, place: Place
-    ) -> Real:
+    def _analyse(self, items: int, signals: plan.Signals, job: plan.Job, step: Step, place: Place) -> Real:
         dtype, workers = self.dtype, min(team_size(), items)
         peaks = np.empty(items * job.group * plan.lanes(dtype), dtype)
         signals = signals._replace(out=place.flat, places=place.places, peaks=peaks)
-        function, record = compiled.analysis_strip(dtype).address, record_of(signals, tables, job, step.last)
+        function, record = compiled.analysis_strip(dtype).address, self._record(signals, job, step)
         work = job.signals * job.frames * (self.n_fft * 16 + step.last.weights.size * 2)
         analyse(items, workers, new_board(), function, record, aligned(job.scratch * workers, dtype), work=work)
         return peaks
@@ -263,7 +281,7 @@ class Analysis:
 
         total, window = len(signals.starts) * frames, self.window.astype(self.dtype)
         block = max(1, BLOCK_BYTES // (self.n_fft * self.dtype.itemsize))
-        buffer, record = np.empty((min(block, total), self.n_fft), self.dtype), record_of(signals)
+        buffer, record = np.empty((min(block, total), self.n_fft), self.dtype), pack(signals)
         for first in range(0, total, block):
             count = min(block, total - first)
             work = count * self.n_fft * 4
@@ -280,7 +298,7 @@ class Analysis:
             here = place._replace(places=where[part])
             job = self._job(len(D), 1, here, step, mixed=True, given=True)
             tiles = -(-len(D) // plan.lanes(self.dtype))
-            peaks[part] = self._analyse(tiles, given, self.tables, job, step, here)[: len(D)]
+            peaks[part] = self._analyse(tiles, given, job, step, here)[: len(D)]
         return peaks.reshape(count, frames)
 
 

@@ -5,8 +5,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .analysis import place_of
-from .kernels.analysis import settle
+from .analysis import place_of, settled
 
 Log = Literal["ln", "log10", "db", "whisper"]
 
@@ -54,8 +53,7 @@ def whisper(L: NDArray[np.floating], tops: NDArray[np.floating]) -> None:
     number, place = L.dtype.type, place_of(L)
     floors, (rows, frames) = tops.reshape(-1) - number(RANGE), L.shape[-2:]
     if place is not None and (place.across or frames == 1):
-        shared = place.flat, place.places, rows, place.ld, frames, number(0), floors, number(0.25), number(1)
-        settle(len(floors) * rows, *shared, work=8 * L.size)
+        settled(place, rows, frames, 0.0, floors, 0.25, 1.0)
         return
     np.maximum(L, floors.reshape((*L.shape[:-2], 1, 1)), out=L)
     np.multiply(L, number(0.25), out=L)

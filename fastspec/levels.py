@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .analysis import Analysis, complex_step, last_step, level_step, signals_of
+from .analysis import Analysis, Place, complex_step, last_step, level_step, settled, signals_of
 from .framing import comfortable_scale, hamming
-from .kernels.analysis import half_log, settle
+from .kernels.analysis import half_log
 from .kernels.calls import aligned
 from .kernels.frames import LOG, ROOT
 
@@ -50,10 +50,9 @@ def log_magnitude(x: Real, n_fft: int, hop: int, frames: int, *, mean: float = 0
     if power == 0:
         out[:] = -thresh
         return out
-    number, start = x.dtype.type, np.zeros(1, np.int64)
-    shift, floors = number(half_log(np.array([power], x.dtype))), np.array([-thresh], x.dtype)
-    row = n_fft // 2
-    settle(frames, out.reshape(-1), start, frames, row, row, shift, floors, number(1), number(0))
+    shift = float(half_log(np.array([power], x.dtype)))
+    place = Place(out.reshape(-1), np.zeros(1, np.int64), False, n_fft // 2)
+    settled(place, frames, n_fft // 2, shift, np.array([-thresh], x.dtype))
     return out
 
 

@@ -254,14 +254,23 @@ def settle_row(out, start, stop, shift, floor, gain, add):
         store_part(out, i, maximum(low, load_part(out, i, stop - i) - down) * times + plus, stop - i)
 
 
+@kernel
+def settle_rows(s, many, out, places, rows, ld, width, shift, floors, gain, add):
+    """Item s of `settle`: `many` rows of all signals, counted through."""
+    for r in range(s * many, min((s + 1) * many, places.size * rows)):
+        o = places[r // rows] + r % rows * ld
+        settle_row(out, o, o + width, shift, floors[r // rows], gain, add)
+
+
 @parallel_kernel
-def settle(serial, lo, hi, out, places, rows, ld, width, shift, floors, gain, add):
-    """Row r of signal i, at out[places[i] + r ld], becomes max(row - shift, floors[i]) gain + add."""
+def settle(serial, lo, hi, workers, board, many, out, places, rows, ld, width, shift, floors, gain, add):
+    """Row r of signal i, at out[places[i] + r ld], becomes max(row - shift, floors[i]) gain + add; `many` an item."""
     if serial:
         for s in range(lo, hi):
-            o = places[s // rows] + s % rows * ld
-            settle_row(out, o, o + width, shift, floors[s // rows], gain, add)
+            settle_rows(s, many, out, places, rows, ld, width, shift, floors, gain, add)
     else:
-        for s in prange(lo, hi):
-            o = places[s // rows] + s % rows * ld
-            settle_row(out, o, o + width, shift, floors[s // rows], gain, add)
+        for _worker in prange(workers):
+            s = claim(board, 0, hi)
+            while s >= 0:
+                settle_rows(s, many, out, places, rows, ld, width, shift, floors, gain, add)
+                s = claim(board, 0, hi)
