@@ -45,6 +45,8 @@ def _of(dtype: np.dtype[Any]) -> list[Step]:
     called: list[Step] = [
         ("spectrum", lambda: levels.complex_spectrum(x, 32, 8, 4, bins=16)),
         ("log spectrum", lambda: levels.log_magnitude(x, 32, 8, 4, thresh=4.0)),
+        ("short signals", lambda: spectrum.STFT(32, dtype=dtype).forward(x)),
+        ("frames for SciPy's transforms", lambda: spectrum.STFT(22, dtype=dtype).forward(x)),
         ("inversion", lambda: offset.recover(S, 32, 8, 0)),
         ("inversion without offsets", lambda: offset.invert_complex(D, 1.0, 8, search=False)),
         (
