@@ -15,12 +15,13 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from .kernels import compiled, plan
-from .kernels.analysis import analyse, cut, settle
+from .kernels.analysis import cut, settle
 from .kernels.calls import aligned, new_board
 from .kernels.frames import OTHER, ROOT, SQUARE
 from .kernels.jit import team_size, thread_count
 from .kernels.realfft import COMPLEX, POWER
 from .kernels.records import pack
+from .kernels.strips import each_strip
 
 Real = NDArray[np.floating]
 Complex = NDArray[np.complexfloating]
@@ -272,7 +273,7 @@ class Analysis:
         signals = signals._replace(out=place.flat, places=place.places, peaks=peaks)
         function, record = compiled.analysis_strip(dtype).address, self._record(signals, job, step)
         work = job.signals * job.frames * (self.n_fft * 16 + step.last.weights.size * 2)
-        analyse(items, workers, new_board(), function, record, aligned(job.scratch * workers, dtype), work=work)
+        each_strip(items, workers, new_board(), function, record, aligned(job.scratch * workers, dtype), work=work)
         return peaks
 
     def library_blocks(self, signals: plan.Signals, origin: int, frames: int) -> Iterator[tuple[slice, Complex]]:

@@ -22,7 +22,8 @@ from .kernels.calls import aligned, new_board
 from .kernels.jit import team_size, thread_count
 from .kernels.realfft import BINS
 from .kernels.records import pack
-from .kernels.synthesis import PIECE, synthesise
+from .kernels.strips import each_strip
+from .kernels.synthesis import PIECE
 
 Real = NDArray[np.floating]
 Complex = NDArray[np.complexfloating]
@@ -98,10 +99,10 @@ def add_up(task: Task, dtype: np.dtype[Any], wave: Memory, previous: Memory, giv
     scratch, tails = aligned(task.scratch * team, dtype), np.empty(task.tails, dtype)
     record[:8] = *wave, *previous, *given, address(tails) if task.tails else 0, task.tails
     strip = compiled.synthesis_strip(dtype).address
-    synthesise(task.strips, team, new_board(), strip, record, scratch, work=work)
+    each_strip(task.strips, team, new_board(), strip, record, scratch, work=work)
     if task.tails:
         join = compiled.synthesis_join(dtype).address
-        synthesise(task.strips, team, new_board(), join, record, scratch, work=4 * task.tails + 1)
+        each_strip(task.strips, team, new_board(), join, record, scratch, work=4 * task.tails + 1)
 
 
 def address(a: NDArray[Any]) -> int:

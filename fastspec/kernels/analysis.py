@@ -1,4 +1,4 @@
-"""Driver of the forward transform: strips of tiles -> spectra, levels, or filtered levels such as mels.
+"""Kernels of the forward transform: strips of tiles -> spectra, levels, or filtered levels such as mels.
 
 A strip needs the samples from that at which its first frame starts to the last of its last frame, and nothing else: no
 state goes from one strip to the next, so any range of frames can be asked for.  A new last step is a function such as
@@ -177,20 +177,6 @@ def strip(s, slot, record, scratch):
             hand_out(tmp, zero, job.frames - f0, V, job, signals.out, o)
     if job.streamed:
         memory_fence()
-
-
-@parallel_kernel
-def analyse(serial, lo, hi, workers, board, function, record, scratch):
-    """Strips lo .. hi - 1, each by whichever worker is free: processors are not equally fast, or not equally idle."""
-    if serial:
-        for s in range(lo, hi):
-            call(function, (s, int64(0), record, scratch))
-    else:
-        for worker in prange(workers):
-            s = claim(board, 0, hi)
-            while s >= 0:
-                call(function, (s, worker, record, scratch))
-                s = claim(board, 0, hi)
 
 
 @kernel

@@ -1,4 +1,4 @@
-"""Driver of the plain overlap-add: what is known of frames -> signals.
+"""Kernels of the plain overlap-add: what is known of frames -> signals.
 
 The sum of the frames of a signal is cut into columns of `step` samples.  A strip is a run of frames of one signal: it
 adds them up in lanes, sample r of column c at o[r lead + c], and lays the sum out in time, times the weight of every
@@ -16,8 +16,8 @@ Weights are 1 / (sum of windows): a row for each of the first reach - 1 columns,
 reach, and a row for each of the reach - 1 columns at the end.
 """
 
-from .calls import call, claim, out_of_line
-from .jit import int64, kernel, parallel_kernel, prange
+from .calls import out_of_line
+from .jit import int64, kernel
 from .lanes import overlap_add, turn, weigh
 from .realfft import PHASES
 from .rebuild import carve, lay_strip, rebuild_tile
@@ -167,17 +167,3 @@ def join(s, slot, record, scratch):
         high = min(job.start + job.length, (job.number + min(last, column + tail)) * job.step)
         at = (s - i + j) * tail * job.step + low - (job.number + column) * job.step
         add_run(sound.tails, at, sound.wave, job.place + b * job.wave_step + low - job.start, max(0, high - low))
-
-
-@parallel_kernel
-def synthesise(serial, lo, hi, workers, board, function, record, scratch):
-    """`strip` or `join` for strips lo .. hi - 1; record: Waves, Tables and Synthesis (see `records`)."""
-    if serial:
-        for s in range(lo, hi):
-            call(function, (s, int64(0), record, scratch))
-    else:
-        for worker in prange(workers):
-            s = claim(board, 0, hi)
-            while s >= 0:
-                call(function, (s, worker, record, scratch))
-                s = claim(board, 0, hi)
