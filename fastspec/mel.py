@@ -1,7 +1,6 @@
 """Mel scales, filter banks, and their way to and from spectrograms."""
 
 import warnings
-from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -200,12 +199,6 @@ class MelBank(FilterBank):
 def bank_of(bank: FilterBank | ArrayLike) -> FilterBank:
     """The bank, or the matrix of filters as one."""
     return bank if isinstance(bank, FilterBank) else FilterBank(bank, name="bank")
-
-
-@lru_cache(32)
-def mel_bank(**arguments: Any) -> MelBank:
-    """The MelBank of these arguments, made once."""
-    return MelBank(**arguments)
 
 
 def triangles(n_mels: int, n_fft: int, sr: float, fmin: float, fmax: float) -> NDArray[np.float64]:

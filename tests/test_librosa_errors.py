@@ -86,9 +86,10 @@ def test_what_librosa_refuses_is_refused_alike(path: str, args: Any, options: An
 
 def test_what_scipy_refuses_is_a_value_error_of_either() -> None:
     for options in ({"dct_type": 5}, {"norm": "no norm"}):
-        for module in (librosa, ours):
-            with pytest.raises((ValueError, NotImplementedError)):
-                module.feature.mfcc(S=S, **options)
+        with pytest.raises((ValueError, NotImplementedError)):  # which of the two depends on SciPy's version
+            librosa.feature.mfcc(S=S, **options)
+        with pytest.raises(librosa.ParameterError):
+            ours.feature.mfcc(S=S, **options)
     with pytest.raises(librosa.ParameterError, match="no such window"):
         ours.stft(Y, window="no such window")
 

@@ -76,24 +76,31 @@ def emit(op, work, i, j, k0, outer, inner, step, n1, h, tw, out):
                 i, j, k = i + 1, j - 1, k + step
 
 
+@kernel
+def keep(op, work, i, out, k):
+    """Element i as bin k of the output: as it is, or its power."""
+    V = lanes(work)
+    re, im = load(work, 2 * V * i), load(work, 2 * V * i + V)
+    if op == COMPLEX:
+        store(out, 2 * V * k, re)
+        store(out, 2 * V * k + V, im)
+    else:
+        store(out, V * k, re * re + im * im)
+
+
 def forward_whole(op, tile, base, p, work, out):
     """`forward` of the sizes that one codelet transforms, h in splits.SMALL."""
     out_of_line()
-    V, h = lanes(work), p.n1 * p.n2
+    h = p.n1 * p.n2
     whole(h, tile, base, p.offsets, p.window, work)
     for k in range(h + 1):
-        re, im = load(work, 2 * V * k), load(work, 2 * V * k + V)
-        if op == COMPLEX:
-            store(out, 2 * V * k, re)
-            store(out, 2 * V * k + V, im)
-        else:
-            store(out, V * k, re * re + im * im)
+        keep(op, work, k, out, k)
 
 
 def forward_odd(op, tile, base, p, work, out):
     """`forward` of odd sizes: samples are the real parts of n1 n2 complex numbers, and half of the bins are kept."""
     out_of_line()
-    V, n1, n2, one = lanes(work), p.n1, p.n2, int64(1)
+    n1, n2, one = p.n1, p.n2, int64(1)
     a, bins = n1 * n2, n1 * n2 // 2 + 1
     tmp = a + p.block * n2
     columns(n1, n2, tile, base, p.offsets, p.window, work, p.column_tw)
@@ -102,13 +109,7 @@ def forward_odd(op, tile, base, p, work, out):
         call(p.rows, (work, k1, n1, a, w, tmp, w, n2, p.radices, p.row_tw))
         for k2 in range(n2):
             for k in range(k1 + n1 * k2, min(bins, k1 + n1 * k2 + w), one):
-                i = 2 * V * (a + w * k2 + k - k1 - n1 * k2)
-                re, im = load(work, i), load(work, i + V)
-                if op == COMPLEX:
-                    store(out, 2 * V * k, re)
-                    store(out, 2 * V * k + V, im)
-                else:
-                    store(out, V * k, re * re + im * im)
+                keep(op, work, a + w * k2 + k - k1 - n1 * k2, out, k)
 
 
 def forward(op, tile, base, p, work, out):
