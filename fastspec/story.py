@@ -215,7 +215,7 @@ def prepare(settings: Settings, dtype: np.dtype[Any], clock: _Clock) -> None:
     """
     from .warmup import steps
 
-    s, kernels = settings, steps(dtype)
+    s, kernels = settings, steps(dtype, notebook=True)
     with clock.stage("kernels", len(kernels) + 1):
         for done, (_, compile_or_load) in enumerate(kernels, 1):
             compile_or_load()

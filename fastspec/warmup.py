@@ -12,9 +12,27 @@ from .kernels import compiled
 Step = tuple[str, Callable[[], object]]
 
 
-def steps(*dtypes: DTypeLike) -> list[Step]:
-    """(what it is, what compiles or loads it) for each kernel and dtype; without dtypes for float32 and float64."""
-    return [step for dtype in dtypes or (np.float32, np.float64) for step in _of(np.dtype(dtype))]
+def steps(*dtypes: DTypeLike, notebook: bool = False) -> list[Step]:
+    """(what it is, what compiles or loads it) for each kernel and dtype; without dtypes for float32 and float64.
+
+    With `notebook` only for those that the notebook's functions need at sizes that are even and above 64.
+    """
+    found = [step for dtype in dtypes or (np.float32, np.float64) for step in _of(np.dtype(dtype))]
+    return [(name, step) for name, step in found if not notebook or name.rpartition(",")[0] not in _OTHERS]
+
+
+_OTHERS = (
+    "small forward transforms",
+    "odd forward transforms",
+    "output of filtered levels",
+    "short signals",
+    "frames for SciPy's transforms",
+    "decibels",
+    "levels of decibels",
+    "cepstrum",
+    "Griffin-Lim",
+)
+"""Steps for what the notebook does not have."""
 
 
 def _of(dtype: np.dtype[Any]) -> list[Step]:
@@ -43,8 +61,8 @@ def _of(dtype: np.dtype[Any]) -> list[Step]:
         )
     ]
     called: list[Step] = [
-        ("spectrum", lambda: levels.complex_spectrum(x, 32, 8, 4, bins=16)),
-        ("log spectrum", lambda: levels.log_magnitude(x, 32, 8, 4, thresh=4.0)),
+        ("spectrum", lambda: levels.complex_spectrum(x, 72, 8, 4, bins=36)),
+        ("log spectrum", lambda: levels.log_magnitude(x, 72, 8, 4, thresh=4.0)),
         ("short signals", lambda: spectrum.STFT(32, dtype=dtype).forward(x)),
         ("frames for SciPy's transforms", lambda: spectrum.STFT(22, dtype=dtype).forward(x)),
         ("inversion", lambda: offset.recover(S, 32, 8, 0)),
