@@ -9,6 +9,7 @@ from functools import cache
 import numpy as np
 
 from .jit import cgutils, intrinsic, ir, types
+from .jobs import Arrangement, Filters, Round
 from .plan import Job, Last, Signals, Synthesis, Tables, Waves
 from .vector import I64
 
@@ -18,6 +19,8 @@ ELEMENTS = {
     "starts": types.int64,
     "places": types.int64,
     "first": types.int64,
+    "one": types.int64,
+    "other": types.int64,
 }
 """What arrays hold, by the names of their fields, if not real numbers."""
 
@@ -101,3 +104,11 @@ unpack_signals = _unpacker(Signals, 0)  # these four for `analysis`
 unpack_analysis_tables = _unpacker(Tables, places(Signals))
 unpack_job = _unpacker(Job, places(Signals) + places(Tables))
 unpack_last = _unpacker(Last, places(Signals) + places(Tables) + places(Job))
+
+unpack_arrangement = _unpacker(Arrangement, 0)  # for `arrange`
+
+_AFTER = places(Waves) + places(Tables) + places(Synthesis)
+unpack_round = _unpacker(Round, _AFTER)  # these after those of `synthesis`, for `rounds`
+unpack_bank = _unpacker(Filters, _AFTER + places(Round))
+unpack_solver = _unpacker(Filters, _AFTER + places(Round) + places(Filters))
+unpack_back = _unpacker(Filters, _AFTER + places(Round) + 2 * places(Filters))

@@ -1,0 +1,204 @@
+"""Rounds of phase recovery: magnitudes laid out once, then from signal to signal."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import arrange
+from .kernels import compiled, plan, rounds
+from .kernels.calls import aligned
+from .kernels.frames import OTHER, ROOT, SQUARE
+from .kernels.jobs import Filters, Round
+from .kernels.realfft import BINS
+from .kernels.records import pack
+from .mel import FilterBank
+from .methods import Method, Momentum, Relaxation
+from .synthesis import Task, add_up, address, run_strips, sum_size, task_of
+
+if TYPE_CHECKING:
+    from .spectrum import STFT
+
+Real = NDArray[np.floating]
+
+STRIP_BYTES = 96 << 10  # a strip, as long a piece of the signal and the sum of its frames share the second-level cache
+STRIPS = 8  # enough of them to share out
+LEAST = 1e-15  # what is below has no phase, if the largest magnitude is about 1
+CUT = 1e-9  # weights so far below the largest of their filter do not count
+
+
+class Rounds:
+    """Magnitudes, or levels filtered by a bank, for which signals are sought; their largest should be about 1.
+
+    Parameters
+    ----------
+    made : STFT
+        Of a size that the kernels transform (`plan.supported`).
+    S : np.ndarray [shape=(signals, rows, frames)]
+        Magnitudes, or with a bank what it gives of |D|**power.
+    length : int
+        Samples of a signal, of which there are as many frames.
+    scale : float
+        What S is multiplied by.
+    """
+
+    def __init__(
+        self,
+        made: "STFT",
+        S: Real,
+        length: int,
+        *,
+        scale: float = 1.0,
+        bank: FilterBank | None = None,
+        power: float = 1.0,
+    ) -> None:
+        self.made, self.S, self.length, self.scale, self.bank, self.power = made, S, length, scale, bank, power
+        self.dtype, self.frames, V = made.dtype, S.shape[2], plan.lanes(made.dtype)
+        self.tiles = -(-self.frames // V)
+        self.group = self._group(V)
+        n_fft, hop = made.n_fft, made.hop_length
+        self.lead = plan.lead(n_fft, hop, self.group, self.dtype)
+        addresses = (
+            compiled.transform_rows(self.dtype).address,
+            compiled.forward_of(n_fft, self.dtype).address,
+            compiled.inverse(self.dtype).address,
+        )
+        self.tables = plan.tables(n_fft, hop, self.lead, made.window, made.window, self.dtype, addresses)
+        self.tasks: dict[object, Task] = {}
+
+    def _group(self, V: int) -> int:
+        """Tiles of a strip: they depend on the sizes of one signal alone, and so do its bits."""
+        n_fft, hop, group = self.made.n_fft, self.made.hop_length, 1
+        rows, itemsize = min(hop, n_fft), self.dtype.itemsize
+        while 2 * group <= self.tiles // STRIPS:
+            if rows * plan.lead(n_fft, hop, 2 * group, self.dtype) * itemsize > STRIP_BYTES:
+                break
+            group *= 2
+        return group
+
+    @cached_property
+    def in_pairs(self) -> Real:
+        """Magnitudes in the order in which the inverse transform meets them."""
+        return arrange.in_lanes(self.S, plan.pairs(self.tables), scale=self.scale)
+
+    @cached_property
+    def in_order(self) -> Real:
+        """Magnitudes or mels in their own order."""
+        return arrange.in_lanes(self.S, np.arange(self.S.shape[1]), scale=self.scale)
+
+    @cached_property
+    def state(self) -> Real:
+        """A complex number a bin, for relaxations."""
+        state = aligned(len(self.S) * self.tiles * plan.lanes(self.dtype) * 2 * self.made.n_bins, self.dtype)
+        state[:] = 0
+        return state
+
+    @cached_property
+    def filters(self) -> list[NDArray[np.int64]]:
+        """The bank B, (B B')^+ and B', as kernels unpack them."""
+        nothing = Filters(np.zeros(0, self.dtype), np.zeros(0, np.int64), np.zeros(1, np.int64))
+        self.kept = [nothing] * 3 if self.bank is None else [self._packable(B) for B in inverse_of(self.bank)]
+        return [pack(filters) for filters in self.kept]
+
+    def _packable(self, bank: FilterBank) -> Filters:
+        return Filters(bank.weights.astype(self.dtype), bank.first, bank.starts)
+
+    @cached_property
+    def norms(self) -> NDArray[np.float64]:
+        """The size of each signal's S, root of the sum of squares."""
+        return self.scale * np.sqrt(np.einsum("brf,brf->b", self.S, self.S, dtype=np.float64))
+
+    # ---- one round ----
+    def step(self, now: Real, before: Real, out: Real, method: Method) -> None:
+        """out = the signals (signals, length) after `now` and `before`."""
+        analysed, edges = self._padded(now, before, method)
+        if isinstance(method, Relaxation):
+            gain, kind, given = 1.0, rounds.RELAXED, self.in_order
+        else:
+            gain = method.gain
+            kind, given = (rounds.MAGNITUDES, self.in_pairs) if self.bank is None else (rounds.FILTERED, self.in_order)
+        task = self._task(kind, gain)
+        turn = self._round(kind, analysed, before, edges, method)
+        record = np.concatenate([task.record, pack(turn), *self.filters])
+        wave, previous, known = ((address(a), a.size) for a in (out, now, given))
+        work = now.shape[0] * self.frames * self.made.n_fft * 64
+        add_up(
+            task._replace(record=record), self.dtype, wave, previous, known, work,
+            strip=compiled.round_strip(self.dtype).address,
+        )  # fmt: skip
+
+    def convergence(self, y: Real) -> NDArray[np.float64]:
+        """20 log10 (||levels of y - S|| / ||S||) of each signal, in dB, over all rows and frames."""
+        V, kind = plan.lanes(self.dtype), rounds.MAGNITUDES if self.bank is None else rounds.FILTERED
+        sums = np.empty(len(y) * self.tiles * V, self.dtype)
+        method = Momentum(1.0)
+        analysed, edges = self._padded(y, y, method)
+        task, given = self._task(rounds.FILTERED, 1.0), self.in_order
+        turn = self._round(kind, analysed, y, edges, method)._replace(peaks=sums)
+        record = np.concatenate([task.record, pack(turn), *self.filters])
+        record[:8] = 0, 0, 0, 0, address(given), given.size, 0, 0
+        run_strips(
+            task, record, compiled.round_misfit(self.dtype).address, self.dtype, y.size * 100
+        )
+        misfits = sums.reshape(len(y), -1)[:, : self.frames].sum(axis=1, dtype=np.float64)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(self.norms > 0, 10 * np.log10(misfits) - 20 * np.log10(self.norms), -np.inf)
+
+    def _padded(self, now: Real, before: Real, method: Method) -> tuple[tuple[Real, float, float], Any]:
+        """((signals, their gain, that of those before them), what stands beside them)."""
+        gains = (method.now, method.before) if isinstance(method, Momentum) else (1.0, 0.0)
+        geometry = self.made._geometry
+        if not geometry.center or geometry.pad_mode == "constant":
+            return (now, *gains), (np.zeros(0, self.dtype), 0, 0)
+        mixed = now * self.dtype.type(gains[0]) + before * self.dtype.type(gains[1])
+        edges, left, right = geometry.beside(mixed)
+        return (mixed, 1.0, 0.0), (np.ascontiguousarray(edges, self.dtype).reshape(-1), left, right)
+
+    def _round(self, kind: int, analysed: tuple[Real, float, float], before: Real, edges: Any, method: Method) -> Round:
+        number, (now, now_gain, before_gain), (beside, left, right) = self.dtype.type, analysed, edges
+        shape = {1.0: ROOT, 2.0: SQUARE}.get(self.power, OTHER)
+        back = {1.0: SQUARE, 2.0: ROOT}.get(self.power, OTHER)
+        relaxed = tuple(method) if isinstance(method, Relaxation) else (0.0,) * 7
+        kept = (method.kept_now, method.kept_before) if isinstance(method, Momentum) else (0.0, 0.0)
+        state = self.state if kind == rounds.RELAXED else np.zeros(0, self.dtype)
+        gains = (number(gain) for gain in (now_gain, before_gain, *kept, *relaxed, self.power / 2, 1 / self.power))
+        return Round(
+            kind, shape, back, self.length, left, right, self.tiles, 0 if self.bank is None else len(self.bank),
+            self._room, now, before, beside, state, np.zeros(0, self.dtype), *gains,
+        )  # fmt: skip
+
+    @property
+    def _room(self) -> int:
+        hop, rows = self.made.hop_length, min(self.made.hop_length, self.made.n_fft)
+        V, filters = plan.lanes(self.dtype), 0 if self.bank is None else len(self.bank)
+        return -(-max((self.lead - 1) * hop + rows, 2 * V * (self.made.n_bins + filters)) // 16) * 16
+
+    def _task(self, kind: int, gain: float) -> Task:
+        """The strips of a round, and their scratch."""
+        if (kind, gain) not in self.tasks:
+            made, V = self.made, plan.lanes(self.dtype)
+            n_fft, hop, lead, signals = made.n_fft, made.hop_length, self.lead, len(self.S)
+            count = plan.pairs(self.tables).size if kind == rounds.MAGNITUDES else self.S.shape[1]
+            rows = min(hop, n_fft)
+            job = plan.Synthesis(
+                BINS, False, False, hop, n_fft, n_fft, 0, 1, -(-n_fft // hop), signals,
+                strips=-(-self.tiles // self.group), frames=self.frames, number=0, total=self.frames, origin=0,
+                signal_step=self.tiles * V * count, frame_step=count, lane_step=0, bin_step=0,
+                start=-made._geometry.start, length=self.length, place=0, wave_step=self.length, group=self.group,
+                rows=rows, lead=lead, bins=made.n_bins, work=plan.work_size(self.tables), scratch=0, sum_rows=rows,
+                sum_lead=lead, sums=sum_size(rows, lead, self.dtype), mean=0.0, least=LEAST,
+            )  # fmt: skip
+            weight = made._synthesis._weight(self.frames) * self.dtype.type(gain)
+            self.tasks[kind, gain] = task_of(self.tables, job, weight.reshape(-1), self._room)
+        return self.tasks[kind, gain]
+
+
+def inverse_of(bank: FilterBank) -> tuple[FilterBank, FilterBank, FilterBank]:
+    """(B, (B B')^+, B'): with them B^+ = B' (B B')^+ takes fewer products than as one matrix."""
+    B = np.asarray(bank, np.float64)
+    G = np.linalg.pinv(B @ B.T, hermitian=True)
+    size = np.abs(G)
+    G[size < CUT * size.max(axis=1, keepdims=True)] = 0
+    return bank, FilterBank(G), FilterBank(B.T)
+
