@@ -21,7 +21,10 @@ class Momentum(NamedTuple):
 
 
 class Relaxation(NamedTuple):
-    """c' = to_set P2(from_state c + from_found q) + to_state c + to_found q, with q = P1(out_set P2(c) + out_state c)."""
+    """c' = to_set P2(from_state c + from_found q) + to_state c + to_found q, with q = P1(out_set P2(c) + out_state c).
+
+    A spectrum c is kept from round to round; the result is the signal of end_set P2(c) + end_state c.
+    """
 
     from_state: float
     from_found: float
@@ -30,12 +33,21 @@ class Relaxation(NamedTuple):
     to_found: float
     out_set: float
     out_state: float
+    end_set: float = 0.0
+    end_state: float = 1.0
+
+    def ending(self) -> "Relaxation":
+        """The same round, of which the result is taken."""
+        return self._replace(out_set=self.end_set, out_state=self.end_state)
 
 
 Method = Momentum | Relaxation
 
 BEGUN = Relaxation(0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 """The first round of a relaxation: c = P2(q) for a signal's spectrum q."""
+
+RESULT = Relaxation(0.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0)
+"""No round: the signal of P2(c)."""
 
 
 def griffinlim() -> Momentum:
@@ -61,7 +73,7 @@ def raar(beta: float = 0.75) -> Relaxation:
 
     Luke, Inverse Problems 21, 2005, 37-50; for phases of spectrograms Peer, Welker & Gerkmann, IWAENC 2022.
     """
-    return Relaxation(1.0, 0.0, 1 - 2 * beta, beta, beta, 2.0, -1.0)
+    return Relaxation(1.0, 0.0, 1 - 2 * beta, beta, beta, 2.0, -1.0, 1.0, 0.0)
 
 
 def admm() -> Relaxation:
@@ -71,7 +83,3 @@ def admm() -> Relaxation:
     """
     return Relaxation(-1.0, 2.0, 1.0, 1.0, -1.0, 0.0, 1.0)
 
-
-def last(step: Relaxation) -> Relaxation:
-    """The same round, of which the signal of P2(c') is taken."""
-    return step._replace(out_set=1.0, out_state=0.0)

@@ -159,7 +159,7 @@ class Rounds:
         number, (now, now_gain, before_gain), (beside, left, right) = self.dtype.type, analysed, edges
         shape = {1.0: ROOT, 2.0: SQUARE}.get(self.power, OTHER)
         back = {1.0: SQUARE, 2.0: ROOT}.get(self.power, OTHER)
-        relaxed = tuple(method) if isinstance(method, Relaxation) else (0.0,) * 7
+        relaxed = tuple(method)[:7] if isinstance(method, Relaxation) else (0.0,) * 7
         kept = (method.kept_now, method.kept_before) if isinstance(method, Momentum) else (0.0, 0.0)
         state = self.state if kind == rounds.RELAXED else np.zeros(0, self.dtype)
         gains = (number(gain) for gain in (now_gain, before_gain, *kept, *relaxed, self.power / 2, 1 / self.power))

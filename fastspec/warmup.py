@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from . import cepstrum, decibels, levels, offset, recover, spectrum
+from . import cepstrum, decibels, levels, offset, spectrum
 from .kernels import compiled
 
 Step = tuple[str, Callable[[], object]]
@@ -30,7 +30,8 @@ _OTHERS = (
     "decibels",
     "levels of decibels",
     "cepstrum",
-    "Griffin-Lim",
+    "rounds of recovery",
+    "convergence of recovery",
 )
 """Steps for what the notebook does not have."""
 
@@ -52,7 +53,9 @@ def _of(dtype: np.dtype[Any]) -> list[Step]:
             ("output of levels", compiled.put_levels),
             ("output of filtered levels", compiled.put_filtered),
             ("inverse transform", compiled.inverse),
-            ("magnitudes", compiled.arrange),
+            ("magnitudes", compiled.arrange_strip),
+            ("rounds of recovery", compiled.round_strip),
+            ("convergence of recovery", compiled.round_misfit),
             ("frames ahead", compiled.prepare),
             ("chain of offsets", compiled.chain),
             ("workers", compiled.duty),
@@ -73,7 +76,6 @@ def _of(dtype: np.dtype[Any]) -> list[Step]:
         ),
         ("levels of decibels", lambda: decibels.from_db(many, factor=10.0, scale=1.0)),
         ("cepstrum", lambda: cepstrum.cepstrum(many.reshape(2, -1), 2)),
-        ("Griffin-Lim", lambda: recover.griffin_lim(spectrum.STFT(32, dtype=dtype), S.T[:17], D.T[:17], n_iter=1)),
         ("offset of two segments", lambda: offset.segment_offset(x, x)),
     ]
     return [(f"{name}, {dtype}", step) for name, step in [*built, *called]]
