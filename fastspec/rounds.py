@@ -112,14 +112,13 @@ class Rounds:
     # ---- one round ----
     def step(self, now: Real, before: Real, out: Real, method: Method) -> None:
         """out = the signals (signals, length) after `now` and `before`."""
-        analysed, edges = self._padded(now, before, method)
         if isinstance(method, Relaxation):
             gain, kind, given = 1.0, rounds.RELAXED, self.in_order
         else:
             gain = method.gain
             kind, given = (rounds.MAGNITUDES, self.in_pairs) if self.bank is None else (rounds.FILTERED, self.in_order)
         task = self._task(kind, gain)
-        turn = self._round(kind, analysed, before, edges, method)
+        turn = self._round(kind, now, before, method)
         record = np.concatenate([task.record, pack(turn), *self.filters])
         wave, previous, known = ((address(a), a.size) for a in (out, now, given))
         work = now.shape[0] * self.frames * self.made.n_fft * 64
@@ -132,37 +131,35 @@ class Rounds:
         """20 log10 (||levels of y - S|| / ||S||) of each signal, in dB, over all rows and frames."""
         V, kind = plan.lanes(self.dtype), rounds.MAGNITUDES if self.bank is None else rounds.FILTERED
         sums = np.empty(len(y) * self.tiles * V, self.dtype)
-        method = Momentum(1.0)
-        analysed, edges = self._padded(y, y, method)
         task, given = self._task(rounds.FILTERED, 1.0), self.in_order
-        turn = self._round(kind, analysed, y, edges, method)._replace(peaks=sums)
+        turn = self._round(kind, y, y, Momentum(1.0))._replace(peaks=sums)
         record = np.concatenate([task.record, pack(turn), *self.filters])
         record[:8] = 0, 0, 0, 0, address(given), given.size, 0, 0
-        run_strips(
-            task, record, compiled.round_misfit(self.dtype).address, self.dtype, y.size * 100
-        )
+        run_strips(task, record, compiled.round_misfit(self.dtype).address, self.dtype, y.size * 100)
         misfits = sums.reshape(len(y), -1)[:, : self.frames].sum(axis=1, dtype=np.float64)
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(self.norms > 0, 10 * np.log10(misfits) - 20 * np.log10(self.norms), -np.inf)
 
-    def _padded(self, now: Real, before: Real, method: Method) -> tuple[tuple[Real, float, float], Any]:
-        """((signals, their gain, that of those before them), what stands beside them)."""
-        gains = (method.now, method.before) if isinstance(method, Momentum) else (1.0, 0.0)
-        geometry = self.made._geometry
-        if not geometry.center or geometry.pad_mode == "constant":
-            return (now, *gains), (np.zeros(0, self.dtype), 0, 0)
-        mixed = now * self.dtype.type(gains[0]) + before * self.dtype.type(gains[1])
-        edges, left, right = geometry.beside(mixed)
-        return (mixed, 1.0, 0.0), (np.ascontiguousarray(edges, self.dtype).reshape(-1), left, right)
+    def _beside(self, now: Real, before: Real, gains: tuple[float, float]) -> tuple[Real, int, int]:
+        """What stands beside the mixture of signals: the mixture of what stands beside each."""
+        geometry, number = self.made._geometry, self.dtype.type
+        edges, left, right = geometry.beside(now)
+        if edges is None:
+            return np.zeros(0, self.dtype), 0, 0
+        edges = number(gains[0]) * edges
+        if gains[1]:
+            edges += number(gains[1]) * geometry.beside(before)[0]
+        return np.ascontiguousarray(edges, self.dtype).reshape(-1), left, right
 
-    def _round(self, kind: int, analysed: tuple[Real, float, float], before: Real, edges: Any, method: Method) -> Round:
-        number, (now, now_gain, before_gain), (beside, left, right) = self.dtype.type, analysed, edges
+    def _round(self, kind: int, now: Real, before: Real, method: Method) -> Round:
+        mixed = (method.now, method.before) if isinstance(method, Momentum) else (1.0, 0.0)
+        beside, left, right = self._beside(now, before, mixed)
         shape = {1.0: ROOT, 2.0: SQUARE}.get(self.power, OTHER)
         back = {1.0: SQUARE, 2.0: ROOT}.get(self.power, OTHER)
         relaxed = tuple(method)[:7] if isinstance(method, Relaxation) else (0.0,) * 7
         kept = (method.kept_now, method.kept_before) if isinstance(method, Momentum) else (0.0, 0.0)
         state = self.state if kind == rounds.RELAXED else np.zeros(0, self.dtype)
-        gains = (number(gain) for gain in (now_gain, before_gain, *kept, *relaxed, self.power / 2, 1 / self.power))
+        gains = map(self.dtype.type, (*mixed, *kept, *relaxed, self.power / 2, 1 / self.power))
         return Round(
             kind, shape, back, self.length, left, right, self.tiles, 0 if self.bank is None else len(self.bank),
             self._room, now, before, beside, state, np.zeros(0, self.dtype), *gains,
