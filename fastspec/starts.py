@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import offset_start, pghi, spsi
-from .kernels.polar import polar
+from .polar import polar
 from .methods import griffinlim
 
 if TYPE_CHECKING:
