@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .checks import plain
 from .kernels import pghi as kernels
 from .kernels.calls import new_board
 from .kernels.hills import KEYS
 from .kernels.jit import team_size
+from .polar import by_frames
 
 if TYPE_CHECKING:
     from .spectrum import STFT
@@ -56,9 +56,10 @@ def middle_of(window: NDArray[np.float64]) -> float:
     return float(energy @ np.arange(len(window)) / total) if total > 0 else len(window) / 2
 
 
-def by_frames(S: Array, dtype: np.dtype[Any]) -> Array:
-    """S (signals, bins, frames) as numbers in a row, the bins of a frame together; a copy only where it must be."""
-    return np.ascontiguousarray(S.swapaxes(1, 2), dtype).reshape(-1)
+def turn_of_middle(plan: "STFT") -> Array:
+    """2 pi c k / n_fft of each bin less whole turns: what the phase about the window's middle c is ahead."""
+    turns = np.mod(middle_of(plan.window) * np.arange(plan.n_bins) / plan.n_fft, 1)
+    return (2 * np.pi * turns).astype(plan.dtype)
 
 
 def phases(plan: "STFT", S: Array, *, tol: float, rng: np.random.Generator) -> Array:
@@ -89,7 +90,7 @@ def phases(plan: "STFT", S: Array, *, tol: float, rng: np.random.Generator) -> A
         From -pi to pi, of the plan's dtype, the bins of a frame side by side.
     """
     signals, bins, frames = S.shape
-    flat, dtype = by_frames(S, plan.dtype), plan.dtype
+    flat, dtype = by_frames(S), plan.dtype
     out = np.empty((signals, frames, bins), dtype)
     seeds = rng.integers(0, 1 << 32, signals, dtype=np.uint32)
     if out.size == 0:
@@ -106,7 +107,7 @@ def phases(plan: "STFT", S: Array, *, tol: float, rng: np.random.Generator) -> A
     steps, hills, phase = np.empty(items * p.most, dtype), np.empty(out.size, np.int32), out.reshape(-1)
     found = counts, seams, seam_steps, edges, keys, steps, hills, phase
     kernels.each_block(
-        items, workers, new_board(), p, plain(flat), _levels(flat.reshape(signals, -1), tol), advance, real, whole,
+        items, workers, new_board(), p, flat, _levels(flat.reshape(signals, -1), tol), advance, real, whole,
         *found, work=200 * flat.size,
     )  # fmt: skip
     per_signal = counts.reshape(signals, p.blocks, 2).copy()
@@ -121,10 +122,10 @@ def phases(plan: "STFT", S: Array, *, tol: float, rng: np.random.Generator) -> A
         np.empty((workers, KEYS + 2), np.int64), np.empty(2 * passes, np.int32), np.empty(passes, dtype),
         np.empty(summits, np.int32), np.empty(summits), tops, work=100 * passes,
     )  # fmt: skip
-    middle = (2 * np.pi * np.mod(middle_of(plan.window) * k / plan.n_fft, 1)).astype(dtype)
     kernels.each_finish(
-        items, workers, new_board(), p, starts, bases.reshape(-1), seeds, middle, hills, tops, phase, work=20 * out.size
-    )
+        items, workers, new_board(), p, starts, bases.reshape(-1), seeds, turn_of_middle(plan), hills, tops, phase,
+        work=20 * out.size,
+    )  # fmt: skip
     return out.swapaxes(1, 2)
 
 

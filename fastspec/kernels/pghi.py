@@ -15,8 +15,7 @@ import numpy as np
 from .calls import claim
 from .hills import borders, climb, hide_margin, join, passes, resolve, sort
 from .jit import int64, kernel, parallel_kernel, prange
-from .logs import log10
-from .vector import lanes, load, load_part, maximum, splat, store, store_part
+from .levels import hashed, levels, make_real
 
 TURN = 2 * math.pi
 
@@ -33,17 +32,6 @@ class Blocks(NamedTuple):
     odd: int  # n_fft % 2
     along: float | np.floating  # factors of the slopes
     across: float | np.floating
-
-
-@kernel
-def levels(S, at, bins, least, row, L):
-    """L[row + k] = log10 max(S[at + k], least)."""
-    V, low, k = lanes(S), splat(S, least), 0
-    while k + V <= bins:
-        store(L, row + k, log10(maximum(load(S, at + k), low)))
-        k += V
-    if k < bins:
-        store_part(L, row + k, log10(maximum(load_part(S, at + k, bins - k), low)), bins - k)
 
 
 @kernel
@@ -182,15 +170,6 @@ def each_tree(
 
 
 @kernel
-def hashed(i, seed):
-    """32 bits that look random, from a number and a seed (the finaliser of MurmurHash3, A. Appleby)."""
-    x = np.uint32(np.uint32(i) * np.uint32(0x9E3779B9) + seed)
-    x = np.uint32((x ^ (x >> np.uint32(16))) * np.uint32(0x85EBCA6B))
-    x = np.uint32((x ^ (x >> np.uint32(13))) * np.uint32(0xC2B2AE35))
-    return np.uint32(x ^ (x >> np.uint32(16)))
-
-
-@kernel
 def finish(s, p, starts, bases, seeds, middle, hills, summits, phase):
     """Item s: a block's phases, with that of each bin's summit, or hashed; less middle[k], between -pi and pi.
 
@@ -208,8 +187,7 @@ def finish(s, p, starts, bases, seeds, middle, hills, summits, phase):
             x = phase[at + k] + summits[base + h] if h >= 0 else fine * kind(np.int32(hashed(i, seed)))
             x -= middle[k]
             phase[at + k] = x - turn * np.floor(x * inverse + half)
-        for k in range(0, p.bins, max(1, p.bins - 1) if p.odd == 0 else p.bins):
-            phase[at + k] = kind(math.pi) if abs(phase[at + k]) > kind(math.pi / 2) else kind(0)
+        make_real(phase, at, p.bins, p.odd)
 
 
 @parallel_kernel
