@@ -1,0 +1,204 @@
+"""Phases that fit magnitudes, by integrating the phase's gradient along the loudest way to each bin.
+
+Of a Gaussian window exp(-pi t**2 / gamma) the gradient of the phase follows from that of the level (`slopes`): Průša,
+Balazs & Søndergaard, IEEE/ACM TASLP 25 (2017), 1154-1164.  They let a tree of bins grow from the loudest, over a heap.
+Here it is the tree of `hills`, made in blocks of frames by any thread, with no border between them.
+
+Bins too soft to count get a phase from a hash of their number.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from .calls import claim
+from .hills import borders, climb, hide_margin, join, passes, resolve, sort
+from .jit import int64, kernel, parallel_kernel, prange
+from .levels import hashed, levels, make_real
+
+TURN = 2 * math.pi
+
+
+class Blocks(NamedTuple):
+    """Sizes."""
+
+    bins: int
+    frames: int  # of a signal
+    blocks: int  # of a signal
+    rows: int  # frames of a block
+    width: int  # from a frame to the next in scratch
+    most: int  # passes in a block
+    odd: int  # n_fft % 2
+    along: float | np.floating  # factors of the slopes
+    across: float | np.floating
+
+
+@kernel
+def block_levels(S, start, first, count, frames, bins, odd, width, least, L):
+    """L of frames first - 1 ... first + count of a signal that starts at S[start]; beyond its ends they repeat."""
+    for r in range(count + 2):
+        f = min(max(first + r - 1, 0), frames - 1)
+        levels(S, start + f * bins, bins, least, r * width + 1, L)
+        L[r * width] = L[r * width + 2]
+        L[r * width + bins + 1] = L[r * width + bins - 1 + odd]
+
+
+@kernel
+def slopes(L, count, bins, width, advance, along, across, in_time, in_frequency):
+    """Half the phase's derivative, in radians a frame and a bin, so that the sum of two bins is a step between them.
+
+    in time:       2 pi hop k / n_fft + (hop n_fft / gamma) dL/dk    advance[k] is half the first; along the factor / 4
+    in frequency:  -(gamma / (hop n_fft)) dL/df                      across is minus the factor / 4
+
+    The frame before the block has the first of them, too.
+    """
+    for r in range(count + 1):
+        row = r * width + 1
+        for k in range(bins):
+            in_time[row + k] = advance[k] + along * (L[row + k + 1] - L[row + k - 1])
+    for r in range(1, count + 1):
+        for i in range(r * width + 1, r * width + 1 + bins):
+            in_frequency[i] = across * (L[i + width] - L[i - width])
+
+
+@kernel
+def seam(L, first, bins, width, least, top, scale, in_time, at, keys, steps):
+    """Steps from the frame before the block to its first; keys are -1 where there is none, as where first is 0."""
+    for k in range(bins):
+        i = width + 1 + k
+        softer = min(L[i], L[i - width])
+        keys[at + k] = np.int32((top - softer) * scale) if first > 0 and softer > least else np.int32(-1)
+        steps[at + k] = in_time[i] + in_time[i - width]
+
+
+@kernel
+def keep(hill, step, count, bins, width, start, hills, phase):
+    """A block's hills and phases to their places."""
+    for r in range(count):
+        here, there = (r + 1) * width + 1, start + r * bins
+        for k in range(bins):
+            hills[there + k] = hill[here + k]
+            phase[there + k] = step[here + k]
+
+
+@kernel
+def block(s, p, S, tops, advance, real, whole, counts, seams, seam_steps, edges, keys, steps, hills, phase):
+    """Item s: one block of one signal; `real` and `whole` are scratch, counts[s] becomes (hills, passes)."""
+    signal, number = s // p.blocks, s % p.blocks
+    first = number * p.rows
+    count = min(p.rows, p.frames - first)
+    start = signal * p.frames * p.bins
+    size, bins, width = (p.rows + 2) * p.width, p.bins, p.width
+    L, t, f, step = real[:size], real[size : 2 * size], real[2 * size : 3 * size], real[3 * size : 4 * size]
+    way, hill, stack = whole[:size], whole[size : 2 * size], whole[2 * size : 3 * size]
+    places, order, heads = whole[3 * size : 4 * size], whole[4 * size : 5 * size], whole[5 * size :]
+    top, least, scale, threshold = tops[4 * signal], tops[4 * signal + 1], tops[4 * signal + 2], tops[4 * signal + 3]
+    block_levels(S, start, first, count, p.frames, bins, p.odd, width, threshold, L)
+    slopes(L, count, bins, width, advance, p.along, p.across, t, f)
+    seam(L, first, bins, width, least, top, scale, t, s * bins, seams, seam_steps)
+    hide_margin(L, count, bins, width, least - 1)
+    climb(L, count, bins, width, least, t, f, way, step)
+    n = resolve(way, count, bins, width, stack, hill, step)
+    counts[2 * s] = n
+    group = stack
+    for h in range(n):
+        group[h] = h
+    n = borders(L, hill, count, bins, width, top, scale, heads, places, way, order)
+    at = s * p.most
+    counts[2 * s + 1] = passes(L, hill, step, (t, f), order, n, width, top, scale, group, edges, at, keys, steps)
+    keep(hill, step, count, bins, width, start + first * bins, hills, phase)
+
+
+@parallel_kernel
+def each_block(
+    serial, lo, hi, workers, board, p, S, tops, advance, real, whole, counts, seams, seam_steps, edges, keys, steps,
+    hills, phase,
+):  # fmt: skip
+    """`block` for each."""
+    if serial:
+        for s in range(lo, hi):
+            block(s, p, S, tops, advance, real[0], whole[0], counts, seams, seam_steps, edges, keys, steps, hills, phase)
+    else:
+        for worker in prange(workers):
+            s = claim(board, 0, hi)
+            while s >= 0:
+                block(
+                    s, p, S, tops, advance, real[worker], whole[worker], counts, seams, seam_steps, edges, keys, steps,
+                    hills, phase,
+                )  # fmt: skip
+                s = claim(board, 0, hi)
+
+
+@kernel
+def tree(s, p, starts, counts, bases, seams, seam_steps, edges, keys, steps, hills, phase, heads, ends, rises, group,
+         lift, summits):  # fmt: skip
+    """Item s: one signal; its summits and passes begin at starts[2 s] and starts[2 s + 1], and end where the next's do."""
+    size = p.frames * p.bins
+    a, b = starts[2 * s], starts[2 * s + 2]
+    c, d = starts[2 * s + 1], starts[2 * s + 3]
+    n = sort(
+        s * p.blocks, (s + 1) * p.blocks, p, counts, bases, seams, seam_steps, edges, keys, steps,
+        hills[s * size : (s + 1) * size], phase[s * size : (s + 1) * size], heads, ends[2 * c : 2 * d], rises[c:d],
+    )  # fmt: skip
+    join(n, ends[2 * c : 2 * d], rises[c:d], group[a:b], lift[a:b])
+    for h in range(a, b):
+        summits[h] = lift[h] - TURN * np.floor(lift[h] / TURN + 0.5)
+
+
+@parallel_kernel
+def each_tree(
+    serial, lo, hi, workers, board, p, starts, counts, bases, seams, seam_steps, edges, keys, steps, hills, phase, heads,
+    ends, rises, group, lift, summits,
+):  # fmt: skip
+    """`tree` for each."""
+    if serial:
+        for s in range(lo, hi):
+            tree(
+                s, p, starts, counts, bases, seams, seam_steps, edges, keys, steps, hills, phase, heads[0], ends, rises,
+                group, lift, summits,
+            )  # fmt: skip
+    else:
+        for worker in prange(workers):
+            s = claim(board, 0, hi)
+            while s >= 0:
+                tree(
+                    s, p, starts, counts, bases, seams, seam_steps, edges, keys, steps, hills, phase, heads[worker],
+                    ends, rises, group, lift, summits,
+                )  # fmt: skip
+                s = claim(board, 0, hi)
+
+
+@kernel
+def finish(s, p, starts, bases, seeds, middle, hills, summits, phase):
+    """Item s: a block's phases, with that of each bin's summit, or hashed; less middle[k], between -pi and pi.
+
+    The bins of DC and Nyquist are real: 0 or pi.
+    """
+    signal = s // p.blocks
+    first = s % p.blocks * p.rows
+    kind = phase.dtype.type
+    turn, inverse, half, fine = kind(TURN), kind(1 / TURN), kind(0.5), kind(TURN * 2.0**-32)
+    base, seed = starts[2 * signal] + bases[s], seeds[signal]
+    for f in range(first, min(p.frames, first + p.rows)):
+        at = (signal * p.frames + f) * p.bins
+        for k in range(p.bins):
+            h, i = hills[at + k], f * p.bins + k
+            x = phase[at + k] + summits[base + h] if h >= 0 else fine * kind(np.int32(hashed(i, seed)))
+            x -= middle[k]
+            phase[at + k] = x - turn * np.floor(x * inverse + half)
+        make_real(phase, at, p.bins, p.odd)
+
+
+@parallel_kernel
+def each_finish(serial, lo, hi, workers, board, p, starts, bases, seeds, middle, hills, summits, phase):
+    """`finish` for each."""
+    if serial:
+        for s in range(lo, hi):
+            finish(s, p, starts, bases, seeds, middle, hills, summits, phase)
+    else:
+        for _worker in prange(workers):
+            s = claim(board, 0, hi)
+            while s >= 0:
+                finish(s, p, starts, bases, seeds, middle, hills, summits, phase)
+                s = claim(board, 0, hi)
