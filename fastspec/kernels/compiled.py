@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from . import alignment, analysis, plan, realfft, rows, splits, synthesis
+from . import alignment, analysis, plan, realfft, rows, rtisi, splits, synthesis
 from .jit import entry, from_dtype, types
 
 i64 = types.int64
@@ -156,6 +156,13 @@ def synthesis_join(dtype):
     """synthesis.join(s, slot, record, scratch)."""
     _, reals, ints = _types(dtype)
     return entry(synthesis.join, i64, i64, ints, reals)
+
+
+@cache
+def rtisi_steps(dtype):
+    """rtisi.steps(s, slot, record, scratch)."""
+    _, reals, ints = _types(dtype)
+    return entry(rtisi.steps, i64, i64, ints, reals)
 
 
 @cache

@@ -10,6 +10,7 @@ import numpy as np
 
 from .jit import cgutils, intrinsic, ir, types
 from .plan import Job, Last, Signals, Synthesis, Tables, Waves
+from .streams import Recursion, Streams
 from .vector import I64
 
 ELEMENTS = {
@@ -18,6 +19,7 @@ ELEMENTS = {
     "starts": types.int64,
     "places": types.int64,
     "first": types.int64,
+    "order": types.int64,
 }
 """What arrays hold, by the names of their fields, if not real numbers."""
 
@@ -101,3 +103,7 @@ unpack_signals = _unpacker(Signals, 0)  # these four for `analysis`
 unpack_analysis_tables = _unpacker(Tables, places(Signals))
 unpack_job = _unpacker(Job, places(Signals) + places(Tables))
 unpack_last = _unpacker(Last, places(Signals) + places(Tables) + places(Job))
+
+unpack_streams = _unpacker(Streams, 0)  # these three for `rtisi`
+unpack_streams_tables = _unpacker(Tables, places(Streams))
+unpack_recursion = _unpacker(Recursion, places(Streams) + places(Tables))
