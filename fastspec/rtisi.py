@@ -41,9 +41,7 @@ SLICE = 1 << 29  # operations of one group in one call, so that Ctrl-C is notice
 ENDLESS = 1 << 60  # frames of a signal that may go on
 
 
-def recover(
-    plan: "STFT", S: Real, *, look_ahead: int = 3, n_iter: int = 5, length: int | None = None
-) -> Real:
+def recover(plan: "STFT", S: Real, *, look_ahead: int = 3, n_iter: int = 5, length: int | None = None) -> Real:
     """Signals whose STFTs have magnitudes near S, in one pass over the frames.
 
     Parameters
@@ -135,10 +133,10 @@ class Stream:
 
 
 def _checked(plan: "STFT", look_ahead: int, n_iter: int) -> tuple[int, int]:
-    most = lanes(plan.dtype) - 1
-    if checks.whole("look_ahead", look_ahead, 0) > most:
+    ahead, most = checks.whole("look_ahead", look_ahead, 0), lanes(plan.dtype) - 1
+    if ahead > most:
         raise ValueError(f"look_ahead must be at most {most} in {plan.dtype}, got {look_ahead!r}")
-    return int(look_ahead), checks.whole("n_iter", n_iter, 1)
+    return ahead, checks.whole("n_iter", n_iter, 1)
 
 
 def _magnitudes(plan: "STFT", S: Real) -> Real:

@@ -7,8 +7,8 @@ committed and y_d the windowed frame m + d of the buffer, a round is
 
 after which frame m is committed, and the buffer moves on by a frame (Zhu, Beauregard & Wyse, IEEE Trans. Audio, Speech
 and Language Processing 15, 2007, 1645-1653).  E is the sum of the squared windows of the frames committed and buffered,
-and a small part of those that are still to come.  From the second round on a step of momentum goes before the phases are
-taken, x + momentum (x - x before).
+and a small part of those that are still to come.  From the second round on the phases are taken after a step of
+momentum, from x + momentum (x - x before).
 
 All frames of all buffers of a group are in one tile: lane d width + s is frame m + d of signal s of the group.  Sample
 j of frame m + d is sample j + (d - e) hop of frame m + e, so that with j in rows a frame's neighbours are
