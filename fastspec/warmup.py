@@ -32,6 +32,7 @@ _OTHERS = (
     "cepstrum",
     "rounds of recovery",
     "convergence of recovery",
+    "frames one by one",
 )
 """Steps for what the notebook does not have."""
 
@@ -61,6 +62,7 @@ def _of(dtype: np.dtype[Any]) -> list[Step]:
             ("workers", compiled.duty),
             ("overlap-add", compiled.synthesis_strip),
             ("tails of strips", compiled.synthesis_join),
+            ("frames one by one", compiled.rtisi_steps),
         )
     ]
     called: list[Step] = [

@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from . import alignment, analysis, arrange, plan, realfft, rounds, rows, splits, synthesis
+from . import alignment, analysis, arrange, plan, realfft, rounds, rows, rtisi, splits, synthesis
 from .jit import entry, from_dtype, types
 
 i64 = types.int64
@@ -176,3 +176,9 @@ def round_strip(dtype):
 def round_misfit(dtype):
     """rounds.misfit(s, slot, record, scratch)."""
     return _strip(rounds.misfit, dtype)
+
+
+@cache
+def rtisi_steps(dtype):
+    """rtisi.steps(s, slot, record, scratch)."""
+    return _strip(rtisi.steps, dtype)

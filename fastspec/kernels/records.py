@@ -11,6 +11,7 @@ import numpy as np
 from .jit import cgutils, intrinsic, ir, types
 from .jobs import Arrangement, Filters, Round
 from .plan import Job, Last, Signals, Synthesis, Tables, Waves
+from .streams import Recursion, Streams
 from .vector import I64
 
 ELEMENTS = {
@@ -21,6 +22,7 @@ ELEMENTS = {
     "first": types.int64,
     "one": types.int64,
     "other": types.int64,
+    "order": types.int64,
 }
 """What arrays hold, by the names of their fields, if not real numbers."""
 
@@ -112,3 +114,6 @@ unpack_round = _unpacker(Round, _AFTER)  # these after those of `synthesis`, for
 unpack_bank = _unpacker(Filters, _AFTER + places(Round))
 unpack_solver = _unpacker(Filters, _AFTER + places(Round) + places(Filters))
 unpack_back = _unpacker(Filters, _AFTER + places(Round) + 2 * places(Filters))
+unpack_streams = _unpacker(Streams, 0)  # these three for `rtisi`
+unpack_streams_tables = _unpacker(Tables, places(Streams))
+unpack_recursion = _unpacker(Recursion, places(Streams) + places(Tables))

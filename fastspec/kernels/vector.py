@@ -217,6 +217,22 @@ def load_part(typingctx, a, i, count):
 
 
 @intrinsic
+def load_lanes(typingctx, a, i, first, last):
+    """The vector a[i : i + lanes] in lanes first .. last - 1, zeros in the others; nothing else is read."""
+    vec = vec_of(a)
+
+    def codegen(context, builder, sig, args):
+        at = pointer_at(builder, data_pointer(context, builder, a, args[0]), args[1], vec.llvm)
+        below = builder.not_(_mask(builder, args[2], vec.lanes))
+        mask = builder.and_(_mask(builder, args[3], vec.lanes), below)
+        name = f"llvm.masked.load.v{vec.lanes}f{vec.dtype.bitwidth}.p0"
+        load = llvm_function(builder, name, vec.llvm, at.type, I32, mask.type, vec.llvm)
+        return builder.call(load, [at, ir.Constant(I32, vec.align), mask, constant(vec.llvm, 0.0)])
+
+    return vec(a, types.int64, types.int64, types.int64), codegen
+
+
+@intrinsic
 def store_part(typingctx, a, i, v, count):
     """a[i : i + count] = the first lanes of v; nothing beyond is touched."""
     if v != vec_of(a):
