@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from . import cepstrum, decibels, levels, offset, recover, spectrum
+from . import cepstrum, decibels, levels, offset, pghi, polar, recover, spectrum, spsi
 from .kernels import compiled
 
 Step = tuple[str, Callable[[], object]]
@@ -31,6 +31,9 @@ _OTHERS = (
     "levels of decibels",
     "cepstrum",
     "Griffin-Lim",
+    "phases by their gradient",
+    "phases of peaks",
+    "magnitudes and phases",
 )
 """Steps for what the notebook does not have."""
 
@@ -74,6 +77,12 @@ def _of(dtype: np.dtype[Any]) -> list[Step]:
         ("levels of decibels", lambda: decibels.from_db(many, factor=10.0, scale=1.0)),
         ("cepstrum", lambda: cepstrum.cepstrum(many.reshape(2, -1), 2)),
         ("Griffin-Lim", lambda: recover.griffin_lim(spectrum.STFT(32, dtype=dtype), S.T[:17], D.T[:17], n_iter=1)),
+        (
+            "phases by their gradient",
+            lambda: pghi.phases(spectrum.STFT(32, dtype=dtype), S.T[None, :17], tol=0.1, rng=np.random.default_rng(0)),
+        ),
+        ("phases of peaks", lambda: spsi.phases(spectrum.STFT(32, dtype=dtype), S.T[None, :17])),
+        ("magnitudes and phases", lambda: polar.polar(S, S)),
         ("offset of two segments", lambda: offset.segment_offset(x, x)),
     ]
     return [(f"{name}, {dtype}", step) for name, step in [*built, *called]]
