@@ -54,7 +54,12 @@ def climb(L, count, bins, width, in_time, in_frequency, way, step):
     Both are 0 where none is louder; of equal ones the earlier is the louder.
     """
     V, zero = lanes(L), splat(L, L.dtype.type(0))
-    one, two, three, four = zero + L.dtype.type(1), zero + L.dtype.type(2), zero + L.dtype.type(3), zero + L.dtype.type(4)
+    one, two, three, four = (
+        zero + L.dtype.type(1),
+        zero + L.dtype.type(2),
+        zero + L.dtype.type(3),
+        zero + L.dtype.type(4),
+    )
     for r in range(1, count + 1):
         for i in range(r * width + 1, r * width + 1 + bins, V):
             t, f, best = load(in_time, i), load(in_frequency, i), load(L, i)

@@ -137,7 +137,9 @@ def each_block(
     """`block` for each."""
     if serial:
         for s in range(lo, hi):
-            block(s, p, S, tops, advance, real[0], whole[0], counts, seams, seam_steps, edges, keys, steps, hills, phase)
+            block(
+                s, p, S, tops, advance, real[0], whole[0], counts, seams, seam_steps, edges, keys, steps, hills, phase
+            )
     else:
         for worker in prange(workers):
             s = claim(board, 0, hi)
