@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from . import alignment, analysis, plan, realfft, rows, splits, synthesis
+from . import alignment, analysis, plan, realfft, rows, splits, synthesis, unfilter
 from .jit import entry, from_dtype, types
 
 i64 = types.int64
@@ -163,3 +163,10 @@ def arrange(dtype):
     """alignment.arrange(i, slot, S, frames, width, logarithmic, one, other, mag, scratch)."""
     _, reals, ints = _types(dtype)
     return entry(alignment.arrange, i64, i64, reals, i64, i64, types.boolean, ints, ints, reals, reals)
+
+
+@cache
+def unfilter_strip(dtype):
+    """unfilter.strip(s, slot, record, scratch)."""
+    _, reals, ints = _types(dtype)
+    return entry(unfilter.strip, i64, i64, ints, reals)

@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 
 from .jit import cgutils, intrinsic, ir, types
-from .plan import Job, Last, Signals, Synthesis, Tables, Waves
+from .plan import Job, Last, Rows, Signals, Synthesis, Tables, Unfilter, Waves
 from .vector import I64
 
 ELEMENTS = {
@@ -101,3 +101,8 @@ unpack_signals = _unpacker(Signals, 0)  # these four for `analysis`
 unpack_analysis_tables = _unpacker(Tables, places(Signals))
 unpack_job = _unpacker(Job, places(Signals) + places(Tables))
 unpack_last = _unpacker(Last, places(Signals) + places(Tables) + places(Job))
+
+unpack_through = _unpacker(Rows, 0)  # these four for `unfilter`
+unpack_back = _unpacker(Rows, places(Rows))
+unpack_start = _unpacker(Rows, 2 * places(Rows))
+unpack_unfilter = _unpacker(Unfilter, 3 * places(Rows))
