@@ -36,7 +36,7 @@ class LibraryRounds:
         self.norms = np.sqrt(np.square(self.S, dtype=np.float64).sum(axis=(1, 2)))
         if bank is not None:
             self.B = np.asarray(bank, made.dtype)
-            self.back = np.asarray(back_of(bank), made.dtype)
+            self.back = back_of(bank).astype(made.dtype)
 
     def step(self, now: Real, before: Real, out: Real, method: Method) -> None:
         """out = the signals (signals, length) after `now` and `before`."""

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import arrange
+from .bands import bands_of
 from .kernels import compiled, plan, rounds
 from .kernels.calls import aligned
 from .kernels.frames import OTHER, ROOT, SQUARE
-from .kernels.jobs import Filters, Round
+from .kernels.jobs import Round, Rows
 from .kernels.realfft import BINS
 from .kernels.records import pack
 from .mel import FilterBank
@@ -96,10 +97,10 @@ class Rounds:
     @cached_property
     def filters(self) -> list[NDArray[np.int64]]:
         """The bank B, and B' with its rows divided by their sums, as kernels unpack them."""
-        nothing = Filters(np.zeros(0, self.dtype), np.zeros(0, np.int64), np.zeros(1, np.int64))
-        banks = () if self.bank is None else (self.bank, back_of(self.bank))
-        self.kept = [Filters(B.weights.astype(self.dtype), B.first, B.starts) for B in banks] or [nothing] * 2
-        return [pack(filters) for filters in self.kept]
+        none = np.zeros((0, 0))
+        banks = [none, none] if self.bank is None else [np.asarray(self.bank), back_of(self.bank)]
+        self.kept = [bands_of(B.astype(self.dtype)) for B in banks]
+        return [pack(Rows(*bands)) for bands in self.kept]
 
     @cached_property
     def norms(self) -> NDArray[np.float64]:
@@ -188,8 +189,8 @@ class Rounds:
         return self.tasks[kind, gain]
 
 
-def back_of(bank: FilterBank) -> FilterBank:
+def back_of(bank: FilterBank) -> NDArray[np.float64]:
     """The transpose of non-negative filters, each row divided by its sum; rows of zeros stay."""
     B = np.asarray(bank, np.float64).T
     total = B.sum(axis=1, keepdims=True)
-    return FilterBank(B / np.where(total > 0, total, 1))
+    return B / np.where(total > 0, total, 1)

@@ -13,7 +13,7 @@ from .lanes import fill, overlap_add, polyphase
 from .plan import Line
 from .realfft import BINS, COMPLEX, PHASES, POWER
 from .rebuild import carve
-from .records import unpack_back, unpack_bank, unpack_round, unpack_synthesis, unpack_tables, unpack_waves
+from .records import unpack_round_back, unpack_round_bank, unpack_round, unpack_synthesis, unpack_tables, unpack_waves
 from .synthesis import PIECE, finish
 from .vector import lanes, load, load_part, maximum, splat, sqrt, store, store_part
 
@@ -189,7 +189,7 @@ def strip(s, slot, record, scratch):
                 place = 2 * job.bins * (b * turn.tiles * V + first + f)
                 relax(bins, job.bins, turn.state, place, sound.given, at, turn, job.least)
             else:
-                bank, back = unpack_bank(scratch, record), unpack_back(scratch, record)
+                bank, back = unpack_round_bank(scratch, record), unpack_round_back(scratch, record)
                 fit(bins, job.bins, sound.given, at, turn, bank, back, job.least, room)
             call(t.inverse, (int64(BINS), laid, f, t, work, sound.given, at, job.least, bins, y))
         overlap_add(y, int64(0), V, job.size, o, f, job.step, job.sum_lead)
@@ -218,7 +218,7 @@ def misfit(s, slot, record, scratch):
         rows, at = job.bins, int64(0)
         if turn.kind == FILTERED:
             at, rows = V * job.bins, turn.filters
-            filtered(room, unpack_bank(scratch, record), at)
+            filtered(room, unpack_round_bank(scratch, record), at)
         m = b * job.signal_step + (first + f) * job.frame_step
         total = splat(scratch, scratch.dtype.type(0))
         for k in range(0, V * rows, V):
