@@ -15,7 +15,7 @@ LAYERS = {
     "kernels": KERNELS,
     **dict.fromkeys(["analysis", "checks", "compression", "framing", "levels", "mel"], ENGINE),
     **dict.fromkeys(["offset", "short", "spectrum", "synthesis"], ENGINE),
-    **dict.fromkeys(["cepstrum", "decibels", "recover", "rtisi"], ENGINE),
+    **dict.fromkeys(["cepstrum", "decibels", "recover", "rtisi", "buffers", "segments"], ENGINE),
     **dict.fromkeys(["", "__main__", "cli", "librosa", "notebook", "notebook_mel", "patch", "warmup"], FACES),
     **dict.fromkeys(["story", "report", "display", "audio", "extras", "atomic"], FACES),
 }

@@ -66,7 +66,7 @@ def enter(i, s, sound, job, y, mag):
         store(mag, at, load_lanes(mag, at + job.width, int64(0), kept))
     if i < job.total:
         for k in range(min(job.width, job.signals - s * job.width)):
-            at = (s * job.width + k) * job.signal_step + (i - job.number) * job.frame_step
+            at = sound.places[s * job.width + k] + i * job.frame_step
             for m in range(sound.order.size):
                 mag[m * V + kept + k] = sound.given[at + sound.order[m] * job.bin_step]
 
