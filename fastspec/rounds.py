@@ -97,7 +97,7 @@ class Rounds:
     @cached_property
     def filters(self) -> list[NDArray[np.int64]]:
         """The bank B, and B' with its rows divided by their sums, as kernels unpack them."""
-        none = np.zeros((0, 0))
+        none = np.zeros((1, 1))
         banks = [none, none] if self.bank is None else [np.asarray(self.bank), back_of(self.bank)]
         self.kept = [bands_of(B.astype(self.dtype)) for B in banks]
         return [pack(Rows(*bands)) for bands in self.kept]
