@@ -26,12 +26,12 @@ class LibraryRounds:
         S: Real,
         length: int,
         *,
-        scale: float = 1.0,
+        scales: NDArray[np.float64],
         bank: FilterBank | None = None,
         power: float = 1.0,
     ) -> None:
-        self.made, self.S, self.length, self.bank, self.power = made, S * made.dtype.type(scale**power), length, bank, power
-        self.scale = scale
+        self.made, self.length, self.scales, self.bank, self.power = made, length, scales, bank, power
+        self.S = S * (scales**power)[:, None, None].astype(made.dtype)
         self.c: Complex | None = None
         self.norms = np.sqrt(np.square(self.S, dtype=np.float64).sum(axis=(1, 2)))
         if bank is not None:

@@ -39,8 +39,8 @@ class Rounds:
         Magnitudes, or with a bank what it gives of |D|**power.
     length : int
         Samples of a signal, of which there are as many frames.
-    scale : float
-        What signals and magnitudes are multiplied by; S by scale**power.
+    scales : np.ndarray [shape=(signals,)]
+        What signals and magnitudes are multiplied by; S by scales**power.
     """
 
     def __init__(
@@ -49,11 +49,11 @@ class Rounds:
         S: Real,
         length: int,
         *,
-        scale: float = 1.0,
+        scales: NDArray[np.float64],
         bank: FilterBank | None = None,
         power: float = 1.0,
     ) -> None:
-        self.made, self.S, self.length, self.scale, self.bank, self.power = made, S, length, scale, bank, power
+        self.made, self.S, self.length, self.scales, self.bank, self.power = made, S, length, scales, bank, power
         self.dtype, self.frames, V = made.dtype, S.shape[2], plan.lanes(made.dtype)
         self.tiles = -(-self.frames // V)
         self.group = self._group(V)
@@ -80,12 +80,12 @@ class Rounds:
     @cached_property
     def in_pairs(self) -> Real:
         """Magnitudes in the order in which the inverse transform meets them."""
-        return arrange.in_lanes(self.S, plan.pairs(self.tables), scale=self.scale**self.power)
+        return arrange.in_lanes(self.S, plan.pairs(self.tables), scales=self.scales**self.power)
 
     @cached_property
     def in_order(self) -> Real:
         """Magnitudes or mels in their own order."""
-        return arrange.in_lanes(self.S, np.arange(self.S.shape[1]), scale=self.scale**self.power)
+        return arrange.in_lanes(self.S, np.arange(self.S.shape[1]), scales=self.scales**self.power)
 
     @cached_property
     def state(self) -> Real:
@@ -105,7 +105,8 @@ class Rounds:
     @cached_property
     def norms(self) -> NDArray[np.float64]:
         """The size of each signal's S, root of the sum of squares."""
-        return self.scale**self.power * np.sqrt(np.einsum("brf,brf->b", self.S, self.S, dtype=np.float64))
+        norms: NDArray[np.float64] = np.sqrt(np.einsum("brf,brf->b", self.S, self.S, dtype=np.float64))
+        return self.scales**self.power * norms
 
     # ---- one round ----
     def step(self, now: Real, before: Real, out: Real, method: Method) -> None:

@@ -31,7 +31,7 @@ def start(
     Parameters
     ----------
     S : np.ndarray [shape=(signals, n_bins, n_frames)]
-        Magnitudes, to be multiplied by rounds.scale.
+        Magnitudes, to be multiplied by rounds.scales.
     """
     made, length, kind = rounds.made, rounds.length, rounds.made.dtype
     if isinstance(init, str) and init == "random":
@@ -44,7 +44,7 @@ def start(
         y = offset_start.signals(made, S, length)
     else:
         y = made._inverse(_spectrum(made, S, init, rng, tolerance), length=length)
-    y *= kind.type(rounds.scale)
+    y *= rounds.scales[:, None].astype(kind)
     return y
 
 
