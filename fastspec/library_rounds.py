@@ -38,6 +38,10 @@ class LibraryRounds:
             self.B = np.asarray(bank, made.dtype)
             self.back = back_of(bank).astype(made.dtype)
 
+    def signals_of(self, D: Complex) -> Real:
+        """The signals (signals, length) of spectra D (signals, n_bins, n_frames)."""
+        return self.made._inverse(D, length=self.length)
+
     def step(self, now: Real, before: Real, out: Real, method: Method) -> None:
         """out = the signals (signals, length) after `now` and `before`."""
         number = self.made.dtype.type

@@ -9,7 +9,7 @@ from . import checks, compression, starts
 from .chains import Chain, stages_of
 from .mel import FilterBank, bank_of
 from .methods import Momentum
-from .recovery import TOLERANCE, Order, Seed, Tell, begin, near_one, recover, rounds_of
+from .recovery import TOLERANCE, Order, Seed, Tell, begin, near_one, recover, rounds_of, share
 from .spectrum import STFT
 
 Real = NDArray[np.floating]
@@ -108,5 +108,5 @@ def recover_mel(
         return order.silence()
     known = {"scales": near_one(flat), "bank": filters, "power": exponent}
     turns = rounds_of(plan, order.flat(mels), order.length, **known)
-    y = starts.start(turns, flat, first, np.random.default_rng(rng), tolerance)
+    y = starts.start(turns, flat, first, np.random.default_rng(rng), share("tolerance", tolerance))
     return order.fill(turns, y, stages)

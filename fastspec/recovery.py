@@ -206,7 +206,7 @@ def recover(
     magnitudes = checks.levels("S", S, plan.n_bins, plan.dtype)
     order = Order(plan, magnitudes, length, out, tol, callback, return_info)
     first = begin("init", init, magnitudes.shape, stages)
-    flat = order.flat(magnitudes)
+    flat, threshold = order.flat(magnitudes), share("tolerance", tolerance)
     if not magnitudes.any() or not order.length:
         return order.silence()
     rounds = rounds_of(plan, flat, order.length, scales=near_one(flat))
@@ -214,7 +214,7 @@ def recover(
         known, stages = stages[0].options, stages[1:]
         y = rtisi.recover(plan, flat * rounds.scales[:, None, None].astype(plan.dtype), length=order.length, **known)
     else:
-        y = starts.start(rounds, flat, first, np.random.default_rng(rng), tolerance)
+        y = starts.start(rounds, flat, first, np.random.default_rng(rng), threshold)
     return order.fill(rounds, y, stages)
 
 
@@ -252,10 +252,18 @@ def rounds_of(plan: STFT, S: Real, length: int, **known: Any) -> AnyRounds:
 
 def near_one(S: Real) -> NDArray[np.float64]:
     """For each signal of S (signals, rows, frames) the power of two that brings its largest to between 1/2 and 1."""
-    limit = np.finfo(S.dtype).maxexp - 8
+    limit = np.finfo(S.dtype).maxexp - 2
     largest = S.max(axis=(1, 2))
     exponents = np.frexp(np.where(np.isfinite(largest), largest, 0))[1]  # 0 of 0
     return np.ldexp(1.0, -np.clip(exponents, -limit, limit))
+
+
+def share(name: str, value: object) -> float:
+    """A number from 0 to below 1."""
+    number = checks.finite_number(name, value)
+    if not 0 <= number < 1:
+        raise ValueError(f"{name} must be at least 0 and below 1, got {value!r}")
+    return number
 
 
 def begin(name: str, init: str | ArrayLike, shape: tuple[int, ...], stages: list[Stage]) -> str | NDArray[Any]:

@@ -16,12 +16,13 @@ from .kernels.realfft import BINS
 from .kernels.records import pack
 from .mel import FilterBank
 from .methods import Method, Momentum, Relaxation
-from .synthesis import Task, add_up, address, run_strips, sum_size, task_of
+from .synthesis import Task, add_up, address, extent, run_strips, sum_size, task_of
 
 if TYPE_CHECKING:
     from .spectrum import STFT
 
 Real = NDArray[np.floating]
+Complex = NDArray[np.complexfloating]
 
 STRIP_BYTES = 96 << 10  # a strip, as long a piece of the signal and the sum of its frames share the second-level cache
 STRIPS = 8  # enough of them to share out
@@ -107,6 +108,21 @@ class Rounds:
         """The size of each signal's S, root of the sum of squares."""
         norms: NDArray[np.float64] = np.sqrt(np.einsum("brf,brf->b", self.S, self.S, dtype=np.float64))
         return self.scales**self.power * norms
+
+    # ---- the start ----
+    def signals_of(self, D: Complex) -> Real:
+        """The signals (signals, length) of spectra D (signals, n_bins, n_frames), in strips of the same sizes."""
+        width, y = self.dtype.itemsize, np.empty((len(D), self.length), self.dtype)
+        before, reach = extent(D, width)
+        steps = [stride // width for stride in D.strides]
+        task = self._task(rounds.MAGNITUDES, 1.0)
+        job = task.job._replace(
+            origin=before, signal_step=steps[0], bin_step=steps[1], frame_step=steps[2], lane_step=steps[2]
+        )
+        task, wave = task_of(self.tables, job, task.weight), (address(y), y.size)
+        given = address(D) - before * width, reach
+        add_up(task, self.dtype, wave, wave, given, y.size * 100)
+        return y
 
     # ---- one round ----
     def step(self, now: Real, before: Real, out: Real, method: Method) -> None:
