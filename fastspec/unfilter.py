@@ -48,9 +48,9 @@ def _rows(dense: NDArray[np.float64], dtype: np.dtype[Any]) -> plan.Rows:
 def _tables(bank: "FilterBank", dtype: np.dtype[Any], scaled: bool) -> Tables:
     """B, T B^T and (B T B^T)^+ as bands, B the filters.
 
-    `scaled`: T is diagonal, as large as B T B^T <= 1 lets it be in the proportions 1 / (|B|^T |B| 1), which is a step for
-    each bin (Pock & Chambolle, ICCV 2011, sec. 2, where they scale the primal step alike); else T = 1.  What is less than
-    the dtype's precision beside the largest number of its row of (B T B^T)^+ is cut off: it is nearly a band matrix too.
+    With `scaled`, T is diagonal and holds the step of each bin: 1 / (|B|^T |B| 1), with which no eigenvalue of B T B^T
+    is above 1 (Gershgorin), times what makes the largest 1.  Else T = 1.  What is less than the dtype's precision
+    beside the largest number of its row of (B T B^T)^+ is cut off: it is nearly a band matrix too.
     """
     B = np.asarray(bank, np.float64)
     T = np.ones(B.shape[1])
@@ -114,12 +114,11 @@ def _levels(M: ArrayLike, rows: int) -> Real:
     return levels
 
 
-def _run(
-    tables: Tables, levels: Real, place: Place, frames: int, rounds: int, tolerance: float, power: float
-) -> None:
+def _run(tables: Tables, levels: Real, place: Place, frames: int, rounds: int, tolerance: float, power: float) -> None:
     dtype, V = levels.dtype, plan.lanes(levels.dtype)
     rows, bins = len(tables.through.first), len(tables.back.first)
-    top = int(np.frexp(max(float(levels.max()), -float(levels.min())))[1])
+    limit = np.finfo(dtype).maxexp - 2
+    top = min(int(np.frexp(max(float(levels.max()), -float(levels.min())))[1]), limit)
     # in the middle of what the dtype can hold; as a power of two, so that no bit of the result depends on it
     given = np.moveaxis(np.ldexp(levels, -top), -2, 0)
     given = np.ascontiguousarray(given, dtype).reshape(-1)

@@ -31,6 +31,7 @@ _OTHERS = (
     "levels of decibels",
     "cepstrum",
     "Griffin-Lim",
+    "unfiltering",
 )
 """Steps for what the notebook does not have."""
 
@@ -58,6 +59,7 @@ def _of(dtype: np.dtype[Any]) -> list[Step]:
             ("workers", compiled.duty),
             ("overlap-add", compiled.synthesis_strip),
             ("tails of strips", compiled.synthesis_join),
+            ("unfiltering", compiled.unfilter_strip),
         )
     ]
     called: list[Step] = [

@@ -16,6 +16,7 @@ LAYERS = {
     **dict.fromkeys(["analysis", "checks", "compression", "framing", "levels", "mel"], ENGINE),
     **dict.fromkeys(["offset", "short", "spectrum", "synthesis"], ENGINE),
     **dict.fromkeys(["cepstrum", "decibels", "recover"], ENGINE),
+    **dict.fromkeys(["bands", "unfilter"], ENGINE),
     **dict.fromkeys(["", "__main__", "cli", "librosa", "notebook", "notebook_mel", "patch", "warmup"], FACES),
     **dict.fromkeys(["story", "report", "display", "audio", "extras", "atomic"], FACES),
 }

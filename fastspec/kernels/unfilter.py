@@ -1,7 +1,7 @@
 """Kernels that undo filters: levels that are never negative, from what filters have made of them.
 
-Frames are lanes.  A tile is m (what is given), then its residual, then two sets of bins that take turns; all of it stays
-in the cache from the first round to the last.
+Frames are lanes.  A tile is what is given, m, and the bins x of this round and p of the one before, which take turns;
+it stays in the second-level cache from the first round to the last.
 """
 
 from .analysis import hand_out
@@ -11,10 +11,6 @@ from .jit import int64, kernel
 from .lanes import clear, copy
 from .records import unpack_back, unpack_start, unpack_through, unpack_unfilter
 from .vector import lanes, load, load_splat, maximum, splat, sqrt, store
-
-GOLDEN = (1 + 5**0.5) / 2
-"""The pace t of the second round; that of the first is 1."""
-
 
 BLOCK = 32
 """Bins whose steps are worked out before they are taken."""
@@ -61,8 +57,8 @@ def descend(through, back, m, r, h, g, x, p, state):
     """A round of FISTA, with p the x before it: z = x + momentum (x - p), p = max(0, z + back (m - through z)).
 
     h is `through p` and becomes `through x`; r and g (BLOCK vectors) are scratch.  The state holds, a vector each:
-    whether a lane still moves (1 or 0); its momentum; then what this round finds: how far at most a bin moves from z, the
-    largest bin, and the sum of (z - p) (p - x) for the new p.
+    whether a lane still moves (1 or 0); its momentum; then what this round finds: how far at most a bin moves from z,
+    the largest bin, and the sum of (z - p) (p - x) for the new p.
     """
     out_of_line()
     V, zero, bins = lanes(m), int64(0), back.first.size
@@ -94,7 +90,8 @@ def descend(through, back, m, r, h, g, x, p, state):
 def next_state(state, pace, tolerance):
     """The state for the next round, a pace t for each lane; returns whether any lane still moves.
 
-    t' = (1 + sqrt(1 + 4 t**2)) / 2, momentum (t - 1) / t'; with a tolerance, t = 1 again for lanes that have turned round.
+    t' = (1 + sqrt(1 + 4 t**2)) / 2, momentum (t - 1) / t'; with a tolerance, t = 1 again for lanes that have turned
+    round.
     """
     V, some = lanes(state), False
     for k in range(V):
@@ -148,7 +145,7 @@ def strip(s, slot, record, scratch):
             copy(job.given, i * job.total + first, m, V * i, stop - first)
     begin(start, back, m, r, x, p)
     h[:] = 0
-    state[:V], state[V:], pace[:] = 1, 0, GOLDEN
+    state[:V], state[V:], pace[:] = 1, 0, 1
     for _ in range(job.rounds):
         descend(through, back, m, r, h, g, x, p, state)
         x, p = p, x
