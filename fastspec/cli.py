@@ -122,38 +122,56 @@ def invert(
         ),
     ],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="The sound file to write, OUT.wav.")],
+    method: Annotated[
+        str,
+        typer.Option(
+            "--method",
+            help="griffinlim, fast, accelerated, admm, raar, rtisi, best, a chain such as raar:10,griffinlim:1, or "
+            "notebook.",
+        ),
+    ] = "accelerated",
+    init: Annotated[
+        str, typer.Option("--init", help="Phases to begin with: pghi, spsi, offset, random or zero.")
+    ] = "auto",
+    n_iter: Annotated[
+        int | None, typer.Option("--n-iter", min=0, help="Rounds; more take longer. The method's own by default.")
+    ] = None,
     n_fft: WindowSize = None,
-    step: Step = None,
-    n_iter: Annotated[int, typer.Option("--n-iter", min=0, help="Rounds; more take longer.")] = 10,
-    threshold: Threshold = 4.0,
+    step: Annotated[
+        int | None,
+        typer.Option("--step", min=1, help="Samples from window to window; n_fft / 4 for a sound, else n_fft / 16."),
+    ] = None,
+    threshold: Annotated[
+        float,
+        typer.Option("--threshold", min=0.1, max=300, help="Of notebook: powers of ten below the loudest kept."),
+    ] = 4.0,
     rate: Annotated[
         int | None, typer.Option("--rate", min=1, help="Sample rate in Hz: required for .npy, else the file's.")
     ] = None,
 ) -> None:
     """Throw away the phase of a sound and find another that fits, or turn a stored spectrogram into sound."""
-    from . import audio, levels, offset
+    from . import audio, resound
 
     audio.check_format(target)
     _check_target(target)
+    S, y = None, None
     if source.suffix.lower() == ".npy":
         if rate is None:
             raise typer.BadParameter("a .npy spectrogram does not know its sample rate: add --rate HZ.")
-        y, S = None, _load_spectrogram(source)
+        S = _load_spectrogram(source)
         n_fft, step = _window(rate, n_fft or 2 * S.shape[1], step)
+        if n_fft != 2 * S.shape[1]:
+            raise ValueError(f"{source}: has {S.shape[1]} bins, so --n-fft must be {2 * S.shape[1]}, got {n_fft}")
     else:
         y, rate = audio.read(source, rate=rate)
-        n_fft, step = _window(rate, n_fft, step)
-        S = fastspec.pretty_spectrogram(y, log=True, thresh=threshold, fft_size=n_fft, step_size=step)
-    if n_fft != 2 * S.shape[1]:
-        raise ValueError(f"{source}: has {S.shape[1]} bins, so --n-fft must be {2 * S.shape[1]}, got {n_fft}")
     with _progress() as stage:
-        stage("inversion", 0, n_iter + 1)
-        wave = offset.invert_pretty(
-            S, n_fft=n_fft, hop=step, n_iter=n_iter, on_iteration=lambda i, rounds, _: stage("inversion", i, rounds + 1)
-        )
-        stage("inversion", n_iter + 1, n_iter + 1)
+        how = resound.How(method, init, n_iter, threshold, lambda done, rounds: stage("inversion", done, rounds))
+        if S is None:
+            assert y is not None
+            wave, reached = resound.sound(y, *_window(rate, n_fft, step, 16 if method == "notebook" else 4), how)
+        else:
+            wave, reached = resound.stored(S, n_fft or 0, step or 0, how)
     audio.write(target, audio.level(wave, like=y), rate)
-    reached = levels.convergence(wave, 10.0**S, n_fft, step)
     print(f"{target}: {len(wave) / rate:.2f} s at {rate} Hz, spectral convergence {reached:.2f} dB")
 
 
@@ -218,12 +236,12 @@ def _version_of(name: str, extra: str | None = None) -> Callable[[], str]:
     return lambda: extras.version(name) or (absent if extra else "absent")
 
 
-def _window(rate: int, n_fft: int | None, step: int | None) -> tuple[int, int]:
-    """The window and step asked for, else the notebook's at this rate."""
+def _window(rate: int, n_fft: int | None, step: int | None, share: int = 16) -> tuple[int, int]:
+    """The window and step asked for, else the notebook's window at this rate, and a share of it."""
     from .story import window_size
 
     n_fft = n_fft or window_size(rate)
-    return n_fft, step or max(1, n_fft // 16)
+    return n_fft, step or max(1, n_fft // share)
 
 
 def _check_target(target: Path, suffixes: set[str] | None = None) -> None:

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from . import arrange
 from .analysis import signals_of, strip_group
 from .framing import comfortable_scale, hamming, window_sum
 from .kernels import compiled, plan
-from .kernels.alignment import BOARD, FRAMES, TICKET, WALKED, advance, arrange_all, lag
+from .kernels.alignment import BOARD, FRAMES, TICKET, WALKED, advance, lag
 from .kernels.calls import aligned, new_board
 from .kernels.jit import team_size, thread_count
 from .kernels.offsets import TOLERANCE
@@ -101,7 +102,7 @@ class Passes:
     dtype : np.dtype
         float32 or float64, of the signal.
     given : np.ndarray
-        Magnitudes as `arrange` lays them out, or complex bins (frames, n_fft).
+        Magnitudes as `known` lays them out, or complex bins (frames, n_fft).
     peak : float
         The largest magnitude: what is below a 1e8th of it does not count as a phase.
     search : bool
@@ -214,7 +215,7 @@ class Passes:
         self.ring.segments.reshape(-1, n)[np.arange(start, stop) % job.ring] = frames[:, ::-1]
 
 
-def arrange(S: Real, n_fft: int, *, logarithmic: bool, mirrored: bool) -> Real:
+def known(S: Real, n_fft: int, *, logarithmic: bool, mirrored: bool) -> Real:
     """Magnitudes of the Hermitian half of a spectrum, laid out for `Passes`.
 
     With A the n_fft columns of the whole spectrum, H[k] = (A[k] + A[(n_fft - k) mod n_fft]) / 2 for k <= n_fft / 2.
@@ -228,30 +229,8 @@ def arrange(S: Real, n_fft: int, *, logarithmic: bool, mirrored: bool) -> Real:
     if not plan.supported(n_fft):
         A = np.power(10, S) if logarithmic else S
         return (A[:, one] + A[:, other]) / 2
-    dtype, V = S.dtype, plan.lanes(S.dtype)
-    order = plan.pairs(_tables(n_fft, 1, plan.lead(n_fft, 1, 1, dtype), dtype))
-    frames, width = S.shape
-    tiles = -(-frames // V)
-    mag = aligned(tiles * order.size * V, dtype)
-    scratch = aligned(width * V * team_size(), dtype)
-    function = compiled.arrange(dtype).address
-    flat = S.reshape(-1)
-    arrange_all(
-        tiles,
-        team_size(),
-        new_board(),
-        function,
-        flat,
-        frames,
-        width,
-        logarithmic,
-        one[order],
-        other[order],
-        mag,
-        scratch,
-        work=S.size * 30,
-    )
-    return mag
+    order = plan.pairs(_tables(n_fft, 1, plan.lead(n_fft, 1, 1, S.dtype), S.dtype))
+    return arrange.in_lanes(S.T[None], one[order], other[order], logarithmic=logarithmic)
 
 
 def invert_complex(D: NDArray[np.complexfloating], size: float, hop: int, *, search: bool = True) -> Real:
@@ -279,7 +258,7 @@ def recover(
     Parameters
     ----------
     S : np.ndarray [shape=(frames, n_fft) or, if mirrored, (frames, n_fft // 2)]
-        Magnitudes, or their decimal logarithms; see `arrange`.
+        Magnitudes, or their decimal logarithms; see `known`.
     on_iteration : callable
         Called with (i, n_iter, y) after iteration i = 1 .. n_iter, y the signal whose phases it took.
     """
@@ -289,7 +268,7 @@ def recover(
     if scale != 1:  # or the squares of what is analysed would overflow or vanish
         powers = np.power(10.0, S + np.log10(scale), dtype=np.float64) if logarithmic else S * scale
         S, peak, logarithmic = powers.astype(S.dtype), peak * scale, False
-    given = arrange(S, n_fft, logarithmic=logarithmic, mirrored=mirrored)
+    given = known(S, n_fft, logarithmic=logarithmic, mirrored=mirrored)
     passes = Passes(len(S), n_fft, hop, S.dtype, given, peak, search=search)
     y = passes.run(None)
     for i in range(n_iter):

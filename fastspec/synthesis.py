@@ -45,7 +45,9 @@ class Task(NamedTuple):
     strips: int
     scratch: int  # real numbers a thread
     tails: int  # real numbers
-    alive: tuple[object, ...]  # whose addresses stand in the record
+    job: plan.Synthesis
+    tables: plan.Tables  # whose addresses stand in the record, as do those of
+    weight: Real
 
 
 class Ready(NamedTuple):
@@ -83,26 +85,32 @@ def sum_size(rows: int, columns: int, dtype: np.dtype[Any]) -> int:
     return -(-rows // V) * V * columns + V * V
 
 
-def task_of(tables: plan.Tables, job: plan.Synthesis, weight: Real) -> Task:
-    """The task of a job whose scratch is still to be counted."""
+def task_of(tables: plan.Tables, job: plan.Synthesis, weight: Real, room: int = 0) -> Task:
+    """The task of a job whose scratch is still to be counted; `room` real numbers of it are for something else."""
     V = plan.lanes(weight.dtype)
-    scratch = job.rows * job.lead + V * (2 * job.work + job.n_fft + 4 * job.bins + PIECE) + job.sums
+    scratch = job.rows * job.lead + V * (2 * job.work + job.n_fft + 4 * job.bins + PIECE) + job.sums + room
     strips = -(-job.signals // V) if job.across else job.signals * job.strips
     tails = strips * (job.reach - 1) * job.step if job.strips > 1 and not job.across else 0
-    parts = np.zeros(8, np.int64), pack((weight,)), pack(tables), pack(job._replace(scratch=scratch))
-    return Task(np.concatenate(parts), strips, scratch, tails, (tables, weight))
+    job = job._replace(scratch=scratch)
+    parts = np.zeros(8, np.int64), pack((weight,)), pack(tables), pack(job)
+    return Task(np.concatenate(parts), strips, scratch, tails, job, tables, weight)
 
 
-def add_up(task: Task, dtype: np.dtype[Any], wave: Memory, previous: Memory, given: Memory, work: int) -> None:
-    """Run the driver."""
-    team, record = team_size(), task.record.copy()
-    scratch, tails = aligned(task.scratch * team, dtype), np.empty(task.tails, dtype)
+def add_up(
+    task: Task, dtype: np.dtype[Any], wave: Memory, previous: Memory, given: Memory, work: int, strip: int = 0
+) -> None:
+    """Run the driver, with the plain overlap-add or another kernel of strips."""
+    record, tails = task.record.copy(), np.empty(task.tails, dtype)
     record[:8] = *wave, *previous, *given, address(tails) if task.tails else 0, task.tails
-    strip = compiled.synthesis_strip(dtype).address
-    each_strip(task.strips, team, new_board(), strip, record, scratch, work=work)
+    run_strips(task, record, strip or compiled.synthesis_strip(dtype).address, dtype, work)
     if task.tails:
-        join = compiled.synthesis_join(dtype).address
-        each_strip(task.strips, team, new_board(), join, record, scratch, work=4 * task.tails + 1)
+        run_strips(task, record, compiled.synthesis_join(dtype).address, dtype, 4 * task.tails + 1)
+
+
+def run_strips(task: Task, record: NDArray[np.int64], strip: int, dtype: np.dtype[Any], work: int) -> None:
+    """strip(s, slot, record, scratch) for all strips of a task."""
+    team = team_size()
+    each_strip(task.strips, team, new_board(), strip, record, aligned(task.scratch * team, dtype), work=work)
 
 
 def address(a: NDArray[Any]) -> int:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import checks
 from .analysis import Place, place_of
 from .bands import bands_of
-from .kernels import compiled, plan
+from .kernels import compiled, jobs, plan
 from .kernels.calls import aligned, new_board
 from .kernels.jit import team_size
 from .kernels.records import pack
@@ -33,15 +33,15 @@ TOLERANCE = {"float32": 1e-6, "float64": 1e-9}
 class Tables(NamedTuple):
     """The filters one way and the other, and how they start, as kernels take them."""
 
-    through: plan.Rows
-    back: plan.Rows
-    start: plan.Rows
+    through: jobs.Rows
+    back: jobs.Rows
+    start: jobs.Rows
     record: NDArray[np.int64]
 
 
-def _rows(dense: NDArray[np.float64], dtype: np.dtype[Any]) -> plan.Rows:
+def _rows(dense: NDArray[np.float64], dtype: np.dtype[Any]) -> jobs.Rows:
     first, starts, weights = bands_of(dense)
-    return plan.Rows(first, starts, np.ascontiguousarray(weights, dtype))
+    return jobs.Rows(first, starts, np.ascontiguousarray(weights, dtype))
 
 
 @lru_cache(16)
@@ -126,7 +126,7 @@ def _run(tables: Tables, levels: Real, place: Place, frames: int, rounds: int, t
     root = power == 2
     scratch = V * (3 * rows + 2 * bins + BLOCK + 6)
     number = dtype.type
-    job = plan.Unfilter(
+    job = jobs.Unfilter(
         given, place.flat, place.places, total, frames, place.across, place.ld, bins, 1, rounds, root,
         -(-scratch // 16) * 16, number(tolerance), number(2.0**top), number(1.0 if root else 1 / power),
     )  # fmt: skip

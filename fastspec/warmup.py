@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from . import cepstrum, decibels, levels, offset, recover, spectrum
+from . import cepstrum, decibels, levels, offset, pghi, polar, spectrum, spsi
 from .kernels import compiled
 
 Step = tuple[str, Callable[[], object]]
@@ -30,7 +30,12 @@ _OTHERS = (
     "decibels",
     "levels of decibels",
     "cepstrum",
-    "Griffin-Lim",
+    "rounds of recovery",
+    "convergence of recovery",
+    "frames one by one",
+    "phases by their gradient",
+    "phases of peaks",
+    "magnitudes and phases",
     "unfiltering",
 )
 """Steps for what the notebook does not have."""
@@ -53,12 +58,15 @@ def _of(dtype: np.dtype[Any]) -> list[Step]:
             ("output of levels", compiled.put_levels),
             ("output of filtered levels", compiled.put_filtered),
             ("inverse transform", compiled.inverse),
-            ("magnitudes", compiled.arrange),
+            ("magnitudes", compiled.arrange_strip),
+            ("rounds of recovery", compiled.round_strip),
+            ("convergence of recovery", compiled.round_misfit),
             ("frames ahead", compiled.prepare),
             ("chain of offsets", compiled.chain),
             ("workers", compiled.duty),
             ("overlap-add", compiled.synthesis_strip),
             ("tails of strips", compiled.synthesis_join),
+            ("frames one by one", compiled.rtisi_steps),
             ("unfiltering", compiled.unfilter_strip),
         )
     ]
@@ -75,7 +83,12 @@ def _of(dtype: np.dtype[Any]) -> list[Step]:
         ),
         ("levels of decibels", lambda: decibels.from_db(many, factor=10.0, scale=1.0)),
         ("cepstrum", lambda: cepstrum.cepstrum(many.reshape(2, -1), 2)),
-        ("Griffin-Lim", lambda: recover.griffin_lim(spectrum.STFT(32, dtype=dtype), S.T[:17], D.T[:17], n_iter=1)),
+        (
+            "phases by their gradient",
+            lambda: pghi.phases(spectrum.STFT(32, dtype=dtype), S.T[None, :17], tol=0.1, rng=np.random.default_rng(0)),
+        ),
+        ("phases of peaks", lambda: spsi.phases(spectrum.STFT(32, dtype=dtype), S.T[None, :17])),
+        ("magnitudes and phases", lambda: polar.polar(S, S)),
         ("offset of two segments", lambda: offset.segment_offset(x, x)),
     ]
     return [(f"{name}, {dtype}", step) for name, step in [*built, *called]]

@@ -6,11 +6,8 @@ segment to be aligned is taken.  One worker walks the chain, the others prepare 
 them when it has to wait.  What is computed depends on none of this, so the bits are the same for any number of threads.
 """
 
-import math
-
 from .calls import call, claim, give_way, increment, observe, out_of_line, publish
 from .jit import float32, int64, kernel, parallel_kernel, prange
-from .logs import exp10
 from .offsets import best_lag
 from .oneframe import centre, mean_of, spectrum, transform
 from .realfft import PHASES
@@ -178,51 +175,3 @@ def lag(x1, x2, scale, p, spectra, single):
     transform(flat, p, z, x)
     spectrum(x, p, spectra, 0)
     return best_lag(x1, 0, x2, 0, mean, energy, spectra, 0, scale, p, single)
-
-
-@kernel
-def magnitudes_of(S, f0, frames, width, logarithmic, c):
-    """c[k lanes + f] = S[f0 + f, k], or 10 to that power; frames past the last are 0."""
-    out_of_line()
-    V = lanes(S)
-    whole = f0 + V <= frames
-    if whole and width >= V:
-        k = 0
-        while k < width:
-            k = min(k, width - V)
-            transpose_block(S, f0 * width + k, width, c, V * k, V)
-            k += V
-    else:
-        nothing = c.dtype.type(-math.inf if logarithmic else 0)
-        for k in range(width):
-            for f in range(V):
-                c[V * k + f] = S[(f0 + f) * width + k] if f0 + f < frames else nothing
-    if logarithmic:
-        for k in range(width):
-            store(c, V * k, exp10(load(c, V * k)))
-
-
-def arrange(i, slot, S, frames, width, logarithmic, one, other, mag, scratch):
-    """Tile i of the magnitudes in visiting order: mag[m] = (A[one[m]] + A[other[m]]) / 2, A the columns of S."""
-    out_of_line()
-    V = lanes(S)
-    c = scratch[slot * width * V : (slot + 1) * width * V]
-    magnitudes_of(S, i * V, frames, width, logarithmic, c)
-    half = splat(c, c.dtype.type(0.5))
-    o = i * one.size * V
-    for m in range(one.size):
-        store(mag, o + m * V, (load(c, V * one[m]) + load(c, V * other[m])) * half)
-
-
-@parallel_kernel
-def arrange_all(serial, lo, hi, workers, board, function, S, frames, width, logarithmic, one, other, mag, scratch):
-    """Tiles lo .. hi - 1."""
-    if serial:
-        for i in range(lo, hi):
-            call(function, (i, int64(0), S, frames, width, logarithmic, one, other, mag, scratch))
-    else:
-        for worker in prange(workers):
-            i = claim(board, 0, hi)
-            while i >= 0:
-                call(function, (i, worker, S, frames, width, logarithmic, one, other, mag, scratch))
-                i = claim(board, 0, hi)

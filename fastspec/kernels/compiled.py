@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from . import alignment, analysis, plan, realfft, rows, splits, synthesis, unfilter
+from . import alignment, analysis, arrange, plan, realfft, rounds, rows, rtisi, splits, synthesis, unfilter
 from .jit import entry, from_dtype, types
 
 i64 = types.int64
@@ -101,11 +101,15 @@ def put_filtered(dtype):
     return _putter(analysis.put_filtered, dtype)
 
 
+def _strip(function, dtype):
+    _, reals, ints = _types(dtype)
+    return entry(function, i64, i64, ints, reals)
+
+
 @cache
 def analysis_strip(dtype):
     """analysis.strip(s, slot, record, scratch)."""
-    _, reals, ints = _types(dtype)
-    return entry(analysis.strip, i64, i64, ints, reals)
+    return _strip(analysis.strip, dtype)
 
 
 def correlator_type():
@@ -147,26 +151,40 @@ def duty(dtype):
 @cache
 def synthesis_strip(dtype):
     """synthesis.strip(s, slot, record, scratch)."""
-    _, reals, ints = _types(dtype)
-    return entry(synthesis.strip, i64, i64, ints, reals)
+    return _strip(synthesis.strip, dtype)
 
 
 @cache
 def synthesis_join(dtype):
     """synthesis.join(s, slot, record, scratch)."""
-    _, reals, ints = _types(dtype)
-    return entry(synthesis.join, i64, i64, ints, reals)
+    return _strip(synthesis.join, dtype)
 
 
 @cache
-def arrange(dtype):
-    """alignment.arrange(i, slot, S, frames, width, logarithmic, one, other, mag, scratch)."""
-    _, reals, ints = _types(dtype)
-    return entry(alignment.arrange, i64, i64, reals, i64, i64, types.boolean, ints, ints, reals, reals)
+def arrange_strip(dtype):
+    """arrange.strip(s, slot, record, scratch)."""
+    return _strip(arrange.strip, dtype)
+
+
+@cache
+def round_strip(dtype):
+    """rounds.strip(s, slot, record, scratch)."""
+    return _strip(rounds.strip, dtype)
+
+
+@cache
+def round_misfit(dtype):
+    """rounds.misfit(s, slot, record, scratch)."""
+    return _strip(rounds.misfit, dtype)
+
+
+@cache
+def rtisi_steps(dtype):
+    """rtisi.steps(s, slot, record, scratch)."""
+    return _strip(rtisi.steps, dtype)
 
 
 @cache
 def unfilter_strip(dtype):
     """unfilter.strip(s, slot, record, scratch)."""
-    _, reals, ints = _types(dtype)
-    return entry(unfilter.strip, i64, i64, ints, reals)
+    return _strip(unfilter.strip, dtype)

@@ -31,7 +31,7 @@ class _Format:
         self.tiny = 2.0 ** (1 - self.bias)
 
 
-def _polynomial(builder, x, coefficients):
+def polynomial(builder, x, coefficients):
     """Horner's rule; coefficients from the constant term upwards."""
     value = constant(x.type, coefficients[-1])
     for c in reversed(coefficients[:-1]):
@@ -39,7 +39,7 @@ def _polynomial(builder, x, coefficients):
     return value
 
 
-def _fence(builder, value, v):
+def fence(builder, value, v):
     """The value as it is, its sums not to be reassociated with what follows."""
     fence = llvm_function(builder, f"llvm.arithmetic.fence.v{v.lanes}f{v.dtype.bitwidth}", v.llvm, v.llvm)
     return builder.call(fence, [value])
@@ -65,7 +65,7 @@ def log10(typingctx, v):
         one = constant(real, 1.0)
         s = builder.fdiv(builder.fsub(mantissa, one), builder.fadd(mantissa, one), flags=("arcp", "contract"))
         square = builder.fmul(s, s, flags=FASTMATH)
-        series = _polynomial(builder, square, [2 / math.log(10) / (2 * k + 1) for k in range(form.log_terms)])
+        series = polynomial(builder, square, [2 / math.log(10) / (2 * k + 1) for k in range(form.log_terms)])
         scaled = builder.fmul(builder.sitofp(exponent, real), constant(real, math.log10(2)), flags=FASTMATH)
         value = builder.fadd(builder.fmul(s, series, flags=FASTMATH), scaled, flags=FASTMATH)
         value = builder.select(builder.fcmp_ordered("<", args[0], constant(real, math.inf)), value, args[0])
@@ -84,15 +84,15 @@ def exp10(typingctx, v):
         real, integer, x = v.llvm, ir.VectorType(ir.IntType(form.bits), v.lanes), args[0]
         # adding 1.5 * 2**fraction rounds to a whole number, left in the low bits; fenced, or reassociation undoes it
         magic = constant(real, 1.5 * 2.0**form.fraction)
-        shifted = _fence(builder, builder.fadd(builder.fmul(x, constant(real, math.log2(10))), magic), v)
+        shifted = fence(builder, builder.fadd(builder.fmul(x, constant(real, math.log2(10))), magic), v)
         n = builder.fsub(shifted, magic)
         # log10 2 in two parts, the first short enough for an exact product with n
         short = 2.0 ** (form.fraction - 12)
         high = round(math.log10(2) * short) / short
-        r = _fence(builder, builder.fsub(x, builder.fmul(n, constant(real, high))), v)
+        r = fence(builder, builder.fsub(x, builder.fmul(n, constant(real, high))), v)
         r = builder.fsub(r, builder.fmul(n, constant(real, float(LOG10_2 - Decimal(high)))))
         r = builder.fmul(r, constant(real, math.log(10)))
-        series = _polynomial(builder, r, [1 / math.factorial(k) for k in range(form.exp_terms + 1)])
+        series = polynomial(builder, r, [1 / math.factorial(k) for k in range(form.exp_terms + 1)])
         whole = builder.sub(builder.bitcast(shifted, integer), builder.bitcast(magic, integer))
         power = builder.shl(whole, constant(integer, form.fraction))
         value = builder.bitcast(builder.add(builder.bitcast(series, integer), power), real)

@@ -9,7 +9,9 @@ from functools import cache
 import numpy as np
 
 from .jit import cgutils, intrinsic, ir, types
-from .plan import Job, Last, Rows, Signals, Synthesis, Tables, Unfilter, Waves
+from .jobs import Arrangement, Round, Rows, Unfilter
+from .plan import Job, Last, Signals, Synthesis, Tables, Waves
+from .streams import Recursion, Streams
 from .vector import I64
 
 ELEMENTS = {
@@ -18,6 +20,9 @@ ELEMENTS = {
     "starts": types.int64,
     "places": types.int64,
     "first": types.int64,
+    "one": types.int64,
+    "other": types.int64,
+    "order": types.int64,
 }
 """What arrays hold, by the names of their fields, if not real numbers."""
 
@@ -101,6 +106,17 @@ unpack_signals = _unpacker(Signals, 0)  # these four for `analysis`
 unpack_analysis_tables = _unpacker(Tables, places(Signals))
 unpack_job = _unpacker(Job, places(Signals) + places(Tables))
 unpack_last = _unpacker(Last, places(Signals) + places(Tables) + places(Job))
+
+unpack_arrangement = _unpacker(Arrangement, 0)  # for `arrange`
+
+_AFTER = places(Waves) + places(Tables) + places(Synthesis)
+unpack_round = _unpacker(Round, _AFTER)  # these after those of `synthesis`, for `rounds`
+unpack_round_bank = _unpacker(Rows, _AFTER + places(Round))
+unpack_round_back = _unpacker(Rows, _AFTER + places(Round) + places(Rows))
+
+unpack_streams = _unpacker(Streams, 0)  # these three for `rtisi`
+unpack_streams_tables = _unpacker(Tables, places(Streams))
+unpack_recursion = _unpacker(Recursion, places(Streams) + places(Tables))
 
 unpack_through = _unpacker(Rows, 0)  # these four for `unfilter`
 unpack_back = _unpacker(Rows, places(Rows))

@@ -82,8 +82,25 @@ def clear_ends(b, first, last, job, wave):
 
 
 @kernel
+def finish(s, sound, job, o, piece):
+    """Lays out the sum of strip s: its body goes to the wave, its tail to row s of the tails."""
+    hop, width = job.step, job.group * lanes(sound.wave)
+    b, i = s // job.strips, s % job.strips
+    body = min(width, job.frames - i * width)
+    column, low, last = job.number + i * width, job.start, i == job.strips - 1
+    at = job.place + b * job.wave_step + column * hop - job.start
+    clear_ends(b, i == 0, last, job, sound.wave)
+    count = body + job.reach - 1 if last else body
+    lay_columns(o, int64(0), count, column, job, sound.weight, sound.wave, at, low, low + job.length, piece)
+    if not last:
+        tail, column = job.reach - 1, column + body
+        low = column * hop
+        lay_columns(o, body, tail, column, job, sound.weight, sound.tails, s * tail * hop, low, low + tail * hop, piece)
+
+
+@kernel
 def add_frames(s, sound, t, job, room, o, piece):
-    """A strip of frames of one signal: its body goes to the wave, its tail to row s of the tails."""
+    """A strip of frames of one signal."""
     laid, work, y, bins, tmp = room
     V, hop = lanes(sound.wave), job.step
     b, i = s // job.strips, s % job.strips
@@ -95,15 +112,7 @@ def add_frames(s, sound, t, job, room, o, piece):
         at = job.origin + b * job.signal_step + (first + f) * job.frame_step
         rebuild_tile(sound.given, at, min(V, body - f), f, t, job, laid, work, y, bins, tmp)
         overlap_add(y, job.first * V, job.turn * V, job.size, o, f, hop, job.sum_lead)
-    column, low, last = job.number + first, job.start, i == job.strips - 1
-    at = job.place + b * job.wave_step + column * hop - job.start
-    clear_ends(b, i == 0, last, job, sound.wave)
-    count = body + job.reach - 1 if last else body
-    lay_columns(o, int64(0), count, column, job, sound.weight, sound.wave, at, low, low + job.length, piece)
-    if not last:
-        tail, column = job.reach - 1, column + body
-        low = column * hop
-        lay_columns(o, body, tail, column, job, sound.weight, sound.tails, s * tail * hop, low, low + tail * hop, piece)
+    finish(s, sound, job, o, piece)
 
 
 @kernel

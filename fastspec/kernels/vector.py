@@ -158,6 +158,39 @@ def at_least(typingctx, v, bound):
     return types.int64(v, v.dtype), codegen
 
 
+def _chosen(comparison):
+    @intrinsic
+    def chosen(typingctx, a, b, x, y):
+        def codegen(context, builder, sig, args):
+            compare = builder.fcmp_unordered if comparison == "!=" else builder.fcmp_ordered
+            return builder.select(compare(comparison, args[0], args[1]), args[2], args[3])
+
+        return a(a, a, a, a), codegen
+
+    return chosen
+
+
+where_above = _chosen(">")  # lane by lane x where a > b, else y
+where_reaches = _chosen(">=")
+where_differs = _chosen("!=")
+
+
+def _compared(comparison):
+    @intrinsic
+    def compared(typingctx, a, b):
+        def codegen(context, builder, sig, args):
+            hits = builder.fcmp_ordered(comparison, args[0], args[1])
+            return builder.zext(builder.bitcast(hits, ir.IntType(a.lanes)), I64)
+
+        return types.int64(a, a), codegen
+
+    return compared
+
+
+above = _compared(">")  # a bit a lane, the lowest for lane 0: 1 where a > b
+reaches = _compared(">=")
+
+
 @intrinsic
 def trailing_zeros(typingctx, mask):
     """Position of the lowest set bit; 64 if there is none."""
@@ -214,6 +247,22 @@ def load_part(typingctx, a, i, count):
         return builder.call(load, [at, ir.Constant(I32, vec.align), mask, zero])
 
     return vec(a, types.int64, types.int64), codegen
+
+
+@intrinsic
+def load_lanes(typingctx, a, i, first, last):
+    """The vector a[i : i + lanes] in lanes first .. last - 1, zeros in the others; nothing else is read."""
+    vec = vec_of(a)
+
+    def codegen(context, builder, sig, args):
+        at = pointer_at(builder, data_pointer(context, builder, a, args[0]), args[1], vec.llvm)
+        below = builder.not_(_mask(builder, args[2], vec.lanes))
+        mask = builder.and_(_mask(builder, args[3], vec.lanes), below)
+        name = f"llvm.masked.load.v{vec.lanes}f{vec.dtype.bitwidth}.p0"
+        load = llvm_function(builder, name, vec.llvm, at.type, I32, mask.type, vec.llvm)
+        return builder.call(load, [at, ir.Constant(I32, vec.align), mask, constant(vec.llvm, 0.0)])
+
+    return vec(a, types.int64, types.int64, types.int64), codegen
 
 
 @intrinsic

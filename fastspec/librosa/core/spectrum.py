@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ... import recover
+from ... import recovery, starts
 from .. import util
 from .._names import face, find, parameter_error, warn
 from .._plans import analysis, plan, precision
@@ -218,7 +218,7 @@ def griffinlim(
     rng: Any = None,
     random_state: Any = None,
 ) -> Array:
-    """A signal whose `stft` has about these magnitudes, by fast Griffin-Lim (see `fastspec.recover.griffin_lim`).
+    """A signal whose `stft` has about these magnitudes, by fast Griffin-Lim (see `fastspec.recover`).
 
     Parameters
     ----------
@@ -264,8 +264,8 @@ def griffinlim(
     real = precision(util.dtype_r2c(S.dtype))
     made = plan(_size_of(S, n_fft), hop_length, win_length, window, real, center=center, pad_mode=pad_mode)
     magnitude = (np.abs(S) if S.dtype.kind == "c" else S).astype(real, copy=False)
-    start = recover.random_phases(magnitude, draw) if init else S
-    y = recover.griffin_lim(made, magnitude, start, n_iter=n_iter, momentum=momentum, length=length or None)
+    start = starts.random_phases(magnitude, draw) if init else S
+    y = recovery.griffin_lim(made, magnitude, start, n_iter=n_iter, momentum=momentum, length=length or None)
     return y if dtype is None else y.astype(dtype, copy=False)
 
 

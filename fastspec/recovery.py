@@ -1,0 +1,341 @@
+"""From magnitudes, or mels, to signals: S -> y, M -> y."""
+
+import warnings
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import checks, rtisi, starts
+from .chains import Chain, Stage, stages_of
+from .kernels import plan as sizes
+from .library_rounds import LibraryRounds
+from .methods import BEGUN, RESULT, Momentum, fast
+from .rounds import Rounds
+from .spectrum import STFT
+
+Real = NDArray[np.floating]
+AnyRounds = Rounds | LibraryRounds
+Tell = Callable[[int, Any], object]
+Seed = int | np.random.Generator | np.random.SeedSequence | None
+
+TOLERANCE = 1e-3
+"""Of PGHI by default; see `pghi.phases`."""
+
+
+class Recovered(NamedTuple):
+    """What `recover` tells beside the signal.
+
+    Attributes
+    ----------
+    convergence : np.ndarray [shape=(rounds + 1, ...)]
+        20 log10 (||L - S|| / ||S||) in dB for the levels L of each signal, at the start and after every round.
+    rounds : int
+        How many were done.
+    phase : np.ndarray [shape=(..., n_bins, n_frames)]
+        Of STFT(y), in radians.
+    """
+
+    convergence: NDArray[np.float64]
+    rounds: int
+    phase: Real
+
+
+class Watch:
+    """Measures the convergence after each round, where somebody wants to know it, and says whether to go on."""
+
+    def __init__(
+        self, rounds: AnyRounds, shape: tuple[int, ...], tol: float | None, tell: Tell | None, keep: bool
+    ) -> None:
+        self.rounds, self.shape, self.tol, self.tell = rounds, shape, tol, tell
+        self.looking = keep or tell is not None or tol is not None
+        self.found: list[NDArray[np.float64]] = []
+        self.count, self.stopped = -1, False
+
+    def look(self, y: Real) -> bool:
+        """Whether to do another round after the one that gave y."""
+        self.count += 1
+        if self.looking:
+            self.found.append(self.rounds.convergence(y).reshape(self.shape))
+            last = self.found[-1]
+            told = self.count and self.tell is not None and self.tell(self.count, last if self.shape else float(last))
+            with np.errstate(invalid="ignore"):  # silence is -inf each time
+                idle = self.count and self.tol is not None and not (self.found[-2] - last >= self.tol).any()
+            self.stopped = bool(told or idle)
+        return not self.stopped
+
+
+def run(rounds: AnyRounds, y: Real, stages: list[Stage], watch: Watch) -> Real:
+    """The signals after all rounds of all stages, beginning with y, which is overwritten."""
+    free = [np.empty_like(y), np.empty_like(y)]
+    go_on = watch.look(y)
+    for stage in stages:
+        if not go_on or watch.stopped:
+            break
+        walk = _momentum if isinstance(stage.step, Momentum) else _relaxation
+        y = walk(rounds, y, free, stage, watch)
+    return y
+
+
+def _momentum(rounds: AnyRounds, now: Real, free: list[Real], stage: Stage, watch: Watch) -> Real:
+    """Rounds that go from signal to signal."""
+    before = now
+    for _ in range(stage.rounds):
+        out = free.pop()
+        rounds.step(now, before, out, stage.step)
+        if before is not now:
+            free.append(before)
+        now, before = out, now
+        if not watch.look(now):
+            break
+    if before is not now:
+        free.append(before)
+    return now
+
+
+def _relaxation(rounds: AnyRounds, now: Real, free: list[Real], stage: Stage, watch: Watch) -> Real:
+    """Rounds that keep a spectrum; between them there may be no result, which is then taken for whoever looks."""
+    direct = stage.step.ending() == stage.step
+    for k in range(stage.rounds):
+        step = stage.step if k else BEGUN
+        if k == stage.rounds - 1 and not watch.looking:
+            step = step.ending()
+        out = free.pop()
+        rounds.step(now, now, out, step)
+        free.append(now)
+        now = out
+        if watch.looking and not (direct or k == 0):
+            shown = free.pop()
+            rounds.step(now, now, shown, RESULT)
+            go_on = watch.look(shown)
+            if not go_on or k == stage.rounds - 1:
+                free.append(now)
+                return shown
+            free.append(shown)
+        elif not watch.look(now):
+            break
+    return now
+
+
+def recover(
+    S: ArrayLike,
+    plan: STFT,
+    *,
+    method: Chain = "accelerated",
+    init: str | ArrayLike = "auto",
+    n_iter: int | str = "auto",
+    rng: Seed = None,
+    length: int | None = None,
+    tol: float | None = None,
+    callback: Tell | None = None,
+    return_info: bool = False,
+    out: Real | None = None,
+    tolerance: float = TOLERANCE,
+    **options: float,
+) -> Any:
+    """Signals whose spectrograms have given magnitudes: y with |STFT(y)| near S.
+
+    A round is one projection onto the spectra of signals, P1(c) = STFT(ISTFT(c)), and one onto those with magnitudes S,
+    P2(c) = S c / |c|.
+
+    Parameters
+    ----------
+    S : np.ndarray [shape=(..., n_bins, n_frames)]
+        Magnitudes >= 0, as `plan.power(y, power=1)` gives them.
+    plan : STFT
+        The transform that they are of; its dtype is that of the result.
+    method : str or list of tuple
+        "griffinlim"   t' = P1(P2(t)) (Griffin & Lim 1984)
+        "fast"         the same from t + momentum (t - t_before), momentum=0.99 (Perraudin et al. 2013)
+        "accelerated"  with two such steps, alpha=1.05, beta=1.35, gamma=1.25 (Nenov et al. 2023)
+        "admm"         alternating directions (Masuyama et al. 2019)
+        "raar"         relaxed averaged reflections, beta=0.75 (Luke 2005; Peer et al. 2022)
+        "rtisi"        frame by frame, with look_ahead=3 frames (Zhu et al. 2007); has no start
+        "best"         the best that takes about a second for a minute of sound
+        a chain        such as [("raar", 10), ("accelerated", 5, {"alpha": 1.1})]: one after another
+        The formulas are those of `fastspec.methods` and `fastspec.rtisi`.
+    init : str or np.ndarray
+        Phases to begin with: "pghi" ("auto"; see `fastspec.pghi`), "spsi" (`fastspec.spsi`), "offset"
+        (`fastspec.offset_start`), "random" (those of white noise), "zero", or an array like S of phases in radians or
+        of complex numbers, whose phases are taken.
+    n_iter : int
+        Rounds; by default as many as take a tenth of a second for a minute of sound with the default method.
+    rng : int, np.random.Generator or what np.random.default_rng takes
+        Who draws the phases of "random", and those of "pghi" below its tolerance.
+    length : int
+        Samples of the result, as many as give n_frames frames; plan.n_samples(n_frames) by default.
+    tol : float
+        Stop where a round gains less than so many dB of convergence.  Whoever wants to know the convergence (tol,
+        callback, return_info) waits about half a round longer for each round.
+    callback : callable
+        callback(round, convergence) after each round, with dB (an array for several signals); stops if it says True.
+    return_info : bool
+        Whether a `Recovered` is returned, too.
+    out : np.ndarray [shape=(..., length)]
+        Where to write the result.
+    tolerance : float
+        Of "pghi": bins so far below the loudest have phases of no importance; smaller is slower and better.
+    **options
+        Parameters of the method.
+
+    Returns
+    -------
+    y : np.ndarray [shape=(..., length)]
+        In plan.dtype; the same bits for any number of threads.
+    info : Recovered
+        If return_info.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of its range; the error names it.
+
+    Warns
+    -----
+    UserWarning
+        If the window and the hop of the plan leave samples that no frame tells of.
+
+    Examples
+    --------
+    >>> plan = fastspec.STFT(1024, hop_length=256)
+    >>> y = fastspec.recover(plan.power(x, power=1), plan)
+    >>> y, info = fastspec.recover(S, plan, method="best", rng=0, return_info=True)
+    """
+    stages = stages_of(method, n_iter, options)
+    magnitudes = checks.levels("S", S, plan.n_bins, plan.dtype)
+    order = Order(plan, magnitudes, length, out, tol, callback, return_info)
+    first = begin("init", init, magnitudes.shape, stages)
+    flat, threshold = order.flat(magnitudes), share("tolerance", tolerance)
+    if not magnitudes.any() or not order.length:
+        return order.silence()
+    rounds = rounds_of(plan, flat, order.length, scales=near_one(flat))
+    if stages and stages[0].step is None:
+        known, stages = stages[0].options, stages[1:]
+        y = rtisi.recover(plan, flat * rounds.scales[:, None, None].astype(plan.dtype), length=order.length, **known)
+    else:
+        y = starts.start(rounds, flat, first, np.random.default_rng(rng), threshold)
+    return order.fill(rounds, y, stages)
+
+
+def griffin_lim(
+    plan: STFT, S: Real, start: NDArray[Any], *, n_iter: int, momentum: float, length: int | None = None
+) -> Real:
+    """Signals after n_iter rounds of (fast) Griffin-Lim from complex spectra `start`, all (..., n_bins, n_frames).
+
+    Raises
+    ------
+    ValueError
+        If `length` does not give as many frames as S has.
+    """
+    size = plan.n_samples(S.shape[-1]) if length is None else length
+    if not size:
+        return np.empty((*S.shape[:-2], 0), plan.dtype)
+    if n_iter > 0 and plan.n_frames(size) != S.shape[-1]:
+        raise ValueError(f"length={size} gives {plan.n_frames(size)} frames, but S has {S.shape[-1]}")
+    y = plan._inverse(start, length=size)
+    if n_iter == 0 or not S.size:
+        return y
+    flat, signals = S.reshape(-1, *S.shape[-2:]), y.reshape(-1, size)
+    scales = near_one(flat)
+    signals *= scales[:, None].astype(plan.dtype)
+    rounds = rounds_of(plan, flat, size, scales=scales)
+    signals = run(rounds, signals, [Stage("fast", n_iter, fast(momentum))], Watch(rounds, (), None, None, False))
+    signals *= (1 / scales)[:, None].astype(plan.dtype)
+    return signals.reshape(y.shape)
+
+
+def rounds_of(plan: STFT, S: Real, length: int, **known: Any) -> AnyRounds:
+    """Fused rounds, where the kernels have the size of the transform."""
+    return (Rounds if sizes.supported(plan.n_fft) else LibraryRounds)(plan, S, length, **known)
+
+
+def near_one(S: Real) -> NDArray[np.float64]:
+    """For each signal of S (signals, rows, frames) the power of two that brings its largest to between 1/2 and 1."""
+    limit = np.finfo(S.dtype).maxexp - 2
+    largest = S.max(axis=(1, 2))
+    exponents = np.frexp(np.where(np.isfinite(largest), largest, 0))[1]  # 0 of 0
+    return np.ldexp(1.0, -np.clip(exponents, -limit, limit))
+
+
+def share(name: str, value: object) -> float:
+    """A number from 0 to below 1."""
+    number = checks.finite_number(name, value)
+    if not 0 <= number < 1:
+        raise ValueError(f"{name} must be at least 0 and below 1, got {value!r}")
+    return number
+
+
+def begin(name: str, init: str | ArrayLike, shape: tuple[int, ...], stages: list[Stage]) -> str | NDArray[Any]:
+    """What to begin with, where it is a start's name or an array of this shape."""
+    named = isinstance(init, str)
+    if stages and stages[0].step is None and not (named and init == "auto"):
+        raise ValueError(f"{name} must be left out for method='rtisi', which has no start, got {init!r}")
+    if named and init == "auto":
+        return "pghi"
+    if named and init not in starts.STARTS:
+        raise ValueError(f"{name} must be an array of phases or one of {', '.join(starts.STARTS)}, got {init!r}")
+    if named:
+        return str(init)
+    phases = checks.an_array(name, init)  # type: ignore[arg-type]
+    if phases.dtype.kind not in "fciu" or phases.shape != shape:
+        raise ValueError(f"{name} must be real or complex like S, of shape {shape}, got {phases.dtype} {phases.shape}")
+    if not np.isfinite(phases).all():
+        raise ValueError(f"{name} must be finite")
+    return phases.reshape(-1, *shape[-2:])
+
+
+class Order:
+    """Where the signals of magnitudes (..., rows, frames) go, and what is to be told of them."""
+
+    def __init__(
+        self,
+        plan: STFT,
+        S: Real,
+        length: int | None,
+        out: Real | None,
+        tol: float | None,
+        callback: Tell | None,
+        return_info: bool,
+    ) -> None:
+        self.plan, self.leading, frames = plan, S.shape[:-2], S.shape[-1]
+        self.length = plan.n_samples(frames) if length is None else checks.whole("length", length, 0)
+        if self.length and plan.n_frames(self.length) != frames:
+            raise ValueError(f"length={length} gives {plan.n_frames(self.length)} frames, but S has {frames}")
+        self.out = checks.output("out", out, (*self.leading, self.length), plan.dtype, "C", S)
+        self.tol = None if tol is None else checks.finite_number("tol", tol)
+        if callback is not None and not callable(callback):
+            raise TypeError(f"callback must be a function of (round, convergence), got {callback!r}")
+        self.tell, self.return_info = callback, return_info
+        if not plan.invertible:
+            warnings.warn(
+                f"hop_length {plan.hop_length} is too large for the window, so that S does not tell all samples",
+                UserWarning,
+                stacklevel=4,
+            )
+
+    @staticmethod
+    def flat(S: Real) -> Real:
+        """(signals, rows, frames)."""
+        return S.reshape(-1, *S.shape[-2:])
+
+    def silence(self) -> Any:
+        """What magnitudes of 0 give."""
+        self.out[...] = 0
+        quiet = np.full((1, *self.leading), -np.inf)
+        return (self.out, Recovered(quiet, 0, self._phase())) if self.return_info else self.out
+
+    def fill(self, rounds: AnyRounds, y: Real, stages: list[Stage]) -> Any:
+        """The result, from signals to begin with."""
+        watch = Watch(rounds, self.leading, self.tol, self.tell, self.return_info)
+        y = run(rounds, y, stages, watch)
+        np.multiply(y, (1 / rounds.scales)[:, None].astype(y.dtype), out=y)
+        self.out[...] = y.reshape(self.out.shape)
+        if not self.return_info:
+            return self.out
+        return self.out, Recovered(np.array(watch.found), watch.count, self._phase())
+
+    def _phase(self) -> Real:
+        frames_of = self.plan.forward(self.out) if self.length else np.zeros((*self.leading, self.plan.n_bins, 1))
+        phase: Real = np.angle(frames_of).astype(self.plan.dtype, copy=False)
+        return phase

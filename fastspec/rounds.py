@@ -1,0 +1,213 @@
+"""Rounds of phase recovery: magnitudes laid out once, then from signal to signal."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import arrange
+from .bands import bands_of
+from .kernels import compiled, plan, rounds
+from .kernels.calls import aligned
+from .kernels.frames import OTHER, ROOT, SQUARE
+from .kernels.jobs import Round, Rows
+from .kernels.realfft import BINS
+from .kernels.records import pack
+from .mel import FilterBank
+from .methods import Method, Momentum, Relaxation
+from .synthesis import Task, add_up, address, extent, run_strips, sum_size, task_of
+
+if TYPE_CHECKING:
+    from .spectrum import STFT
+
+Real = NDArray[np.floating]
+Complex = NDArray[np.complexfloating]
+
+STRIP_BYTES = 96 << 10  # a strip, as long a piece of the signal and the sum of its frames share the second-level cache
+STRIPS = 8  # enough of them to share out
+LEAST = 1e-15  # what is below has no phase, if the largest magnitude is about 1
+
+
+class Rounds:
+    """Magnitudes, or levels filtered by a bank, for which signals are sought; the largest should be about 1, scaled.
+
+    Parameters
+    ----------
+    made : STFT
+        Of a size that the kernels transform (`plan.supported`).
+    S : np.ndarray [shape=(signals, rows, frames)]
+        Magnitudes, or with a bank what it gives of |D|**power.
+    length : int
+        Samples of a signal, of which there are as many frames.
+    scales : np.ndarray [shape=(signals,)]
+        What signals and magnitudes are multiplied by; S by scales**power.
+    """
+
+    def __init__(
+        self,
+        made: "STFT",
+        S: Real,
+        length: int,
+        *,
+        scales: NDArray[np.float64],
+        bank: FilterBank | None = None,
+        power: float = 1.0,
+    ) -> None:
+        self.made, self.S, self.length, self.scales, self.bank, self.power = made, S, length, scales, bank, power
+        self.dtype, self.frames, V = made.dtype, S.shape[2], plan.lanes(made.dtype)
+        self.tiles = -(-self.frames // V)
+        self.group = self._group(V)
+        n_fft, hop = made.n_fft, made.hop_length
+        self.lead = plan.lead(n_fft, hop, self.group, self.dtype)
+        addresses = (
+            compiled.transform_rows(self.dtype).address,
+            compiled.forward_of(n_fft, self.dtype).address,
+            compiled.inverse(self.dtype).address,
+        )
+        self.tables = plan.tables(n_fft, hop, self.lead, made.window, made.window, self.dtype, addresses)
+        self.tasks: dict[object, Task] = {}
+
+    def _group(self, V: int) -> int:
+        """Tiles of a strip: they depend on the sizes of one signal alone, and so do its bits."""
+        n_fft, hop, group = self.made.n_fft, self.made.hop_length, 1
+        rows, itemsize = min(hop, n_fft), self.dtype.itemsize
+        while 2 * group <= self.tiles // STRIPS:
+            if rows * plan.lead(n_fft, hop, 2 * group, self.dtype) * itemsize > STRIP_BYTES:
+                break
+            group *= 2
+        return group
+
+    @cached_property
+    def in_pairs(self) -> Real:
+        """Magnitudes in the order in which the inverse transform meets them."""
+        return arrange.in_lanes(self.S, plan.pairs(self.tables), scales=self.scales**self.power)
+
+    @cached_property
+    def in_order(self) -> Real:
+        """Magnitudes or mels in their own order."""
+        return arrange.in_lanes(self.S, np.arange(self.S.shape[1]), scales=self.scales**self.power)
+
+    @cached_property
+    def state(self) -> Real:
+        """A complex number a bin, for relaxations."""
+        state = aligned(len(self.S) * self.tiles * plan.lanes(self.dtype) * 2 * self.made.n_bins, self.dtype)
+        state[:] = 0
+        return state
+
+    @cached_property
+    def filters(self) -> list[NDArray[np.int64]]:
+        """The bank B, and B' with its rows divided by their sums, as kernels unpack them."""
+        none = np.zeros((1, 1))
+        banks = [none, none] if self.bank is None else [np.asarray(self.bank), back_of(self.bank)]
+        self.kept = [bands_of(B.astype(self.dtype)) for B in banks]
+        return [pack(Rows(*bands)) for bands in self.kept]
+
+    @cached_property
+    def norms(self) -> NDArray[np.float64]:
+        """The size of each signal's S, root of the sum of squares."""
+        norms: NDArray[np.float64] = np.sqrt(np.einsum("brf,brf->b", self.S, self.S, dtype=np.float64))
+        return self.scales**self.power * norms
+
+    # ---- the start ----
+    def signals_of(self, D: Complex) -> Real:
+        """The signals (signals, length) of spectra D (signals, n_bins, n_frames), in strips of the same sizes."""
+        width, y = self.dtype.itemsize, np.empty((len(D), self.length), self.dtype)
+        before, reach = extent(D, width)
+        steps = [stride // width for stride in D.strides]
+        task = self._task(rounds.MAGNITUDES, 1.0)
+        job = task.job._replace(
+            origin=before, signal_step=steps[0], bin_step=steps[1], frame_step=steps[2], lane_step=steps[2]
+        )
+        task, wave = task_of(self.tables, job, task.weight), (address(y), y.size)
+        given = address(D) - before * width, reach
+        add_up(task, self.dtype, wave, wave, given, y.size * 100)
+        return y
+
+    # ---- one round ----
+    def step(self, now: Real, before: Real, out: Real, method: Method) -> None:
+        """out = the signals (signals, length) after `now` and `before`."""
+        if isinstance(method, Relaxation):
+            gain, kind, given = 1.0, rounds.RELAXED, self.in_order
+        else:
+            gain = method.gain
+            kind, given = (rounds.MAGNITUDES, self.in_pairs) if self.bank is None else (rounds.FILTERED, self.in_order)
+        task = self._task(kind, gain)
+        turn = self._round(kind, now, before, method)
+        record = np.concatenate([task.record, pack(turn), *self.filters])
+        wave, previous, known = ((address(a), a.size) for a in (out, now, given))
+        work = now.shape[0] * self.frames * self.made.n_fft * 64
+        add_up(
+            task._replace(record=record), self.dtype, wave, previous, known, work,
+            strip=compiled.round_strip(self.dtype).address,
+        )  # fmt: skip
+
+    def convergence(self, y: Real) -> NDArray[np.float64]:
+        """20 log10 (||levels of y - S|| / ||S||) of each signal, in dB, over all rows and frames."""
+        V, kind = plan.lanes(self.dtype), rounds.MAGNITUDES if self.bank is None else rounds.FILTERED
+        sums = np.empty(len(y) * self.tiles * V, self.dtype)
+        task, given = self._task(rounds.FILTERED, 1.0), self.in_order
+        turn = self._round(kind, y, y, Momentum(1.0))._replace(peaks=sums)
+        record = np.concatenate([task.record, pack(turn), *self.filters])
+        record[:8] = 0, 0, 0, 0, address(given), given.size, 0, 0
+        run_strips(task, record, compiled.round_misfit(self.dtype).address, self.dtype, y.size * 100)
+        misfits = sums.reshape(len(y), -1)[:, : self.frames].sum(axis=1, dtype=np.float64)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(self.norms > 0, 10 * np.log10(misfits) - 20 * np.log10(self.norms), -np.inf)
+
+    def _beside(self, now: Real, before: Real, gains: tuple[float, float]) -> tuple[Real, int, int]:
+        """What stands beside the mixture of signals: the mixture of what stands beside each."""
+        geometry, number = self.made._geometry, self.dtype.type
+        edges, left, right = geometry.beside(now)
+        if edges is None:
+            return np.zeros(0, self.dtype), 0, 0
+        edges = number(gains[0]) * edges
+        if gains[1]:
+            edges += number(gains[1]) * geometry.beside(before)[0]
+        return np.ascontiguousarray(edges, self.dtype).reshape(-1), left, right
+
+    def _round(self, kind: int, now: Real, before: Real, method: Method) -> Round:
+        mixed = (method.now, method.before) if isinstance(method, Momentum) else (1.0, 0.0)
+        beside, left, right = self._beside(now, before, mixed)
+        shape = {1.0: ROOT, 2.0: SQUARE}.get(self.power, OTHER)
+        back = {1.0: SQUARE, 2.0: ROOT}.get(self.power, OTHER)
+        relaxed = tuple(method)[:7] if isinstance(method, Relaxation) else (0.0,) * 7
+        kept = (method.kept_now, method.kept_before) if isinstance(method, Momentum) else (0.0, 0.0)
+        state = self.state if kind == rounds.RELAXED else np.zeros(0, self.dtype)
+        gains = map(self.dtype.type, (*mixed, *kept, *relaxed, self.power / 2, 1 / self.power))
+        return Round(
+            kind, shape, back, self.length, left, right, self.tiles, 0 if self.bank is None else len(self.bank),
+            self._room, now, before, beside, state, np.zeros(0, self.dtype), *gains,
+        )  # fmt: skip
+
+    @property
+    def _room(self) -> int:
+        hop, rows = self.made.hop_length, min(self.made.hop_length, self.made.n_fft)
+        V, filters = plan.lanes(self.dtype), 0 if self.bank is None else len(self.bank)
+        return -(-max((self.lead - 1) * hop + rows, V * (3 * self.made.n_bins + filters)) // 16) * 16
+
+    def _task(self, kind: int, gain: float) -> Task:
+        """The strips of a round, and their scratch."""
+        if (kind, gain) not in self.tasks:
+            made, V = self.made, plan.lanes(self.dtype)
+            n_fft, hop, lead, signals = made.n_fft, made.hop_length, self.lead, len(self.S)
+            count = plan.pairs(self.tables).size if kind == rounds.MAGNITUDES else self.S.shape[1]
+            rows = min(hop, n_fft)
+            job = plan.Synthesis(
+                BINS, False, False, hop, n_fft, n_fft, 0, 1, -(-n_fft // hop), signals,
+                strips=-(-self.tiles // self.group), frames=self.frames, number=0, total=self.frames, origin=0,
+                signal_step=self.tiles * V * count, frame_step=count, lane_step=0, bin_step=0,
+                start=-made._geometry.start, length=self.length, place=0, wave_step=self.length, group=self.group,
+                rows=rows, lead=lead, bins=made.n_bins, work=plan.work_size(self.tables), scratch=0, sum_rows=rows,
+                sum_lead=lead, sums=sum_size(rows, lead, self.dtype), mean=0.0, least=LEAST,
+            )  # fmt: skip
+            weight = made._synthesis._weight(self.frames) * self.dtype.type(gain)
+            self.tasks[kind, gain] = task_of(self.tables, job, weight.reshape(-1), self._room)
+        return self.tasks[kind, gain]
+
+
+def back_of(bank: FilterBank) -> NDArray[np.float64]:
+    """The transpose of non-negative filters, each row divided by its sum; rows of zeros stay."""
+    B = np.asarray(bank, np.float64).T
+    total = B.sum(axis=1, keepdims=True)
+    return B / np.where(total > 0, total, 1)

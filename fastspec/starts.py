@@ -1,0 +1,70 @@
+"""Signals for the rounds of phase recovery to begin with."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import offset_start, pghi, spsi
+from .polar import polar
+from .methods import griffinlim
+
+if TYPE_CHECKING:
+    from .recovery import AnyRounds
+    from .spectrum import STFT
+
+Real = NDArray[np.floating]
+STARTS = ("pghi", "spsi", "offset", "random", "zero")
+
+
+def start(
+    rounds: "AnyRounds", S: Real, init: str | NDArray[Any], rng: np.random.Generator, tolerance: float
+) -> Real:
+    """Signals for these rounds, whose spectrograms have the phases that `init` says.
+
+    "pghi", "spsi"  the phases that these methods find
+    "offset"        see `offset_start`
+    "random"        the phases of white noise
+    "zero"          none
+    phases, or complex numbers, of which the phases are taken
+
+    Parameters
+    ----------
+    S : np.ndarray [shape=(signals, n_bins, n_frames)]
+        Magnitudes, to be multiplied by rounds.scales.
+    """
+    made, length, kind = rounds.made, rounds.length, rounds.made.dtype
+    if isinstance(init, str) and init == "random":
+        noise = rng.random((len(S), length), dtype=np.float32).astype(kind, copy=False)
+        noise -= kind.type(0.5)
+        y = np.empty_like(noise)
+        rounds.step(noise, noise, y, griffinlim())
+        return y
+    scaled = S * rounds.scales[:, None, None].astype(kind)
+    if isinstance(init, str) and init == "offset":
+        return offset_start.signals(made, scaled, length)
+    return rounds.signals_of(_spectrum(made, scaled, init, rng, tolerance))
+
+
+def _spectrum(
+    made: "STFT", S: Real, init: str | NDArray[Any], rng: np.random.Generator, tolerance: float
+) -> NDArray[Any]:
+    """S with phases."""
+    if isinstance(init, np.ndarray):
+        phase = np.angle(init) if init.dtype.kind == "c" else init
+        return polar(S, phase.astype(made.dtype, copy=False))
+    if init == "pghi":
+        return polar(S, pghi.phases(made, S, tol=tolerance, rng=rng))
+    if init == "spsi":
+        return polar(S, spsi.phases(made, S))
+    return S.astype(np.result_type(made.dtype, np.complex64))
+
+
+def random_phases(S: Real, rng: np.random.Generator | np.random.RandomState) -> NDArray[Any]:
+    """S (..., bins, frames) with uniformly random phases, exp(2 pi i u) S; u is drawn in the order of S's axes."""
+    *leading, bins, frames = S.shape
+    u = rng.random(size=S.shape)
+    u -= u > 0.5  # half a turn to either side, as exact in float32 as can be
+    angle = np.empty((*leading, frames, bins), S.dtype).swapaxes(-1, -2)
+    np.multiply(u, 2 * np.pi, out=angle, casting="same_kind")
+    return polar(S.reshape(-1, bins, frames), angle.reshape(-1, bins, frames)).reshape(S.shape)

@@ -1,0 +1,345 @@
+"""Signals made frame by frame: against a slow twin, alone and among others, in pieces, and what they sound like."""
+
+from importlib.resources import as_file, files
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.io.wavfile
+import twins_rtisi as twin
+from hypothesis import given
+from hypothesis import strategies as st
+
+import fastspec
+from fastspec import buffers, rtisi
+from fastspec.segments import Cuts
+
+DTYPES = ["float32", "float64"]
+CASES = [  # arguments of the plan, look_ahead, n_iter, frames
+    ({"n_fft": 64, "hop_length": 16}, 3, 2, 9),
+    ({"n_fft": 64, "hop_length": 16, "center": False}, 2, 3, 7),
+    ({"n_fft": 64, "hop_length": 16, "win_length": 50}, 1, 2, 8),
+    ({"n_fft": 64, "hop_length": 24}, 0, 3, 8),
+    ({"n_fft": 60, "hop_length": 7, "window": "hamming"}, 3, 1, 12),
+    ({"n_fft": 60, "hop_length": 25, "window": "boxcar", "center": False}, 3, 2, 6),
+    ({"n_fft": 512, "hop_length": 128}, 3, 2, 6),
+    ({"n_fft": 64, "hop_length": 64, "window": "hamming"}, 2, 2, 5),
+    ({"n_fft": 64, "hop_length": 81, "window": "hamming"}, 2, 2, 5),
+    ({"n_fft": 64, "hop_length": 1}, 7, 1, 20),
+    ({"n_fft": 300, "hop_length": 100}, 5, 2, 4),  # fewer frames than the buffer holds
+    ({"n_fft": 64, "hop_length": 16, "center": False}, 3, 2, 1),
+    ({"n_fft": 2, "hop_length": 1, "window": "boxcar"}, 1, 2, 5),
+    ({"n_fft": 66, "hop_length": 16}, 3, 2, 9),  # from here on sizes that the kernels lack
+    ({"n_fft": 66, "hop_length": 20, "center": False}, 0, 2, 6),
+    ({"n_fft": 35, "hop_length": 9, "win_length": 20}, 2, 2, 8),
+    ({"n_fft": 35, "hop_length": 40, "window": "hamming"}, 2, 2, 4),
+    ({"n_fft": 66, "hop_length": 16}, 5, 2, 3),
+]
+LANES, LIBRARY = CASES[0], CASES[13]
+each_case = pytest.mark.parametrize(("arguments", "look_ahead", "n_iter", "frames"), CASES)
+each_dtype = pytest.mark.parametrize("dtype", DTYPES)
+
+
+def magnitudes(plan: fastspec.STFT, signals: int, frames: int, seed: int = 0) -> Any:
+    """Of decaying tones and a little noise, the largest 1."""
+    rng = np.random.default_rng(seed)
+    n = plan.hop_length * frames + plan.n_fft
+    t = np.arange(n) / plan.n_fft
+    y = np.zeros((signals, n))
+    for row in y:
+        for f in rng.uniform(0.5, plan.n_fft / 2, 4):
+            row += rng.uniform(0.2, 1) * np.exp(-0.1 * t) * np.sin(2 * np.pi * f * t + rng.uniform(0, 6))
+    y += 0.1 * rng.standard_normal(y.shape)
+    S = plan.power(y.astype(plan.dtype), power=1.0)[:, :, :frames]
+    return S / S.max()
+
+
+def whole(plan: fastspec.STFT, S: Any, look_ahead: int, n_iter: int) -> Any:
+    """The twin's signals, cut as the plan cuts them."""
+    start = plan.n_fft // 2 if plan.center else 0
+    length = plan.n_samples(S.shape[2])
+    S = S.astype(np.float64)
+    y = [twin.recover(s, plan.window, plan.hop_length, look_ahead, n_iter, str(plan.dtype)) for s in S]
+    return np.stack([np.append(row, np.zeros(length))[start : start + length] for row in y])
+
+
+def sensitivity(plan: fastspec.STFT, S: Any, look_ahead: int, n_iter: int) -> Any:
+    """How far signals move when each magnitude is off by the rounding of a transform, the largest of a few draws.
+
+    A bin that nearly vanishes turns its phase at a touch, and what comes after goes its own way: no fixed tolerance
+    would do.  A transform of n samples errs by some log2 n roundings of its largest number.
+    """
+    want, worst = whole(plan, S, look_ahead, n_iter), 0.0
+    slip = np.finfo(plan.dtype).eps * (2 + np.log2(plan.n_fft))
+    for seed in range(4):
+        noise = np.random.default_rng(seed).standard_normal(S.shape)
+        moved = whole(plan, np.abs(S + slip * noise), look_ahead, n_iter)
+        worst = max(worst, float(np.abs(moved - want).max()))
+    return want, worst
+
+
+@each_dtype
+@each_case
+def test_it_is_the_slow_twin(arguments: dict[str, Any], look_ahead: int, n_iter: int, frames: int, dtype: str) -> None:
+    plan = fastspec.STFT(**arguments, dtype=dtype)
+    S = magnitudes(plan, 3, frames)
+    want, moved = sensitivity(plan, S, look_ahead, n_iter)
+    before = S.copy()
+    y = rtisi.recover(plan, S, look_ahead=look_ahead, n_iter=n_iter)
+    np.testing.assert_array_equal(S, before)
+    assert y.dtype == dtype
+    assert y.shape == (3, plan.n_samples(frames))
+    limit = 16 * moved + 8 * np.finfo(dtype).eps * np.abs(want).max()
+    assert limit < {"float32": 2e-2, "float64": 1e-8}[dtype] * np.abs(want).max(), "such a limit tells nothing"
+    assert np.abs(y - want).max() <= limit
+
+
+each_kind = pytest.mark.parametrize("arguments", [LANES[0], LIBRARY[0]], ids=["lanes", "library"])
+
+
+@each_dtype
+@each_kind
+@pytest.mark.parametrize("look_ahead", range(4))
+def test_a_signal_has_the_same_bits_alone_and_among_others(
+    arguments: dict[str, Any], look_ahead: int, dtype: str
+) -> None:
+    plan = fastspec.STFT(**arguments, dtype=dtype)
+    S = magnitudes(plan, 19, 8)
+    y = rtisi.recover(plan, S, look_ahead=look_ahead)
+    for b in (0, 1, 7, 18):
+        np.testing.assert_array_equal(rtisi.recover(plan, S[b : b + 1], look_ahead=look_ahead), y[b : b + 1])
+    others = S.copy()
+    others[np.arange(19) != 7] *= 0.5
+    np.testing.assert_array_equal(rtisi.recover(plan, others, look_ahead=look_ahead)[7], y[7])
+
+
+def test_what_is_wrong_with_one_signal_is_not_wrong_with_others() -> None:
+    plan = fastspec.STFT(64, hop_length=16)
+    S = magnitudes(plan, 9, 8)
+    y = rtisi.recover(plan, S)
+    S[4, 10, 3] = np.nan
+    spoiled = rtisi.recover(plan, S)
+    assert np.isnan(spoiled[4]).any()
+    rest = np.arange(9) != 4
+    np.testing.assert_array_equal(spoiled[rest], y[rest])
+
+
+def test_more_signals_than_are_made_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = fastspec.STFT(64, hop_length=16)
+    S = magnitudes(plan, 40, 6)
+    y = rtisi.recover(plan, S)
+    monkeypatch.setattr(rtisi, "STATE_BYTES", 1)
+    np.testing.assert_array_equal(rtisi.recover(plan, S), y)
+
+
+@each_dtype
+def test_threads_and_slices_do_not_change_bits(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = fastspec.STFT(512, hop_length=128, dtype=dtype)
+    S = magnitudes(plan, 12, 30)
+    found = []
+    for count in (1, 2):
+        with fastspec.threads(count):
+            found.append(rtisi.recover(plan, S, n_iter=2))
+    monkeypatch.setattr(buffers, "SLICE", 1)
+    found.append(rtisi.recover(plan, S, n_iter=2))
+    for y in found[1:]:
+        np.testing.assert_array_equal(y, found[0])
+
+
+@each_kind
+def test_any_memory_gives_the_same_bits(arguments: dict[str, Any]) -> None:
+    plan = fastspec.STFT(**arguments)
+    S = magnitudes(plan, 3, 10)
+    y = rtisi.recover(plan, S)
+    wide = np.zeros((3, plan.n_bins, 20), np.float32)
+    wide[:, :, ::2] = S
+    odd = np.empty(S.nbytes + 1, np.uint8)[1:].view(np.float32).reshape(S.shape)
+    odd[...] = S
+    backwards = np.ascontiguousarray(S[:, ::-1])[:, ::-1]
+    frozen = np.ascontiguousarray(S)
+    frozen.flags.writeable = False
+    for same in (wide[:, :, ::2], odd, backwards, frozen, np.asfortranarray(S)):
+        np.testing.assert_array_equal(rtisi.recover(plan, same), y)
+
+
+@each_dtype
+@each_kind
+@pytest.mark.parametrize("center", [True, False])
+@pytest.mark.parametrize("cuts", [[1] * 11, [4, 7], [0, 2, 9, 0], [11]])
+def test_pieces_give_the_bits_of_the_whole(
+    arguments: dict[str, Any], center: bool, cuts: list[int], dtype: str
+) -> None:
+    plan = fastspec.STFT(**arguments, center=center, dtype=dtype)
+    S = magnitudes(plan, 5, 11)
+    stream, found, at = rtisi.Stream(plan, 5, n_iter=2), [], 0
+    for count in cuts:
+        found.append(stream.push(S[:, :, at : at + count]))
+        at += count
+    certain = sum(y.shape[1] for y in found)
+    assert certain == (11 - 3) * plan.hop_length - (plan.n_fft // 2 if center else 0)
+    y = np.concatenate([*found, stream.finish()], axis=1)
+    np.testing.assert_array_equal(y, rtisi.recover(plan, S, n_iter=2))
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3, 4, 5])
+def test_streams_of_few_frames(frames: int) -> None:
+    for look_ahead in (0, 3, 7):
+        for center in (True, False):
+            plan = fastspec.STFT(64, hop_length=16, center=center)
+            S = magnitudes(plan, 2, frames)
+            stream = rtisi.Stream(plan, 2, look_ahead=look_ahead)
+            y = np.concatenate([stream.push(S), stream.finish()], axis=1)
+            np.testing.assert_array_equal(y, rtisi.recover(plan, S, look_ahead=look_ahead))
+    assert rtisi.Stream(plan).finish().shape == (1, 0)
+
+
+@each_kind
+def test_any_length_can_be_asked_for(arguments: dict[str, Any]) -> None:
+    plan = fastspec.STFT(**arguments)
+    S = magnitudes(plan, 5, 9)
+    y = rtisi.recover(plan, S, length=400)  # 9 frames reach as far as 8 * 16 + n_fft / 2
+    end = 128 + plan.n_fft // 2
+    assert y[:, end - 10 : end].any()
+    assert not y[:, end:].any()
+    for length in (0, 1, 50, plan.n_samples(9)):
+        np.testing.assert_array_equal(rtisi.recover(plan, S, length=length), y[:, :length])
+    assert rtisi.recover(plan, S[:, :, :0], length=7).shape == (5, 7)
+    assert rtisi.recover(plan, S[:0]).shape == (0, 128)
+
+
+@each_dtype
+@each_kind
+def test_silence_is_silent_and_sound_begins_after_it(arguments: dict[str, Any], dtype: str) -> None:
+    plan = fastspec.STFT(**arguments, dtype=dtype)
+    S = magnitudes(plan, 2, 40)
+    S[0] = 0
+    S[1, :, :20] = 0
+    y = rtisi.recover(plan, S)
+    assert not y[0].any()
+    edge = 20 * plan.hop_length - plan.n_fft // 2
+    assert not y[1, :edge].any()
+    reached = plan.power(y[1], power=1.0)[:, 22:36]
+    assert np.linalg.norm(reached - S[1, :, 22:36]) < 0.5 * np.linalg.norm(S[1, :, 22:36])
+
+
+@each_dtype
+def test_each_dtype_takes_its_look_ahead_and_no_more(dtype: str) -> None:
+    plan = fastspec.STFT(64, hop_length=16, dtype=dtype)
+    most = {"float32": 15, "float64": 7}[dtype]
+    S = magnitudes(plan, 2, 20)
+    assert np.isfinite(rtisi.recover(plan, S, look_ahead=most)).all()
+    with pytest.raises(ValueError, match=f"look_ahead must be at most {most} in {dtype}, got {most + 1}"):
+        rtisi.recover(plan, S, look_ahead=most + 1)
+    for bad, error in ((-1, ValueError), (1.5, ValueError), ("3", TypeError)):
+        with pytest.raises(error, match="look_ahead"):
+            rtisi.recover(plan, S, look_ahead=bad)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="n_iter"):
+        rtisi.recover(plan, S, n_iter=0)
+    with pytest.raises(ValueError, match="n_bins = 33"):
+        rtisi.recover(plan, S[:, 1:])
+    with pytest.raises(ValueError, match="n_bins = 33"):
+        rtisi.recover(plan, S[0])
+    with pytest.raises(TypeError, match="float16"):
+        rtisi.recover(plan, S.astype(np.float16))
+    with pytest.raises(ValueError, match="2 signals"):
+        rtisi.Stream(plan, 2).push(S[:1])
+
+
+def speech() -> Any:
+    """0.3 to 1.9 s of the bundled recording, at 16 kHz."""
+    with as_file(files("fastspec") / "data" / "arctic_a0007.wav") as path:
+        _, samples = scipy.io.wavfile.read(path)
+    return samples[4800:30400] / 32768
+
+
+def convergence(plan: fastspec.STFT, S: Any, y: Any) -> float:
+    """20 log10 of || |STFT y| - S || / || S ||."""
+    return float(20 * np.log10(np.linalg.norm(plan.power(y, power=1.0) - S) / np.linalg.norm(S)))
+
+
+@pytest.mark.parametrize(
+    ("look_ahead", "n_iter", "reached"), [(3, 5, -25), (3, 2, -20.3), (0, 5, -20.6), (0, 10, -22.7)]
+)
+def test_speech_is_as_near_as_was_published(look_ahead: int, n_iter: int, reached: float) -> None:
+    """Decibels that a plain prototype reached, on these 1.6 s, Hann, 512/128; here with momentum."""
+    plan = fastspec.STFT(512, hop_length=128)
+    y = speech().astype(np.float32)
+    S = plan.power(y, power=1.0)
+    peak = S.max()
+    z = rtisi.recover(plan, (S / peak)[None], look_ahead=look_ahead, n_iter=n_iter, length=len(y))
+    assert convergence(plan, S, z[0] * peak) < reached
+
+
+def test_more_rounds_and_more_frames_ahead_come_nearer() -> None:
+    plan = fastspec.STFT(512, hop_length=128)
+    S = plan.power(speech().astype(np.float32), power=1.0)
+    S /= S.max()
+    found = [
+        convergence(plan, S, rtisi.recover(plan, S[None], look_ahead=a, n_iter=r)[0, : 128 * (S.shape[1] - 1)])
+        for a, r in ((0, 2), (3, 2), (3, 5), (3, 20))
+    ]
+    assert found == sorted(found, reverse=True)
+
+
+@given(
+    n_fft=st.integers(2, 300), hop=st.integers(1, 400), total=st.integers(1, 5000), look_ahead=st.integers(0, 7),
+    segments=st.one_of(st.just("auto"), st.integers(1, 100)),
+)  # fmt: skip
+def test_segments_reach_from_end_to_end_and_overlap_where_they_are_joined(
+    n_fft: int, hop: int, total: int, look_ahead: int, segments: Any
+) -> None:
+    plan = fastspec.STFT(n_fft, hop_length=hop, window="hamming")
+    cuts = Cuts.of(plan, total, look_ahead, segments)
+    assert len(cuts.firsts) == cuts.segments <= (16 * 8 if segments == "auto" else segments)
+    assert cuts.firsts[0] == 0
+    assert cuts.firsts[-1] + cuts.frames == total
+    low, high = cuts.firsts[1:] + cuts.head, cuts.firsts[:-1] + cuts.frames - cuts.tail
+    assert ((high - low) * hop >= n_fft).all()
+    assert (low[1:] >= high[:-1]).all()
+
+
+@pytest.mark.parametrize("start", [0, 32])
+def test_a_signal_cut_to_pieces_of_any_sign_is_joined_as_it_was(start: int) -> None:
+    plan = fastspec.STFT(64, hop_length=16)
+    cuts = Cuts.of(plan, 900, 3, 6)
+    assert cuts.segments == 6
+    y = np.random.default_rng(0).standard_normal(899 * 16 + 64)
+    size, signs = (cuts.frames - 1) * 16 + 64, np.array([1, -1, -1, 1, -1, 1])
+    pieces = np.stack([y[f * 16 :][:size] * sign for f, sign in zip(cuts.firsts, signs, strict=True)])
+    out = np.zeros(len(y))
+    cuts.join(pieces, start, out)
+    whole = np.append(y[start:], np.zeros(start))
+    np.testing.assert_allclose(out, whole, rtol=0, atol=8 * np.finfo(float).eps * np.abs(y).max())
+
+
+@each_kind
+def test_segments_have_the_same_bits_alone_and_among_others(arguments: dict[str, Any]) -> None:
+    plan = fastspec.STFT(**arguments)
+    S = magnitudes(plan, 5, 300)
+    for segments in (2, "auto"):
+        y = rtisi.recover(plan, S, segments=segments, n_iter=2)
+        np.testing.assert_array_equal(rtisi.recover(plan, S[3:4], segments=segments, n_iter=2)[0], y[3])
+        with fastspec.threads(1):
+            np.testing.assert_array_equal(rtisi.recover(plan, S, segments=segments, n_iter=2), y)
+
+
+def test_what_is_too_short_for_segments_is_made_in_one() -> None:
+    plan = fastspec.STFT(64, hop_length=16)
+    S = magnitudes(plan, 1, 120)
+    y = rtisi.recover(plan, S)
+    np.testing.assert_array_equal(rtisi.recover(plan, S, segments="auto"), y)
+    np.testing.assert_array_equal(rtisi.recover(plan, S[:, :, :30], segments=50), rtisi.recover(plan, S[:, :, :30]))
+    assert not np.array_equal(rtisi.recover(plan, S, segments=50), y)
+    for bad, error in ((0, ValueError), (1.5, ValueError), ("all", ValueError)):
+        with pytest.raises(error, match="segments must be"):
+            rtisi.recover(plan, S, segments=bad)  # type: ignore[arg-type]
+
+
+def test_segments_sound_nearly_as_good_as_the_whole() -> None:
+    """Joins take a frame's length or so out of each segment of a hundred frames."""
+    plan = fastspec.STFT(512, hop_length=128)
+    y = np.concatenate([speech(), -0.7 * speech()]).astype(np.float32)
+    S = plan.power(y, power=1.0)
+    S /= S.max()
+    one, four = (convergence(plan, S, rtisi.recover(plan, S[None], segments=k, length=len(y))[0]) for k in (1, 4))
+    assert four < one + 1
