@@ -5,13 +5,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import checks, starts
+from .. import checks
+from ..compression import linear, notebook_levels
+from ..mel import FilterBank, bank_of
+from ..spectrum import STFT
+from . import starts
 from .chains import Chain, stages_of
-from .compression import levels_of, notebook_levels
-from .mel import FilterBank, bank_of
 from .methods import Momentum
-from .recovery import TOLERANCE, Order, Seed, Tell, begin, near_one, recover, rounds_of, share
-from .spectrum import STFT
+from .recover import TOLERANCE, Order, Seed, Tell, begin, near_one, recover, rounds_of, share
 
 Real = NDArray[np.floating]
 
@@ -99,7 +100,7 @@ def recover_mel(
     exponent = checks.finite_number("power", power)
     if exponent <= 0:
         raise ValueError(f"power must be above 0, got {power!r}")
-    mels = checks.levels("M", levels_of(M, log, exponent), len(filters), plan.dtype)
+    mels = checks.levels("M", linear(M, log, exponent), len(filters), plan.dtype)
     S = filters.inverse(mels, power=exponent)
     if method == "cascade":
         return recover(
