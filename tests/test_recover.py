@@ -23,7 +23,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 METHODS = ["griffinlim", "fast", "accelerated", "admm", "raar"]
 STARTS = ["pghi", "spsi", "offset", "random", "zero"]
 EPS = {"float32": 1e-4, "float64": 1e-11}
-"""Roundings grow where a bin is small beside its magnitude: a few rounds of random bins make 100 or so units of them."""
+"""Roundings grow where a bin is small beside its magnitude: some rounds of random bins make 100 or so of them."""
 
 
 def noise(*shape: int, seed: int = 0) -> Array:
@@ -322,7 +322,7 @@ def test_no_more_than_a_complex_array_is_alive() -> None:
     plan = fastspec.STFT(512, hop_length=128)
     S = plan.power(noise(1 << 20).astype(np.float32), power=1)
     spectrum = 2 * S.nbytes
-    # of a spectrum: magnitudes in lanes are half, a signal is a quarter; RAAR has magnitudes in two orders, and a spectrum
+    # magnitudes in lanes are half a spectrum, a signal is a quarter; RAAR has magnitudes in two orders, and a spectrum
     bounds = {"accelerated": 1.7, "raar": 3.2, "rtisi": 1.7}
     for method, bound in bounds.items():
         start = {} if method == "rtisi" else {"init": "random"}

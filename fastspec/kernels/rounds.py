@@ -170,7 +170,7 @@ def strip(s, slot, record, scratch):
     sound, t = unpack_waves(scratch, record), unpack_tables(scratch, record)
     job, turn = unpack_synthesis(scratch, record), unpack_round(scratch, record)
     V = lanes(scratch)
-    laid, work, y, bins, tmp = carve(scratch, slot, job, V)
+    laid, work, y, bins, _tmp = carve(scratch, slot, job, V)
     end = (slot + 1) * job.scratch
     piece = scratch[end - PIECE * V : end]
     o = scratch[end - PIECE * V - job.sums : end - PIECE * V]

@@ -1,7 +1,8 @@
 """Names of methods of phase recovery, and chains of them, as stages of rounds."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from inspect import signature
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from .. import checks
@@ -27,7 +28,7 @@ class Stage(NamedTuple):
     name: str
     rounds: int
     step: Method | None
-    options: dict[str, Any] = {}
+    options: Mapping[str, Any] = MappingProxyType({})
 
 
 def stages_of(method: Chain, n_iter: int | str, options: Mapping[str, Any]) -> list[Stage]:
@@ -65,9 +66,9 @@ def _count(name: str, n_iter: int | str) -> int:
 def _stage(name: Any, rounds: Any, options: Mapping[str, Any] | None = None) -> Stage:
     options, count = dict(options or {}), checks.whole("n_iter", rounds, 0)
     if name == "rtisi":
-        known = {"look_ahead": options.pop("look_ahead", 3), "segments": options.pop("segments", "auto")}
+        given = {"look_ahead": options.pop("look_ahead", 3), "segments": options.pop("segments", "auto")}
         _refuse(options, "method='rtisi'", {"look_ahead", "segments"})
-        return Stage(name, count, None, {**known, "n_iter": count})
+        return Stage(name, count, None, {**given, "n_iter": count})
     if not isinstance(name, str) or name not in METHODS:
         raise ValueError(f"method must be one of {', '.join(NAMES)} or a list of (name, rounds), got {name!r}")
     known = set(signature(METHODS[name]).parameters)
@@ -75,7 +76,7 @@ def _stage(name: Any, rounds: Any, options: Mapping[str, Any] | None = None) -> 
     return Stage(name, count, METHODS[name](**{key: checks.finite_number(key, options[key]) for key in options}))
 
 
-def _refuse(options: Mapping[str, Any], whose: str, known: set[str] = frozenset()) -> None:  # type: ignore[assignment]
+def _refuse(options: Mapping[str, Any], whose: str, known: Set[str] = frozenset()) -> None:
     if options:
         names = ", ".join(sorted(known)) or "none of these"
         raise TypeError(f"unknown option {next(iter(options))!r} for {whose}: it takes {names}")

@@ -12,7 +12,8 @@ from ..spectrum import STFT
 from . import starts
 from .chains import Chain, stages_of
 from .methods import Momentum
-from .recover import TOLERANCE, Order, Seed, Tell, begin, near_one, recover, rounds_of, share
+from .recover import TOLERANCE, Order, Seed, begin, near_one, recover, share
+from .walk import Tell, rounds_of
 
 Real = NDArray[np.floating]
 
@@ -58,8 +59,8 @@ def recover_mel(
         "notebook" for what `make_mel` gives, undone by `compression.notebook_levels`: bank is then the transpose of the
         notebook's `mel_filter`, spec_thresh=4 and shorten_factor=1 are options, and the way is always "cascade".
     method : "joint" or "cascade"
-        "joint"    rounds as in `recover`, in which P2 leaves the phases and brings the levels a = |c|**power nearer to M
-                   by two steps a <- a B'(M / B a) / B'1 (B the filters, which must not be negative), as in
+        "joint"    rounds as in `recover`, in which P2 leaves the phases and brings the levels a = |c|**power nearer
+                   to M by two steps a <- a B'(M / B a) / B'1 (B the filters, which must not be negative), as in
                    non-negative matrix factorisation with the divergence of Kullback and Leibler and one factor known
                    (Lee & Seung, Nature 401, 1999, 788-791)
         "cascade"  `bank.inverse`, then `recover`

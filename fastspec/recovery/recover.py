@@ -1,24 +1,19 @@
-"""From magnitudes, or mels, to signals: S -> y, M -> y."""
+"""From magnitudes to signals: S -> y."""
 
 import warnings
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import checks
-from ..kernels import plan as sizes
 from ..spectrum import STFT
 from . import rtisi, starts
 from .chains import Chain, Stage, stages_of
-from .library_rounds import LibraryRounds
-from .methods import BEGUN, RESULT, Momentum, fast
-from .rounds import Rounds
+from .methods import fast
+from .walk import AnyRounds, Tell, Watch, rounds_of, run
 
 Real = NDArray[np.floating]
-AnyRounds = Rounds | LibraryRounds
-Tell = Callable[[int, Any], object]
 Seed = int | np.random.Generator | np.random.SeedSequence | None
 
 TOLERANCE = 1e-3
@@ -41,82 +36,6 @@ class Recovered(NamedTuple):
     convergence: NDArray[np.float64]
     rounds: int
     phase: Real
-
-
-class Watch:
-    """Measures the convergence after each round, where somebody wants to know it, and says whether to go on."""
-
-    def __init__(
-        self, rounds: AnyRounds, shape: tuple[int, ...], tol: float | None, tell: Tell | None, keep: bool
-    ) -> None:
-        self.rounds, self.shape, self.tol, self.tell = rounds, shape, tol, tell
-        self.looking = keep or tell is not None or tol is not None
-        self.found: list[NDArray[np.float64]] = []
-        self.count, self.stopped = -1, False
-
-    def look(self, y: Real) -> bool:
-        """Whether to do another round after the one that gave y."""
-        self.count += 1
-        if self.looking:
-            self.found.append(self.rounds.convergence(y).reshape(self.shape))
-            last = self.found[-1]
-            told = self.count and self.tell is not None and self.tell(self.count, last if self.shape else float(last))
-            with np.errstate(invalid="ignore"):  # silence is -inf each time
-                idle = self.count and self.tol is not None and not (self.found[-2] - last >= self.tol).any()
-            self.stopped = bool(told or idle)
-        return not self.stopped
-
-
-def run(rounds: AnyRounds, y: Real, stages: list[Stage], watch: Watch) -> Real:
-    """The signals after all rounds of all stages, beginning with y, which is overwritten."""
-    free = [np.empty_like(y), np.empty_like(y)]
-    go_on = watch.look(y)
-    for stage in stages:
-        if not go_on or watch.stopped:
-            break
-        walk = _momentum if isinstance(stage.step, Momentum) else _relaxation
-        y = walk(rounds, y, free, stage, watch)
-    return y
-
-
-def _momentum(rounds: AnyRounds, now: Real, free: list[Real], stage: Stage, watch: Watch) -> Real:
-    """Rounds that go from signal to signal."""
-    before = now
-    for _ in range(stage.rounds):
-        out = free.pop()
-        rounds.step(now, before, out, stage.step)
-        if before is not now:
-            free.append(before)
-        now, before = out, now
-        if not watch.look(now):
-            break
-    if before is not now:
-        free.append(before)
-    return now
-
-
-def _relaxation(rounds: AnyRounds, now: Real, free: list[Real], stage: Stage, watch: Watch) -> Real:
-    """Rounds that keep a spectrum; between them there may be no result, which is then taken for whoever looks."""
-    direct = stage.step.ending() == stage.step
-    for k in range(stage.rounds):
-        step = stage.step if k else BEGUN
-        if k == stage.rounds - 1 and not watch.looking:
-            step = step.ending()
-        out = free.pop()
-        rounds.step(now, now, out, step)
-        free.append(now)
-        now = out
-        if watch.looking and not (direct or k == 0):
-            shown = free.pop()
-            rounds.step(now, now, shown, RESULT)
-            go_on = watch.look(shown)
-            if not go_on or k == stage.rounds - 1:
-                free.append(now)
-                return shown
-            free.append(shown)
-        elif not watch.look(now):
-            break
-    return now
 
 
 def recover(
@@ -246,11 +165,6 @@ def griffin_lim(
     return signals.reshape(y.shape)
 
 
-def rounds_of(plan: STFT, S: Real, length: int, **known: Any) -> AnyRounds:
-    """Fused rounds, where the kernels have the size of the transform."""
-    return (Rounds if sizes.supported(plan.n_fft) else LibraryRounds)(plan, S, length, **known)
-
-
 def near_one(S: Real) -> NDArray[np.float64]:
     """For each signal of S (signals, rows, frames) the power of two that brings its largest to between 1/2 and 1."""
     limit = np.finfo(S.dtype).maxexp - 2
@@ -278,7 +192,7 @@ def begin(name: str, init: str | ArrayLike, shape: tuple[int, ...], stages: list
         raise ValueError(f"{name} must be an array of phases or one of {', '.join(starts.STARTS)}, got {init!r}")
     if named:
         return str(init)
-    phases = checks.an_array(name, init)  # type: ignore[arg-type]
+    phases = checks.an_array(name, init)
     if phases.dtype.kind not in "fciu" or phases.shape != shape:
         raise ValueError(f"{name} must be real or complex like S, of shape {shape}, got {phases.dtype} {phases.shape}")
     if not np.isfinite(phases).all():

@@ -11,7 +11,7 @@ from .polar import polar
 
 if TYPE_CHECKING:
     from ..spectrum import STFT
-    from .recover import AnyRounds
+    from .walk import AnyRounds
 
 Real = NDArray[np.floating]
 STARTS = ("pghi", "spsi", "offset", "random", "zero")
