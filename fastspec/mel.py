@@ -128,11 +128,11 @@ class FilterBank(checks.Unchanging):
             "fista"  projected gradient steps with momentum, n_iter of them (Beck & Teboulle, SIAM J. Imaging Sci. 2,
                      2009, 183-202), the step of a bin as long as its filters let it be
             "pinv"   max(0, B^+ M) with the pseudo-inverse B^+ = B^T (B B^T)^+
-            "nnls"   the least squares: the same steps until one moves no bin by more than 1e-5 (float32; 1e-9 in
+            "nnls"   the least squares: the same steps until one moves no bin by more than 1e-6 (float32; 1e-9 in
                      float64) times the largest of its frame, with restarts (O'Donoghue & Candes, Found. Comput. Math.
                      15, 2015, 715-732); n_iter at most, which is 20000 by default
         n_iter : int or "auto"
-            Steps; 40 by default.
+            Steps; 60 by default.
         order : "F" or "C"
             Order of the result's memory without `out`: the bins of a frame are neighbours, or the frames of a bin.
         out : np.ndarray [shape=(..., n_bins, n_frames)]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Real = NDArray[np.floating]
 Method = Literal["fista", "pinv", "nnls"]
 
-ROUNDS = 40
+ROUNDS = 60
 """Of FISTA by default."""
 MOST = 20000
 """Rounds that "nnls" takes at most."""

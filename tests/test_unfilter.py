@@ -113,6 +113,17 @@ def test_nnls_are_the_least_squares_of_scipy(dtype: str, noise: float) -> None:
     assert (np.abs(np.minimum(slope, S)).max(axis=0) <= within * S.max(axis=0)).all()
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_frame_that_is_near_enough_is_left_alone(dtype: str) -> None:
+    M = mels(40, dtype=dtype)
+    found = [BANK.inverse(M, method="nnls", n_iter=n) for n in (5000, 20000)]
+    np.testing.assert_array_equal(found[0], found[1])
+    soon = BANK.inverse(M, method="nnls", n_iter=60)
+    same = (soon == found[0]).all(axis=0)
+    assert same.any()  # some frames were done by then
+    assert not same.all()
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_what_filters_span_comes_back(method: Any) -> None:
     B = np.asarray(BANK)
@@ -155,7 +166,7 @@ def test_the_bits_do_not_depend_on_threads(method: Any) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("shape", [(23,), (2, 5)])
+@pytest.mark.parametrize("shape", [(23,), (2, 5), (3, 19)])
 def test_any_order_of_memory_holds_the_same_numbers(dtype: str, shape: tuple[int, ...]) -> None:
     M = mels(*shape, dtype=dtype)
     expected = BANK.inverse(M)
