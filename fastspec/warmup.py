@@ -33,6 +33,7 @@ _OTHERS = (
     "rounds of recovery",
     "convergence of recovery",
     "frames one by one",
+    "shifted frames",
     "phases by their gradient",
     "phases of peaks",
     "magnitudes and phases",
@@ -66,6 +67,7 @@ def _of(dtype: np.dtype[Any]) -> list[Step]:
             ("overlap-add", compiled.synthesis_strip),
             ("tails of strips", compiled.synthesis_join),
             ("frames one by one", compiled.rtisi_steps),
+            ("shifted frames", compiled.shift_steps),
         )
     ]
     called: list[Step] = [
