@@ -34,6 +34,7 @@ _OTHERS = (
     "rounds of recovery",
     "convergence of recovery",
     "frames one by one",
+    "shifted frames",
     "phases by their gradient",
     "phases of peaks",
     "magnitudes and phases",
@@ -69,6 +70,7 @@ def _of(dtype: np.dtype[Any]) -> list[Step]:
             ("tails of strips", compiled.synthesis_join),
             ("frames one by one", compiled.rtisi_steps),
             ("unfiltering", compiled.unfilter_strip),
+            ("shifted frames", compiled.shift_steps),
         )
     ]
     called: list[Step] = [

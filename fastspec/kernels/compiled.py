@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from . import alignment, analysis, arrange, plan, realfft, rounds, rows, rtisi, splits, synthesis, unfilter
+from . import alignment, analysis, arrange, plan, realfft, rounds, rows, rtisi, shifts, splits, synthesis, unfilter
 from .jit import entry, from_dtype, types
 
 i64 = types.int64
@@ -182,6 +182,12 @@ def round_misfit(dtype):
 def rtisi_steps(dtype):
     """rtisi.steps(s, slot, record, scratch)."""
     return _strip(rtisi.steps, dtype)
+
+
+@cache
+def shift_steps(dtype):
+    """shifts.steps(s, slot, record, scratch)."""
+    return _strip(shifts.steps, dtype)
 
 
 @cache

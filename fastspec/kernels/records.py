@@ -11,7 +11,7 @@ import numpy as np
 from .jit import cgutils, intrinsic, ir, types
 from .jobs import Arrangement, Round, Rows, Unfilter
 from .plan import Job, Last, Signals, Synthesis, Tables, Waves
-from .streams import Recursion, Streams
+from .streams import Recursion, Shifting, Shifts, Streams
 from .vector import I64
 
 ELEMENTS = {
@@ -117,6 +117,10 @@ unpack_round_back = _unpacker(Rows, _AFTER + places(Round) + places(Rows))
 unpack_streams = _unpacker(Streams, 0)  # these three for `rtisi`
 unpack_streams_tables = _unpacker(Tables, places(Streams))
 unpack_recursion = _unpacker(Recursion, places(Streams) + places(Tables))
+
+unpack_shifts = _unpacker(Shifts, 0)  # these three for `shifts`
+unpack_shifts_tables = _unpacker(Tables, places(Shifts))
+unpack_shifting = _unpacker(Shifting, places(Shifts) + places(Tables))
 
 unpack_through = _unpacker(Rows, 0)  # these four for `unfilter`
 unpack_back = _unpacker(Rows, places(Rows))

@@ -1,4 +1,4 @@
-"""What `rtisi` is to do, and with what; see there."""
+"""What `rtisi` and `shifts` are to do, and with what; see there."""
 
 from typing import NamedTuple
 
@@ -42,3 +42,35 @@ class Recursion(NamedTuple):
     none: float | np.floating  # a sum of squares that is no larger does not divide
     momentum: float | np.floating
     pulse: float | np.floating
+
+
+class Shifts(NamedTuple):
+    """Memory of signals made of shifted frames."""
+
+    wave: np.ndarray  # what is made
+    given: np.ndarray  # magnitudes
+    places: np.ndarray  # where frame 0 of each signal stands in them
+    gains: np.ndarray  # of each signal, what brings it to about 1, in whole groups
+    state: np.ndarray  # of each group, what one frame leaves for the next
+    ahead: np.ndarray  # what the frame at hand and those to come add to the sum of squares
+    window: np.ndarray
+
+
+class Shifting(NamedTuple):
+    """Sizes and places.  Where they have the names of those of Recursion, fields mean the same."""
+
+    hop: int
+    n_fft: int
+    signals: int
+    first: int
+    last: int
+    total: int
+    frame_step: int
+    bin_step: int
+    start: int
+    length: int
+    lead: int  # row length of the sums: room for whole vectors, and some more
+    work: int
+    state: int
+    scratch: int
+    none: float | np.floating

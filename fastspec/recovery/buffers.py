@@ -3,7 +3,7 @@
 By the lane kernels, or by SciPy's transform for the sizes that they lack; both go on where they stopped.
 """
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -18,6 +18,7 @@ from ..kernels.rtisi import PIECE
 from ..kernels.streams import Recursion, Streams
 from ..kernels.strips import each_strip
 from ..synthesis import address, extent
+from .segments import Part
 
 if TYPE_CHECKING:
     from ..spectrum import STFT
@@ -34,17 +35,6 @@ PULSE = 2.0**-20
 """A pulse in the middle of a frame that enters, for the phases of bins of which nothing is known."""
 
 SLICE = 1 << 29  # operations of one group in one call, so that Ctrl-C is noticed in between
-
-
-class Part(NamedTuple):
-    """Frames given, and the samples wanted.  Frame i of signal b is S[rows[b], :, firsts[b] + i]."""
-
-    S: Real  # (any number, n_bins, n_frames)
-    rows: Whole  # (signals,)
-    firsts: Whole
-    total: int  # frames of a signal
-    start: int  # first sample wanted, of the whole signal, whose frame f starts at sample f hop
-    out: Real  # (signals, length), zeros
 
 
 def _squares(plan: "STFT", look_ahead: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -12,15 +12,14 @@ from numpy.typing import NDArray
 
 from .. import checks
 from ..kernels.plan import lanes
-from .buffers import Part, buffers_of
-from .segments import Cuts
+from .buffers import buffers_of
+from .segments import Cuts, Part, made_of_parts
 
 if TYPE_CHECKING:
     from ..spectrum import STFT
 
 Real = NDArray[np.floating]
 
-STATE_BYTES = 64 << 20  # of the signals that are made side by side
 ENDLESS = 1 << 60  # frames of a signal that may go on
 
 
@@ -64,28 +63,18 @@ def recover(
     """
     look_ahead, n_iter = _checked(plan, look_ahead, n_iter)
     S = _magnitudes(plan, S)
-    frames, start = S.shape[2], -plan._geometry.start
+    frames = S.shape[2]
     out = np.zeros((len(S), plan.n_samples(frames) if length is None else length), plan.dtype)
     if not frames or not out.size:
         return out
     cuts = Cuts.of(plan, frames, look_ahead, segments)
     state = plan.n_fft * (look_ahead + 1) * 4 * plan.dtype.itemsize
-    many = max(1, max(16, STATE_BYTES // state) // cuts.segments)
-    for b in range(0, len(S), many):
-        target = out[b : b + many]
-        rows, firsts = np.repeat(np.arange(b, b + len(target)), cuts.segments), np.tile(cuts.firsts, len(target))
-        if cuts.segments == 1:
-            _run(plan, Part(S, rows, firsts, frames, start, target), look_ahead, n_iter)
-        else:
-            waves = np.zeros((len(rows), (cuts.frames - 1) * plan.hop_length + plan.n_fft), plan.dtype)
-            _run(plan, Part(S, rows, firsts, cuts.frames, 0, waves), look_ahead, n_iter)
-            for y, z in zip(waves.reshape(len(target), cuts.segments, -1), target, strict=True):
-                cuts.join(y, start, z)
+
+    def run(plan: "STFT", part: Part) -> None:
+        buffers_of(plan, len(part.rows), look_ahead, n_iter).run(0, part.total + look_ahead + 1, part)
+
+    made_of_parts(plan, S, cuts, out, run, state)
     return out
-
-
-def _run(plan: "STFT", part: Part, look_ahead: int, n_iter: int) -> None:
-    buffers_of(plan, len(part.rows), look_ahead, n_iter).run(0, part.total + look_ahead + 1, part)
 
 
 class Stream:

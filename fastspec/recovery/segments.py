@@ -1,5 +1,6 @@
 """Long signals in segments that are made side by side, where else one frame would wait for another."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
@@ -16,6 +17,8 @@ Whole = NDArray[np.int64]
 
 SEGMENT = 320
 """Frames of a segment at least, if their number is ours to choose: shorter ones cost too much where they are joined."""
+KEPT_BYTES = 64 << 20
+"""Of the signals that are made side by side."""
 GROUPS = 8
 """Tiles of segments at most, if their number is ours to choose: enough to share out among threads."""
 
@@ -84,6 +87,39 @@ class Cuts(NamedTuple):
             _place(one + (other - one) * fade, low + at - start, out)
             begin = low + at + width
         _place(y[-1, begin - places[-1] :] * sign, begin - start, out)
+
+
+class Part(NamedTuple):
+    """Frames given, and the samples wanted.  Frame i of signal b is S[rows[b], :, firsts[b] + i]."""
+
+    S: Real  # (any number, n_bins, n_frames)
+    rows: Whole  # (signals,)
+    firsts: Whole
+    total: int  # frames of a signal
+    start: int  # first sample wanted, of the whole signal, whose frame f starts at sample f hop
+    out: Real  # (signals, length), zeros
+
+
+def made_of_parts(
+    plan: "STFT", S: Real, cuts: Cuts, out: Real, run: Callable[["STFT", Part], None], kept: int = 0
+) -> None:
+    """Signals of magnitudes S, (signals, n_bins, n_frames), cut by `cuts`, made by `run`, joined, written to `out`.
+
+    As many are made side by side as take KEPT_BYTES, of which each segment takes `kept` and what it is.
+    """
+    start, samples = -plan._geometry.start, (cuts.frames - 1) * plan.hop_length + plan.n_fft
+    kept += samples * plan.dtype.itemsize if cuts.segments > 1 else 0
+    many = max(1, max(16, KEPT_BYTES // max(1, kept)) // cuts.segments)
+    for b in range(0, len(S), many):
+        target = out[b : b + many]
+        rows, firsts = np.repeat(np.arange(b, b + len(target)), cuts.segments), np.tile(cuts.firsts, len(target))
+        if cuts.segments == 1:
+            run(plan, Part(S, rows, firsts, cuts.frames, start, target))
+        else:
+            waves = np.zeros((len(rows), samples), plan.dtype)
+            run(plan, Part(S, rows, firsts, cuts.frames, 0, waves))
+            for y, z in zip(waves.reshape(len(target), cuts.segments, -1), target, strict=True):
+                cuts.join(y, start, z)
 
 
 def _least_difference(one: Real, other: Real, width: int) -> tuple[int, int]:
