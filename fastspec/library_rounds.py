@@ -1,12 +1,14 @@
 """Rounds of phase recovery for sizes that the kernels lack, by whole transforms; see `rounds`."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .kernels.rounds import PASSES
 from .mel import FilterBank
 from .methods import Method, Momentum
+from .rounds import LEAST, back_of
 
 if TYPE_CHECKING:
     from .spectrum import STFT
@@ -34,7 +36,7 @@ class LibraryRounds:
         self.norms = np.sqrt(np.square(self.S, dtype=np.float64).sum(axis=(1, 2)))
         if bank is not None:
             self.B = np.asarray(bank, made.dtype)
-            self.back = np.linalg.pinv(np.asarray(bank, np.float64)).astype(made.dtype)
+            self.back = back_of(bank).astype(made.dtype)
 
     def step(self, now: Real, before: Real, out: Real, method: Method) -> None:
         """out = the signals (signals, length) after `now` and `before`."""
@@ -57,12 +59,15 @@ class LibraryRounds:
     def _set(self, z: Complex) -> Complex:
         """z with its magnitudes as they should be."""
         size = np.abs(z)
-        least = self.made.dtype.type(1e-15)
+        least = self.made.dtype.type(LEAST)
         if self.bank is None:
             return z * (self.S / np.maximum(size, least))
         levels: Real = size**self.power
-        nearer: Any = np.maximum(levels + self.back @ (self.S - self.B @ levels), 0)
-        return z * (nearer / np.maximum(levels, least)) ** (1 / self.power)
+        gains = np.ones_like(levels)
+        for _ in range(PASSES):
+            gains *= self.back @ (self.S / np.maximum(self.B @ (levels * gains), least))
+        result: Complex = z * gains ** (1 / self.power)
+        return result
 
     def convergence(self, y: Real) -> NDArray[np.float64]:
         """20 log10 (||levels of y - S|| / ||S||) of each signal, in dB, over all rows and frames."""

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from . import checks
+from .bands import bands_of
 
 Norm = Literal["slaney"] | float | None
 
@@ -80,13 +81,8 @@ class FilterBank(checks.Unchanging):
 
     def __init__(self, weights: ArrayLike, *, name: str = "weights") -> None:
         dense = checks.filters(name, weights)
-        used = dense != 0
-        first = np.where(used.any(axis=1), used.argmax(axis=1), 0)
-        last = np.where(used.any(axis=1), dense.shape[1] - used[:, ::-1].argmax(axis=1), 0)
         self.shape, self.dtype = dense.shape, dense.dtype
-        self.first = first.astype(np.int64)
-        self.starts = np.concatenate([[0], np.cumsum(last - first)]).astype(np.int64)
-        self.weights = np.concatenate([row[a:b] for row, a, b in zip(dense, first, last, strict=True)])
+        self.first, self.starts, self.weights = bands_of(dense)
         self.__setstate__({})
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -105,6 +101,56 @@ class FilterBank(checks.Unchanging):
     def __matmul__(self, S: ArrayLike) -> NDArray[Any]:
         """Filters times S (..., n_bins, n_frames)."""
         return np.asarray(self) @ np.asarray(S)
+
+    def inverse(
+        self,
+        M: ArrayLike,
+        *,
+        power: float = 1.0,
+        method: Literal["fista", "pinv", "nnls"] = "fista",
+        n_iter: int | Literal["auto"] = "auto",
+        order: Literal["F", "C"] = "F",
+        out: NDArray[np.floating] | None = None,
+    ) -> NDArray[np.floating]:
+        """Levels that are never negative and that the filters make M of: S >= 0 with bank @ S near M.
+
+        There are more bins than filters, so that many S fit.  All methods start from the smooth one among them that the
+        filters themselves span, and the iterations stay near it.
+
+        Parameters
+        ----------
+        M : np.ndarray [shape=(..., n_filters, n_frames)]
+            Finite real numbers; float32 is kept, everything else becomes float64.  Negative ones (noise) are fitted as
+            well as levels can: no clipping before.
+        power : float
+            What M was made of: |D|**power; the result is |D|, as S**(1 / power).
+        method : str
+            "fista"  projected gradient steps with momentum, n_iter of them (Beck & Teboulle, SIAM J. Imaging Sci. 2,
+                     2009, 183-202), the step of a bin as long as its filters let it be
+            "pinv"   max(0, B^+ M) with the pseudo-inverse B^+ = B^T (B B^T)^+
+            "nnls"   the least squares: the same steps until one moves no bin by more than 1e-5 (float32; 1e-9 in
+                     float64) times the largest of its frame, with restarts (O'Donoghue & Candes, Found. Comput. Math.
+                     15, 2015, 715-732); n_iter at most, which is 20000 by default
+        n_iter : int or "auto"
+            Steps; 40 by default.
+        order : "F" or "C"
+            Order of the result's memory without `out`: the bins of a frame are neighbours, or the frames of a bin.
+        out : np.ndarray [shape=(..., n_bins, n_frames)]
+            Real array to write to, in any order of memory.
+
+        Returns
+        -------
+        S : np.ndarray [shape=(..., n_bins, n_frames)]
+            In M's dtype; `out` if that is given.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If M has not a row for each filter or a number that is not finite, or another argument is out of its range.
+        """
+        from .unfilter import unfilter
+
+        return unfilter(self, M, power=power, method=method, n_iter=n_iter, order=order, out=out)
 
     def __len__(self) -> int:
         return self.shape[0]

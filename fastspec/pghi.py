@@ -96,11 +96,11 @@ def phases(plan: "STFT", S: Array, *, tol: float, rng: np.random.Generator) -> A
     if out.size == 0:
         return out.swapaxes(1, 2)
     p = _blocks(plan, frames)
-    items, workers, number = signals * p.blocks, team_size(), dtype.type
-    k = np.arange(bins)
+    items, workers = signals * p.blocks, team_size()
+    k = np.arange(p.width)
     advance = (np.pi * (k * plan.hop_length % plan.n_fft) / plan.n_fft).astype(dtype)
-    size = (p.rows + 2) * p.width
-    real, whole = np.empty((workers, 4 * size), dtype), np.empty((workers, 5 * size + KEYS + 1), np.int32)
+    size = (p.rows + 2) * p.width + 2 * (64 // dtype.itemsize)
+    real, whole = np.empty((workers, 6 * size), dtype), np.empty((workers, 5 * size + KEYS + 1), np.int32)
     counts = np.zeros(2 * items, np.int64)
     seams, seam_steps = np.empty(items * bins, np.int32), np.empty(items * bins, dtype)
     edges, keys = np.empty(2 * items * p.most, np.int32), np.empty(items * p.most, np.int32)
@@ -139,7 +139,7 @@ def _blocks(plan: "STFT", frames: int) -> kernels.Blocks:
         frames=frames,
         blocks=-(-frames // rows),
         rows=rows,
-        width=-(-(bins + 2) // lanes) * lanes,
+        width=-(-bins // lanes) * lanes + 2,
         most=rows * bins // 2 + 1,
         odd=plan.n_fft % 2,
         along=number(math.log(10) * factor / 4),

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import arrange
+from .bands import bands_of
 from .kernels import compiled, plan, rounds
 from .kernels.calls import aligned
 from .kernels.frames import OTHER, ROOT, SQUARE
-from .kernels.jobs import Filters, Round
+from .kernels.jobs import Round, Rows
 from .kernels.realfft import BINS
 from .kernels.records import pack
 from .mel import FilterBank
@@ -25,7 +26,6 @@ Real = NDArray[np.floating]
 STRIP_BYTES = 96 << 10  # a strip, as long a piece of the signal and the sum of its frames share the second-level cache
 STRIPS = 8  # enough of them to share out
 LEAST = 1e-15  # what is below has no phase, if the largest magnitude is about 1
-CUT = 1e-9  # weights so far below the largest of their filter do not count
 
 
 class Rounds:
@@ -96,13 +96,11 @@ class Rounds:
 
     @cached_property
     def filters(self) -> list[NDArray[np.int64]]:
-        """The bank B, (B B')^+ and B', as kernels unpack them."""
-        nothing = Filters(np.zeros(0, self.dtype), np.zeros(0, np.int64), np.zeros(1, np.int64))
-        self.kept = [nothing] * 3 if self.bank is None else [self._packable(B) for B in inverse_of(self.bank)]
-        return [pack(filters) for filters in self.kept]
-
-    def _packable(self, bank: FilterBank) -> Filters:
-        return Filters(bank.weights.astype(self.dtype), bank.first, bank.starts)
+        """The bank B, and B' with its rows divided by their sums, as kernels unpack them."""
+        none = np.zeros((1, 1))
+        banks = [none, none] if self.bank is None else [np.asarray(self.bank), back_of(self.bank)]
+        self.kept = [bands_of(B.astype(self.dtype)) for B in banks]
+        return [pack(Rows(*bands)) for bands in self.kept]
 
     @cached_property
     def norms(self) -> NDArray[np.float64]:
@@ -169,7 +167,7 @@ class Rounds:
     def _room(self) -> int:
         hop, rows = self.made.hop_length, min(self.made.hop_length, self.made.n_fft)
         V, filters = plan.lanes(self.dtype), 0 if self.bank is None else len(self.bank)
-        return -(-max((self.lead - 1) * hop + rows, 2 * V * (self.made.n_bins + filters)) // 16) * 16
+        return -(-max((self.lead - 1) * hop + rows, V * (3 * self.made.n_bins + filters)) // 16) * 16
 
     def _task(self, kind: int, gain: float) -> Task:
         """The strips of a round, and their scratch."""
@@ -191,11 +189,8 @@ class Rounds:
         return self.tasks[kind, gain]
 
 
-def inverse_of(bank: FilterBank) -> tuple[FilterBank, FilterBank, FilterBank]:
-    """(B, (B B')^+, B'): with them B^+ = B' (B B')^+ takes fewer products than as one matrix."""
-    B = np.asarray(bank, np.float64)
-    G = np.linalg.pinv(B @ B.T, hermitian=True)
-    size = np.abs(G)
-    G[size < CUT * size.max(axis=1, keepdims=True)] = 0
-    return bank, FilterBank(G), FilterBank(B.T)
-
+def back_of(bank: FilterBank) -> NDArray[np.float64]:
+    """The transpose of non-negative filters, each row divided by its sum; rows of zeros stay."""
+    B = np.asarray(bank, np.float64).T
+    total = B.sum(axis=1, keepdims=True)
+    return B / np.where(total > 0, total, 1)

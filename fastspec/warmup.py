@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from . import cepstrum, decibels, levels, offset, spectrum
+from . import cepstrum, decibels, levels, offset, pghi, polar, spectrum, spsi
 from .kernels import compiled
 
 Step = tuple[str, Callable[[], object]]
@@ -33,6 +33,9 @@ _OTHERS = (
     "rounds of recovery",
     "convergence of recovery",
     "frames one by one",
+    "phases by their gradient",
+    "phases of peaks",
+    "magnitudes and phases",
 )
 """Steps for what the notebook does not have."""
 
@@ -78,6 +81,12 @@ def _of(dtype: np.dtype[Any]) -> list[Step]:
         ),
         ("levels of decibels", lambda: decibels.from_db(many, factor=10.0, scale=1.0)),
         ("cepstrum", lambda: cepstrum.cepstrum(many.reshape(2, -1), 2)),
+        (
+            "phases by their gradient",
+            lambda: pghi.phases(spectrum.STFT(32, dtype=dtype), S.T[None, :17], tol=0.1, rng=np.random.default_rng(0)),
+        ),
+        ("phases of peaks", lambda: spsi.phases(spectrum.STFT(32, dtype=dtype), S.T[None, :17])),
+        ("magnitudes and phases", lambda: polar.polar(S, S)),
         ("offset of two segments", lambda: offset.segment_offset(x, x)),
     ]
     return [(f"{name}, {dtype}", step) for name, step in [*built, *called]]

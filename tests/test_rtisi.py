@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 import scipy.io.wavfile
 import twins_rtisi as twin
+from hypothesis import given
+from hypothesis import strategies as st
 
 import fastspec
-from fastspec import rtisi
+from fastspec import buffers, rtisi
+from fastspec.segments import Cuts
 
 DTYPES = ["float32", "float64"]
 CASES = [  # arguments of the plan, look_ahead, n_iter, frames
@@ -137,7 +140,7 @@ def test_threads_and_slices_do_not_change_bits(dtype: str, monkeypatch: pytest.M
     for count in (1, 2):
         with fastspec.threads(count):
             found.append(rtisi.recover(plan, S, n_iter=2))
-    monkeypatch.setattr(rtisi, "SLICE", 1)
+    monkeypatch.setattr(buffers, "SLICE", 1)
     found.append(rtisi.recover(plan, S, n_iter=2))
     for y in found[1:]:
         np.testing.assert_array_equal(y, found[0])
@@ -276,3 +279,67 @@ def test_more_rounds_and_more_frames_ahead_come_nearer() -> None:
         for a, r in ((0, 2), (3, 2), (3, 5), (3, 20))
     ]
     assert found == sorted(found, reverse=True)
+
+
+@given(
+    n_fft=st.integers(2, 300), hop=st.integers(1, 400), total=st.integers(1, 5000), look_ahead=st.integers(0, 7),
+    segments=st.one_of(st.just("auto"), st.integers(1, 100)),
+)  # fmt: skip
+def test_segments_reach_from_end_to_end_and_overlap_where_they_are_joined(
+    n_fft: int, hop: int, total: int, look_ahead: int, segments: Any
+) -> None:
+    plan = fastspec.STFT(n_fft, hop_length=hop, window="hamming")
+    cuts = Cuts.of(plan, total, look_ahead, segments)
+    assert len(cuts.firsts) == cuts.segments <= (16 * 8 if segments == "auto" else segments)
+    assert cuts.firsts[0] == 0
+    assert cuts.firsts[-1] + cuts.frames == total
+    low, high = cuts.firsts[1:] + cuts.head, cuts.firsts[:-1] + cuts.frames - cuts.tail
+    assert ((high - low) * hop >= n_fft).all()
+    assert (low[1:] >= high[:-1]).all()
+
+
+@pytest.mark.parametrize("start", [0, 32])
+def test_a_signal_cut_to_pieces_of_any_sign_is_joined_as_it_was(start: int) -> None:
+    plan = fastspec.STFT(64, hop_length=16)
+    cuts = Cuts.of(plan, 900, 3, 6)
+    assert cuts.segments == 6
+    y = np.random.default_rng(0).standard_normal(899 * 16 + 64)
+    size, signs = (cuts.frames - 1) * 16 + 64, np.array([1, -1, -1, 1, -1, 1])
+    pieces = np.stack([y[f * 16 :][:size] * sign for f, sign in zip(cuts.firsts, signs, strict=True)])
+    out = np.zeros(len(y))
+    cuts.join(pieces, start, out)
+    whole = np.append(y[start:], np.zeros(start))
+    np.testing.assert_allclose(out, whole, rtol=0, atol=8 * np.finfo(float).eps * np.abs(y).max())
+
+
+@each_kind
+def test_segments_have_the_same_bits_alone_and_among_others(arguments: dict[str, Any]) -> None:
+    plan = fastspec.STFT(**arguments)
+    S = magnitudes(plan, 5, 300)
+    for segments in (2, "auto"):
+        y = rtisi.recover(plan, S, segments=segments, n_iter=2)
+        np.testing.assert_array_equal(rtisi.recover(plan, S[3:4], segments=segments, n_iter=2)[0], y[3])
+        with fastspec.threads(1):
+            np.testing.assert_array_equal(rtisi.recover(plan, S, segments=segments, n_iter=2), y)
+
+
+def test_what_is_too_short_for_segments_is_made_in_one() -> None:
+    plan = fastspec.STFT(64, hop_length=16)
+    S = magnitudes(plan, 1, 120)
+    y = rtisi.recover(plan, S)
+    np.testing.assert_array_equal(rtisi.recover(plan, S, segments="auto"), y)
+    np.testing.assert_array_equal(rtisi.recover(plan, S[:, :, :30], segments=50), rtisi.recover(plan, S[:, :, :30]))
+    assert not np.array_equal(rtisi.recover(plan, S, segments=50), y)
+    for bad, error in ((0, ValueError), (1.5, ValueError), ("all", ValueError)):
+        with pytest.raises(error, match="segments must be"):
+            rtisi.recover(plan, S, segments=bad)  # type: ignore[arg-type]
+
+
+def test_segments_sound_nearly_as_good_as_the_whole() -> None:
+    """Joins take a frame's length or so out of each segment of a hundred frames."""
+    plan = fastspec.STFT(512, hop_length=128)
+    y = np.concatenate([speech(), -0.7 * speech()]).astype(np.float32)
+    S = plan.power(y, power=1.0)
+    S /= S.max()
+    one, four = (convergence(plan, S, rtisi.recover(plan, S[None], segments=k, length=len(y))[0]) for k in (1, 4))
+    assert four < one + 1

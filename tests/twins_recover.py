@@ -37,9 +37,13 @@ def with_magnitudes(c: Array, S: Array) -> Array:
 
 
 def nearer(c: Array, M: Array, bank: Array, power: float) -> Array:
-    """P2 for filtered levels M = bank |c|**power."""
-    size = np.abs(c)
-    levels = np.maximum(size**power + np.linalg.pinv(bank) @ (M - bank @ size**power), 0)
+    """P2 for filtered levels M = bank |c|**power: two multiplicative steps."""
+    levels = np.abs(c) ** power
+    covered = bank.sum(axis=0) > 0
+    for _ in range(2):
+        made = bank @ levels
+        ratio = np.where(made > 0, M / np.where(made > 0, made, 1), 0)
+        levels = levels * np.where(covered, 1 / np.where(covered, bank.sum(axis=0), 1), 0)[:, None] * (bank.T @ ratio)
     return with_magnitudes(c, levels ** (1 / power))
 
 

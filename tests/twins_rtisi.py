@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
-MOMENTUM, TO_COME, PULSE = 0.8, 0.03, 2.0**-20
+MOMENTUM, TO_COME, PULSE = 0.99, 0.01, 2.0**-20
 
 
 def sum_of_squares(window: Array, hop: int, numbers: range, size: int) -> Array:

@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from . import alignment, analysis, arrange, plan, realfft, rounds, rows, rtisi, splits, synthesis
+from . import alignment, analysis, arrange, plan, realfft, rounds, rows, rtisi, splits, synthesis, unfilter
 from .jit import entry, from_dtype, types
 
 i64 = types.int64
@@ -182,3 +182,9 @@ def round_misfit(dtype):
 def rtisi_steps(dtype):
     """rtisi.steps(s, slot, record, scratch)."""
     return _strip(rtisi.steps, dtype)
+
+
+@cache
+def unfilter_strip(dtype):
+    """unfilter.strip(s, slot, record, scratch)."""
+    return _strip(unfilter.strip, dtype)

@@ -4,20 +4,35 @@ Such a tree, a maximum spanning tree for edges as loud as their softer end, is m
 
 - `climb`    each bin that has a louder neighbour is linked to the loudest: hills form;
 - `resolve`  each bin of a hill gets its phase relative to that of the summit;
-- `borders`, `passes`  hills of a block of frames are joined, loudest pass first (Kruskal, Proc. AMS 7, 1956);
-- `sort`, `join`  so they are over all blocks, by the passes found and the edges between blocks: an edge that is not needed
-                  in a block is not needed in the whole.
+- `borders`, `passes`  hills of a block of frames are joined, loudest pass first (Kruskal, Proc. AMS 7, 1956), to ranges,
+             as long as no louder way may lead through other blocks; the passes left, none of which closes a ring, and
+- `sort`, `join`  the edges between blocks join the ranges of all blocks in the same way.
 
-In a block, bin k of frame r has index (r + 1) width + k + 1 in every array: around it there is a margin, never linked to.
+In a block, bin k of frame r has index (r + 1) width + k + 1 in every array.  Around it, and up to `width`, which leaves
+room for whole vectors, there is a margin, never linked to.  Numbers of hills are kept as real ones, so as to be compared
+lane by lane.
 """
 
 import numpy as np
 
 from .jit import kernel
+from .vector import (
+    above,
+    at_least,
+    lanes,
+    load,
+    maximum,
+    reaches,
+    splat,
+    store,
+    trailing_zeros,
+    where_above,
+    where_differs,
+    where_reaches,
+)
 
 KEYS = 4096
 """Steps from the loudest bin to the softest that counts, in which passes are ordered."""
-NOWHERE = np.int32(-(2**31))
 
 
 @kernel
@@ -28,83 +43,102 @@ def hide_margin(L, count, bins, width, low):
         L[(count + 1) * width + i] = low
     for r in range(1, count + 1):
         L[r * width] = low
-        L[r * width + bins + 1] = low
+        for i in range(r * width + 1 + bins, (r + 1) * width):
+            L[i] = low
 
 
 @kernel
-def climb(L, count, bins, width, least, in_time, in_frequency, way, step):
-    """From each bin to its loudest neighbour, as a difference of indices, and the phase's step from there to the bin.
+def climb(L, count, bins, width, in_time, in_frequency, way, step):
+    """The side on which each bin's loudest neighbour is (see `offset`), and the phase's step from there to the bin.
 
-    Both are 0 where none is louder; of equal ones the earlier is the louder.  `way` is NOWHERE where L <= least.
+    Both are 0 where none is louder; of equal ones the earlier is the louder.
     """
-    later, zero = np.int32(width), L.dtype.type(0)
+    V, zero = lanes(L), splat(L, L.dtype.type(0))
+    one, two, three, four = (
+        zero + L.dtype.type(1),
+        zero + L.dtype.type(2),
+        zero + L.dtype.type(3),
+        zero + L.dtype.type(4),
+    )
     for r in range(1, count + 1):
-        for i in range(r * width + 1, r * width + 1 + bins):
-            t, f = in_time[i], in_frequency[i]
-            best, w, d = L[i], np.int32(0), zero
-            a = L[i - 1]
-            b = a >= best
-            best, w, d = (a if b else best), (np.int32(-1) if b else w), (in_frequency[i - 1] + f if b else d)
-            a = L[i - width]
-            b = a >= best
-            best, w, d = (a if b else best), (-later if b else w), (in_time[i - width] + t if b else d)
-            a = L[i + width]
-            b = a > best
-            best, w, d = (a if b else best), (later if b else w), (-in_time[i + width] - t if b else d)
-            a = L[i + 1]
-            b = a > best
-            w, d = (np.int32(1) if b else w), (-in_frequency[i + 1] - f if b else d)
-            way[i] = w if L[i] > least else NOWHERE
-            step[i] = d
+        for i in range(r * width + 1, r * width + 1 + bins, V):
+            t, f, best = load(in_time, i), load(in_frequency, i), load(L, i)
+            a = load(L, i - 1)
+            w, d = where_reaches(a, best, one, zero), where_reaches(a, best, load(in_frequency, i - 1) + f, zero)
+            best, a = maximum(best, a), load(L, i - width)
+            w, d = where_reaches(a, best, two, w), where_reaches(a, best, load(in_time, i - width) + t, d)
+            best, a = maximum(best, a), load(L, i + width)
+            w, d = where_above(a, best, three, w), where_above(a, best, zero - load(in_time, i + width) - t, d)
+            best, a = maximum(best, a), load(L, i + 1)
+            w, d = where_above(a, best, four, w), where_above(a, best, zero - load(in_frequency, i + 1) - f, d)
+            store(way, i, w)
+            store(step, i, d)
 
 
 @kernel
-def resolve(way, count, bins, width, stack, hill, step):
+def offset(side, width):
+    """From a bin to its neighbour: 1 is the bin before, 2 the frame before, 3 the frame after, 4 the bin after."""
+    far = width if (side == 2) | (side == 3) else 1
+    return -far if side < 3 else far
+
+
+@kernel
+def resolve(L, way, count, bins, width, least, stack, hill, step):
     """Numbers the hills and returns how many; hill[i] is that of bin i, step[i] becomes its phase less the summit's.
 
-    hill is -1 where the bin is too soft.
+    hill is -1 where L < least.
     """
-    hills = 0
-    for r in range(count + 2):
-        for i in range(r * width, (r + 1) * width):
-            hill[i] = -1
+    V, nowhere, hills = lanes(L), splat(L, L.dtype.type(-1)), 0
+    for i in range(0, (count + 2) * width, V):
+        store(hill, i, nowhere)
     for r in range(1, count + 1):
-        for i in range(r * width + 1, r * width + 1 + bins):
-            if way[i] == NOWHERE or hill[i] >= 0:
-                continue
-            n, j = 0, i
-            while hill[j] < 0 and way[j] != 0:
-                stack[n] = j
-                n += 1
-                j += way[j]
-            if hill[j] < 0:
-                hill[j] = hills
-                hills += 1
-            number, phase = hill[j], step[j]
-            while n > 0:
-                n -= 1
-                j = stack[n]
-                phase += step[j]
-                hill[j], step[j] = number, phase
+        for i in range(r * width + 1, r * width + 1 + bins, V):
+            bits = at_least(load(L, i), least)
+            while bits != 0:
+                j, n = i + trailing_zeros(bits), 0
+                bits &= bits - 1
+                side = int(way[j])
+                while hill[j] < 0 and side != 0:
+                    stack[n] = j
+                    n += 1
+                    j += offset(side, width)
+                    side = int(way[j])
+                if hill[j] < 0:
+                    hill[j] = hills
+                    hills += 1
+                number, phase = hill[j], step[j]
+                while n > 0:
+                    n -= 1
+                    j = stack[n]
+                    phase += step[j]
+                    hill[j], step[j] = number, phase
     return hills
 
 
 @kernel
-def borders(L, hill, count, bins, width, top, scale, heads, places, keys, order):
-    """Bins with a louder neighbour on another hill, loudest first, in order[: the number returned]; their keys."""
+def borders(L, hill, count, bins, width, least, top, scale, heads, places, keys, order):
+    """Bins with a louder neighbour on another hill, loudest first, in order[: the number returned].
+
+    Such a number is 16 times the bin's index plus a bit for each side on which there is one, 1 for side 1.
+    """
     heads[:] = 0
-    n = 0
+    V, low, n = lanes(L), splat(L, L[0]), 0
     for r in range(1, count + 1):
-        for i in range(r * width + 1, r * width + 1 + bins):
-            h, a = hill[i], L[i]
-            other = (hill[i - 1] != h) & (L[i - 1] >= a) | (hill[i - width] != h) & (L[i - width] >= a)
-            other |= (hill[i + width] != h) & (L[i + width] > a) | (hill[i + 1] != h) & (L[i + 1] > a)
-            places[n] = i
-            n += other & (h >= 0)
-    for p in range(n):
-        key = np.int32((top - L[places[p]]) * scale)
-        keys[p] = key
-        heads[key + 1] += 1
+        for i in range(r * width + 1, r * width + 1 + bins, V):
+            h, own = load(hill, i), load(L, i)
+            left = reaches(where_differs(load(hill, i - 1), h, load(L, i - 1), low), own)
+            before = reaches(where_differs(load(hill, i - width), h, load(L, i - width), low), own)
+            after = above(where_differs(load(hill, i + width), h, load(L, i + width), low), own)
+            right = above(where_differs(load(hill, i + 1), h, load(L, i + 1), low), own)
+            bits = (left | before | after | right) & at_least(own, least)
+            while bits != 0:
+                p = trailing_zeros(bits)
+                bits &= bits - 1
+                sides = (left >> p & 1) | (before >> p & 1) << 1 | (after >> p & 1) << 2 | (right >> p & 1) << 3
+                key = np.int32((top - L[i + p]) * scale)
+                keys[n], places[n] = key, (i + p) << 4 | sides
+                heads[key + 1] += 1
+                n += 1
     for key in range(1, KEYS + 1):
         heads[key] += heads[key - 1]
     for p in range(n):
@@ -112,6 +146,15 @@ def borders(L, hill, count, bins, width, top, scale, heads, places, keys, order)
         order[heads[key]] = places[p]
         heads[key] += 1
     return n
+
+
+@kernel
+def mark(hill, row, bins, keys, at, least_key):
+    """least_key[h] becomes the key of the loudest edge from hill h to another block: those of a row are keys[at:]."""
+    for k in range(bins):
+        if keys[at + k] >= 0:
+            h = int(hill[row + k])
+            least_key[h] = min(least_key[h], keys[at + k])
 
 
 @kernel
@@ -124,31 +167,57 @@ def root(group, a):
 
 
 @kernel
-def passes(L, hill, step, slope, order, n, width, top, scale, group, edges, at, keys, steps):
-    """Joins hills over the loudest passes; returns how many were needed, and describes them from number `at` on.
+def passes(L, hill, step, slopes, order, n, width, top, scale, outward, group, range_of, lift, edges, at, keys, steps):
+    """Joins hills over their loudest passes to ranges; returns how many passes are left, described from `at` on.
 
-    Pass e: edges[2 e] and edges[2 e + 1] are the hills; the phase of the first one's summit is that of the second's plus
-    steps[e].  slope[0] and [1] are of time and frequency.
+    A pass joins for good where it is the loudest way out of a range: no louder edge leads to another block (outward, of
+    each hill).  Of the others, pass e is between hills edges[2 e] and edges[2 e + 1]; the phase of the first one's summit
+    is that of the second's plus steps[e].  slopes are those in frequency and in time.  group and range_of begin as
+    0, 1, 2 ..., lift as zeros; see `settle`.
     """
-    found = 0
+    left = 0
     for p in range(n):
-        i = order[p]
-        key = np.int32((top - L[i]) * scale)
-        for side in range(4):
-            j = i - width if side == 0 else (i + width if side == 1 else (i - 1 if side == 2 else i + 1))
-            after = (side & 1) == 1
-            if hill[j] == hill[i] or L[j] < L[i] or (after and L[j] == L[i]):
-                continue
-            a, b = root(group, hill[i]), root(group, hill[j])
+        i, sides = order[p] >> 4, order[p] & 15
+        key, here = np.int32((top - L[i]) * scale), int(hill[i])
+        while sides != 0:
+            side = trailing_zeros(sides) + 1
+            sides &= sides - 1
+            j = i + offset(side, width)
+            there = int(hill[j])
+            a, b = root(group, here), root(group, there)
             if a == b:
                 continue
             group[a] = b
-            s = slope[side >> 1]
-            d = -s[i] - s[j] if after else s[i] + s[j]
-            edges[2 * (at + found)], edges[2 * (at + found) + 1] = hill[i], hill[j]
-            keys[at + found], steps[at + found] = key, step[j] + d - step[i]
-            found += 1
-    return found
+            s = slopes[int((side == 2) | (side == 3))]
+            d = s[i] + s[j] if side < 3 else -s[i] - s[j]
+            rise = step[j] + d - step[i]
+            a, b = settle(range_of, lift, here), settle(range_of, lift, there)
+            if key <= max(outward[a], outward[b]):
+                range_of[a] = b
+                outward[b] = min(outward[a], outward[b])
+                lift[a] = rise + lift[there] - lift[here]
+            else:
+                edges[2 * (at + left)], edges[2 * (at + left) + 1] = here, there
+                keys[at + left], steps[at + left] = key, rise
+                left += 1
+    return left
+
+
+@kernel
+def number_ranges(hills, range_of, lift, number, left, edges, at, steps):
+    """Numbers ranges and returns how many; number[h] is that of hill h, and the passes left are then between ranges."""
+    ranges = 0
+    for h in range(hills):
+        if range_of[h] == h:
+            number[h] = ranges
+            ranges += 1
+    for h in range(hills):
+        number[h] = number[settle(range_of, lift, h)]
+    for e in range(at, at + left):
+        a, b = edges[2 * e], edges[2 * e + 1]
+        edges[2 * e], edges[2 * e + 1] = number[a], number[b]
+        steps[e] += lift[b] - lift[a]
+    return ranges
 
 
 @kernel
@@ -178,7 +247,7 @@ def sort(first, last, p, counts, bases, seams, seam_steps, edges, keys, steps, h
             heads[keys[e] + 2] += 1
         for e in range(b * p.bins, (b + 1) * p.bins):
             heads[seams[e] + 2] += 1
-    heads[1] = 0  # of keys that are -1
+    heads[1] = 0  # where there is no edge
     for key in range(1, KEYS + 2):
         heads[key] += heads[key - 1]
     for b in range(first, last):

@@ -1,4 +1,4 @@
-"""What the kernels of phase recovery are told, as named tuples; those of other kernels are in `plan`."""
+"""What the kernels of inversion are told, as named tuples; those of other kernels are in `plan`."""
 
 from typing import NamedTuple
 
@@ -58,9 +58,29 @@ class Round(NamedTuple):
     back_exponent: float | np.floating
 
 
-class Filters(NamedTuple):
-    """A matrix whose rows are runs of weights; see plan.Last."""
+class Rows(NamedTuple):
+    """A matrix as `bands.Bands`."""
 
-    weights: np.ndarray
     first: np.ndarray
     starts: np.ndarray
+    weights: np.ndarray
+
+
+class Unfilter(NamedTuple):
+    """What `unfilter` is to do: (gain x)**exponent of the x >= 0 whose filtered levels are nearest to those given."""
+
+    given: np.ndarray  # (filters, total) levels
+    out: np.ndarray
+    places: np.ndarray  # where each signal's part of the output begins
+    total: int  # frames of all signals
+    frames: int  # of one
+    across: bool  # as in Job
+    ld: int
+    width: int  # bins
+    unit: int  # 1
+    rounds: int
+    root: bool  # sqrt(gain x) in place of gain x, before the exponent
+    scratch: int  # for all that a thread needs
+    tolerance: float | np.floating  # lanes that a round moves by less, relative to their largest bin, are done; 0: none
+    gain: float | np.floating
+    exponent: float | np.floating

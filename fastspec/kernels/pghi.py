@@ -13,9 +13,10 @@ from typing import NamedTuple
 import numpy as np
 
 from .calls import claim
-from .hills import borders, climb, hide_margin, join, passes, resolve, sort
-from .jit import int64, kernel, parallel_kernel, prange
+from .hills import KEYS, borders, climb, hide_margin, join, mark, number_ranges, passes, resolve, sort
+from .jit import kernel, parallel_kernel, prange
 from .levels import hashed, levels, make_real
+from .vector import lanes, load, store
 
 TURN = 2 * math.pi
 
@@ -53,61 +54,79 @@ def slopes(L, count, bins, width, advance, along, across, in_time, in_frequency)
 
     The frame before the block has the first of them, too.
     """
+    V = lanes(L)
     for r in range(count + 1):
         row = r * width + 1
-        for k in range(bins):
-            in_time[row + k] = advance[k] + along * (L[row + k + 1] - L[row + k - 1])
+        for k in range(0, bins, V):
+            store(in_time, row + k, load(advance, k) + (load(L, row + k + 1) - load(L, row + k - 1)) * along)
     for r in range(1, count + 1):
-        for i in range(r * width + 1, r * width + 1 + bins):
-            in_frequency[i] = across * (L[i + width] - L[i - width])
+        for i in range(r * width + 1, r * width + 1 + bins, V):
+            store(in_frequency, i, (load(L, i + width) - load(L, i - width)) * across)
 
 
 @kernel
-def seam(L, first, bins, width, least, top, scale, in_time, at, keys, steps):
-    """Steps from the frame before the block to its first; keys are -1 where there is none, as where first is 0."""
+def seam(L, row, bins, width, least, top, scale, at, keys):
+    """Keys of the edges from a row to the one before it, -1 where there is none."""
     for k in range(bins):
-        i = width + 1 + k
-        softer = min(L[i], L[i - width])
-        keys[at + k] = np.int32((top - softer) * scale) if first > 0 and softer > least else np.int32(-1)
-        steps[at + k] = in_time[i] + in_time[i - width]
+        softer = min(L[row + k], L[row + k - width])
+        keys[at + k] = np.int32((top - softer) * scale) if softer >= least else np.int32(-1)
 
 
 @kernel
-def keep(hill, step, count, bins, width, start, hills, phase):
-    """A block's hills and phases to their places."""
+def no_seam(bins, at, keys):
+    """The same where there are no edges."""
+    for k in range(bins):
+        keys[at + k] = -1
+
+
+@kernel
+def keep(hill, step, number, lift, count, bins, width, start, ranges, phase):
+    """The range of each bin of a block, and its phase less that of the range, to their places."""
     for r in range(count):
         here, there = (r + 1) * width + 1, start + r * bins
         for k in range(bins):
-            hills[there + k] = hill[here + k]
-            phase[there + k] = step[here + k]
+            h = int(hill[here + k])
+            ranges[there + k] = number[h] if h >= 0 else -1
+            phase[there + k] = step[here + k] + lift[max(0, h)]
 
 
 @kernel
-def block(s, p, S, tops, advance, real, whole, counts, seams, seam_steps, edges, keys, steps, hills, phase):
-    """Item s: one block of one signal; `real` and `whole` are scratch, counts[s] becomes (hills, passes)."""
-    signal, number = s // p.blocks, s % p.blocks
-    first = number * p.rows
+def block(s, p, S, tops, advance, real, whole, counts, seams, seam_steps, edges, keys, steps, ranges, phase):
+    """Item s: one block of one signal; `real` and `whole` are scratch, counts[2 s :] become ranges and passes left."""
+    signal, first, bins, width = s // p.blocks, s % p.blocks * p.rows, p.bins, p.width
     count = min(p.rows, p.frames - first)
-    start = signal * p.frames * p.bins
-    size, bins, width = (p.rows + 2) * p.width, p.bins, p.width
-    L, t, f, step = real[:size], real[size : 2 * size], real[2 * size : 3 * size], real[3 * size : 4 * size]
-    way, hill, stack = whole[:size], whole[size : 2 * size], whole[2 * size : 3 * size]
-    places, order, heads = whole[3 * size : 4 * size], whole[4 * size : 5 * size], whole[5 * size :]
-    top, least, scale, threshold = tops[4 * signal], tops[4 * signal + 1], tops[4 * signal + 2], tops[4 * signal + 3]
-    block_levels(S, start, first, count, p.frames, bins, p.odd, width, threshold, L)
+    start = signal * p.frames * bins
+    n = (p.rows + 2) * width + 2 * lanes(S)
+    L, t, f, step = real[:n], real[n : 2 * n], real[2 * n : 3 * n], real[3 * n : 4 * n]
+    way, hill, order, outward = real[4 * n : 5 * n], real[5 * n :], whole[:n], whole[n : 2 * n]
+    a, b, after, heads = whole[2 * n : 3 * n], whole[3 * n : 4 * n], whole[4 * n : 5 * n], whole[5 * n :]
+    top, least, scale, low = tops[4 * signal], tops[4 * signal + 1], tops[4 * signal + 2], tops[4 * signal + 3]
+    block_levels(S, start, first, count, p.frames, bins, p.odd, width, low, L)
     slopes(L, count, bins, width, advance, p.along, p.across, t, f)
-    seam(L, first, bins, width, least, top, scale, t, s * bins, seams, seam_steps)
+    no_seam(bins, s * bins, seams)
+    no_seam(bins, 0, after)
+    if first > 0:
+        seam(L, width + 1, bins, width, least, top, scale, s * bins, seams)
+        for k in range(bins):
+            seam_steps[s * bins + k] = t[width + 1 + k] + t[1 + k]
+    if first + count < p.frames:
+        seam(L, (count + 1) * width + 1, bins, width, least, top, scale, 0, after)
     hide_margin(L, count, bins, width, least - 1)
-    climb(L, count, bins, width, least, t, f, way, step)
-    n = resolve(way, count, bins, width, stack, hill, step)
-    counts[2 * s] = n
-    group = stack
-    for h in range(n):
-        group[h] = h
-    n = borders(L, hill, count, bins, width, top, scale, heads, places, way, order)
+    climb(L, count, bins, width, t, f, way, step)
+    hills = resolve(L, way, count, bins, width, least, a, hill, step)
+    m = borders(L, hill, count, bins, width, least, top, scale, heads, a, b, order)
+    lift = way
+    for h in range(hills):
+        a[h], b[h], outward[h], lift[h] = h, h, KEYS, 0
+    mark(hill, width + 1, bins, seams, s * bins, outward)
+    mark(hill, count * width + 1, bins, after, 0, outward)
     at = s * p.most
-    counts[2 * s + 1] = passes(L, hill, step, (t, f), order, n, width, top, scale, group, edges, at, keys, steps)
-    keep(hill, step, count, bins, width, start + first * bins, hills, phase)
+    left = passes(
+        L, hill, step, (f, t), order, m, width, top, scale, outward, a, b, lift, edges, at, keys, steps
+    )  # fmt: skip
+    counts[2 * s] = number_ranges(hills, b, lift, a, left, edges, at, steps)
+    counts[2 * s + 1] = left
+    keep(hill, step, a, lift, count, bins, width, start + first * bins, ranges, phase)
 
 
 @parallel_kernel
@@ -118,7 +137,9 @@ def each_block(
     """`block` for each."""
     if serial:
         for s in range(lo, hi):
-            block(s, p, S, tops, advance, real[0], whole[0], counts, seams, seam_steps, edges, keys, steps, hills, phase)
+            block(
+                s, p, S, tops, advance, real[0], whole[0], counts, seams, seam_steps, edges, keys, steps, hills, phase
+            )
     else:
         for worker in prange(workers):
             s = claim(board, 0, hi)

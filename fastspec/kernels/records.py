@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 
 from .jit import cgutils, intrinsic, ir, types
-from .jobs import Arrangement, Filters, Round
+from .jobs import Arrangement, Round, Rows, Unfilter
 from .plan import Job, Last, Signals, Synthesis, Tables, Waves
 from .streams import Recursion, Streams
 from .vector import I64
@@ -111,9 +111,14 @@ unpack_arrangement = _unpacker(Arrangement, 0)  # for `arrange`
 
 _AFTER = places(Waves) + places(Tables) + places(Synthesis)
 unpack_round = _unpacker(Round, _AFTER)  # these after those of `synthesis`, for `rounds`
-unpack_bank = _unpacker(Filters, _AFTER + places(Round))
-unpack_solver = _unpacker(Filters, _AFTER + places(Round) + places(Filters))
-unpack_back = _unpacker(Filters, _AFTER + places(Round) + 2 * places(Filters))
+unpack_round_bank = _unpacker(Rows, _AFTER + places(Round))
+unpack_round_back = _unpacker(Rows, _AFTER + places(Round) + places(Rows))
+
 unpack_streams = _unpacker(Streams, 0)  # these three for `rtisi`
 unpack_streams_tables = _unpacker(Tables, places(Streams))
 unpack_recursion = _unpacker(Recursion, places(Streams) + places(Tables))
+
+unpack_through = _unpacker(Rows, 0)  # these four for `unfilter`
+unpack_back = _unpacker(Rows, places(Rows))
+unpack_start = _unpacker(Rows, 2 * places(Rows))
+unpack_unfilter = _unpacker(Unfilter, 3 * places(Rows))

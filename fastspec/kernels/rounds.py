@@ -13,20 +13,15 @@ from .lanes import fill, overlap_add, polyphase
 from .plan import Line
 from .realfft import BINS, COMPLEX, PHASES, POWER
 from .rebuild import carve
-from .records import (
-    unpack_back,
-    unpack_bank,
-    unpack_round,
-    unpack_solver,
-    unpack_synthesis,
-    unpack_tables,
-    unpack_waves,
-)
+from .records import unpack_round_back, unpack_round_bank, unpack_round, unpack_synthesis, unpack_tables, unpack_waves
 from .synthesis import PIECE, finish
 from .vector import lanes, load, load_part, maximum, splat, sqrt, store, store_part
 
 MAGNITUDES, RELAXED, FILTERED = 0, 1, 2
 """What is made of bins: they get their magnitudes; a mixture, see `relax`; or levels that filters give, see `fit`."""
+
+PASSES = 2
+"""Steps of `fit` in a round."""
 
 
 @kernel
@@ -118,35 +113,35 @@ def levels_of(c, bins, turn, room):
 
 
 @kernel
-def subtract_from(target, m, c, i, count):
-    """c = target - c, `count` vectors from target[m] and c[i]."""
+def ratio(target, m, c, i, count, low):
+    """c = target / c, `count` vectors from target[m] and c[i]."""
     V = lanes(c)
     for k in range(0, V * count, V):
-        store(c, i + k, load(target, m + k) - load(c, i + k))
+        store(c, i + k, load(target, m + k) / maximum(load(c, i + k), low))
 
 
 @kernel
-def fit(c, bins, target, m, turn, bank, solver, back, least, room):
+def fit(c, bins, target, m, turn, bank, back, least, room):
     """Bins whose filtered levels come nearer to the target, with the phases that they have.
 
-    b = max(0, a + B' (B B')^+ (target - B a)) for levels a = |c|**p and filters B: of all levels with B b = target
-    those nearest to a, and then no negative ones; c <- c (b / a)**(1 / p).
+    PASSES times a <- a B'(target / B a) / B'1, for levels a = |c|**p and filters B, then c gets the new magnitudes.
     """
     out_of_line()
     V = lanes(c)
     levels_of(c, bins, turn, room)
-    one, two, three = V * bins, V * (bins + turn.filters), V * (bins + 2 * turn.filters)
-    filtered(room, bank, one)
-    subtract_from(target, m, room, one, turn.filters)
-    filtered(room[one:], solver, two - one)
-    filtered(room[two:], back, three - two)
-    nothing, low = splat(c, c.dtype.type(0)), splat(c, least)
-    for k in range(0, V * bins, V):
-        level = load(room, k)
-        store(room, k, maximum(nothing, level + load(room, three + k)) / maximum(level, low))
-    raise_all(room, bins, turn.back_shape, turn.back_exponent)
+    sums, gains, low = V * bins, V * (bins + turn.filters), splat(c, least)
+    all_gains = gains + V * bins
+    for n in range(PASSES):
+        filtered(room, bank, sums)
+        ratio(target, m, room, sums, turn.filters, low)
+        filtered(room[sums:], back, gains - sums)
+        for k in range(0, V * bins, V):
+            gain = load(room, gains + k)
+            store(room, k, load(room, k) * gain)
+            store(room, all_gains + k, gain if n == 0 else gain * load(room, all_gains + k))
+    raise_all(room[all_gains:], bins, turn.back_shape, turn.back_exponent)
     for k in range(bins):
-        gain = load(room, V * k)
+        gain = load(room, all_gains + V * k)
         store(c, 2 * V * k, load(c, 2 * V * k) * gain)
         store(c, 2 * V * k + V, load(c, 2 * V * k + V) * gain)
 
@@ -194,10 +189,8 @@ def strip(s, slot, record, scratch):
                 place = 2 * job.bins * (b * turn.tiles * V + first + f)
                 relax(bins, job.bins, turn.state, place, sound.given, at, turn, job.least)
             else:
-                bank, solver, back = (
-                    unpack_bank(scratch, record), unpack_solver(scratch, record), unpack_back(scratch, record)
-                )  # fmt: skip
-                fit(bins, job.bins, sound.given, at, turn, bank, solver, back, job.least, room)
+                bank, back = unpack_round_bank(scratch, record), unpack_round_back(scratch, record)
+                fit(bins, job.bins, sound.given, at, turn, bank, back, job.least, room)
             call(t.inverse, (int64(BINS), laid, f, t, work, sound.given, at, job.least, bins, y))
         overlap_add(y, int64(0), V, job.size, o, f, job.step, job.sum_lead)
     finish(s, sound, job, o, piece)
@@ -225,7 +218,7 @@ def misfit(s, slot, record, scratch):
         rows, at = job.bins, int64(0)
         if turn.kind == FILTERED:
             at, rows = V * job.bins, turn.filters
-            filtered(room, unpack_bank(scratch, record), at)
+            filtered(room, unpack_round_bank(scratch, record), at)
         m = b * job.signal_step + (first + f) * job.frame_step
         total = splat(scratch, scratch.dtype.type(0))
         for k in range(0, V * rows, V):

@@ -66,7 +66,7 @@ def enter(i, s, sound, job, y, mag):
         store(mag, at, load_lanes(mag, at + job.width, int64(0), kept))
     if i < job.total:
         for k in range(min(job.width, job.signals - s * job.width)):
-            at = (s * job.width + k) * job.signal_step + (i - job.number) * job.frame_step
+            at = sound.places[s * job.width + k] + i * job.frame_step
             for m in range(sound.order.size):
                 mag[m * V + kept + k] = sound.given[at + sound.order[m] * job.bin_step]
 
@@ -76,7 +76,8 @@ def weigh_round(sound, job, past, buffered, table):
     """1 / E of all lanes, with the frames m .. m + buffered in the buffer."""
     out_of_line()
     V, n = lanes(table), job.n_fft
-    for d in range(job.look_ahead + 1):
+    for d in range(buffered + 1):  # lanes of frames that are not there hold zeros
+        first, last = max(0, d - job.reach + 1), min(buffered, d + job.reach - 1)
         for j in range(n):
             total = table.dtype.type(0)
             if d * job.hop + j < n:
@@ -84,7 +85,7 @@ def weigh_round(sound, job, past, buffered, table):
             if buffered == job.look_ahead:
                 total += sound.ahead[d * n + j]
             else:
-                for e in range(buffered + 1):
+                for e in range(first, last + 1):
                     k = j + (d - e) * job.hop
                     if 0 <= k < n:
                         total += sound.energy[k]

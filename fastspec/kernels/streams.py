@@ -10,6 +10,7 @@ class Streams(NamedTuple):
 
     wave: np.ndarray  # what is made
     given: np.ndarray  # magnitudes
+    places: np.ndarray  # where frame 0 of each signal stands in them, or would, were it there
     state: np.ndarray  # of each group, what one step leaves for the next
     ahead: np.ndarray  # (look_ahead + 1, n_fft): what the frames of a full buffer add to the sum of squares at each
     energy: np.ndarray  # squares of the window
@@ -29,9 +30,7 @@ class Recursion(NamedTuple):
     first: int  # steps first .. last - 1 are done
     last: int
     total: int  # frames of a signal
-    number: int  # the frame that stands first in `given`
-    signal_step: int  # from one signal to the next there
-    frame_step: int
+    frame_step: int  # from one frame to the next in `given`
     bin_step: int
     start: int  # samples start .. start + length - 1 are written
     length: int

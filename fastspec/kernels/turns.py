@@ -49,10 +49,9 @@ def sine_cosine(typingctx, v):
         magic = constant(real, 1.5 * 2.0**form.fraction)
         turned = builder.fmul(x, constant(real, 2 / math.pi))
         shifted = fence(builder, builder.fadd(turned, magic), v)
-        n, r = builder.fsub(shifted, magic), x
-        for part in form.parts:
-            r = builder.fsub(r, builder.fmul(n, constant(real, part)))
-        r = fence(builder, r, v)
+        n, r = fence(builder, builder.fsub(shifted, magic), v), x
+        for part in form.parts:  # fenced, or the sums are reassociated
+            r = fence(builder, builder.fsub(r, builder.fmul(n, constant(real, part))), v)
         square = builder.fmul(r, r, flags=FASTMATH)
         sine = builder.fmul(r, polynomial(builder, square, form.sine), flags=FASTMATH)
         cosine = polynomial(builder, square, form.cosine)

@@ -158,6 +158,39 @@ def at_least(typingctx, v, bound):
     return types.int64(v, v.dtype), codegen
 
 
+def _chosen(comparison):
+    @intrinsic
+    def chosen(typingctx, a, b, x, y):
+        def codegen(context, builder, sig, args):
+            compare = builder.fcmp_unordered if comparison == "!=" else builder.fcmp_ordered
+            return builder.select(compare(comparison, args[0], args[1]), args[2], args[3])
+
+        return a(a, a, a, a), codegen
+
+    return chosen
+
+
+where_above = _chosen(">")  # lane by lane x where a > b, else y
+where_reaches = _chosen(">=")
+where_differs = _chosen("!=")
+
+
+def _compared(comparison):
+    @intrinsic
+    def compared(typingctx, a, b):
+        def codegen(context, builder, sig, args):
+            hits = builder.fcmp_ordered(comparison, args[0], args[1])
+            return builder.zext(builder.bitcast(hits, ir.IntType(a.lanes)), I64)
+
+        return types.int64(a, a), codegen
+
+    return compared
+
+
+above = _compared(">")  # a bit a lane, the lowest for lane 0: 1 where a > b
+reaches = _compared(">=")
+
+
 @intrinsic
 def trailing_zeros(typingctx, mask):
     """Position of the lowest set bit; 64 if there is none."""

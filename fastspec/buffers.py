@@ -1,0 +1,186 @@
+"""What RTISI-LA keeps between one frame and the next, and the steps of it: see `kernels.rtisi`.
+
+By the lane kernels, or by SciPy's transform for the sizes that they lack; both go on where they stopped.
+"""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from .kernels import compiled
+from .kernels.calls import aligned, new_board
+from .kernels.jit import team_size, thread_count
+from .kernels.plan import lanes, pairs, supported, work_size
+from .kernels.records import pack
+from .kernels.rtisi import PIECE
+from .kernels.streams import Recursion, Streams
+from .kernels.strips import each_strip
+from .synthesis import address, extent
+
+if TYPE_CHECKING:
+    from .spectrum import STFT
+
+Real = NDArray[np.floating]
+Whole = NDArray[np.int64]
+
+MOMENTUM = 0.99
+"""Of a round; see `kernels.rtisi`."""
+TO_COME = 0.01
+"""How much of the squared windows of frames that are still to come counts in E: none would let the end of what is there
+stand out like an edge, all would fade it out."""
+PULSE = 2.0**-20
+"""A pulse in the middle of a frame that enters, for the phases of bins of which nothing is known."""
+
+SLICE = 1 << 29  # operations of one group in one call, so that Ctrl-C is noticed in between
+
+
+class Part(NamedTuple):
+    """Frames given, and the samples wanted.  Frame i of signal b is S[rows[b], :, firsts[b] + i]."""
+
+    S: Real  # (any number, n_bins, n_frames)
+    rows: Whole  # (signals,)
+    firsts: Whole
+    total: int  # frames of a signal
+    start: int  # first sample wanted, of the whole signal, whose frame f starts at sample f hop
+    out: Real  # (signals, length), zeros
+
+
+def _squares(plan: "STFT", look_ahead: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(squares of the window, sums of them (look_ahead + 1, n_fft) as each frame of a full buffer sees it).
+
+    Frames before the first of the buffer are left out, those after its last have the weight TO_COME.
+    """
+    n, hop = plan.n_fft, plan.hop_length
+    energy = plan.window**2
+    sums = np.zeros((look_ahead + 1, n))
+    for d in range(look_ahead + 1):
+        for e in range(look_ahead + -(-n // hop)):
+            weight, shift = 1.0 if e <= look_ahead else TO_COME, (e - d) * hop
+            if 0 <= shift < n:
+                sums[d, shift:] += weight * energy[: n - shift]
+            elif -n < shift < 0:
+                sums[d, :shift] += weight * energy[-shift:]
+    return energy, sums
+
+
+class LaneBuffers:
+    """Signals side by side, each in lanes of its own; it goes on where it stopped."""
+
+    def __init__(self, plan: "STFT", signals: int, look_ahead: int, n_iter: int) -> None:
+        n, hop, dtype, V = plan.n_fft, plan.hop_length, plan.dtype, lanes(plan.dtype)
+        offsets = (np.arange(n) * V).astype(np.uint32)
+        self.dtype, self.tables = dtype, plan._synthesis.tables._replace(offsets=offsets)
+        self.order = pairs(self.tables)
+        self.energy, self.ahead = (a.astype(dtype).reshape(-1) for a in _squares(plan, look_ahead))
+        width = V // (look_ahead + 1)
+        self.groups = -(-signals // width)
+        work, kept = work_size(self.tables), V * (3 * n + self.order.size + -(-n // V))
+        tiny = float(np.finfo(dtype).tiny)
+        self.state = aligned(self.groups * kept, dtype)
+        self.state[:] = 0
+        self.job = Recursion(
+            n_iter, look_ahead, hop, n, -(-n // hop), signals, width, first=0, last=0, total=0, frame_step=0,
+            bin_step=0, start=0, length=0, peak=int(np.argmax(np.abs(plan.window))), work=work,
+            state=kept, scratch=V * (2 * n + 2 * work + 2 * PIECE), least=tiny**0.5, none=tiny, momentum=MOMENTUM,
+            pulse=PULSE,
+        )  # fmt: skip
+
+    def run(self, first: int, last: int, part: Part) -> None:
+        """Steps first .. last - 1; see `kernels.rtisi.steps`."""
+        S, width = part.S, self.dtype.itemsize
+        if not S.flags.aligned or any(step < 0 or step % width for step in S.strides):
+            S = np.ascontiguousarray(S.swapaxes(1, 2)).swapaxes(1, 2)
+        signal_step, bin_step, frame_step = (step // width for step in S.strides)
+        job = self.job._replace(
+            total=part.total, frame_step=frame_step, bin_step=bin_step, start=part.start, length=part.out.shape[1]
+        )  # fmt: skip
+        places = part.rows * signal_step + part.firsts * frame_step
+        given, wave = self.state[:0], part.out.reshape(-1)
+        memory = Streams(wave, given, places, self.state, self.ahead, self.energy, self.order)
+        known = np.concatenate([pack(memory), pack(self.tables)])
+        known[2:4] = address(S), extent(S, width)[1]
+        function, team = compiled.rtisi_steps(self.dtype).address, min(team_size(), self.groups)
+        scratch = aligned(team * job.scratch, self.dtype)
+        operations = job.rounds * lanes(self.dtype) * job.n_fft * 64
+        some = max(1, SLICE // operations)
+        for begin in range(first, last, some):
+            end = min(last, begin + some)
+            record = np.concatenate([known, pack(job._replace(first=begin, last=end))])
+            work = (end - begin) * operations * self.groups
+            each_strip(self.groups, team, new_board(), function, record, scratch, work=work)
+
+
+class LibraryBuffers:
+    """The same for sizes that the kernels lack: by SciPy's transform, all signals at once."""
+
+    def __init__(self, plan: "STFT", signals: int, look_ahead: int, n_iter: int) -> None:
+        self.n, self.hop, self.look_ahead, self.rounds = plan.n_fft, plan.hop_length, look_ahead, n_iter
+        self.apart, frames = min(self.hop, self.n), look_ahead + 1  # frames that do not overlap may as well touch
+        self.window, self.peak = plan.window.astype(plan.dtype), int(np.argmax(np.abs(plan.window)))
+        self.none = float(np.finfo(plan.dtype).tiny)
+        self.energy, self.ahead = _squares(plan, look_ahead)
+        self.committed = np.zeros((signals, self.n + look_ahead * self.apart), plan.dtype)
+        self.past = np.zeros(self.committed.shape[1])
+        self.y = np.zeros((signals, frames, self.n), plan.dtype)
+        self.S = np.zeros((signals, frames, plan.n_bins), plan.dtype)
+
+    def run(self, first: int, last: int, part: Part) -> None:
+        """Steps first .. last - 1; see `kernels.rtisi.steps`."""
+        for i in range(first, last):
+            column = i - self.look_ahead
+            if column >= part.total:
+                self._emit(column, self.n - self.apart, part)
+                continue
+            for kept, new in ((self.y, 0), (self.S, part.S[part.rows, :, part.firsts + i] if i < part.total else 0)):
+                kept[:, :-1] = kept[:, 1:]
+                kept[:, -1] = new
+            if column >= 0:
+                self._rounds(column, min(self.look_ahead, part.total - 1 - column))
+                self.committed[:, : self.n] += self.y[:, 0]
+                self.past[: self.n] += self.energy
+                self._emit(column, self.apart, part)
+                for kept in (self.committed, self.past):
+                    kept[..., : -self.apart] = kept[..., self.apart :].copy()
+                    kept[..., -self.apart :] = 0
+
+    def _seen(self, x: Real) -> Real:
+        """What each frame of the buffer sees of x, whose last axis is time."""
+        return sliding_window_view(x, self.n, axis=-1)[..., :: self.apart, :]
+
+    def _divided(self, x: Real, energy: Real) -> Real:
+        return (x / np.where(energy > self.none, energy, 1)).astype(self.window.dtype)
+
+    def _rounds(self, column: int, buffered: int) -> None:
+        from scipy import fft
+
+        total = np.zeros_like(self.past)
+        for d in range(buffered + 1):
+            total[d * self.apart : d * self.apart + self.n] += self.energy
+        whole = self.ahead if buffered == self.look_ahead else self._seen(total)
+        total, before = self._seen(self.past) + whole, np.zeros_like(self.y)
+        for r in range(self.rounds):
+            x = self.committed.copy()
+            for d in range(self.look_ahead + 1):
+                x[:, d * self.apart : d * self.apart + self.n] += self.y[:, d]
+            seen = self._divided(self._seen(x), total)
+            x, before = seen + (MOMENTUM if r else 0) * (seen - before), seen
+            if r == 0:
+                x[:, 0 if column == 0 else self.look_ahead :, self.peak] += PULSE
+            D = fft.rfft(x * self.window, workers=thread_count())
+            D *= self.S / np.maximum(np.abs(D), self.none**0.5)
+            self.y = fft.irfft(D, self.n, workers=thread_count()) * self.window
+
+    def _emit(self, column: int, rows: int, part: Part) -> None:
+        begin = column * self.hop - part.start
+        a, b = max(0, begin), min(part.out.shape[1], begin + rows)
+        if a < b:
+            where = slice(a - begin, b - begin)
+            part.out[:, a:b] = self._divided(self.committed[:, where], self.past[where])
+
+
+def buffers_of(plan: "STFT", signals: int, look_ahead: int, n_iter: int) -> LaneBuffers | LibraryBuffers:
+    """New ones, of the kind that the size asks for."""
+    kind = LaneBuffers if supported(plan.n_fft) else LibraryBuffers
+    return kind(plan, signals, look_ahead, n_iter)

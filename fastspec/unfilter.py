@@ -1,0 +1,136 @@
+"""From what filters have made of levels back to levels: M -> S >= 0 with bank @ S near M, frames as lanes."""
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import checks
+from .analysis import Place, place_of
+from .bands import bands_of
+from .kernels import compiled, jobs, plan
+from .kernels.calls import aligned, new_board
+from .kernels.jit import team_size
+from .kernels.records import pack
+from .kernels.strips import each_strip
+
+if TYPE_CHECKING:
+    from .mel import FilterBank
+
+Real = NDArray[np.floating]
+Method = Literal["fista", "pinv", "nnls"]
+
+ROUNDS = 40
+"""Of FISTA by default."""
+MOST = 20000
+"""Rounds that "nnls" takes at most."""
+TOLERANCE = {"float32": 1e-5, "float64": 1e-9}
+"""Of "nnls": a round from S moves no bin by more than this times the largest bin of the frame."""
+
+
+class Tables(NamedTuple):
+    """The filters one way and the other, and how they start, as kernels take them."""
+
+    through: jobs.Rows
+    back: jobs.Rows
+    start: jobs.Rows
+    record: NDArray[np.int64]
+
+
+def _rows(dense: NDArray[np.float64], dtype: np.dtype[Any]) -> jobs.Rows:
+    first, starts, weights = bands_of(dense)
+    return jobs.Rows(first, starts, np.ascontiguousarray(weights, dtype))
+
+
+@lru_cache(16)
+def _tables(bank: "FilterBank", dtype: np.dtype[Any], scaled: bool) -> Tables:
+    """B, T B^T and (B T B^T)^+ as bands, B the filters.
+
+    `scaled`: T is diagonal, as large as B T B^T <= 1 lets it be in the proportions 1 / (|B|^T |B| 1), which is a step for
+    each bin (Pock & Chambolle, ICCV 2011, sec. 2, where they scale the primal step alike); else T = 1.  What is less than
+    the dtype's precision beside the largest number of its row of (B T B^T)^+ is cut off: it is nearly a band matrix too.
+    """
+    B = np.asarray(bank, np.float64)
+    T = np.ones(B.shape[1])
+    if scaled:
+        reach = np.abs(B).T @ np.abs(B).sum(axis=1)
+        T = np.divide(1.0, reach, out=np.zeros_like(reach), where=reach > 0)
+        largest = np.linalg.eigvalsh((B * T) @ B.T)[-1]
+        T /= largest if largest > 0 else 1.0
+    G = (B * T) @ B.T
+    inverse = np.linalg.pinv(G, rcond=len(G) * np.finfo(np.float64).eps, hermitian=True)
+    size = np.abs(inverse)
+    inverse[size < size.max(axis=1, keepdims=True) * (np.finfo(dtype).eps / len(G))] = 0
+    found = _rows(B, dtype), _rows((B * T).T, dtype), _rows(inverse, dtype)
+    return Tables(*found, np.concatenate([pack(rows) for rows in found]))
+
+
+def unfilter(
+    bank: "FilterBank", M: ArrayLike, *, power: float, method: Method, n_iter: int | str, order: str, out: Real | None
+) -> Real:
+    """What `mel.FilterBank.inverse` does, and says."""
+    exponent = checks.finite_number("power", power)
+    if exponent <= 0:
+        raise ValueError(f"power must be above 0, got {power!r}")
+    rounds, exact = _rounds(method, n_iter)
+    levels = _levels(M, len(bank))
+    dtype, frames = levels.dtype, levels.shape[-1]
+    S = checks.output("out", out, (*levels.shape[:-2], bank.shape[1], frames), dtype, order, levels)
+    if S.size:
+        place, target = place_of(S), S
+        if place is None:
+            target = np.empty(S.shape, dtype)
+            place = place_of(target)
+            assert place is not None
+        tolerance = TOLERANCE[str(dtype)] if exact else 0.0
+        _run(_tables(bank, dtype, method != "pinv"), levels, place, frames, rounds, tolerance, exponent)
+        if target is not S:
+            S[...] = target
+    return S
+
+
+def _rounds(method: object, n_iter: object) -> tuple[int, bool]:
+    """(rounds at most, whether they end where nothing moves any more)."""
+    if method not in ("fista", "pinv", "nnls"):
+        raise ValueError(f"method must be 'fista', 'pinv' or 'nnls', got {method!r}")
+    if isinstance(n_iter, str):
+        if n_iter != "auto":
+            raise ValueError(f"n_iter must be a whole number or 'auto', got {n_iter!r}")
+        return {"fista": ROUNDS, "nnls": MOST, "pinv": 0}[str(method)], method == "nnls"
+    rounds = checks.whole("n_iter", n_iter, 0)
+    return 0 if method == "pinv" else rounds, method == "nnls"
+
+
+def _levels(M: ArrayLike, rows: int) -> Real:
+    """Finite filtered levels (..., rows, frames)."""
+    levels = checks.an_array("M", M)
+    if levels.ndim < 2 or levels.shape[-2] != rows:
+        raise ValueError(f"M must have shape (..., {rows}, n_frames), a row for each filter, got {levels.shape}")
+    levels = checks.floating("M", levels)
+    checks.all_finite("M", levels)
+    return levels
+
+
+def _run(
+    tables: Tables, levels: Real, place: Place, frames: int, rounds: int, tolerance: float, power: float
+) -> None:
+    dtype, V = levels.dtype, plan.lanes(levels.dtype)
+    rows, bins = len(tables.through.first), len(tables.back.first)
+    top = int(np.frexp(max(float(levels.max()), -float(levels.min())))[1])
+    # in the middle of what the dtype can hold; as a power of two, so that no bit of the result depends on it
+    given = np.moveaxis(np.ldexp(levels, -top), -2, 0)
+    given = np.ascontiguousarray(given, dtype).reshape(-1)
+    total = given.size // rows
+    root = power == 2
+    scratch = V * (2 * rows + 2 * bins + 6)
+    number = dtype.type
+    job = jobs.Unfilter(
+        given, place.flat, place.places, total, frames, place.across, place.ld, bins, 1, rounds, root,
+        -(-scratch // 16) * 16, number(tolerance), number(2.0**top), number(1.0 if root else 1 / power),
+    )  # fmt: skip
+    record = np.concatenate([tables.record, pack(job)])
+    items, workers = -(-total // V), min(team_size(), -(-total // V))
+    work = total * (rounds + 1) * (2 * tables.through.weights.size + tables.start.weights.size + 8 * bins)
+    room = aligned(job.scratch * workers, dtype)
+    each_strip(items, workers, new_board(), compiled.unfilter_strip(dtype).address, record, room, work=work)
