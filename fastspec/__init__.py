@@ -42,6 +42,7 @@ _HOME = {name: module for module, names in _NAMES.items() for name in names} | {
     "FilterBank": "fastspec.mel",
     "MelBank": "fastspec.mel",
     "recover": "fastspec.recovery",
+    "recover_mel": "fastspec.mel_recovery",
     **dict.fromkeys(("is_patched", "patched", "unpatch"), "fastspec.patch"),
 }
 _MODULES = ("librosa", "patch")  # attributes before they are imported, too; `patch` can be called

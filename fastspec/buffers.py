@@ -52,16 +52,21 @@ def _squares(plan: "STFT", look_ahead: int) -> tuple[NDArray[np.float64], NDArra
 
     Frames before the first of the buffer are left out, those after its last have the weight TO_COME.
     """
-    n, hop = plan.n_fft, plan.hop_length
-    energy = plan.window**2
+    n, hop, energy = plan.n_fft, min(plan.hop_length, plan.n_fft), plan.window**2
+    columns = np.zeros((-(-n // hop), hop))
+    columns.reshape(-1)[:n] = energy
+    on = np.cumsum(columns, axis=0).reshape(-1)[:n]  # of a frame and all frames after it
     sums = np.zeros((look_ahead + 1, n))
     for d in range(look_ahead + 1):
-        for e in range(look_ahead + -(-n // hop)):
-            weight, shift = 1.0 if e <= look_ahead else TO_COME, (e - d) * hop
+        for e in range(look_ahead + 1):
+            shift = (e - d) * hop
             if 0 <= shift < n:
-                sums[d, shift:] += weight * energy[: n - shift]
+                sums[d, shift:] += energy[: n - shift]
             elif -n < shift < 0:
-                sums[d, :shift] += weight * energy[-shift:]
+                sums[d, :shift] += energy[-shift:]
+        shift = (look_ahead + 1 - d) * hop
+        if shift < n:
+            sums[d, shift:] += TO_COME * on[: n - shift]
     return energy, sums
 
 

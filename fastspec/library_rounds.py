@@ -30,7 +30,7 @@ class LibraryRounds:
         bank: FilterBank | None = None,
         power: float = 1.0,
     ) -> None:
-        self.made, self.S, self.length, self.bank, self.power = made, S * made.dtype.type(scale), length, bank, power
+        self.made, self.S, self.length, self.bank, self.power = made, S * made.dtype.type(scale**power), length, bank, power
         self.scale = scale
         self.c: Complex | None = None
         self.norms = np.sqrt(np.square(self.S, dtype=np.float64).sum(axis=(1, 2)))

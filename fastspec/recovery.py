@@ -204,17 +204,17 @@ def recover(
     """
     stages = stages_of(method, n_iter, options)
     magnitudes = checks.levels("S", S, plan.n_bins, plan.dtype)
-    order = _Order(plan, magnitudes, length, out, tol, callback, return_info)
-    begin = _begin("init", init, magnitudes.shape, stages)
+    order = Order(plan, magnitudes, length, out, tol, callback, return_info)
+    first = begin("init", init, magnitudes.shape, stages)
     flat, largest = order.flat(magnitudes), float(magnitudes.max())
     if not largest or not order.length:
         return order.silence()
-    rounds = rounds_of(plan, flat, order.length, scale=_near_one(largest, plan.dtype))
+    rounds = rounds_of(plan, flat, order.length, scale=near_one(largest, plan.dtype))
     if stages and stages[0].step is None:
         ahead = {"look_ahead": stages[0].look_ahead, "n_iter": stages[0].rounds, "length": order.length}
         y, stages = rtisi.recover(plan, flat * plan.dtype.type(rounds.scale), **ahead), stages[1:]
     else:
-        y = starts.start(rounds, flat, begin, np.random.default_rng(rng), tolerance)
+        y = starts.start(rounds, flat, first, np.random.default_rng(rng), tolerance)
     return order.fill(rounds, y, stages)
 
 
@@ -237,7 +237,7 @@ def griffin_lim(
     if n_iter == 0 or not S.size:
         return y
     flat, largest = S.reshape(-1, *S.shape[-2:]), float(S.max())
-    scale = _near_one(largest, plan.dtype) if 0 < largest < np.inf else 1.0
+    scale = near_one(largest, plan.dtype) if 0 < largest < np.inf else 1.0
     signals = y.reshape(-1, size)
     signals *= plan.dtype.type(scale)
     rounds = rounds_of(plan, flat, size, scale=scale)
@@ -251,13 +251,13 @@ def rounds_of(plan: STFT, S: Real, length: int, **known: Any) -> AnyRounds:
     return (Rounds if sizes.supported(plan.n_fft) else LibraryRounds)(plan, S, length, **known)
 
 
-def _near_one(largest: float, dtype: np.dtype[Any]) -> float:
+def near_one(largest: float, dtype: np.dtype[Any]) -> float:
     """The power of two that brings `largest` to between 1/2 and 1."""
     limit = np.finfo(dtype).maxexp - 8
     return float(2.0 ** -int(np.clip(np.frexp(largest)[1], -limit, limit)))
 
 
-def _begin(name: str, init: str | ArrayLike, shape: tuple[int, ...], stages: list[Stage]) -> str | NDArray[Any]:
+def begin(name: str, init: str | ArrayLike, shape: tuple[int, ...], stages: list[Stage]) -> str | NDArray[Any]:
     """What to begin with, where it is a start's name or an array of this shape."""
     named = isinstance(init, str)
     if stages and stages[0].step is None and not (named and init == "auto"):
@@ -276,7 +276,7 @@ def _begin(name: str, init: str | ArrayLike, shape: tuple[int, ...], stages: lis
     return phases.reshape(-1, *shape[-2:])
 
 
-class _Order:
+class Order:
     """Where the signals of magnitudes (..., rows, frames) go, and what is to be told of them."""
 
     def __init__(

@@ -29,7 +29,7 @@ LEAST = 1e-15  # what is below has no phase, if the largest magnitude is about 1
 
 
 class Rounds:
-    """Magnitudes, or levels filtered by a bank, for which signals are sought; their largest should be about 1.
+    """Magnitudes, or levels filtered by a bank, for which signals are sought; the largest should be about 1, scaled.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class Rounds:
     length : int
         Samples of a signal, of which there are as many frames.
     scale : float
-        What S is multiplied by.
+        What signals and magnitudes are multiplied by; S by scale**power.
     """
 
     def __init__(
@@ -80,12 +80,12 @@ class Rounds:
     @cached_property
     def in_pairs(self) -> Real:
         """Magnitudes in the order in which the inverse transform meets them."""
-        return arrange.in_lanes(self.S, plan.pairs(self.tables), scale=self.scale)
+        return arrange.in_lanes(self.S, plan.pairs(self.tables), scale=self.scale**self.power)
 
     @cached_property
     def in_order(self) -> Real:
         """Magnitudes or mels in their own order."""
-        return arrange.in_lanes(self.S, np.arange(self.S.shape[1]), scale=self.scale)
+        return arrange.in_lanes(self.S, np.arange(self.S.shape[1]), scale=self.scale**self.power)
 
     @cached_property
     def state(self) -> Real:
@@ -105,7 +105,7 @@ class Rounds:
     @cached_property
     def norms(self) -> NDArray[np.float64]:
         """The size of each signal's S, root of the sum of squares."""
-        return self.scale * np.sqrt(np.einsum("brf,brf->b", self.S, self.S, dtype=np.float64))
+        return self.scale**self.power * np.sqrt(np.einsum("brf,brf->b", self.S, self.S, dtype=np.float64))
 
     # ---- one round ----
     def step(self, now: Real, before: Real, out: Real, method: Method) -> None:

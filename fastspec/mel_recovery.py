@@ -1,0 +1,112 @@
+"""From mels to signals, M -> y: magnitudes and phases together, or one after the other."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import checks, compression, starts
+from .chains import Chain, stages_of
+from .mel import FilterBank, bank_of
+from .methods import Momentum
+from .recovery import TOLERANCE, Order, Seed, Tell, begin, near_one, recover, rounds_of
+from .spectrum import STFT
+
+Real = NDArray[np.floating]
+
+JOINT = {"alpha": 0.9, "beta": 1.1, "gamma": 1.25}
+"""Of accelerated steps: for mels these come nearer in fewer rounds than those for magnitudes."""
+METHODS = ("joint", "cascade")
+
+
+def recover_mel(
+    M: ArrayLike,
+    bank: FilterBank | ArrayLike,
+    plan: STFT,
+    *,
+    power: float = 2.0,
+    log: str | None = None,
+    method: str = "joint",
+    rounds: Chain = "accelerated",
+    init: str | ArrayLike = "auto",
+    n_iter: int | str = "auto",
+    rng: Seed = None,
+    length: int | None = None,
+    tol: float | None = None,
+    callback: Tell | None = None,
+    return_info: bool = False,
+    out: Real | None = None,
+    tolerance: float = TOLERANCE,
+    **options: float,
+) -> Any:
+    """Signals whose mels are near M, as `plan.mel(y, bank, power=power, log=log)` gives them.
+
+    Parameters
+    ----------
+    M : np.ndarray [shape=(..., n_mels, n_frames)]
+        Mels >= 0, or the logarithms that `log` names.
+    bank : MelBank, FilterBank or np.ndarray [shape=(n_mels, n_bins)]
+        The filters.
+    plan : STFT
+        The transform that they were taken of; its dtype is that of the result.
+    power : float
+        M was made of |STFT(y)|**power.
+    log : str
+        What `plan.mel` made of mels, undone first; see `compression.linear`.
+    method : "joint" or "cascade"
+        "joint"    rounds as in `recover`, in which P2 leaves the phases and brings the levels a = |c|**power nearer to M
+                   by two steps a <- a B'(M / B a) / B'1 (B the filters, which must not be negative), as in
+                   non-negative matrix factorisation with the divergence of Kullback and Leibler and one factor known
+                   (Lee & Seung, Nature 401, 1999, 788-791)
+        "cascade"  `bank.inverse`, then `recover`
+    rounds : str or list of tuple
+        The method of `recover` for the rounds; "joint" has griffinlim, fast and accelerated (alpha=0.9, beta=1.1).
+    init, n_iter, rng, length, tol, callback, return_info, out, tolerance, **options
+        As in `recover`; starts are made from the magnitudes of `bank.inverse`.  The convergence of "joint" is that of
+        mels, || B |STFT(y)|**power - M || / ||M|| in dB.
+
+    Returns
+    -------
+    y : np.ndarray [shape=(..., length)]
+        In plan.dtype.
+    info : Recovered
+        If return_info.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of its range; the error names it.
+
+    Examples
+    --------
+    >>> plan, bank = fastspec.STFT(1024, hop_length=256), fastspec.MelBank(22050, 1024, 80)
+    >>> y = fastspec.recover_mel(plan.mel(x, bank, log="db"), bank, plan, log="db")
+    """
+    filters = bank_of(bank)
+    if filters.shape[1] != plan.n_bins:
+        raise ValueError(f"bank must have n_bins = {plan.n_bins} columns, got shape {filters.shape}")
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
+    exponent = checks.finite_number("power", power)
+    if exponent <= 0:
+        raise ValueError(f"power must be above 0, got {power!r}")
+    mels = checks.levels("M", compression.linear(M, log, exponent), len(filters), plan.dtype)
+    S = filters.inverse(mels, power=exponent)
+    if method == "cascade":
+        return recover(
+            S, plan, method=rounds, init=init, n_iter=n_iter, rng=rng, length=length, tol=tol, callback=callback,
+            return_info=return_info, out=out, tolerance=tolerance, **options,
+        )  # fmt: skip
+    if filters.weights.size and filters.weights.min() < 0:
+        raise ValueError("bank must not be negative for method='joint'; method='cascade' takes any")
+    stages = stages_of(rounds, n_iter, {**JOINT, **options} if rounds == "accelerated" else options)
+    if not all(isinstance(stage.step, Momentum) for stage in stages):
+        raise ValueError(f"rounds must be griffinlim, fast or accelerated for method='joint', got {rounds!r}")
+    order = Order(plan, S, length, out, tol, callback, return_info)
+    first, largest = begin("init", init, S.shape, stages), float(S.max())
+    if not largest or not order.length:
+        return order.silence()
+    known = {"scale": near_one(largest, plan.dtype), "bank": filters, "power": exponent}
+    turns = rounds_of(plan, order.flat(mels), order.length, **known)
+    y = starts.start(turns, order.flat(S), first, np.random.default_rng(rng), tolerance)
+    return order.fill(turns, y, stages)
