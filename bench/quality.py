@@ -27,7 +27,7 @@ THREADS, SEEDS, MINUTE = 2, 3, 60
 REDUNDANCIES = (4, 8)
 ROUNDS = (0, 5, 10, 30, 100)
 AHEAD = (2, 5, 10, 25)
-"""Rounds of RTISI, each of which is for look_ahead + 1 frames."""
+"""Rounds of RTISI: of each frame, and of those it looks ahead."""
 STARTS = ("pghi", "spsi", "offset", "random", "zero")
 METHODS = ("griffinlim", "fast", "accelerated", "admm", "raar")
 MELS, MEL_FFT, MEL_ROUNDS = 80, 1024, (0, 10, 32, 100)
@@ -68,6 +68,7 @@ def after_rtisi(n: int) -> list[Any]:
 def ways() -> list[Way]:
     """All methods from all starts, and the chains that were found to be of use."""
     found = [plain("griffinlim", start, (0,)) for start in STARTS]
+    found.append(plain("griffinlim", "pghi", (1,)))
     found += [plain(method, start, ROUNDS[1:]) for start in STARTS for method in METHODS]
     for start in ("pghi", "random"):
         found.append(chained("raar, then 1 griffinlim", start, lambda n: [("raar", n - 1), ("griffinlim", 1)]))
@@ -91,7 +92,7 @@ def by_method(given: list[sounds.Sound], seeds: int, rounds: tuple[int, ...]) ->
 
             for way in ways():
                 drawn = range(seeds if way.start == "random" else 1)
-                for count in (c for c in way.rounds if c in rounds or c in AHEAD):
+                for count in (c for c in way.rounds if c in {*rounds, *AHEAD, 1}):
                     made = [fastspec.recover(S, plan, rng=k, length=n, **way.told(count)) for k in drawn]
                     name = way.method if count else ""
                     yield known | row(name, way.start, count, made)
