@@ -20,9 +20,9 @@ def in_lanes(
     other: NDArray[np.int64] | None = None,
     *,
     logarithmic: bool = False,
-    scale: float = 1.0,
+    scales: Real | None = None,
 ) -> Real:
-    """Row m = (S[one[m]] + S[other[m]]) / 2 times `scale`, tile by tile of each signal, frames past the last 0.
+    """Row m = (S[one[m]] + S[other[m]]) / 2 times the signal's scale, tile by tile, frames past the last 0.
 
     Parameters
     ----------
@@ -32,6 +32,8 @@ def in_lanes(
         Rows; `other` is `one` by default.
     logarithmic : bool
         Whether S holds decimal logarithms.
+    scales : np.ndarray [shape=(signals,)]
+        1 by default.
 
     Returns
     -------
@@ -40,14 +42,15 @@ def in_lanes(
     """
     place = place_of(S)
     if place is None:
-        return in_lanes(np.ascontiguousarray(S), one, other, logarithmic=logarithmic, scale=scale)
+        return in_lanes(np.ascontiguousarray(S), one, other, logarithmic=logarithmic, scales=scales)
     (signals, rows, frames), V, dtype = S.shape, plan.lanes(S.dtype), S.dtype
     tiles = -(-frames // V)
     out = aligned(signals * tiles * len(one) * V, dtype)
     steps = (1, place.ld) if place.across else (place.ld, 1)
+    each = np.ones(signals, dtype) if scales is None else scales.astype(dtype)
     job = Arrangement(
-        place.flat, place.places, one, one if other is None else other, out, frames, tiles, rows, *steps, logarithmic,
-        dtype.type(scale),
+        place.flat, place.places, each, one, one if other is None else other, out, frames, tiles, rows, *steps,
+        logarithmic,
     )  # fmt: skip
     team = team_size()
     each_strip(

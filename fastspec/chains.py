@@ -20,15 +20,15 @@ OTHERS = 20
 
 
 class Stage(NamedTuple):
-    """A method and its rounds; RTISI has no fused step, but frames to look ahead."""
+    """A method and its rounds; RTISI has no fused step, but options of `rtisi.recover`."""
 
     name: str
     rounds: int
     step: Method | None
-    look_ahead: int = 0
+    options: dict[str, Any] = {}
 
 
-def stages_of(method: Chain, n_iter: int | str, options: Mapping[str, float]) -> list[Stage]:
+def stages_of(method: Chain, n_iter: int | str, options: Mapping[str, Any]) -> list[Stage]:
     """The stages of a method's name, or of a chain of (name, rounds) or (name, rounds, options).
 
     Raises
@@ -60,12 +60,12 @@ def _count(name: str, n_iter: int | str) -> int:
     return DEFAULT.get(name, OTHERS) if n_iter == "auto" else checks.whole("n_iter", n_iter, 0)
 
 
-def _stage(name: Any, rounds: Any, options: Mapping[str, float] | None = None) -> Stage:
+def _stage(name: Any, rounds: Any, options: Mapping[str, Any] | None = None) -> Stage:
     options, count = dict(options or {}), checks.whole("n_iter", rounds, 0)
     if name == "rtisi":
-        ahead = checks.whole("look_ahead", options.pop("look_ahead", 3), 0)
-        _refuse(options, "method='rtisi', which has look_ahead")
-        return Stage(name, count, None, ahead)
+        known = {"look_ahead": options.pop("look_ahead", 3), "segments": options.pop("segments", "auto")}
+        _refuse(options, "method='rtisi'", {"look_ahead", "segments"})
+        return Stage(name, count, None, {**known, "n_iter": count})
     if not isinstance(name, str) or name not in METHODS:
         raise ValueError(f"method must be one of {', '.join(NAMES)} or a list of (name, rounds), got {name!r}")
     known = set(signature(METHODS[name]).parameters)
@@ -73,7 +73,7 @@ def _stage(name: Any, rounds: Any, options: Mapping[str, float] | None = None) -
     return Stage(name, count, METHODS[name](**{key: checks.finite_number(key, options[key]) for key in options}))
 
 
-def _refuse(options: Mapping[str, float], whose: str, known: set[str] = frozenset()) -> None:  # type: ignore[assignment]
+def _refuse(options: Mapping[str, Any], whose: str, known: set[str] = frozenset()) -> None:  # type: ignore[assignment]
     if options:
         names = ", ".join(sorted(known)) or "none of these"
         raise TypeError(f"unknown option {next(iter(options))!r} for {whose}: it takes {names}")

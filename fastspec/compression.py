@@ -1,11 +1,14 @@
-"""Logarithms of filtered levels: which there are, with which floors, and the one that needs the largest first."""
+"""Logarithms of filtered levels: which there are, with which floors, the one that needs the largest first; and back."""
 
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from . import checks
 from .analysis import place_of, settled
+from .decibels import from_db
+from .mel import FilterBank, bank_of, resample_time
 
 Log = Literal["ln", "log10", "db", "whisper"]
 
@@ -58,3 +61,92 @@ def whisper(L: NDArray[np.floating], tops: NDArray[np.floating]) -> None:
     np.maximum(L, floors.reshape((*L.shape[:-2], 1, 1)), out=L)
     np.multiply(L, number(0.25), out=L)
     np.add(L, number(1), out=L)
+
+
+# ---- and back ----
+def levels_of(L: ArrayLike, log: str | None, power: float = 2.0) -> NDArray[np.floating]:
+    """The filtered levels M whose logarithms `STFT.mel(log=log, power=power)` gives as L.
+
+    What a floor has raised stays raised: 1e-5 for "ln", 1e-10 for "log10" and "whisper", -100 dB for "db".  With
+    "whisper", M = 10**(4 L - 4); what was more than 80 dB below the largest has been raised to there, and the last
+    frame is lost, so that M has as many frames as L.
+
+    Parameters
+    ----------
+    L : np.ndarray
+        Logarithms in any shape; float32 is kept, everything else becomes float64.  -inf is nothing.
+    log : str
+        One of `STFT.mel`; None leaves L as it is.
+    power : float
+        What M is made of, |D|**power; "db" needs it.
+
+    Returns
+    -------
+    M : np.ndarray [shape=L.shape]
+
+    Raises
+    ------
+    TypeError, ValueError
+        If L is not real, holds NaN or what is too large for a logarithm, or log is unknown.
+    """
+    levels = checks.floating("M", L)
+    scale = log_scale(log, power, levels.dtype)
+    if scale == LINEAR:
+        return levels
+    gain, factor = (0.25, 1e-4) if log == "whisper" else (scale.gain, 1.0)
+    _in_range("M", levels, gain, f"log={log!r}")
+    return from_db(levels, factor=gain, scale=factor)
+
+
+def _in_range(name: str, L: NDArray[np.floating], gain: float, instead: str) -> None:
+    """Whether 10**(L / gain) are numbers of L's dtype; -inf may stand."""
+    checks.all_finite(name, L, silence=True)
+    limit = gain * (float(np.log10(np.finfo(L.dtype).max)) - 1)
+    if L.size and float(L.max()) > limit:
+        raise ValueError(
+            f"{name} goes up to {float(L.max()):g}, too large for logarithms of {instead}: they are below {limit:.0f}"
+        )
+
+
+def notebook_levels(
+    mel_spec: ArrayLike, bank: FilterBank | ArrayLike, *, spec_thresh: float = 4.0, shorten_factor: float = 1.0
+) -> NDArray[np.floating]:
+    """Magnitudes from the mels of `notebook.make_mel`, which are filtered logarithms.
+
+    There S = max(log10(|D| / max |D|), -spec_thresh) was filtered, with filters whose sums are 1, so that
+    M + spec_thresh is what they make of S + spec_thresh >= 0: that is inverted, and 10**S taken after.  Lost are the
+    scale (the largest magnitude was 1), what the threshold has raised, the first and the last column, and the digits
+    that float16 lacks.
+
+    Parameters
+    ----------
+    mel_spec : np.ndarray [shape=(n_mels, columns)]
+        What `make_mel` gives.
+    bank : FilterBank or np.ndarray [shape=(n_mels, n_bins)]
+        The transpose of the `mel_filter` that it was given.
+    spec_thresh : float
+        The threshold of the spectrogram.
+    shorten_factor : float > 0
+        As there: columns become so many frames each (cubic splines).
+
+    Returns
+    -------
+    S : np.ndarray [shape=(n_bins, round(columns shorten_factor))]
+        From 10**-spec_thresh up; float32 for float16 and float32, else float64.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If mel_spec is no matrix of finite real numbers with a row for each filter, or another argument is out of range.
+    """
+    filters, thresh = bank_of(bank), checks.finite_number("spec_thresh", spec_thresh)
+    factor = checks.finite_number("shorten_factor", shorten_factor)
+    if factor <= 0:
+        raise ValueError(f"shorten_factor must be above 0, got {shorten_factor!r}")
+    M = checks.an_array("mel_spec", mel_spec)
+    M = checks.spectrogram("mel_spec", M.astype(np.float32) if M.dtype == np.float16 else M)
+    if factor != 1:
+        M = resample_time(M, factor).astype(M.dtype)
+    raised = filters.inverse(M + M.dtype.type(thresh))
+    _in_range("mel_spec", raised, 1.0, "magnitudes")
+    return from_db(raised, factor=1.0, scale=10.0**-thresh)

@@ -26,17 +26,21 @@ class LibraryRounds:
         S: Real,
         length: int,
         *,
-        scale: float = 1.0,
+        scales: NDArray[np.float64],
         bank: FilterBank | None = None,
         power: float = 1.0,
     ) -> None:
-        self.made, self.S, self.length, self.bank, self.power = made, S * made.dtype.type(scale**power), length, bank, power
-        self.scale = scale
+        self.made, self.length, self.scales, self.bank, self.power = made, length, scales, bank, power
+        self.S = S * (scales**power)[:, None, None].astype(made.dtype)
         self.c: Complex | None = None
         self.norms = np.sqrt(np.square(self.S, dtype=np.float64).sum(axis=(1, 2)))
         if bank is not None:
             self.B = np.asarray(bank, made.dtype)
             self.back = back_of(bank).astype(made.dtype)
+
+    def signals_of(self, D: Complex) -> Real:
+        """The signals (signals, length) of spectra D (signals, n_bins, n_frames)."""
+        return self.made._inverse(D, length=self.length)
 
     def step(self, now: Real, before: Real, out: Real, method: Method) -> None:
         """out = the signals (signals, length) after `now` and `before`."""

@@ -9,7 +9,7 @@ from . import checks, compression, starts
 from .chains import Chain, stages_of
 from .mel import FilterBank, bank_of
 from .methods import Momentum
-from .recovery import TOLERANCE, Order, Seed, Tell, begin, near_one, recover, rounds_of
+from .recovery import TOLERANCE, Order, Seed, Tell, begin, near_one, recover, rounds_of, share
 from .spectrum import STFT
 
 Real = NDArray[np.floating]
@@ -103,10 +103,10 @@ def recover_mel(
     if not all(isinstance(stage.step, Momentum) for stage in stages):
         raise ValueError(f"rounds must be griffinlim, fast or accelerated for method='joint', got {rounds!r}")
     order = Order(plan, S, length, out, tol, callback, return_info)
-    first, largest = begin("init", init, S.shape, stages), float(S.max())
-    if not largest or not order.length:
+    first, flat = begin("init", init, S.shape, stages), order.flat(S)
+    if not S.any() or not order.length:
         return order.silence()
-    known = {"scale": near_one(largest, plan.dtype), "bank": filters, "power": exponent}
+    known = {"scales": near_one(flat), "bank": filters, "power": exponent}
     turns = rounds_of(plan, order.flat(mels), order.length, **known)
-    y = starts.start(turns, order.flat(S), first, np.random.default_rng(rng), tolerance)
+    y = starts.start(turns, flat, first, np.random.default_rng(rng), share("tolerance", tolerance))
     return order.fill(turns, y, stages)

@@ -70,9 +70,10 @@ def phases(plan: "STFT", S: Array, *, tol: float, rng: np.random.Generator) -> A
 
         d/df = 2 pi a k / N + (a N / gamma) dL/dk  per frame,    d/dk = -(gamma / (a N)) dL/df  per bin,
 
-    taken by central differences and added up by the trapezoid rule along the tree of `kernels.hills`, which has, for all
-    bins, the way that keeps loudest; phi[k, f] is that minus 2 pi c k / N.  Průša, Balazs & Søndergaard, IEEE/ACM
-    TASLP 25 (2017), 1154-1164, eq. 15 and algorithm 1, whose heap finds such a tree as well.
+    taken by central differences and added up by the trapezoid rule along the tree of `kernels.hills`, which has the way
+    that keeps loudest to each bin; phi[k, f] is that minus 2 pi c k / N.  Průša, Balazs & Søndergaard, IEEE/ACM TASLP
+    25 (2017), 1154-1164, whose heap finds such a tree as well.  One bin of each island of bins that count has phase 0
+    about the window's middle; DC and Nyquist are 0 or pi.
 
     Parameters
     ----------
@@ -98,14 +99,14 @@ def phases(plan: "STFT", S: Array, *, tol: float, rng: np.random.Generator) -> A
     p = _blocks(plan, frames)
     items, workers = signals * p.blocks, team_size()
     k = np.arange(p.width)
-    advance = (np.pi * (k * plan.hop_length % plan.n_fft) / plan.n_fft).astype(dtype)
+    advance = (np.pi * (k * (plan.hop_length % plan.n_fft) % plan.n_fft) / plan.n_fft).astype(dtype)
     size = (p.rows + 2) * p.width + 2 * (64 // dtype.itemsize)
     real, whole = np.empty((workers, 6 * size), dtype), np.empty((workers, 5 * size + KEYS + 1), np.int32)
     counts = np.zeros(2 * items, np.int64)
     seams, seam_steps = np.empty(items * bins, np.int32), np.empty(items * bins, dtype)
     edges, keys = np.empty(2 * items * p.most, np.int32), np.empty(items * p.most, np.int32)
-    steps, hills, phase = np.empty(items * p.most, dtype), np.empty(out.size, np.int32), out.reshape(-1)
-    found = counts, seams, seam_steps, edges, keys, steps, hills, phase
+    steps, ranges, phase = np.empty(items * p.most, dtype), np.empty(out.size, np.int32), out.reshape(-1)
+    found = counts, seams, seam_steps, edges, keys, steps, ranges, phase
     kernels.each_block(
         items, workers, new_board(), p, flat, _levels(flat.reshape(signals, -1), tol), advance, real, whole,
         *found, work=200 * flat.size,
@@ -115,15 +116,15 @@ def phases(plan: "STFT", S: Array, *, tol: float, rng: np.random.Generator) -> A
     totals = per_signal.sum(axis=1)
     totals[:, 1] += (seams.reshape(signals, -1) >= 0).sum(axis=1)
     starts = np.concatenate([np.zeros((1, 2), np.int64), np.cumsum(totals, axis=0)]).reshape(-1)
-    summits, passes = int(starts[-2]), int(starts[-1])
-    tops = np.empty(summits + 1, dtype)
+    count, passes = int(starts[-2]), int(starts[-1])
+    lifts = np.empty(count + 1, dtype)
     kernels.each_tree(
         signals, workers, new_board(), p, starts, counts, bases.reshape(-1), *found[1:],
         np.empty((workers, KEYS + 2), np.int64), np.empty(2 * passes, np.int32), np.empty(passes, dtype),
-        np.empty(summits, np.int32), np.empty(summits), tops, work=100 * passes,
+        np.empty(count, np.int32), np.empty(count), lifts, work=100 * passes,
     )  # fmt: skip
     kernels.each_finish(
-        items, workers, new_board(), p, starts, bases.reshape(-1), seeds, turn_of_middle(plan), hills, tops, phase,
+        items, workers, new_board(), p, starts, bases.reshape(-1), seeds, turn_of_middle(plan), ranges, lifts, phase,
         work=20 * out.size,
     )  # fmt: skip
     return out.swapaxes(1, 2)

@@ -206,15 +206,15 @@ def recover(
     magnitudes = checks.levels("S", S, plan.n_bins, plan.dtype)
     order = Order(plan, magnitudes, length, out, tol, callback, return_info)
     first = begin("init", init, magnitudes.shape, stages)
-    flat, largest = order.flat(magnitudes), float(magnitudes.max())
-    if not largest or not order.length:
+    flat, threshold = order.flat(magnitudes), share("tolerance", tolerance)
+    if not magnitudes.any() or not order.length:
         return order.silence()
-    rounds = rounds_of(plan, flat, order.length, scale=near_one(largest, plan.dtype))
+    rounds = rounds_of(plan, flat, order.length, scales=near_one(flat))
     if stages and stages[0].step is None:
-        ahead = {"look_ahead": stages[0].look_ahead, "n_iter": stages[0].rounds, "length": order.length}
-        y, stages = rtisi.recover(plan, flat * plan.dtype.type(rounds.scale), **ahead), stages[1:]
+        known, stages = stages[0].options, stages[1:]
+        y = rtisi.recover(plan, flat * rounds.scales[:, None, None].astype(plan.dtype), length=order.length, **known)
     else:
-        y = starts.start(rounds, flat, first, np.random.default_rng(rng), tolerance)
+        y = starts.start(rounds, flat, first, np.random.default_rng(rng), threshold)
     return order.fill(rounds, y, stages)
 
 
@@ -236,13 +236,12 @@ def griffin_lim(
     y = plan._inverse(start, length=size)
     if n_iter == 0 or not S.size:
         return y
-    flat, largest = S.reshape(-1, *S.shape[-2:]), float(S.max())
-    scale = near_one(largest, plan.dtype) if 0 < largest < np.inf else 1.0
-    signals = y.reshape(-1, size)
-    signals *= plan.dtype.type(scale)
-    rounds = rounds_of(plan, flat, size, scale=scale)
+    flat, signals = S.reshape(-1, *S.shape[-2:]), y.reshape(-1, size)
+    scales = near_one(flat)
+    signals *= scales[:, None].astype(plan.dtype)
+    rounds = rounds_of(plan, flat, size, scales=scales)
     signals = run(rounds, signals, [Stage("fast", n_iter, fast(momentum))], Watch(rounds, (), None, None, False))
-    signals *= plan.dtype.type(1 / scale)
+    signals *= (1 / scales)[:, None].astype(plan.dtype)
     return signals.reshape(y.shape)
 
 
@@ -251,10 +250,20 @@ def rounds_of(plan: STFT, S: Real, length: int, **known: Any) -> AnyRounds:
     return (Rounds if sizes.supported(plan.n_fft) else LibraryRounds)(plan, S, length, **known)
 
 
-def near_one(largest: float, dtype: np.dtype[Any]) -> float:
-    """The power of two that brings `largest` to between 1/2 and 1."""
-    limit = np.finfo(dtype).maxexp - 8
-    return float(2.0 ** -int(np.clip(np.frexp(largest)[1], -limit, limit)))
+def near_one(S: Real) -> NDArray[np.float64]:
+    """For each signal of S (signals, rows, frames) the power of two that brings its largest to between 1/2 and 1."""
+    limit = np.finfo(S.dtype).maxexp - 2
+    largest = S.max(axis=(1, 2))
+    exponents = np.frexp(np.where(np.isfinite(largest), largest, 0))[1]  # 0 of 0
+    return np.ldexp(1.0, -np.clip(exponents, -limit, limit))
+
+
+def share(name: str, value: object) -> float:
+    """A number from 0 to below 1."""
+    number = checks.finite_number(name, value)
+    if not 0 <= number < 1:
+        raise ValueError(f"{name} must be at least 0 and below 1, got {value!r}")
+    return number
 
 
 def begin(name: str, init: str | ArrayLike, shape: tuple[int, ...], stages: list[Stage]) -> str | NDArray[Any]:
@@ -320,7 +329,8 @@ class Order:
         """The result, from signals to begin with."""
         watch = Watch(rounds, self.leading, self.tol, self.tell, self.return_info)
         y = run(rounds, y, stages, watch)
-        np.multiply(y.reshape(self.out.shape), y.dtype.type(1 / rounds.scale), out=self.out)
+        np.multiply(y, (1 / rounds.scales)[:, None].astype(y.dtype), out=y)
+        self.out[...] = y.reshape(self.out.shape)
         if not self.return_info:
             return self.out
         return self.out, Recovered(np.array(watch.found), watch.count, self._phase())

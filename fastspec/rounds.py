@@ -16,12 +16,13 @@ from .kernels.realfft import BINS
 from .kernels.records import pack
 from .mel import FilterBank
 from .methods import Method, Momentum, Relaxation
-from .synthesis import Task, add_up, address, run_strips, sum_size, task_of
+from .synthesis import Task, add_up, address, extent, run_strips, sum_size, task_of
 
 if TYPE_CHECKING:
     from .spectrum import STFT
 
 Real = NDArray[np.floating]
+Complex = NDArray[np.complexfloating]
 
 STRIP_BYTES = 96 << 10  # a strip, as long a piece of the signal and the sum of its frames share the second-level cache
 STRIPS = 8  # enough of them to share out
@@ -39,8 +40,8 @@ class Rounds:
         Magnitudes, or with a bank what it gives of |D|**power.
     length : int
         Samples of a signal, of which there are as many frames.
-    scale : float
-        What signals and magnitudes are multiplied by; S by scale**power.
+    scales : np.ndarray [shape=(signals,)]
+        What signals and magnitudes are multiplied by; S by scales**power.
     """
 
     def __init__(
@@ -49,11 +50,11 @@ class Rounds:
         S: Real,
         length: int,
         *,
-        scale: float = 1.0,
+        scales: NDArray[np.float64],
         bank: FilterBank | None = None,
         power: float = 1.0,
     ) -> None:
-        self.made, self.S, self.length, self.scale, self.bank, self.power = made, S, length, scale, bank, power
+        self.made, self.S, self.length, self.scales, self.bank, self.power = made, S, length, scales, bank, power
         self.dtype, self.frames, V = made.dtype, S.shape[2], plan.lanes(made.dtype)
         self.tiles = -(-self.frames // V)
         self.group = self._group(V)
@@ -80,12 +81,12 @@ class Rounds:
     @cached_property
     def in_pairs(self) -> Real:
         """Magnitudes in the order in which the inverse transform meets them."""
-        return arrange.in_lanes(self.S, plan.pairs(self.tables), scale=self.scale**self.power)
+        return arrange.in_lanes(self.S, plan.pairs(self.tables), scales=self.scales**self.power)
 
     @cached_property
     def in_order(self) -> Real:
         """Magnitudes or mels in their own order."""
-        return arrange.in_lanes(self.S, np.arange(self.S.shape[1]), scale=self.scale**self.power)
+        return arrange.in_lanes(self.S, np.arange(self.S.shape[1]), scales=self.scales**self.power)
 
     @cached_property
     def state(self) -> Real:
@@ -105,7 +106,23 @@ class Rounds:
     @cached_property
     def norms(self) -> NDArray[np.float64]:
         """The size of each signal's S, root of the sum of squares."""
-        return self.scale**self.power * np.sqrt(np.einsum("brf,brf->b", self.S, self.S, dtype=np.float64))
+        norms: NDArray[np.float64] = np.sqrt(np.einsum("brf,brf->b", self.S, self.S, dtype=np.float64))
+        return self.scales**self.power * norms
+
+    # ---- the start ----
+    def signals_of(self, D: Complex) -> Real:
+        """The signals (signals, length) of spectra D (signals, n_bins, n_frames), in strips of the same sizes."""
+        width, y = self.dtype.itemsize, np.empty((len(D), self.length), self.dtype)
+        before, reach = extent(D, width)
+        steps = [stride // width for stride in D.strides]
+        task = self._task(rounds.MAGNITUDES, 1.0)
+        job = task.job._replace(
+            origin=before, signal_step=steps[0], bin_step=steps[1], frame_step=steps[2], lane_step=steps[2]
+        )
+        task, wave = task_of(self.tables, job, task.weight), (address(y), y.size)
+        given = address(D) - before * width, reach
+        add_up(task, self.dtype, wave, wave, given, y.size * 100)
+        return y
 
     # ---- one round ----
     def step(self, now: Real, before: Real, out: Real, method: Method) -> None:

@@ -23,9 +23,9 @@ def phases(plan: "STFT", S: Array) -> Array:
     """Phases that go with magnitudes, as `plan.forward` would give them: every peak is taken for a lasting sinusoid.
 
     In each frame, peaks of the log magnitude are refined by a parabola to k + p, and their phase about the window's
-    middle is that of bin k in the frame before, plus 2 pi hop_length (k + p) / n_fft.  All bins of the peak's region, down
-    to where the next one begins, have the same phase, as under the main lobe of a window that is even about its middle.
-    Beauregard, Harish & Wyse, IEEE DSP 2015.
+    middle is that of bin k in the frame before, plus 2 pi hop_length (k + p) / n_fft.  All bins of the peak's region,
+    down to where the next one begins, have the same phase, as under the main lobe of a window that is even about its
+    middle.  Beauregard, Harish & Wyse, IEEE DSP 2015.
 
     Parameters
     ----------

@@ -31,7 +31,7 @@ def start(
     Parameters
     ----------
     S : np.ndarray [shape=(signals, n_bins, n_frames)]
-        Magnitudes, to be multiplied by rounds.scale.
+        Magnitudes, to be multiplied by rounds.scales.
     """
     made, length, kind = rounds.made, rounds.length, rounds.made.dtype
     if isinstance(init, str) and init == "random":
@@ -40,12 +40,10 @@ def start(
         y = np.empty_like(noise)
         rounds.step(noise, noise, y, griffinlim())
         return y
+    scaled = S * rounds.scales[:, None, None].astype(kind)
     if isinstance(init, str) and init == "offset":
-        y = offset_start.signals(made, S, length)
-    else:
-        y = made._inverse(_spectrum(made, S, init, rng, tolerance), length=length)
-    y *= kind.type(rounds.scale)
-    return y
+        return offset_start.signals(made, scaled, length)
+    return rounds.signals_of(_spectrum(made, scaled, init, rng, tolerance))
 
 
 def _spectrum(

@@ -45,7 +45,9 @@ class Task(NamedTuple):
     strips: int
     scratch: int  # real numbers a thread
     tails: int  # real numbers
-    alive: tuple[object, ...]  # whose addresses stand in the record
+    job: plan.Synthesis
+    tables: plan.Tables  # whose addresses stand in the record, as do those of
+    weight: Real
 
 
 class Ready(NamedTuple):
@@ -89,8 +91,9 @@ def task_of(tables: plan.Tables, job: plan.Synthesis, weight: Real, room: int = 
     scratch = job.rows * job.lead + V * (2 * job.work + job.n_fft + 4 * job.bins + PIECE) + job.sums + room
     strips = -(-job.signals // V) if job.across else job.signals * job.strips
     tails = strips * (job.reach - 1) * job.step if job.strips > 1 and not job.across else 0
-    parts = np.zeros(8, np.int64), pack((weight,)), pack(tables), pack(job._replace(scratch=scratch))
-    return Task(np.concatenate(parts), strips, scratch, tails, (tables, weight))
+    job = job._replace(scratch=scratch)
+    parts = np.zeros(8, np.int64), pack((weight,)), pack(tables), pack(job)
+    return Task(np.concatenate(parts), strips, scratch, tails, job, tables, weight)
 
 
 def add_up(

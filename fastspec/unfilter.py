@@ -14,6 +14,7 @@ from .kernels.calls import aligned, new_board
 from .kernels.jit import team_size
 from .kernels.records import pack
 from .kernels.strips import each_strip
+from .kernels.unfilter import BLOCK
 
 if TYPE_CHECKING:
     from .mel import FilterBank
@@ -25,7 +26,7 @@ ROUNDS = 40
 """Of FISTA by default."""
 MOST = 20000
 """Rounds that "nnls" takes at most."""
-TOLERANCE = {"float32": 1e-5, "float64": 1e-9}
+TOLERANCE = {"float32": 1e-6, "float64": 1e-9}
 """Of "nnls": a round from S moves no bin by more than this times the largest bin of the frame."""
 
 
@@ -47,21 +48,22 @@ def _rows(dense: NDArray[np.float64], dtype: np.dtype[Any]) -> jobs.Rows:
 def _tables(bank: "FilterBank", dtype: np.dtype[Any], scaled: bool) -> Tables:
     """B, T B^T and (B T B^T)^+ as bands, B the filters.
 
-    `scaled`: T is diagonal, as large as B T B^T <= 1 lets it be in the proportions 1 / (|B|^T |B| 1), which is a step for
-    each bin (Pock & Chambolle, ICCV 2011, sec. 2, where they scale the primal step alike); else T = 1.  What is less than
-    the dtype's precision beside the largest number of its row of (B T B^T)^+ is cut off: it is nearly a band matrix too.
+    With `scaled`, T is diagonal and holds the step of each bin: 1 / (|B|^T |B| 1), with which no eigenvalue of B T B^T
+    is above 1 (Gershgorin), times what makes the largest 1.  Else T = 1.  What is less than the dtype's precision
+    beside the largest number of its row of (B T B^T)^+ is cut off: it is nearly a band matrix too.
     """
     B = np.asarray(bank, np.float64)
     T = np.ones(B.shape[1])
     if scaled:
         reach = np.abs(B).T @ np.abs(B).sum(axis=1)
         T = np.divide(1.0, reach, out=np.zeros_like(reach), where=reach > 0)
-        largest = np.linalg.eigvalsh((B * T) @ B.T)[-1]
-        T /= largest if largest > 0 else 1.0
-    G = (B * T) @ B.T
-    inverse = np.linalg.pinv(G, rcond=len(G) * np.finfo(np.float64).eps, hermitian=True)
+    values, Q = np.linalg.eigh((B * T) @ B.T)
+    some = values > values[-1] * len(B) * np.finfo(np.float64).eps
+    inverse = (Q[:, some] / values[some]) @ Q[:, some].T
+    if scaled and some.any():
+        T, inverse = T / values[-1], inverse * values[-1]
     size = np.abs(inverse)
-    inverse[size < size.max(axis=1, keepdims=True) * (np.finfo(dtype).eps / len(G))] = 0
+    inverse[size < size.max(axis=1, keepdims=True) * (np.finfo(dtype).eps / len(B))] = 0
     found = _rows(B, dtype), _rows((B * T).T, dtype), _rows(inverse, dtype)
     return Tables(*found, np.concatenate([pack(rows) for rows in found]))
 
@@ -112,18 +114,17 @@ def _levels(M: ArrayLike, rows: int) -> Real:
     return levels
 
 
-def _run(
-    tables: Tables, levels: Real, place: Place, frames: int, rounds: int, tolerance: float, power: float
-) -> None:
+def _run(tables: Tables, levels: Real, place: Place, frames: int, rounds: int, tolerance: float, power: float) -> None:
     dtype, V = levels.dtype, plan.lanes(levels.dtype)
     rows, bins = len(tables.through.first), len(tables.back.first)
-    top = int(np.frexp(max(float(levels.max()), -float(levels.min())))[1])
+    limit = np.finfo(dtype).maxexp - 2
+    top = min(int(np.frexp(max(float(levels.max()), -float(levels.min())))[1]), limit)
     # in the middle of what the dtype can hold; as a power of two, so that no bit of the result depends on it
     given = np.moveaxis(np.ldexp(levels, -top), -2, 0)
     given = np.ascontiguousarray(given, dtype).reshape(-1)
     total = given.size // rows
     root = power == 2
-    scratch = V * (2 * rows + 2 * bins + 6)
+    scratch = V * (3 * rows + 2 * bins + BLOCK + 6)
     number = dtype.type
     job = jobs.Unfilter(
         given, place.flat, place.places, total, frames, place.across, place.ld, bins, 1, rounds, root,

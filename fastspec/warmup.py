@@ -36,6 +36,7 @@ _OTHERS = (
     "phases by their gradient",
     "phases of peaks",
     "magnitudes and phases",
+    "unfiltering",
 )
 """Steps for what the notebook does not have."""
 
@@ -66,6 +67,7 @@ def _of(dtype: np.dtype[Any]) -> list[Step]:
             ("overlap-add", compiled.synthesis_strip),
             ("tails of strips", compiled.synthesis_join),
             ("frames one by one", compiled.rtisi_steps),
+            ("unfiltering", compiled.unfilter_strip),
         )
     ]
     called: list[Step] = [

@@ -23,6 +23,7 @@ OURS = {
     ],
     "feature": ["melspectrogram", "mfcc"],
     "feature.spectral": ["melspectrogram", "mfcc"],
+    "feature.inverse": ["mel_to_stft", "mel_to_audio", "mfcc_to_mel", "mfcc_to_audio"],
     "filters": ["mel", "get_window"],
     "util": ["frame", "fix_length", "pad_center", "valid_audio"],
     "util.utils": [

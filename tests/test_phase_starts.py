@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases import speech_16k
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import minimum_spanning_tree
 
 import fastspec
-from cases import speech_16k
 from fastspec import pghi, polar, spsi
 from fastspec.kernels.hills import KEYS
 from fastspec.kernels.jit import kernel
@@ -100,7 +100,7 @@ def peak_twin(plan: fastspec.STFT, S: Array) -> Array:
                 k += 1
             k = k if k + 1 < bins else bins
             phase[start:k, f] = before[peak] + 2 * np.pi * plan.hop_length * (peak + shift) / plan.n_fft
-        before = phase[:, f]
+        before = wrapped(phase[:, f])
     return phase
 
 
@@ -272,7 +272,8 @@ def test_peaks_are_those_of_the_slow_way(options: dict[str, Any], frames: int, d
     least = bend[(L[1:-1] >= L[:-2]) & (L[1:-1] >= L[2:])].min(initial=1)
     # in each frame, logarithms up to 4, right to 2 units, are subtracted and divided by the bend; sums are rounded, too
     turn = 2 * np.pi * plan.hop_length / plan.n_fft
-    assert np.abs(found - expected).max(initial=0) < (20 * turn / least + 20) * EPS[dtype] * frames
+    bound = (20 * turn / least + 20) * EPS[dtype] + 2 * turn * plan.n_bins * EPS["float64"]
+    assert np.abs(found - expected).max(initial=0) < bound * frames
 
 
 # ---- promises ----
@@ -295,7 +296,7 @@ def test_seeds_decide_on_the_bins_that_do_not_count_alone() -> None:
     plan, S = sentence()
     one, same, other = (gradient_phases(plan, S, 1e-2, seed) for seed in (5, 5, 6))
     np.testing.assert_array_equal(one, same)
-    soft = S <= 1e-2 * S.max()
+    soft = ~(1e-2 * S.max() < S)
     np.testing.assert_array_equal(one[~soft], other[~soft])
     assert np.mean(one[soft] == other[soft]) < 0.01
     # resultants of n uniform phases are about sqrt(n) long
@@ -357,7 +358,7 @@ def test_phases_are_finite_and_real_where_bins_are(shape: tuple[int, int], kind:
         "tiny": np.random.default_rng(1).uniform(size=size) * float(np.finfo(dtype).tiny) * 50,
     }[kind]
     for phase in (gradient_phases(plan, S, tol), peak_phases(plan, S)):
-        assert np.abs(phase).max() <= np.pi * (1 + 2 * EPS[dtype])
+        assert np.abs(phase).max() <= np.pi + 1000 * EPS[dtype]  # up to the rounding of a sum of phases
         real = phase[[0, -1]] if n_fft % 2 == 0 else phase[:1]
         assert np.isin(real, np.array([0, np.pi], dtype)).all()
 
@@ -381,8 +382,8 @@ def test_sine_and_cosine(dtype: str) -> None:
     exact = x.astype(np.longdouble)
     assert np.abs(sine - np.sin(exact)).max() < EPS[dtype]
     assert np.abs(cosine - np.cos(exact)).max() < EPS[dtype]
-    small = np.abs(x) < 1e-3
-    assert np.abs(sine[small] / np.where(x == 0, 1, x)[small] - (x != 0)[small]).max() < 2.5 * EPS[dtype]
+    small = (np.abs(x) < 1e-3) & (x != 0)
+    assert np.abs(sine[small] / np.sin(exact[small]) - 1).max() < 2.5 * EPS[dtype]
     x[:] = np.nan
     x[1] = np.inf
     both(x, sine, cosine)

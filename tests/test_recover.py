@@ -280,7 +280,7 @@ def test_lengths_and_outputs() -> None:
         ({"method": [("fast", 3)], "n_iter": 3}, ValueError, "n_iter"),
         ({"method": [("fast", -3)]}, ValueError, "n_iter"),
         ({"n_iter": -1}, ValueError, "n_iter"),
-        ({"n_iter": 2.5}, TypeError, "n_iter"),
+        ({"n_iter": 2.5}, ValueError, "n_iter"),
         ({"momentum": 1.0}, TypeError, "unknown option 'momentum'.*alpha, beta, gamma"),
         ({"method": "rtisi", "init": "pghi"}, ValueError, "init"),
         ({"init": "nothing"}, ValueError, "init must be .*'nothing'"),
@@ -320,7 +320,8 @@ def test_no_more_than_a_complex_array_is_alive() -> None:
     plan = fastspec.STFT(512, hop_length=128)
     S = plan.power(noise(1 << 20).astype(np.float32), power=1)
     spectrum = 2 * S.nbytes
-    bounds = {"accelerated": 1.25, "raar": 2.25, "rtisi": 1.25}  # magnitudes in lanes, signals; and a spectrum
+    # of a spectrum: magnitudes in lanes are half, a signal is a quarter; RAAR has magnitudes in two orders, and a spectrum
+    bounds = {"accelerated": 1.7, "raar": 3.2, "rtisi": 1.7}
     for method, bound in bounds.items():
         start = {} if method == "rtisi" else {"init": "random"}
         fastspec.recover(S, plan, method=method, n_iter=2, rng=0, **start)

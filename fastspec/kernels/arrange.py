@@ -46,7 +46,7 @@ def strip(s, slot, record, scratch):
     V, size = lanes(scratch), job.one.size
     c = scratch[slot * job.rows * V : (slot + 1) * job.rows * V]
     rows_of(job, job.starts[s // job.tiles], s % job.tiles * V, c)
-    half = splat(c, c.dtype.type(0.5) * job.scale)
+    half = splat(c, c.dtype.type(0.5) * job.scales[s // job.tiles])
     o = s * size * V
     for m in range(size):
         store(job.out, o + m * V, (load(c, V * job.one[m]) + load(c, V * job.other[m])) * half)

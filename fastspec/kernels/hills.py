@@ -4,13 +4,12 @@ Such a tree, a maximum spanning tree for edges as loud as their softer end, is m
 
 - `climb`    each bin that has a louder neighbour is linked to the loudest: hills form;
 - `resolve`  each bin of a hill gets its phase relative to that of the summit;
-- `borders`, `passes`  hills of a block of frames are joined, loudest pass first (Kruskal, Proc. AMS 7, 1956), to ranges,
-             as long as no louder way may lead through other blocks; the passes left, none of which closes a ring, and
-- `sort`, `join`  the edges between blocks join the ranges of all blocks in the same way.
+- `borders`, `passes`  hills of a block of frames are joined to ranges, loudest pass first (Kruskal, Proc. AMS 7, 1956),
+             as long as no louder way may lead through other blocks;
+- `sort`, `join`  the passes left, none of which closes a ring, and the edges between blocks join those of all blocks.
 
 In a block, bin k of frame r has index (r + 1) width + k + 1 in every array.  Around it, and up to `width`, which leaves
-room for whole vectors, there is a margin, never linked to.  Numbers of hills are kept as real ones, so as to be compared
-lane by lane.
+room for whole vectors, there is a margin, never linked to.  Numbers of hills are real, to be compared lane by lane.
 """
 
 import numpy as np
@@ -171,9 +170,9 @@ def passes(L, hill, step, slopes, order, n, width, top, scale, outward, group, r
     """Joins hills over their loudest passes to ranges; returns how many passes are left, described from `at` on.
 
     A pass joins for good where it is the loudest way out of a range: no louder edge leads to another block (outward, of
-    each hill).  Of the others, pass e is between hills edges[2 e] and edges[2 e + 1]; the phase of the first one's summit
-    is that of the second's plus steps[e].  slopes are those in frequency and in time.  group and range_of begin as
-    0, 1, 2 ..., lift as zeros; see `settle`.
+    each hill).  Of the others, pass e is between hills edges[2 e] and edges[2 e + 1]; the phase of the first summit is
+    that of the second plus steps[e].  slopes are those in frequency and in time.  group and range_of begin as 0, 1, 2
+    ..., lift as zeros; see `settle`.
     """
     left = 0
     for p in range(n):

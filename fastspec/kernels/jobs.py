@@ -10,7 +10,8 @@ class Arrangement(NamedTuple):
 
     S: np.ndarray  # their memory
     starts: np.ndarray  # where each signal's begin
-    one: np.ndarray  # row m of the output is (row one[m] + row other[m]) / 2 times `scale`
+    scales: np.ndarray  # a number for each signal
+    one: np.ndarray  # row m of the output is (row one[m] + row other[m]) / 2 times the signal's scale
     other: np.ndarray
     out: np.ndarray
     frames: int  # of a signal
@@ -19,7 +20,6 @@ class Arrangement(NamedTuple):
     frame_step: int  # from one frame to the next in S
     row_step: int  # from one row to the next
     logarithmic: bool  # they are decimal logarithms
-    scale: float | np.floating
 
 
 class Round(NamedTuple):

@@ -31,7 +31,7 @@ def hashed(i, seed):
 
 @kernel
 def make_real(phase, at, bins, odd):
-    """Phases from -pi to pi of the bins of DC, and of Nyquist where there is one, become 0 or pi, whichever is nearer."""
+    """Phases from -pi to pi of DC, and of Nyquist where there is a bin of it, become 0 or pi, whichever is nearer."""
     kind = phase.dtype.type
     phase[at] = kind(math.pi) if abs(phase[at]) > kind(math.pi / 2) else kind(0)
     if not odd:

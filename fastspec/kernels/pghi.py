@@ -16,7 +16,7 @@ from .calls import claim
 from .hills import KEYS, borders, climb, hide_margin, join, mark, number_ranges, passes, resolve, sort
 from .jit import kernel, parallel_kernel, prange
 from .levels import hashed, levels, make_real
-from .vector import lanes, load, store
+from .vector import at_least, lanes, load, store, trailing_zeros
 
 TURN = 2 * math.pi
 
@@ -80,14 +80,20 @@ def no_seam(bins, at, keys):
 
 
 @kernel
-def keep(hill, step, number, lift, count, bins, width, start, ranges, phase):
+def keep(L, least, hill, step, number, lift, count, bins, width, start, ranges, phase):
     """The range of each bin of a block, and its phase less that of the range, to their places."""
+    V = lanes(L)
     for r in range(count):
         here, there = (r + 1) * width + 1, start + r * bins
         for k in range(bins):
-            h = int(hill[here + k])
-            ranges[there + k] = number[h] if h >= 0 else -1
-            phase[there + k] = step[here + k] + lift[max(0, h)]
+            ranges[there + k] = -1
+        for k in range(0, bins, V):
+            bits = at_least(load(L, here + k), least)
+            while bits != 0:
+                i = k + trailing_zeros(bits)
+                bits &= bits - 1
+                h = int(hill[here + i])
+                ranges[there + i], phase[there + i] = number[h], step[here + i] + lift[h]
 
 
 @kernel
@@ -126,7 +132,7 @@ def block(s, p, S, tops, advance, real, whole, counts, seams, seam_steps, edges,
     )  # fmt: skip
     counts[2 * s] = number_ranges(hills, b, lift, a, left, edges, at, steps)
     counts[2 * s + 1] = left
-    keep(hill, step, a, lift, count, bins, width, start + first * bins, ranges, phase)
+    keep(L, least, hill, step, a, lift, count, bins, width, start + first * bins, ranges, phase)
 
 
 @parallel_kernel
@@ -152,47 +158,47 @@ def each_block(
 
 
 @kernel
-def tree(s, p, starts, counts, bases, seams, seam_steps, edges, keys, steps, hills, phase, heads, ends, rises, group,
-         lift, summits):  # fmt: skip
-    """Item s: one signal; its summits and passes begin at starts[2 s] and starts[2 s + 1], and end where the next's do."""
+def tree(s, p, starts, counts, bases, seams, seam_steps, edges, keys, steps, ranges, phase, heads, ends, rises, group,
+         lift, lifts):  # fmt: skip
+    """Item s: one signal; its ranges and passes begin at starts[2 s] and starts[2 s + 1], up to the next one's."""
     size = p.frames * p.bins
     a, b = starts[2 * s], starts[2 * s + 2]
     c, d = starts[2 * s + 1], starts[2 * s + 3]
     n = sort(
         s * p.blocks, (s + 1) * p.blocks, p, counts, bases, seams, seam_steps, edges, keys, steps,
-        hills[s * size : (s + 1) * size], phase[s * size : (s + 1) * size], heads, ends[2 * c : 2 * d], rises[c:d],
+        ranges[s * size : (s + 1) * size], phase[s * size : (s + 1) * size], heads, ends[2 * c : 2 * d], rises[c:d],
     )  # fmt: skip
     join(n, ends[2 * c : 2 * d], rises[c:d], group[a:b], lift[a:b])
     for h in range(a, b):
-        summits[h] = lift[h] - TURN * np.floor(lift[h] / TURN + 0.5)
+        lifts[h] = lift[h] - TURN * np.floor(lift[h] / TURN + 0.5)
 
 
 @parallel_kernel
 def each_tree(
-    serial, lo, hi, workers, board, p, starts, counts, bases, seams, seam_steps, edges, keys, steps, hills, phase, heads,
-    ends, rises, group, lift, summits,
+    serial, lo, hi, workers, board, p, starts, counts, bases, seams, seam_steps, edges, keys, steps, ranges, phase,
+    heads, ends, rises, group, lift, lifts,
 ):  # fmt: skip
     """`tree` for each."""
     if serial:
         for s in range(lo, hi):
             tree(
-                s, p, starts, counts, bases, seams, seam_steps, edges, keys, steps, hills, phase, heads[0], ends, rises,
-                group, lift, summits,
+                s, p, starts, counts, bases, seams, seam_steps, edges, keys, steps, ranges, phase, heads[0], ends,
+                rises, group, lift, lifts,
             )  # fmt: skip
     else:
         for worker in prange(workers):
             s = claim(board, 0, hi)
             while s >= 0:
                 tree(
-                    s, p, starts, counts, bases, seams, seam_steps, edges, keys, steps, hills, phase, heads[worker],
-                    ends, rises, group, lift, summits,
+                    s, p, starts, counts, bases, seams, seam_steps, edges, keys, steps, ranges, phase, heads[worker],
+                    ends, rises, group, lift, lifts,
                 )  # fmt: skip
                 s = claim(board, 0, hi)
 
 
 @kernel
-def finish(s, p, starts, bases, seeds, middle, hills, summits, phase):
-    """Item s: a block's phases, with that of each bin's summit, or hashed; less middle[k], between -pi and pi.
+def finish(s, p, starts, bases, seeds, middle, ranges, lifts, phase):
+    """Item s: a block's phases, plus that of each bin's range, or hashed; less middle[k], between -pi and pi.
 
     The bins of DC and Nyquist are real: 0 or pi.
     """
@@ -204,22 +210,22 @@ def finish(s, p, starts, bases, seeds, middle, hills, summits, phase):
     for f in range(first, min(p.frames, first + p.rows)):
         at = (signal * p.frames + f) * p.bins
         for k in range(p.bins):
-            h, i = hills[at + k], f * p.bins + k
-            x = phase[at + k] + summits[base + h] if h >= 0 else fine * kind(np.int32(hashed(i, seed)))
+            h, i = ranges[at + k], f * p.bins + k
+            x = phase[at + k] + lifts[base + h] if h >= 0 else fine * kind(np.int32(hashed(i, seed)))
             x -= middle[k]
             phase[at + k] = x - turn * np.floor(x * inverse + half)
         make_real(phase, at, p.bins, p.odd)
 
 
 @parallel_kernel
-def each_finish(serial, lo, hi, workers, board, p, starts, bases, seeds, middle, hills, summits, phase):
+def each_finish(serial, lo, hi, workers, board, p, starts, bases, seeds, middle, ranges, lifts, phase):
     """`finish` for each."""
     if serial:
         for s in range(lo, hi):
-            finish(s, p, starts, bases, seeds, middle, hills, summits, phase)
+            finish(s, p, starts, bases, seeds, middle, ranges, lifts, phase)
     else:
         for _worker in prange(workers):
             s = claim(board, 0, hi)
             while s >= 0:
-                finish(s, p, starts, bases, seeds, middle, hills, summits, phase)
+                finish(s, p, starts, bases, seeds, middle, ranges, lifts, phase)
                 s = claim(board, 0, hi)

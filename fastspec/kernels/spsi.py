@@ -19,7 +19,7 @@ TURN = 2 * math.pi
 
 @kernel
 def region(L, k, bins):
-    """(peak, end) of the region that begins at bin k: up to the peak, then down to the next bin that is louder again."""
+    """(peak, end) of the region that begins at bin k: up to the peak, then down until bins get louder again."""
     while k + 1 < bins and L[k + 1] > L[k]:
         k += 1
     peak = k

@@ -5,9 +5,9 @@ With n = round(x 2 / pi) and r = x - n pi / 2, |r| <= pi / 4 (a little more wher
     sin r = r - r**3/3! + r**5/5! - ...,    cos r = 1 - r**2/2! + r**4/4! - ...,
 
 and n mod 4 says which of the two, and with which sign, are the sine and cosine of x (Abramowitz & Stegun, Handbook of
-Mathematical Functions, 4.3.65, 4.3.66).  pi / 2 is taken in three parts, of which the first two are so short that their
-products with n are exact (Cody & Waite, Software Manual for the Elementary Functions, 1980): for |x| <= 1e5 the error is
-below one unit in the last place of 1 (1.2e-7, 2.2e-16).  NaN and infinities give NaN.
+Mathematical Functions, 4.3.65, 4.3.66).  pi / 2 is taken in three parts, the first two so short that their products
+with n are exact (Cody & Waite, Software Manual for the Elementary Functions, 1980): for |x| <= 1e5 the error is below
+one unit in the last place of 1 (1.2e-7, 2.2e-16).  NaN and infinities give NaN.
 """
 
 import math

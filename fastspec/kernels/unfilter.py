@@ -1,7 +1,7 @@
 """Kernels that undo filters: levels that are never negative, from what filters have made of them.
 
-Frames are lanes.  A tile is m (what is given), then its residual, then two sets of bins that take turns; all of it stays
-in the cache from the first round to the last.
+Frames are lanes.  A tile is what is given, m, and the bins x of this round and p of the one before, which take turns;
+it stays in the second-level cache from the first round to the last.
 """
 
 from .analysis import hand_out
@@ -12,61 +12,75 @@ from .lanes import clear, copy
 from .records import unpack_back, unpack_start, unpack_through, unpack_unfilter
 from .vector import lanes, load, load_splat, maximum, splat, sqrt, store
 
-GOLDEN = (1 + 5**0.5) / 2
-"""The pace t of the second round; that of the first is 1."""
+BLOCK = 32
+"""Bins whose steps are worked out before they are taken."""
 
 
 @kernel
-def banded(bands, i, c, at):
-    """Row i of the bands times the vectors of c from c[at] on."""
-    V, w, end = lanes(c), bands.starts[i], bands.starts[i + 1]
-    at += V * bands.first[i]
-    one = two = splat(c, c.dtype.type(0))  # two sums: neither waits for the other
-    while w + 2 <= end:
-        one = one + load(c, at) * load_splat(bands.weights, w)
-        two = two + load(c, at + V) * load_splat(bands.weights, w + 1)
-        w, at = w + 2, at + 2 * V
-    if w < end:
-        one = one + load(c, at) * load_splat(bands.weights, w)
-    return one + two
-
-
-@kernel
-def begin(start, back, m, r, x, z):
-    """x = z = max(0, back start m)."""
+def multiply(bands, i, stop, c, out, o):
+    """Rows i .. stop - 1 of the bands times the vectors of c, to the vectors from out[o] on."""
     out_of_line()
+    V = lanes(c)
+    while i < stop:
+        w, end = bands.starts[i], bands.starts[i + 1]
+        at = V * bands.first[i]
+        one = two = splat(c, c.dtype.type(0))  # two sums: neither waits for the other
+        if end - w == 2:  # as it is where triangles overlap by half: no loop to begin and to leave
+            one = load(c, at) * load_splat(bands.weights, w)
+            two = load(c, at + V) * load_splat(bands.weights, w + 1)
+        else:
+            while w + 2 <= end:
+                one = one + load(c, at) * load_splat(bands.weights, w)
+                two = two + load(c, at + V) * load_splat(bands.weights, w + 1)
+                w, at = w + 2, at + 2 * V
+            if w < end:
+                one = one + load(c, at) * load_splat(bands.weights, w)
+        store(out, o, one + two)
+        i, o = i + 1, o + V
+
+
+@kernel
+def begin(start, back, m, r, x, p):
+    """x = p = max(0, back start m)."""
     V, zero = lanes(m), int64(0)
     nothing = splat(m, m.dtype.type(0))
-    for i in range(start.first.size):
-        store(r, V * i, banded(start, i, m, zero))
-    for k in range(back.first.size):
-        v = maximum(nothing, banded(back, k, r, zero))
-        store(x, V * k, v)
-        store(z, V * k, v)
+    multiply(start, zero, start.first.size, m, r, zero)
+    multiply(back, zero, back.first.size, r, x, zero)
+    for at in range(0, V * back.first.size, V):
+        v = maximum(nothing, load(x, at))
+        store(x, at, v)
+        store(p, at, v)
 
 
 @kernel
-def descend(through, back, m, r, x, z, state):
-    """A round of FISTA: x' = max(0, z + back (m - through z)), z' = x' + momentum (x' - x).
+def descend(through, back, m, r, h, g, x, p, state):
+    """A round of FISTA, with p the x before it: z = x + momentum (x - p), p = max(0, z + back (m - through z)).
 
-    The state holds, a vector each: whether a lane still moves (1 or 0); its momentum; then what this round finds: how far
-    z lies from its x' at most, the largest x', and the sum of (z - x') (x' - x).
+    h is `through p` and becomes `through x`; r and g (BLOCK vectors) are scratch.  The state holds, a vector each:
+    whether a lane still moves (1 or 0); its momentum; then what this round finds: how far at most a bin moves from z,
+    the largest bin, and the sum of (z - p) (p - x) for the new p.
     """
     out_of_line()
-    V, zero = lanes(m), int64(0)
+    V, zero, bins = lanes(m), int64(0), back.first.size
     moving, momentum = load(state, zero), load(state, V)
     nothing = splat(m, m.dtype.type(0))
     moved, largest, turning = nothing, nothing, nothing
-    for i in range(through.first.size):
-        store(r, V * i, (load(m, V * i) - banded(through, i, z, zero)) * moving)
-    for at in range(0, V * back.first.size, V):
-        before, old = load(z, at), load(x, at)
-        new = maximum(nothing, before + banded(back, at // V, r, zero))
-        moved = maximum(maximum(moved, new - before), before - new)
-        largest = maximum(largest, new)
-        turning = turning + (before - new) * (new - old)
-        store(x, at, new)
-        store(z, at, new + momentum * (new - old))
+    multiply(through, zero, through.first.size, x, r, zero)
+    for at in range(0, V * through.first.size, V):
+        made = load(r, at)
+        store(r, at, (load(m, at) - made - momentum * (made - load(h, at))) * moving)
+        store(h, at, made)
+    for k in range(0, bins, BLOCK):
+        stop = min(bins, k + BLOCK)
+        multiply(back, k, stop, r, g, zero)
+        for at in range(V * k, V * stop, V):
+            now = load(x, at)
+            z = now + momentum * (now - load(p, at))
+            new = maximum(nothing, z + load(g, at - V * k))
+            moved = maximum(maximum(moved, new - z), z - new)
+            largest = maximum(largest, new)
+            turning = turning + (z - new) * (new - now)
+            store(p, at, new)
     store(state, 2 * V, moved)
     store(state, 3 * V, largest)
     store(state, 4 * V, turning)
@@ -76,7 +90,8 @@ def descend(through, back, m, r, x, z, state):
 def next_state(state, pace, tolerance):
     """The state for the next round, a pace t for each lane; returns whether any lane still moves.
 
-    t' = (1 + sqrt(1 + 4 t**2)) / 2, momentum (t - 1) / t'; with a tolerance, t = 1 again for lanes that have turned round.
+    t' = (1 + sqrt(1 + 4 t**2)) / 2, momentum (t - 1) / t'; with a tolerance, t = 1 again for lanes that have turned
+    round.
     """
     V, some = lanes(state), False
     for k in range(V):
@@ -114,12 +129,12 @@ def strip(s, slot, record, scratch):
     V, zero = lanes(scratch), int64(0)
     rows, bins = through.first.size, back.first.size
     a = slot * job.scratch
-    b = a + rows * V
-    c = b + rows * V
-    d = c + bins * V
+    b, c, d = a + rows * V, a + 2 * rows * V, a + 3 * rows * V
     e = d + bins * V
-    m, r, x, z = scratch[a:b], scratch[b:c], scratch[c:d], scratch[d:e]
-    state, pace = scratch[e : e + 5 * V], scratch[e + 5 * V : e + 6 * V]
+    f = e + bins * V
+    m, r, h, x, p = scratch[a:b], scratch[b:c], scratch[c:d], scratch[d:e], scratch[e:f]
+    g, state = scratch[f : f + BLOCK * V], scratch[f + BLOCK * V : f + (BLOCK + 5) * V]
+    pace = scratch[f + (BLOCK + 5) * V : f + (BLOCK + 6) * V]
     first = s * V
     stop = min(first + V, job.total)
     for i in range(rows):
@@ -128,23 +143,23 @@ def strip(s, slot, record, scratch):
         else:
             clear(m, V * i, V)
             copy(job.given, i * job.total + first, m, V * i, stop - first)
-    begin(start, back, m, r, x, z)
-    state[:V], state[V:], pace[:] = 1, 0, GOLDEN
-    some = last = True
+    begin(start, back, m, r, x, p)
+    h[:] = 0
+    state[:V], state[V:], pace[:] = 1, 0, 1
     for _ in range(job.rounds):
-        descend(through, back, m, r, x, z, state)
-        if not last:
+        descend(through, back, m, r, h, g, x, p, state)
+        x, p = p, x
+        if not next_state(state, pace, job.tolerance):
             break
-        last, some = some, next_state(state, pace, job.tolerance)
     raise_levels(x, bins, job)
     if job.across:
-        write_rows_across(x, zero, bins, z, zero, V)
+        write_rows_across(x, zero, bins, p, zero, V)
     else:
-        write_rows(x, zero, bins, z, zero, bins, False)
-    at = first
+        write_rows(x, zero, bins, p, zero, bins, False)
+    at, one = first, int64(1)
     while at < stop:
-        i, f = at // job.frames, at % job.frames
-        count = min(stop - at, job.frames - f)
-        ahead = f if job.across else f * job.ld
-        hand_out(z, at - first, count, V, job, job.out, job.places[i] + ahead)
+        i, ahead = at // job.frames, at % job.frames
+        count = min(stop - at, job.frames - ahead)
+        ahead *= one if job.across else job.ld
+        hand_out(p, at - first, count, V, job, job.out, job.places[i] + ahead)
         at += count

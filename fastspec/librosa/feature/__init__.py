@@ -1,10 +1,11 @@
-"""librosa.feature: the mel spectrogram and its cepstrum."""
+"""librosa.feature: the mel spectrogram and its cepstrum, there and back."""
 
 from typing import Any
 
 from .._names import find, listed
 
 _HOMES = {
+    "inverse": "fastspec.librosa.feature.inverse",
     "melspectrogram": "fastspec.librosa.feature.spectral",
     "mfcc": "fastspec.librosa.feature.spectral",
     "spectral": "fastspec.librosa.feature.spectral",
