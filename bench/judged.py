@@ -42,18 +42,18 @@ def distance(L: Array, S: Array) -> float:
     return float(np.sqrt(np.square(apart).mean(axis=0)).mean())
 
 
-def snr(y: Array, x: Array) -> float:
-    """20 log10 (||G x|| / || |G y| - |G x| ||) in dB for the Gaussian transform G; higher is better.
+def snr(G: Array, of: Array) -> float:
+    """20 log10 (||of|| / ||G - of||) in dB for magnitudes by `gaussian`, of what came out and of what it should be.
 
-    G is another one than was inverted, so that no hop or window is favoured: the measure SNR_MS of Marafioti, Holighaus
-    & Majdak, IEEE Trans. Signal Processing 69, 2021 (arXiv 2106.05148), with 2048 channels and a hop of 128.
+    Higher is better.  It is the measure SNR_MS of Marafioti, Holighaus & Majdak, IEEE Trans. Signal Processing 69, 2021
+    (arXiv 2106.05148): the transform is none of those inverted, so that no hop or window is favoured.
     """
-    plan = gaussian()
-    return -convergence(plan.power(y, power=1), plan.power(x, power=1))
+    return -convergence(G, of)
 
 
 @cache
 def gaussian() -> fastspec.STFT:
+    """The transform under which `snr` looks at sounds, 2048 channels with a hop of 128 as in the paper."""
     channels, hop = GAUSS
     n = np.arange(channels) - channels // 2
     return fastspec.STFT(channels, hop_length=hop, window=np.exp(-np.pi * n**2 / (hop * channels)), dtype="float64")
@@ -65,9 +65,9 @@ class Judge:
     def __init__(self, x: Array, n_fft: int, hop: int, pad_mode: str = "constant") -> None:
         self.x = x.astype(np.float64)
         self.plan = fastspec.STFT(n_fft, hop_length=hop, pad_mode=pad_mode, dtype="float64")
-        self.S = self.plan.power(self.x, power=1)
+        self.S, self.G = self.plan.power(self.x, power=1), gaussian().power(self.x, power=1)
 
     def __call__(self, y: Array) -> Verdict:
         y = np.asarray(y, np.float64)
-        L = self.plan.power(y, power=1)
-        return Verdict(convergence(L, self.S), distance(L, self.S), snr(y, self.x))
+        L, G = self.plan.power(y, power=1), gaussian().power(y, power=1)
+        return Verdict(convergence(L, self.S), distance(L, self.S), snr(G, self.G))

@@ -156,8 +156,8 @@ def speed_tables(recovery: Row) -> str:
     return "\n\n".join(
         [
             f"{recovery['seconds']} s of speech at {recovery['rate'] / 1000:g} kHz, {recovery['threads']} threads, "
-            "medians of one process, shuffled. In brackets the spectral convergence in dB that was reached, of mels for mels. "
-            "*must* and *aim*: how many times faster (bold: missed).",
+            "medians of one process, shuffled. In brackets the spectral convergence in dB that was reached (that of mels "
+            "for mels). *must* and *aim*: how many times faster (bold: missed).",
             table(["work", "fastspec", "peer", "", "must", "aim"], [entry for lines in compared for entry in lines]),
             "Starts, frame by frame, and rounds, on one thread and two; ns for each bin above the tolerance (PGHI):",
             table(["work", *(f"{count} thread{'s' * (count != '1')}" for count in threads), "ns a bin"], starts),

@@ -39,7 +39,9 @@ def distance(found: Array, wanted: Array) -> float:
 
 
 def convergence(y: Array, S: Array, plan: fastspec.STFT) -> float:
-    same = fastspec.STFT(plan.n_fft, hop_length=plan.hop_length, window=plan.window, center=plan.center, dtype="float64")
+    same = fastspec.STFT(
+        plan.n_fft, hop_length=plan.hop_length, window=plan.window, center=plan.center, dtype="float64"
+    )
     return float(20 * np.log10(np.linalg.norm(np.abs(same.forward(y)) - S) / np.linalg.norm(S)))
 
 
@@ -173,9 +175,7 @@ def test_whoever_is_told_may_stop(method: str) -> None:
         told.append((count, reached))
         return count == 3
 
-    y, info = fastspec.recover(
-        S, plan, method=method, n_iter=9, init="random", rng=0, callback=tell, return_info=True
-    )
+    y, info = fastspec.recover(S, plan, method=method, n_iter=9, init="random", rng=0, callback=tell, return_info=True)
     assert [count for count, _ in told] == [1, 2, 3]
     assert info.rounds == 3
     assert told[-1][1] == info.convergence[-1]
@@ -185,7 +185,9 @@ def test_whoever_is_told_may_stop(method: str) -> None:
 def test_tol_stops_where_a_round_gains_less() -> None:
     plan = fastspec.STFT(128, hop_length=32, dtype="float64")
     S = plan.power(noise(2, 3000), power=1)
-    _, info = fastspec.recover(S, plan, method="griffinlim", n_iter=500, init="random", rng=0, tol=0.1, return_info=True)
+    _, info = fastspec.recover(
+        S, plan, method="griffinlim", n_iter=500, init="random", rng=0, tol=0.1, return_info=True
+    )
     gains = -np.diff(info.convergence, axis=0).T
     assert 1 < info.rounds < 500
     assert (gains[:, :-1].max(axis=0) >= 0.1).all()
