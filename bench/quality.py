@@ -197,14 +197,16 @@ def main() -> None:
     parser.add_argument("folder", nargs="?", type=Path, help="WAV files to judge instead of the bundled sounds")
     parser.add_argument("--quick", action="store_true", help="few rounds and seeds; writes no file")
     asked = parser.parse_args()
-    peers.set_threads(THREADS)
     seeds, rounds = (1, (0, 10)) if asked.quick else (SEEDS, ROUNDS)
-    with fastspec.threads(THREADS):
+    peers.set_threads(1)
+    with fastspec.threads(1):  # short sounds, results that do not depend on it, and nothing is timed
         if asked.folder:
             shown(by_method(sounds.files(asked.folder), seeds, rounds), "file")
             return
         clips = shown(by_method(sounds.clips(), seeds, rounds), "clip")
         mels = [row for sound in sounds.clips() for row in shown(from_mels(sound, seeds), "mels")]
+    peers.set_threads(THREADS)
+    with fastspec.threads(THREADS):
         minutes = sounds.minutes(10 if asked.quick else MINUTE)
         timed = [row for s in minutes for row in shown(against_seconds(s, 5, asked.quick), "minute")]
     if not asked.quick:

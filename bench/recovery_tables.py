@@ -160,8 +160,8 @@ def speed_tables(recovery: Row) -> str:
             "medians of one process, shuffled. In brackets the spectral convergence in dB that was reached (that of "
             "mels for mels). *must* and *aim*: how many times faster (bold: missed).",
             table(["work", "fastspec", "peer", "", "must", "aim"], [entry for lines in compared for entry in lines]),
-            "Starts, frame by frame, and rounds, on one thread and two; ns for each bin above the tolerance of PGHI, which "
-            "must be 180 on one thread and should be 80:",
+            "Starts, frame by frame, and rounds, on one thread and two; ns for each bin above the tolerance of PGHI, "
+            "which must be 180 on one thread and should be 80:",
             table(["work", *(f"{count} thread{'s' * (count != '1')}" for count in threads), "ns a bin"], starts),
             f"Measured on: {made_on(recovery)}.",
         ]

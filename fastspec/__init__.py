@@ -41,8 +41,8 @@ _HOME = {name: module for module, names in _NAMES.items() for name in names} | {
     "STFT": "fastspec.spectrum",
     "FilterBank": "fastspec.mel",
     "MelBank": "fastspec.mel",
-    "recover": "fastspec.recovery",
-    "recover_mel": "fastspec.mel_recovery",
+    "recover": "fastspec.recovery.recover",
+    "recover_mel": "fastspec.recovery.mels",
     **dict.fromkeys(("is_patched", "patched", "unpatch"), "fastspec.patch"),
 }
 _MODULES = ("librosa", "patch")  # attributes before they are imported, too; `patch` can be called

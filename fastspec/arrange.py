@@ -58,4 +58,3 @@ def in_lanes(
         aligned(rows * V * team, dtype), work=S.size * (30 if logarithmic else 4),
     )  # fmt: skip
     return out
-

@@ -219,7 +219,7 @@ def levels(name: str, array: ArrayLike, rows: int, dtype: np.dtype[Any]) -> NDAr
     S = S.astype(dtype, copy=False)
     least, most = float(S.min()), float(S.max())
     if not (least >= 0 and most < math.inf):
-        at = np.unravel_index(int((~((S >= 0) & (S < math.inf))).argmax()), S.shape)
+        at = np.unravel_index(int((~((S >= 0) & (math.inf > S))).argmax()), S.shape)
         place = ", ".join(map(str, at))
         raise ValueError(f"{name}[{place}] is {S[at]}: every value must be finite and at least 0")
     return S

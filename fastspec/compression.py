@@ -64,7 +64,7 @@ def whisper(L: NDArray[np.floating], tops: NDArray[np.floating]) -> None:
 
 
 # ---- and back ----
-def levels_of(L: ArrayLike, log: str | None, power: float = 2.0) -> NDArray[np.floating]:
+def linear(L: ArrayLike, log: str | None, power: float = 2.0) -> NDArray[np.floating]:
     """The filtered levels M whose logarithms `STFT.mel(log=log, power=power)` gives as L.
 
     What a floor has raised stays raised: 1e-5 for "ln", 1e-10 for "log10" and "whisper", -100 dB for "db".  With

@@ -20,7 +20,7 @@ from .analysis import signals_of, strip_group
 from .framing import comfortable_scale, hamming, window_sum
 from .kernels import compiled, plan
 from .kernels.alignment import BOARD, FRAMES, TICKET, WALKED, advance, lag
-from .kernels.calls import aligned, new_board
+from .kernels.calls import aligned
 from .kernels.jit import team_size, thread_count
 from .kernels.offsets import TOLERANCE
 from .kernels.realfft import BINS, PHASES, ZERO

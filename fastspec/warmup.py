@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from . import cepstrum, decibels, levels, offset, pghi, polar, spectrum, spsi
+from . import cepstrum, decibels, levels, offset, spectrum
 from .kernels import compiled
+from .recovery import pghi, polar, spsi
 
 Step = tuple[str, Callable[[], object]]
 

@@ -15,11 +15,7 @@ LAYERS = {
     "kernels": KERNELS,
     **dict.fromkeys(["analysis", "checks", "compression", "framing", "levels", "mel"], ENGINE),
     **dict.fromkeys(["offset", "short", "spectrum", "synthesis"], ENGINE),
-    **dict.fromkeys(["cepstrum", "decibels", "arrange", "bands", "unfilter"], ENGINE),
-    **dict.fromkeys(
-        ["chains", "library_rounds", "mel_recovery", "methods", "offset_start", "pghi", "polar", "recovery"], ENGINE
-    ),
-    **dict.fromkeys(["rounds", "rtisi", "buffers", "segments", "spsi", "starts"], ENGINE),
+    **dict.fromkeys(["arrange", "bands", "cepstrum", "decibels", "recovery", "unfilter"], ENGINE),
     **dict.fromkeys(["", "__main__", "cli", "librosa", "notebook", "notebook_mel", "patch", "warmup"], FACES),
     **dict.fromkeys(["story", "report", "resound", "display", "audio", "extras", "atomic"], FACES),
 }

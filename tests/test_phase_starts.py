@@ -12,11 +12,11 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import minimum_spanning_tree
 
 import fastspec
-from fastspec import pghi, polar, spsi
 from fastspec.kernels.hills import KEYS
 from fastspec.kernels.jit import kernel
 from fastspec.kernels.turns import sine_cosine
 from fastspec.kernels.vector import lanes, load, store
+from fastspec.recovery import pghi, polar, spsi
 
 Array = np.ndarray[Any, np.dtype[Any]]
 DTYPES = ["float32", "float64"]

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fastspec
-from fastspec import buffers, rtisi
-from fastspec.segments import Cuts
+from fastspec.recovery import buffers, rtisi
+from fastspec.recovery.segments import Cuts
 
 DTYPES = ["float32", "float64"]
 CASES = [  # arguments of the plan, look_ahead, n_iter, frames

@@ -267,14 +267,14 @@ def test_logarithms_of_mels_are_undone(dtype: Any, power: float, log: Any, sampl
     floor = {"ln": 1e-5, "log10": 1e-10, "db": 1e-5**power, "whisper": max(1e-10, 1e-8 * M[:, :-1].max())}[log]
     M = np.maximum(M[:, : L.shape[1]], floor)
     largest = np.abs(L).max() * (4 if log == "whisper" else np.log(10))
-    np.testing.assert_allclose(compression.levels_of(L, log, power), M, rtol=8 * largest * np.finfo(dtype).eps)
+    np.testing.assert_allclose(compression.linear(L, log, power), M, rtol=8 * largest * np.finfo(dtype).eps)
 
 
 def test_levels_without_a_logarithm_are_left_alone_and_nothing_is_zero() -> None:
     M = mels(3)
-    assert compression.levels_of(M, None) is M
-    np.testing.assert_array_equal(compression.levels_of(np.array([-np.inf, 0.0, 1.0]), "log10"), [0, 1, 10])
-    np.testing.assert_array_equal(compression.levels_of(np.array([0, 20], np.int16), "db", 1.0), [1, 10])
+    assert compression.linear(M, None) is M
+    np.testing.assert_array_equal(compression.linear(np.array([-np.inf, 0.0, 1.0]), "log10"), [0, 1, 10])
+    np.testing.assert_array_equal(compression.linear(np.array([0, 20], np.int16), "db", 1.0), [1, 10])
 
 
 @pytest.mark.parametrize(
@@ -292,7 +292,7 @@ def test_levels_without_a_logarithm_are_left_alone_and_nothing_is_zero() -> None
 )
 def test_what_is_no_logarithm_is_an_error(L: Any, log: str, says: str) -> None:
     with pytest.raises(ValueError, match=says):
-        compression.levels_of(L, log)
+        compression.linear(L, log)
 
 
 @pytest.mark.parametrize("shorten", [1, 3])

@@ -13,7 +13,7 @@ from .oneframe import centre, mean_of, spectrum, transform
 from .realfft import PHASES
 from .rebuild import carve, lay_strip, rebuild_tile
 from .transpose import transpose_block
-from .vector import lanes, load, splat, store
+from .vector import lanes, load, store
 
 FRAMES = 3
 """The source of frames that something else has put into the ring (others: see realfft)."""

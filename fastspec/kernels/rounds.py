@@ -13,7 +13,7 @@ from .lanes import fill, overlap_add, polyphase
 from .plan import Line
 from .realfft import BINS, COMPLEX, PHASES, POWER
 from .rebuild import carve
-from .records import unpack_round_back, unpack_round_bank, unpack_round, unpack_synthesis, unpack_tables, unpack_waves
+from .records import unpack_round, unpack_round_back, unpack_round_bank, unpack_synthesis, unpack_tables, unpack_waves
 from .synthesis import PIECE, finish
 from .vector import lanes, load, load_part, maximum, splat, sqrt, store, store_part
 

@@ -1,9 +1,9 @@
 """librosa's names on this library's engine: ``import fastspec.librosa as librosa``.
 
 `stft`, `istft`, `griffinlim`, `magphase`, the decibels and their inverses, `feature.melspectrogram`, `feature.mfcc`,
-`filters.mel`, `filters.get_window`, `util.frame`, the conversions of units and their kin are ours, with the names,
-defaults, shapes, dtypes and errors of librosa 1.0 (and of 0.11).  Any other name is the real librosa's, where that is
-installed.  Nothing is imported until it is used.
+`feature.inverse`, `filters.mel`, `filters.get_window`, `util.frame`, the conversions of units and their kin are ours,
+with the names, defaults, shapes, dtypes and errors of librosa 1.0 (and of 0.11).  Any other name is the real librosa's,
+where that is installed.  Nothing is imported until it is used.
 """
 
 from typing import Any

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ... import recovery, starts
+from ...recovery import recover, starts
 from .. import util
 from .._names import face, find, parameter_error, warn
 from .._plans import analysis, plan, precision
@@ -265,7 +265,7 @@ def griffinlim(
     made = plan(_size_of(S, n_fft), hop_length, win_length, window, real, center=center, pad_mode=pad_mode)
     magnitude = (np.abs(S) if S.dtype.kind == "c" else S).astype(real, copy=False)
     start = starts.random_phases(magnitude, draw) if init else S
-    y = recovery.griffin_lim(made, magnitude, start, n_iter=n_iter, momentum=momentum, length=length or None)
+    y = recover.griffin_lim(made, magnitude, start, n_iter=n_iter, momentum=momentum, length=length or None)
     return y if dtype is None else y.astype(dtype, copy=False)
 
 

@@ -7,13 +7,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import checks, rtisi, starts
+from .. import checks
+from ..kernels import plan as sizes
+from ..spectrum import STFT
+from . import rtisi, starts
 from .chains import Chain, Stage, stages_of
-from .kernels import plan as sizes
 from .library_rounds import LibraryRounds
 from .methods import BEGUN, RESULT, Momentum, fast
 from .rounds import Rounds
-from .spectrum import STFT
 
 Real = NDArray[np.floating]
 AnyRounds = Rounds | LibraryRounds
@@ -154,10 +155,10 @@ def recover(
         "rtisi"        frame by frame, with look_ahead=3 frames (Zhu et al. 2007); has no start
         "best"         the best that takes about a second for a minute of sound
         a chain        such as [("raar", 10), ("accelerated", 5, {"alpha": 1.1})]: one after another
-        The formulas are those of `fastspec.methods` and `fastspec.rtisi`.
+        The formulas are those of `recovery.methods` and `recovery.rtisi`.
     init : str or np.ndarray
-        Phases to begin with: "pghi" ("auto"; see `fastspec.pghi`), "spsi" (`fastspec.spsi`), "offset"
-        (`fastspec.offset_start`), "random" (those of white noise), "zero", or an array like S of phases in radians or
+        Phases to begin with: "pghi" ("auto"; see `recovery.pghi`), "spsi" (`recovery.spsi`), "offset"
+        (`recovery.offset_start`), "random" (those of white noise), "zero", or an array like S of phases in radians or
         of complex numbers, whose phases are taken.
     n_iter : int
         Rounds; by default as many as take a tenth of a second for a minute of sound with the default method.

@@ -6,20 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import offset_start, pghi, spsi
-from .polar import polar
 from .methods import griffinlim
+from .polar import polar
 
 if TYPE_CHECKING:
-    from .recovery import AnyRounds
-    from .spectrum import STFT
+    from ..spectrum import STFT
+    from .recover import AnyRounds
 
 Real = NDArray[np.floating]
 STARTS = ("pghi", "spsi", "offset", "random", "zero")
 
 
-def start(
-    rounds: "AnyRounds", S: Real, init: str | NDArray[Any], rng: np.random.Generator, tolerance: float
-) -> Real:
+def start(rounds: "AnyRounds", S: Real, init: str | NDArray[Any], rng: np.random.Generator, tolerance: float) -> Real:
     """Signals for these rounds, whose spectrograms have the phases that `init` says.
 
     "pghi", "spsi"  the phases that these methods find

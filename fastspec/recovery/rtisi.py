@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from . import checks
+from .. import checks
+from ..kernels.plan import lanes
 from .buffers import Part, buffers_of
-from .kernels.plan import lanes
 from .segments import Cuts
 
 if TYPE_CHECKING:
-    from .spectrum import STFT
+    from ..spectrum import STFT
 
 Real = NDArray[np.floating]
 

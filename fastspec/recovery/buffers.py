@@ -9,18 +9,18 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from .kernels import compiled
-from .kernels.calls import aligned, new_board
-from .kernels.jit import team_size, thread_count
-from .kernels.plan import lanes, pairs, supported, work_size
-from .kernels.records import pack
-from .kernels.rtisi import PIECE
-from .kernels.streams import Recursion, Streams
-from .kernels.strips import each_strip
-from .synthesis import address, extent
+from ..kernels import compiled
+from ..kernels.calls import aligned, new_board
+from ..kernels.jit import team_size, thread_count
+from ..kernels.plan import lanes, pairs, supported, work_size
+from ..kernels.records import pack
+from ..kernels.rtisi import PIECE
+from ..kernels.streams import Recursion, Streams
+from ..kernels.strips import each_strip
+from ..synthesis import address, extent
 
 if TYPE_CHECKING:
-    from .spectrum import STFT
+    from ..spectrum import STFT
 
 Real = NDArray[np.floating]
 Whole = NDArray[np.int64]

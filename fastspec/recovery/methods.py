@@ -82,4 +82,3 @@ def admm() -> Relaxation:
     Masuyama, Yatabe & Oikawa, IEEE Signal Processing Letters 26, 2019, 184-188.
     """
     return Relaxation(-1.0, 2.0, 1.0, 1.0, -1.0, 0.0, 1.0)
-

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .checks import plain
-from .kernels import polar as kernels
-from .kernels.calls import new_board
-from .kernels.jit import team_size
+from ..checks import plain
+from ..kernels import polar as kernels
+from ..kernels.calls import new_board
+from ..kernels.jit import team_size
 
 Array = NDArray[Any]
 

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from . import checks
-from .kernels.plan import lanes
+from .. import checks
+from ..kernels.plan import lanes
 
 if TYPE_CHECKING:
-    from .spectrum import STFT
+    from ..spectrum import STFT
 
 Real = NDArray[np.floating]
 Whole = NDArray[np.int64]

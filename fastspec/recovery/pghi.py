@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels import pghi as kernels
-from .kernels.calls import new_board
-from .kernels.hills import KEYS
-from .kernels.jit import team_size
+from ..kernels import pghi as kernels
+from ..kernels.calls import new_board
+from ..kernels.hills import KEYS
+from ..kernels.jit import team_size
 from .polar import by_frames
 
 if TYPE_CHECKING:
-    from .spectrum import STFT
+    from ..spectrum import STFT
 
 Array = NDArray[Any]
 

@@ -5,12 +5,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import checks, compression, starts
+from .. import checks
+from ..compression import linear, notebook_levels
+from ..mel import FilterBank, bank_of
+from ..spectrum import STFT
+from . import starts
 from .chains import Chain, stages_of
-from .mel import FilterBank, bank_of
 from .methods import Momentum
-from .recovery import TOLERANCE, Order, Seed, Tell, begin, near_one, recover, rounds_of, share
-from .spectrum import STFT
+from .recover import TOLERANCE, Order, Seed, Tell, begin, near_one, recover, rounds_of, share
 
 Real = NDArray[np.floating]
 
@@ -52,7 +54,9 @@ def recover_mel(
     power : float
         M was made of |STFT(y)|**power.
     log : str
-        What `plan.mel` made of mels, undone first; see `compression.linear`.
+        What `plan.mel` made of mels ("ln", "log10", "db", "whisper": scale and last frame are lost), undone first; or
+        "notebook" for what `make_mel` gives, undone by `compression.notebook_levels`: bank is then the transpose of the
+        notebook's `mel_filter`, spec_thresh=4 and shorten_factor=1 are options, and the way is always "cascade".
     method : "joint" or "cascade"
         "joint"    rounds as in `recover`, in which P2 leaves the phases and brings the levels a = |c|**power nearer to M
                    by two steps a <- a B'(M / B a) / B'1 (B the filters, which must not be negative), as in
@@ -82,6 +86,12 @@ def recover_mel(
     >>> plan, bank = fastspec.STFT(1024, hop_length=256), fastspec.MelBank(22050, 1024, 80)
     >>> y = fastspec.recover_mel(plan.mel(x, bank, log="db"), bank, plan, log="db")
     """
+    if log == "notebook":
+        about = {key: options.pop(key) for key in ("spec_thresh", "shorten_factor") if key in options}
+        return recover(
+            _of_notebook(M, bank, plan, **about), plan, method=rounds, init=init, n_iter=n_iter, rng=rng, length=length,
+            tol=tol, callback=callback, return_info=return_info, out=out, tolerance=tolerance, **options,
+        )  # fmt: skip
     filters = bank_of(bank)
     if filters.shape[1] != plan.n_bins:
         raise ValueError(f"bank must have n_bins = {plan.n_bins} columns, got shape {filters.shape}")
@@ -90,7 +100,7 @@ def recover_mel(
     exponent = checks.finite_number("power", power)
     if exponent <= 0:
         raise ValueError(f"power must be above 0, got {power!r}")
-    mels = checks.levels("M", compression.linear(M, log, exponent), len(filters), plan.dtype)
+    mels = checks.levels("M", linear(M, log, exponent), len(filters), plan.dtype)
     S = filters.inverse(mels, power=exponent)
     if method == "cascade":
         return recover(
@@ -110,3 +120,11 @@ def recover_mel(
     turns = rounds_of(plan, order.flat(mels), order.length, **known)
     y = starts.start(turns, flat, first, np.random.default_rng(rng), share("tolerance", tolerance))
     return order.fill(turns, y, stages)
+
+
+def _of_notebook(M: ArrayLike, bank: FilterBank | ArrayLike, plan: STFT, **about: float) -> Real:
+    """The magnitudes of the notebook's mels, with the last bin, which it leaves out."""
+    S = notebook_levels(M, bank, **about)
+    if len(S) != plan.n_bins - 1:
+        raise ValueError(f"bank must have n_bins - 1 = {plan.n_bins - 1} columns for log='notebook', got {len(S)}")
+    return np.concatenate([S, np.zeros_like(S[:1])])

@@ -1,25 +1,25 @@
 """Rounds of phase recovery: magnitudes laid out once, then from signal to signal."""
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import arrange
-from .bands import bands_of
-from .kernels import compiled, plan, rounds
-from .kernels.calls import aligned
-from .kernels.frames import OTHER, ROOT, SQUARE
-from .kernels.jobs import Round, Rows
-from .kernels.realfft import BINS
-from .kernels.records import pack
-from .mel import FilterBank
+from .. import arrange
+from ..bands import bands_of
+from ..kernels import compiled, plan, rounds
+from ..kernels.calls import aligned
+from ..kernels.frames import OTHER, ROOT, SQUARE
+from ..kernels.jobs import Round, Rows
+from ..kernels.realfft import BINS
+from ..kernels.records import pack
+from ..mel import FilterBank
+from ..synthesis import Task, add_up, address, extent, run_strips, sum_size, task_of
 from .methods import Method, Momentum, Relaxation
-from .synthesis import Task, add_up, address, extent, run_strips, sum_size, task_of
 
 if TYPE_CHECKING:
-    from .spectrum import STFT
+    from ..spectrum import STFT
 
 Real = NDArray[np.floating]
 Complex = NDArray[np.complexfloating]

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels import spsi as kernels
-from .kernels.calls import new_board
-from .kernels.jit import team_size
+from ..kernels import spsi as kernels
+from ..kernels.calls import new_board
+from ..kernels.jit import team_size
 from .pghi import turn_of_middle
 from .polar import by_frames
 
 if TYPE_CHECKING:
-    from .spectrum import STFT
+    from ..spectrum import STFT
 
 Array = NDArray[Any]
 

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels.rounds import PASSES
-from .mel import FilterBank
+from ..kernels.rounds import PASSES
+from ..mel import FilterBank
 from .methods import Method, Momentum
 from .rounds import LEAST, back_of
 
 if TYPE_CHECKING:
-    from .spectrum import STFT
+    from ..spectrum import STFT
 
 Real = NDArray[np.floating]
 Complex = NDArray[np.complexfloating]

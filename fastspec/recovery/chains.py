@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
 from typing import Any, NamedTuple
 
-from . import checks
+from .. import checks
 from .methods import Method, accelerated, admm, fast, griffinlim, raar
 
 Chain = str | Sequence[tuple[Any, ...]]
@@ -12,11 +12,13 @@ Chain = str | Sequence[tuple[Any, ...]]
 METHODS: dict[str, Callable[..., Method]] = {
     "griffinlim": griffinlim, "fast": fast, "accelerated": accelerated, "admm": admm, "raar": raar,
 }  # fmt: skip
-PRESETS: dict[str, list[tuple[Any, ...]]] = {"best": [("accelerated", 200)]}
+PRESETS: dict[str, list[tuple[Any, ...]]] = {
+    "best": [("rtisi", 25), ("raar", 100, {"beta": 0.9}), ("accelerated", 100)],
+}
 NAMES = (*METHODS, "rtisi", *PRESETS)
 DEFAULT = {"rtisi": 5}
 """Rounds by default, where they are not those of OTHERS."""
-OTHERS = 20
+OTHERS = 25
 
 
 class Stage(NamedTuple):

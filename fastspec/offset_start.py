@@ -1,1 +1,0 @@
-def signals(made,S,length): raise NotImplementedError
