@@ -127,3 +127,50 @@ def whisper(y: Array, bank: Array, threads: int) -> dict[str, Call]:
 
         calls["torch"] = with_torch
     return calls
+
+
+def griffin_lim(S: Array, n_fft: int, hop: int, length: int, n_iter: int, seed: int = 0) -> dict[str, Call]:
+    """Fast Griffin-Lim from random phases, momentum 0.99: signals with magnitudes S of centred frames.
+
+    librosa takes the sound to be padded with zeros, torchaudio by reflection.
+    """
+    calls: dict[str, Call] = {}
+    if installed("torch") and installed("torchaudio"):
+        transform = torchaudio_transforms().GriffinLim(n_fft, n_iter, hop_length=hop, power=1, length=length)
+        tensor = torch().from_numpy(S)
+
+        def with_torchaudio() -> Any:
+            torch().manual_seed(seed)
+            return transform(tensor)
+
+        calls["torchaudio"] = with_torchaudio
+    if installed("librosa"):
+        librosa = importlib.import_module("librosa")
+        calls["librosa"] = lambda: librosa.griffinlim(
+            S, n_iter=n_iter, hop_length=hop, n_fft=n_fft, length=length, **_seeded(librosa, seed)
+        )
+    return calls
+
+
+def mel_to_audio(M: Array, sr: int, n_fft: int, hop: int, length: int) -> dict[str, Call]:
+    """A sound from a mel spectrogram of magnitudes: librosa's filters inverted, then its fast Griffin-Lim."""
+    if not installed("librosa"):
+        return {}
+    librosa = importlib.import_module("librosa")
+    return {
+        "librosa": lambda: librosa.feature.inverse.mel_to_audio(
+            M, sr=sr, n_fft=n_fft, hop_length=hop, power=1.0, length=length
+        )
+    }
+
+
+def mel_to_stft(M: Array, sr: int, n_fft: int) -> dict[str, Call]:
+    """Magnitudes from mels of magnitudes."""
+    if not installed("librosa"):
+        return {}
+    librosa = importlib.import_module("librosa")
+    return {"librosa": lambda: librosa.feature.inverse.mel_to_stft(M, sr=sr, n_fft=n_fft, power=1.0)}
+
+
+def _seeded(librosa: Any, seed: int) -> dict[str, int]:
+    return {"rng" if int(librosa.__version__.partition(".")[0]) else "random_state": seed}
