@@ -1,4 +1,4 @@
-"""Signals made of shifted frames: against a slow twin, by laws of simple signals, and by what is heard of recordings."""
+"""Signals made of shifted frames: against a slow twin, by laws of simple signals, and on recordings."""
 
 from typing import Any
 
