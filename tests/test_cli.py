@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cases import speech
 
 from fastspec import audio
 from fastspec.__main__ import main
@@ -41,7 +42,7 @@ def test_version_and_help_say_what_there_is() -> None:
         (["--version"], ["fastspec 0."]),
         (["--help"], ["demo", "spectrogram", "invert", "doctor", "warmup"]),
         ([], ["demo", "--version"]),
-        (["invert", "--help"], ["IN", "OUT", "--n-fft", "--step", "--n-iter", "--threshold", "--rate"]),
+        (["invert", "--help"], ["IN", "OUT", "--method", "--init", "--n-fft", "--step", "--n-iter", "--threshold", "--rate"]),
     ):
         ran = subprocess.run(
             [sys.executable, "-m", "fastspec", *arguments], capture_output=True, text=True, check=False
@@ -76,13 +77,16 @@ def test_spectrogram_draws_a_picture_or_keeps_the_numbers(tone: Path, capsys: py
     assert f"{S.shape[0]} frames × 256 bins" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("method", ["accelerated", "rtisi", "raar:3,griffinlim:1", "notebook"])
 @pytest.mark.parametrize("through", ["sound", "array"])
-def test_invert_gives_back_the_tone(tone: Path, tmp_path: Path, through: str) -> None:
-    source, options = tone, []
+def test_invert_gives_back_the_tone(tone: Path, tmp_path: Path, through: str, method: str) -> None:
+    source, options = tone, ["--method", method]
+    if ":" not in method:
+        options += ["--n-iter", "2"]
     if through == "array":
-        source, options = tmp_path / "S.npy", ["--rate", str(RATE)]
+        source, options = tmp_path / "S.npy", [*options, "--rate", str(RATE)]
         assert main(["spectrogram", str(tone), str(source)]) == 0
-    assert main(["invert", str(source), str(tmp_path / "out.wav"), "--n-iter", "2", *options]) == 0
+    assert main(["invert", str(source), str(tmp_path / "out.wav"), *options]) == 0
     y, rate = audio.read(tmp_path / "out.wav")
     assert rate == RATE
     assert abs(len(y) - len(TONE)) <= 1024
@@ -99,9 +103,20 @@ def test_a_sound_shorter_than_a_window_can_be_drawn_and_inverted(tmp_path: Path,
     assert main(["invert", str(tmp_path / "x.wav"), str(tmp_path / "y.wav")]) == 0
 
 
-def test_silence_stays_silent(tmp_path: Path) -> None:
+def test_a_better_method_is_nearer_to_speech(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    reached = []
+    audio.write(tmp_path / "x.wav", speech(16000), 16000)
+    for method in ("notebook", "griffinlim", "accelerated", "best"):
+        assert main(["invert", str(tmp_path / "x.wav"), str(tmp_path / "y.wav"), "--method", method]) == 0
+        reached.append(float(capsys.readouterr().out.split()[-2]))
+    assert reached == sorted(reached, reverse=True)
+    assert reached[-1] < -25
+
+
+@pytest.mark.parametrize("method", ["accelerated", "notebook"])
+def test_silence_stays_silent(tmp_path: Path, method: str) -> None:
     audio.write(tmp_path / "x.wav", np.zeros(5000), RATE)
-    assert main(["invert", str(tmp_path / "x.wav"), str(tmp_path / "y.wav"), "--n-iter", "1"]) == 0
+    assert main(["invert", str(tmp_path / "x.wav"), str(tmp_path / "y.wav"), "--method", method]) == 0
     assert not audio.read(tmp_path / "y.wav")[0].any()
 
 
@@ -112,7 +127,12 @@ def test_wrong_usage_exits_with_2(tone: Path, tmp_path: Path, capsys: pytest.Cap
         (["invert", tone], "OUT"),
         (["invert", tone, out, "--n-iter", "-1"], "--n-iter"),
         (["invert", tone, out, "--n-fft", "many"], "--n-fft"),
-        (["invert", tone, out, "--n-fft", "511"], "even"),
+        (["invert", tone, out, "--n-fft", "511", "--method", "notebook"], "even"),
+        (["invert", tone, out, "--method", "magic"], "'magic'"),
+        (["invert", tone, out, "--method", "raar:many"], "name:rounds"),
+        (["invert", tone, out, "--method", "raar:2", "--n-iter", "3"], "n_iter"),
+        (["invert", tone, out, "--init", "magic"], "'magic'"),
+        (["invert", tone, out, "--init", "pghi", "--method", "notebook"], "--init"),
         (["invert", tmp_path / "absent.wav", out], "absent.wav"),
         (["invert", tone, tmp_path / "absent" / "out.wav"], "absent"),
         (["invert", tone, tmp_path / "out.xyz"], ".xyz"),
