@@ -7,6 +7,7 @@ import platform
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any
@@ -155,6 +156,7 @@ def invert(
     audio.check_format(target)
     _check_target(target)
     S, y = None, None
+    resound.How(method, init, n_iter, threshold).check()
     if source.suffix.lower() == ".npy":
         if rate is None:
             raise typer.BadParameter("a .npy spectrogram does not know its sample rate: add --rate HZ.")
@@ -165,7 +167,7 @@ def invert(
     else:
         y, rate = audio.read(source, rate=rate)
     with _progress() as stage:
-        how = resound.How(method, init, n_iter, threshold, lambda done, rounds: stage("inversion", done, rounds))
+        how = resound.How(method, init, n_iter, threshold, partial(stage, "inversion"))
         if S is None:
             assert y is not None
             wave, reached = resound.sound(y, *_window(rate, n_fft, step, 16 if method == "notebook" else 4), how)

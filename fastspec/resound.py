@@ -13,6 +13,8 @@ import fastspec
 
 from . import levels, offset
 from .framing import hamming
+from .recovery.chains import stages_of
+from .recovery.recover import begin
 
 Array = NDArray[np.floating[Any]]
 
@@ -25,7 +27,7 @@ class How:
     init: str  #: a start of `fastspec.recover`
     n_iter: int | None  #: rounds; None for those of the method
     threshold: float  #: powers of ten below the loudest that the notebook's spectrogram keeps
-    progress: Callable[[int, int], None]  #: called as progress(done, rounds)
+    progress: Callable[[int, int], None] = lambda done, rounds: None  #: called as progress(done, rounds)
 
     def chain(self) -> Any:
         """The method as `fastspec.recover` takes it."""
@@ -35,6 +37,15 @@ class How:
         if not all(rounds.isdigit() for _, _, rounds in entries):
             raise ValueError(f"--method must be a name or name:rounds,name:rounds, got {self.method}")
         return [(name, int(rounds)) for name, _, rounds in entries]
+
+    def check(self) -> None:
+        """Refuse before the work what `recover` or the notebook's chain would refuse."""
+        if self.method == "notebook":
+            if self.init != "auto":
+                raise ValueError(f"--init must be left out with --method notebook, got {self.init}")
+            return
+        stages = stages_of(self.chain(), "auto" if self.n_iter is None else self.n_iter, {})
+        begin("--init", self.init, (), stages)
 
     def recover(self, S: Array, plan: fastspec.STFT, length: int | None) -> tuple[Array, float]:
         """(signal, its convergence)."""
@@ -46,8 +57,6 @@ class How:
 
     def notebook(self, S: Array, n_fft: int, step: int) -> tuple[Array, float]:
         """The same for a log spectrogram (frames, bins), by the notebook's chain of offsets."""
-        if self.init != "auto":
-            raise ValueError(f"--init must be left out with --method notebook, got {self.init}")
         rounds = 10 if self.n_iter is None else self.n_iter
         self.progress(0, rounds + 1)
         wave = offset.invert_pretty(
