@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 import fastspec
-from fastspec import pghi, spsi
+from fastspec.recovery import pghi, spsi
 
 from . import measure, peers
 from .engine import SETTLE, SR, THREADS, on, speech
