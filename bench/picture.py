@@ -15,8 +15,10 @@ PLACE = measure.ROOT / "docs" / "quality.png"
 
 LINES: tuple[tuple[str, str, str, str, str], ...] = (
     ("accelerated", "pghi", "PGHI, then accelerated", "#0b5394", "o"),
+    ("half raar 0.98, half accelerated", "pghi", "PGHI, RAAR, then accelerated", "#674ea7", "h"),
     ("accelerated", "spsi", "SPSI, then accelerated", "#3d85c6", "s"),
     ("5 rtisi, 0 ahead, then accelerated", "", "RTISI, then accelerated", "#38761d", "^"),
+    ("5 rtisi, 0 ahead, half raar 0.98, half accelerated", "", "RTISI, RAAR, then accelerated", "#a64d79", "p"),
     ("rtisi, 3 ahead", "", "RTISI, 3 frames ahead", "#93c47d", "v"),
     ("accelerated", "random", "random, then accelerated", "#9fc5e8", "D"),
     ("torchaudio", "random", "torchaudio.griffinlim", "#e69138", "P"),
@@ -76,6 +78,8 @@ def panel_of(panel: Any, rows: list[Row]) -> None:
             where = (row["seconds"], row["convergence"])
             panel.annotate("32 rounds", where, xytext=(6, 4), textcoords="offset points", fontsize=8)
     panel.set_xscale("log")
+    panel.xaxis.set_major_formatter("{x:g}")
+    panel.margins(0.08, 0.1)
     panel.grid(True, which="major", alpha=0.3)
 
 

@@ -57,12 +57,19 @@ def rtisi(ahead: int) -> Way:
     return Way(f"rtisi, {ahead} ahead", "", AHEAD, lambda n: given | {"n_iter": n})
 
 
+RTISI = ("rtisi", 5, {"look_ahead": 0})
+
+
 def half_raar(n: int) -> list[Any]:
-    return [("raar", n // 2), ("accelerated", n - n // 2)]
+    return [("raar", n // 2, {"beta": 0.98}), ("accelerated", n - n // 2)]
 
 
 def after_rtisi(n: int) -> list[Any]:
-    return [("rtisi", 5, {"look_ahead": 0}), ("accelerated", n)]
+    return [RTISI, ("accelerated", n)]
+
+
+def rtisi_and_raar(n: int) -> list[Any]:
+    return [RTISI, *half_raar(n)]
 
 
 def ways() -> list[Way]:
@@ -72,8 +79,9 @@ def ways() -> list[Way]:
     found += [plain(method, start, ROUNDS[1:]) for start in STARTS for method in METHODS]
     for start in ("pghi", "random"):
         found.append(chained("raar, then 1 griffinlim", start, lambda n: [("raar", n - 1), ("griffinlim", 1)]))
-        found.append(chained("half raar, half accelerated", start, half_raar))
+        found.append(chained("half raar 0.98, half accelerated", start, half_raar))
     found.append(chained("5 rtisi, 0 ahead, then accelerated", "", after_rtisi))
+    found.append(chained("5 rtisi, 0 ahead, half raar 0.98, half accelerated", "", rtisi_and_raar))
     return [*found, rtisi(0), rtisi(3)]
 
 
@@ -127,7 +135,9 @@ def minute_calls(S: Array, plan: fastspec.STFT, n: int) -> dict[tuple[str, str, 
         plain("fast", "pghi", (10, 30, 100)),
         rtisi(0)._replace(rounds=(2, 5, 10)),
         rtisi(3),
-        chained("5 rtisi, 0 ahead, then accelerated", "", after_rtisi, (5, 10, 30, 100)),
+        chained("5 rtisi, 0 ahead, then accelerated", "", after_rtisi, (5, 10, 20, 30, 100)),
+        chained("half raar 0.98, half accelerated", "pghi", half_raar, (*some, *many)),
+        chained("5 rtisi, 0 ahead, half raar 0.98, half accelerated", "", rtisi_and_raar, (*some[2:], *many)),
     ]
     calls = {(w.method, w.start, count): partial(recover, **w.told(count)) for w in families for count in w.rounds}
     calls["default", "", 0] = recover

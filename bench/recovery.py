@@ -39,18 +39,28 @@ MEL_LEVELS = {"librosa": (100.0, None)}
 Calls = dict[str, Callable[[], Any]]
 
 
-def row(work: str, size: str, calls: Calls, must: Mapping[str, Any] | None = None, **known: Any) -> Row:
-    """Median seconds of each, and how many times faster we must and should be."""
-    turns = {}
+def row(
+    work: str,
+    size: str,
+    calls: Calls,
+    must: Mapping[str, Any] | None = None,
+    nearness: Callable[[Any], float] | None = None,
+    **known: Any,
+) -> Row:
+    """Median seconds of each, how near each comes, and how many times faster we must and should be."""
+    turns, once, reached = {}, {}, {}
     for name, call in calls.items():
         start = time.perf_counter()
-        call()
-        once = time.perf_counter() - start
-        turns[name] = call, TURNS if once < LONG else LONG_TURNS if once < 10 * LONG else 1
-    seconds = measure.medians(turns, settle=SETTLE)
+        result = call()
+        once[name] = time.perf_counter() - start
+        if nearness is not None:
+            reached[name] = nearness(result)
+        if once[name] < 10 * LONG:
+            turns[name] = call, TURNS if once[name] < LONG else LONG_TURNS
+    seconds = {**once, **measure.medians(turns, settle=SETTLE)}
     told = ", ".join(f"{name} {1e3 * value:.1f} ms" for name, value in seconds.items())
-    print(f"{work} {size}: {told} {known}", flush=True)
-    return {"work": work, "size": size, "seconds": seconds, "must": dict(must or {}), **known}
+    print(f"{work} {size}: {told} {reached}", flush=True)
+    return {"work": work, "size": size, "seconds": seconds, "must": dict(must or {}), "convergence": reached, **known}
 
 
 def given(n_fft: int, hop: int) -> tuple[fastspec.STFT, Array, int]:
@@ -59,7 +69,7 @@ def given(n_fft: int, hop: int) -> tuple[fastspec.STFT, Array, int]:
     return plan, plan.power(y, power=1), y.size
 
 
-def quality(plan: fastspec.STFT, y: Any, S: Array) -> float:
+def quality(plan: fastspec.STFT, S: Array, y: Any) -> float:
     return convergence(plan.power(peers.numpy_of(y), power=1).astype(np.float64), S.astype(np.float64))
 
 
@@ -68,8 +78,8 @@ def same_rounds() -> Iterator[Row]:
     for n_fft, hop in SIZES:
         plan, S, n = given(n_fft, hop)
         calls = {"fastspec": partial(fast, S, plan, n)} | peers.griffin_lim(S, n_fft, hop, n, ROUNDS)
-        reached = {name: quality(plan, call(), S) for name, call in calls.items()}
-        yield row(f"fast Griffin-Lim, {ROUNDS} rounds", f"{n_fft}/{hop}", calls, MUST, convergence=reached)
+        nearness = partial(quality, plan, S)
+        yield row(f"fast Griffin-Lim, {ROUNDS} rounds", f"{n_fft}/{hop}", calls, MUST, nearness)
 
 
 def fast(S: Array, plan: fastspec.STFT, n: int) -> Array:
@@ -83,7 +93,7 @@ def sooner() -> Iterator[Row]:
         theirs = {k: v for k, v in peers.griffin_lim(S, n_fft, hop, n, ROUNDS).items() if k == "librosa"}
         if not theirs:
             return
-        bar = quality(plan, theirs["librosa"](), S)
+        bar = quality(plan, S, theirs["librosa"]())
         calls: Calls = {"default": partial(fastspec.recover, S, plan, rng=0, length=n)}
         for start in ("pghi", "spsi"):
             for method in ("accelerated", "fast"):
@@ -91,15 +101,12 @@ def sooner() -> Iterator[Row]:
                 rounds = fewest(partial(reaches, call, plan, S, bar))
                 if rounds is not None:
                     calls[f"{start}, {rounds} {method}"] = partial(call, n_iter=rounds)
-        reached = {name: quality(plan, call(), S) for name, call in calls.items()} | {"librosa": bar}
-        print(reached, flush=True)
-        yield row(
-            f"as near as librosa in {ROUNDS} rounds", f"{n_fft}/{hop}", calls | theirs, SOONER, convergence=reached
-        )
+        work = f"as near as librosa in {ROUNDS} rounds"
+        yield row(work, f"{n_fft}/{hop}", calls | theirs, SOONER, partial(quality, plan, S))
 
 
 def reaches(call: Callable[..., Array], plan: fastspec.STFT, S: Array, bar: float, rounds: int) -> bool:
-    return quality(plan, call(n_iter=rounds), S) <= bar
+    return quality(plan, S, call(n_iter=rounds)) <= bar
 
 
 def fewest(reached: Callable[[int], bool], most: int = 64) -> int | None:
@@ -120,25 +127,22 @@ def from_mels() -> Iterator[Row]:
     bank = fastspec.MelBank(SR, n_fft, MELS)
     M = plan.mel(y, bank, power=1.0)
     levels: Calls = {"fastspec": partial(bank.inverse, M)} | peers.mel_to_stft(M, SR, n_fft)
-    yield mel_row("mels to magnitudes", levels, MEL_LEVELS, lambda S: convergence(np.asarray(bank) @ S, M))
+    size = f"{n_fft}/{hop}, {MELS}"
+    yield row("mels to magnitudes", size, levels, MEL_LEVELS, lambda S: convergence(np.asarray(bank) @ S, M))
 
     def nearness(sound: Any) -> float:
         return convergence(plan.mel(peers.numpy_of(sound), bank, power=1.0), M)
 
     recover = partial(fastspec.recover_mel, M, bank, plan, power=1.0, rng=0, length=y.size)
-    sound: Calls = {"default": recover} | peers.mel_to_audio(M, SR, n_fft, hop, y.size)
-    if "librosa" in sound:
-        bar = nearness(sound["librosa"]())
-        for method in ("joint", "cascade"):
-            rounds = fewest(lambda n, method=method: nearness(recover(method=method, n_iter=n)) <= bar)
-            if rounds is not None:
-                sound[f"{method}, {rounds}"] = partial(recover, method=method, n_iter=rounds)
-    yield mel_row("mels to sound", sound, MEL_SOUND, nearness)
-
-
-def mel_row(work: str, calls: Calls, must: Mapping[str, Any], nearness: Callable[[Any], float]) -> Row:
-    reached = {name: nearness(call()) for name, call in calls.items()}
-    return row(work, f"{SIZES[0][0]}/{SIZES[0][1]}, {MELS}", calls, must, convergence=reached)
+    theirs = row("mels to sound", size, peers.mel_to_audio(M, SR, n_fft, hop, y.size), MEL_SOUND, nearness)
+    sound: Calls = {"default": recover}
+    bar = theirs["convergence"].get("librosa", -np.inf)
+    for method in ("joint", "cascade"):
+        rounds = fewest(lambda n, method=method: nearness(recover(method=method, n_iter=n)) <= bar)
+        if rounds is not None:
+            sound[f"{method}, {rounds}"] = partial(recover, method=method, n_iter=rounds)
+    ours = row("mels to sound", size, sound, MEL_SOUND, nearness)
+    yield ours | {key: ours[key] | theirs[key] for key in ("seconds", "convergence")}
 
 
 def one_pass() -> Iterator[Row]:
