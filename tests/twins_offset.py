@@ -1,4 +1,4 @@
-"""The slow, obvious twin of `fastspec.offset_start`: a signal in float64, whole sums, correlations as sums of products."""
+"""The slow, obvious twin of `fastspec.offset_start`: a signal in float64, whole sums, sums of products."""
 
 from typing import Any, NamedTuple
 
