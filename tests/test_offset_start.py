@@ -100,14 +100,27 @@ def test_any_size_is_the_twins(n_fft: int, hop: int, frames: int, centred: bool,
     assume(assert_is_the_twin(plan, S[0], signals(plan, S)[0]))
 
 
+@each_kind
+def test_offsets_are_found_where_no_correlation_is_above_0(arguments: dict[str, Any]) -> None:
+    """A frame that is positive throughout, where the frames before it have left a trough."""
+    plan = fastspec.STFT(**arguments, dtype="float64")
+    S = np.zeros((1, plan.n_bins, 3))
+    S[0, 2, 0] = 1
+    S[0, :2, 1] = 1, 0.1
+    offsets = twin.recover(S[0], plan.window, plan.hop_length).offsets
+    assert offsets[1] != plan.n_fft // 2
+    assert assert_is_the_twin(plan, S[0], signals(plan, S)[0])
+
+
 @each_dtype
 @each_kind
 def test_a_signal_has_the_same_bits_alone_and_among_others(arguments: dict[str, Any], dtype: str) -> None:
     plan = fastspec.STFT(**arguments, dtype=dtype)
     S = magnitudes(plan, 19, 8)
-    S[5] *= 1e-6
+    S[5] *= 1e-15
+    S[[7, 17]] *= 1e25
     y = signals(plan, S)
-    for b in (0, 1, 5, 7, 18):
+    for b in (0, 1, 5, 7, 17, 18):
         np.testing.assert_array_equal(signals(plan, S[b : b + 1]), y[b : b + 1])
     others = S.copy()
     others[np.arange(19) != 7] *= 0.5
