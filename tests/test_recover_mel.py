@@ -48,15 +48,15 @@ def test_rounds_are_the_formula(rounds: str, n_fft: int, power: float, dtype: st
         assert abs(info.convergence[-1, i] - decibels(made[i], M[i])) < 1e-3
 
 
-@pytest.mark.parametrize("power", [1.0, 2.0])
-def test_joint_comes_nearer_to_the_mels_of_speech_than_cascade(power: float) -> None:
+@pytest.mark.parametrize(("power", "least"), [(1.0, -30), (2.0, -27)])  # errors of powers are twice those of magnitudes
+def test_joint_comes_nearer_to_the_mels_of_speech_than_cascade(power: float, least: float) -> None:
     plan, bank = fastspec.STFT(1024, hop_length=256), fastspec.MelBank(16000, 1024, 80)
     M = plan.mel(speech(30000), bank, power=power)
     reached = {}
     for method in ("joint", "cascade"):
         y = fastspec.recover_mel(M, bank, plan, power=power, method=method, n_iter=32, rng=0)
         reached[method] = decibels(plan.mel(y, bank, power=power), M)
-    assert reached["joint"] < -30
+    assert reached["joint"] < least
     assert reached["joint"] < reached["cascade"] - 6
 
 

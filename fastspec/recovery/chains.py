@@ -14,7 +14,7 @@ METHODS: dict[str, Callable[..., Method]] = {
     "griffinlim": griffinlim, "fast": fast, "accelerated": accelerated, "admm": admm, "raar": raar,
 }  # fmt: skip
 PRESETS: dict[str, list[tuple[Any, ...]]] = {
-    "best": [("rtisi", 25), ("raar", 100, {"beta": 0.9}), ("accelerated", 100)],
+    "best": [("rtisi", 25), ("raar", 120, {"beta": 0.98}), ("accelerated", 100)],
 }
 NAMES = (*METHODS, "rtisi", *PRESETS)
 DEFAULT = {"rtisi": 5}
