@@ -96,21 +96,42 @@ def task_of(tables: plan.Tables, job: plan.Synthesis, weight: Real, room: int = 
     return Task(np.concatenate(parts), strips, scratch, tails, job, tables, weight)
 
 
+class Space:
+    """Memory that drivers work in; who keeps one from call to call spares the system to find it anew."""
+
+    def __init__(self, dtype: np.dtype[Any]) -> None:
+        self.scratch = self.tails = np.empty(0, dtype)
+
+    def fit(self, task: Task, team: int) -> None:
+        """At least as much as a task needs with so many threads."""
+        if self.scratch.size < task.scratch * team:
+            self.scratch = aligned(task.scratch * team, self.scratch.dtype)
+        if self.tails.size < task.tails:
+            self.tails = np.empty(task.tails, self.tails.dtype)
+
+
 def add_up(
-    task: Task, dtype: np.dtype[Any], wave: Memory, previous: Memory, given: Memory, work: int, strip: int = 0
+    task: Task,
+    dtype: np.dtype[Any],
+    wave: Memory,
+    previous: Memory,
+    given: Memory,
+    work: int,
+    strip: int = 0,
+    space: Space | None = None,
 ) -> None:
     """Run the driver, with the plain overlap-add or another kernel of strips."""
-    record, tails = task.record.copy(), np.empty(task.tails, dtype)
-    record[:8] = *wave, *previous, *given, address(tails) if task.tails else 0, task.tails
-    run_strips(task, record, strip or compiled.synthesis_strip(dtype).address, dtype, work)
+    record, space = task.record.copy(), space or Space(dtype)
+    space.fit(task, team_size())
+    record[:8] = *wave, *previous, *given, address(space.tails) if task.tails else 0, task.tails
+    run_strips(task, record, strip or compiled.synthesis_strip(dtype).address, work, space)
     if task.tails:
-        run_strips(task, record, compiled.synthesis_join(dtype).address, dtype, 4 * task.tails + 1)
+        run_strips(task, record, compiled.synthesis_join(dtype).address, 4 * task.tails + 1, space)
 
 
-def run_strips(task: Task, record: NDArray[np.int64], strip: int, dtype: np.dtype[Any], work: int) -> None:
+def run_strips(task: Task, record: NDArray[np.int64], strip: int, work: int, space: Space) -> None:
     """strip(s, slot, record, scratch) for all strips of a task."""
-    team = team_size()
-    each_strip(task.strips, team, new_board(), strip, record, aligned(task.scratch * team, dtype), work=work)
+    each_strip(task.strips, team_size(), new_board(), strip, record, space.scratch, work=work)
 
 
 def address(a: NDArray[Any]) -> int:

@@ -50,9 +50,11 @@ def pack(values):
     return np.array(found, np.int64)
 
 
-def places(kind):
-    """How many numbers a named tuple of this kind takes."""
-    return sum(1 + (hint is np.ndarray) for hint in kind.__annotations__.values())
+def places(kind, before=None):
+    """How many numbers a named tuple of this kind takes, or its fields before the one of that name."""
+    hints = list(kind.__annotations__.values())
+    count = len(hints) if before is None else list(kind.__annotations__).index(before)
+    return sum(1 + (hint is np.ndarray) for hint in hints[:count])
 
 
 def _array(context, builder, kind, address, size):

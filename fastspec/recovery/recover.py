@@ -244,8 +244,8 @@ class Order:
         """The result, from signals to begin with."""
         watch = Watch(rounds, self.leading, self.tol, self.tell, self.return_info)
         y = run(rounds, y, stages, watch)
-        np.multiply(y, (1 / rounds.scales)[:, None].astype(y.dtype), out=y)
-        self.out[...] = y.reshape(self.out.shape)
+        scales = (1 / rounds.scales).reshape(*self.leading, 1).astype(y.dtype)
+        np.multiply(y.reshape(self.out.shape), scales, out=self.out)
         if not self.return_info:
             return self.out
         return self.out, Recovered(np.array(watch.found), watch.count, self._phase())

@@ -11,11 +11,12 @@ from ..bands import bands_of
 from ..kernels import compiled, plan, rounds
 from ..kernels.calls import aligned
 from ..kernels.frames import OTHER, ROOT, SQUARE
+from ..kernels.jit import team_size
 from ..kernels.jobs import Round, Rows
 from ..kernels.realfft import BINS
-from ..kernels.records import pack
+from ..kernels.records import pack, places
 from ..mel import FilterBank
-from ..synthesis import Task, add_up, address, extent, run_strips, sum_size, task_of
+from ..synthesis import Space, Task, add_up, address, extent, run_strips, sum_size, task_of
 from .methods import Method, Momentum, Relaxation
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ Complex = NDArray[np.complexfloating]
 
 STRIP_BYTES = 96 << 10  # a strip, as long a piece of the signal and the sum of its frames share the second-level cache
 STRIPS = 8  # enough of them to share out
+NOW, PEAKS = (places(Round, name) for name in ("now", "peaks"))  # where they stand in a packed Round
 LEAST = 1e-15  # what is below has no phase, if the largest magnitude is about 1
 
 
@@ -67,6 +69,8 @@ class Rounds:
         )
         self.tables = plan.tables(n_fft, hop, self.lead, made.window, made.window, self.dtype, addresses)
         self.tasks: dict[object, Task] = {}
+        self.space = Space(self.dtype)
+        self.packed: dict[tuple[int, Method], NDArray[np.int64]] = {}  # by task
 
     def _group(self, V: int) -> int:
         """Tiles of a strip: they depend on the sizes of one signal alone, and so do its bits."""
@@ -133,42 +137,63 @@ class Rounds:
             gain = method.gain
             kind, given = (rounds.MAGNITUDES, self.in_pairs) if self.bank is None else (rounds.FILTERED, self.in_order)
         task = self._task(kind, gain)
-        turn = self._round(kind, now, before, method)
-        record = np.concatenate([task.record, pack(turn), *self.filters])
+        record, edges = self._record(task, kind, now, before, method)
         wave, previous, known = ((address(a), a.size) for a in (out, now, given))
         work = now.shape[0] * self.frames * self.made.n_fft * 64
         add_up(
             task._replace(record=record), self.dtype, wave, previous, known, work,
-            strip=compiled.round_strip(self.dtype).address,
+            compiled.round_strip(self.dtype).address, self.space,
         )  # fmt: skip
+        del edges  # whose address stood in the record
 
     def convergence(self, y: Real) -> NDArray[np.float64]:
         """20 log10 (||levels of y - S|| / ||S||) of each signal, in dB, over all rows and frames."""
         V, kind = plan.lanes(self.dtype), rounds.MAGNITUDES if self.bank is None else rounds.FILTERED
         sums = np.empty(len(y) * self.tiles * V, self.dtype)
         task, given = self._task(rounds.FILTERED, 1.0), self.in_order
-        turn = self._round(kind, y, y, Momentum(1.0))._replace(peaks=sums)
-        record = np.concatenate([task.record, pack(turn), *self.filters])
+        record, edges = self._record(task, kind, y, y, Momentum(1.0))
         record[:8] = 0, 0, 0, 0, address(given), given.size, 0, 0
-        run_strips(task, record, compiled.round_misfit(self.dtype).address, self.dtype, y.size * 100)
+        peaks = len(task.record) + PEAKS
+        record[peaks : peaks + 2] = address(sums), sums.size
+        self.space.fit(task, team_size())
+        run_strips(task, record, compiled.round_misfit(self.dtype).address, y.size * 100, self.space)
+        del edges  # whose address stood in the record
         misfits = sums.reshape(len(y), -1)[:, : self.frames].sum(axis=1, dtype=np.float64)
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(self.norms > 0, 10 * np.log10(misfits) - 20 * np.log10(self.norms), -np.inf)
 
-    def _beside(self, now: Real, before: Real, gains: tuple[float, float]) -> tuple[Real, int, int]:
+    @property
+    def padded(self) -> bool:
+        """Whether anything but zeros stands beside signals."""
+        return self.made.center and self.made.pad_mode != "constant"
+
+    def _beside(self, now: Real, before: Real, gains: tuple[float, float]) -> Real:
         """What stands beside the mixture of signals: the mixture of what stands beside each."""
         geometry, number = self.made._geometry, self.dtype.type
-        edges, left, right = geometry.beside(now)
-        if edges is None:
-            return np.zeros(0, self.dtype), 0, 0
-        edges = number(gains[0]) * edges
+        edges = number(gains[0]) * geometry.beside(now)[0]
         if gains[1]:
             edges += number(gains[1]) * geometry.beside(before)[0]
-        return np.ascontiguousarray(edges, self.dtype).reshape(-1), left, right
+        return np.ascontiguousarray(edges, self.dtype).reshape(-1)
 
-    def _round(self, kind: int, now: Real, before: Real, method: Method) -> Round:
+    def _record(
+        self, task: Task, kind: int, now: Real, before: Real, method: Method
+    ) -> tuple[NDArray[np.int64], Real | None]:
+        """(all that kernels unpack, what stands beside signals and is to be kept alive)."""
+        key, edges, at = (id(task), method), None, len(task.record) + NOW
+        if key not in self.packed:
+            self.packed[key] = np.concatenate([task.record, pack(self._round(kind, now, method)), *self.filters])
+        record = self.packed[key].copy()
+        record[at : at + 4] = address(now), now.size, address(before), before.size
+        if self.padded:
+            mixed = (method.now, method.before) if isinstance(method, Momentum) else (1.0, 0.0)
+            edges = self._beside(now, before, mixed)
+            record[at + 4 : at + 6] = address(edges), edges.size
+        return record, edges
+
+    def _round(self, kind: int, some: Real, method: Method) -> Round:
+        """What a round is told, but where signals, edges and sums are."""
         mixed = (method.now, method.before) if isinstance(method, Momentum) else (1.0, 0.0)
-        beside, left, right = self._beside(now, before, mixed)
+        pad = -self.made._geometry.start if self.padded else 0
         shape = {1.0: ROOT, 2.0: SQUARE}.get(self.power, OTHER)
         back = {1.0: SQUARE, 2.0: ROOT}.get(self.power, OTHER)
         relaxed = tuple(method)[:7] if isinstance(method, Relaxation) else (0.0,) * 7
@@ -176,8 +201,8 @@ class Rounds:
         state = self.state if kind == rounds.RELAXED else np.zeros(0, self.dtype)
         gains = map(self.dtype.type, (*mixed, *kept, *relaxed, self.power / 2, 1 / self.power))
         return Round(
-            kind, shape, back, self.length, left, right, self.tiles, 0 if self.bank is None else len(self.bank),
-            self._room, now, before, beside, state, np.zeros(0, self.dtype), *gains,
+            kind, shape, back, self.length, pad, pad, self.tiles, 0 if self.bank is None else len(self.bank),
+            self._room, some, some, some[:0], state, some[:0], *gains,
         )  # fmt: skip
 
     @property

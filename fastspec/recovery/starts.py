@@ -33,8 +33,7 @@ def start(rounds: "AnyRounds", S: Real, init: str | NDArray[Any], rng: np.random
     """
     made, length, kind = rounds.made, rounds.length, rounds.made.dtype
     if isinstance(init, str) and init == "random":
-        noise = rng.random((len(S), length), dtype=np.float32).astype(kind, copy=False)
-        noise -= kind.type(0.5)
+        noise = np.frombuffer(rng.bytes(len(S) * length), np.int8).reshape(len(S), length).astype(kind)
         y = np.empty_like(noise)
         rounds.step(noise, noise, y, griffinlim())
         return y
