@@ -76,7 +76,9 @@ def panel_of(panel: Any, rows: list[Row]) -> None:
         usual = [r for r in rows if r["method"] == method and r["rounds"] == 32]
         for row in usual:
             where = (row["seconds"], row["convergence"])
-            panel.annotate("32 rounds", where, xytext=(6, 4), textcoords="offset points", fontsize=8)
+            left = method == "torchaudio"
+            place = {"xytext": (-6 if left else 6, -10 if left else 4), "ha": "right" if left else "left"}
+            panel.annotate("32 rounds", where, textcoords="offset points", fontsize=8, **place)
     panel.set_xscale("log")
     panel.xaxis.set_major_formatter("{x:g}")
     panel.margins(0.08, 0.1)
