@@ -40,7 +40,7 @@ def recover_mel(
     return_info: bool = False,
     out: Real | None = None,
     tolerance: float = TOLERANCE,
-    **options: float,
+    **options: Any,
 ) -> Any:
     """Signals whose mels are near M, as `plan.mel(y, bank, power=power, log=log)` gives them.
 

@@ -52,7 +52,7 @@ def recover(
     return_info: bool = False,
     out: Real | None = None,
     tolerance: float = TOLERANCE,
-    **options: float,
+    **options: Any,
 ) -> Any:
     """Signals whose spectrograms have given magnitudes: y with |STFT(y)| near S.
 
@@ -76,9 +76,9 @@ def recover(
         a chain        such as [("raar", 10), ("accelerated", 5, {"alpha": 1.1})]: one after another
         The formulas are those of `recovery.methods` and `recovery.rtisi`.
     init : str or np.ndarray
-        Phases to begin with: "pghi" ("auto"; see `recovery.pghi`), "spsi" (`recovery.spsi`), "offset"
-        (`recovery.offset_start`), "random" (those of white noise), "zero", or an array like S of phases in radians or
-        of complex numbers, whose phases are taken.
+        Phases to begin with: "pghi" ("auto"; see `recovery.pghi`; as long as about eight rounds), "spsi"
+        (`recovery.spsi`), "offset" (`recovery.offset_start`), "random" (those of white noise), "zero", or an array like
+        S of phases in radians or of complex numbers, whose phases are taken.
     n_iter : int
         Rounds; by default as many as take a tenth of a second for a minute of sound with the default method.
     rng : int, np.random.Generator or what np.random.default_rng takes
