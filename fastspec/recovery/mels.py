@@ -55,9 +55,9 @@ def recover_mel(
     power : float
         M was made of |STFT(y)|**power.
     log : str
-        What `plan.mel` made of mels ("ln", "log10", "db", "whisper": scale and last frame are lost), undone first; or
-        "notebook" for what `make_mel` gives, undone by `compression.notebook_levels`: bank is then the transpose of the
-        notebook's `mel_filter`, spec_thresh=4 and shorten_factor=1 are options, and the way is always "cascade".
+        What `plan.mel` made of mels ("ln", "log10", "db", "whisper"), undone by `compression.linear`; or "notebook" for
+        what `make_mel` gives, undone by `compression.notebook_levels`: bank is then the transpose of the notebook's
+        `mel_filter`, spec_thresh=4 and shorten_factor=1 are options, and the way is always "cascade".
     method : "joint" or "cascade"
         "joint"    rounds as in `recover`, in which P2 leaves the phases and brings the levels a = |c|**power nearer
                    to M by two steps a <- a B'(M / B a) / B'1 (B the filters, which must not be negative), as in
@@ -87,6 +87,8 @@ def recover_mel(
     >>> plan, bank = fastspec.STFT(1024, hop_length=256), fastspec.MelBank(22050, 1024, 80)
     >>> y = fastspec.recover_mel(plan.mel(x, bank, log="db"), bank, plan, log="db")
     """
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
     if log == "notebook":
         about = {key: options.pop(key) for key in ("spec_thresh", "shorten_factor") if key in options}
         return recover(
@@ -96,8 +98,6 @@ def recover_mel(
     filters = bank_of(bank)
     if filters.shape[1] != plan.n_bins:
         raise ValueError(f"bank must have n_bins = {plan.n_bins} columns, got shape {filters.shape}")
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
     exponent = checks.finite_number("power", power)
     if exponent <= 0:
         raise ValueError(f"power must be above 0, got {power!r}")
@@ -115,11 +115,12 @@ def recover_mel(
         raise ValueError(f"rounds must be griffinlim, fast or accelerated for method='joint', got {rounds!r}")
     order = Order(plan, S, length, out, tol, callback, return_info)
     first, flat = begin("init", init, S.shape, stages), order.flat(S)
+    threshold = share("tolerance", tolerance)
     if not S.any() or not order.length:
         return order.silence()
     known = {"scales": near_one(flat), "bank": filters, "power": exponent}
     turns = rounds_of(plan, order.flat(mels), order.length, **known)
-    y = starts.start(turns, flat, first, np.random.default_rng(rng), share("tolerance", tolerance))
+    y = starts.start(turns, flat, first, np.random.default_rng(rng), threshold)
     return order.fill(turns, y, stages)
 
 

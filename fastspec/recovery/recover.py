@@ -26,7 +26,8 @@ class Recovered(NamedTuple):
     Attributes
     ----------
     convergence : np.ndarray [shape=(rounds + 1, ...)]
-        20 log10 (||L - S|| / ||S||) in dB for the levels L of each signal, at the start and after every round.
+        20 log10 (||L - S|| / ||S||) in dB for the levels L of each signal, at the start and after every round; what
+        RTISI gives is a start.
     rounds : int
         How many were done.
     phase : np.ndarray [shape=(..., n_bins, n_frames)]
@@ -226,7 +227,7 @@ class Order:
             warnings.warn(
                 f"hop_length {plan.hop_length} is too large for the window, so that S does not tell all samples",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=3,
             )
 
     @staticmethod

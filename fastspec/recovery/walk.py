@@ -50,9 +50,9 @@ class Watch:
 def run(rounds: AnyRounds, y: Real, stages: list[Stage], watch: Watch) -> Real:
     """The signals after all rounds of all stages, beginning with y, which is overwritten."""
     free = [np.empty_like(y), np.empty_like(y)]
-    go_on = watch.look(y)
+    watch.look(y)
     for stage in stages:
-        if not go_on or watch.stopped:
+        if watch.stopped:
             break
         if isinstance(stage.step, Momentum):
             y = _momentum(rounds, y, free, stage.step, stage.rounds, watch)
