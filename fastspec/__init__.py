@@ -45,7 +45,7 @@ _HOME = {name: module for module, names in _NAMES.items() for name in names} | {
     "recover_mel": "fastspec.recovery.mels",
     **dict.fromkeys(("is_patched", "patched", "unpatch"), "fastspec.patch"),
 }
-_MODULES = ("librosa", "patch")  # attributes before they are imported, too; `patch` can be called
+_MODULES = ("files", "librosa", "patch", "stream")  # attributes before they are imported, too; `patch` can be called
 
 
 def __getattr__(name: str) -> Any:

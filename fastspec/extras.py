@@ -12,6 +12,7 @@ EXTRAS = {
     "plot": ("matplotlib",),
     "cli": ("typer", "rich"),
     "librosa": ("librosa",),
+    "zarr": ("zarr",),
     "bench": ("pytest-benchmark", "librosa", "torch"),
 }
 

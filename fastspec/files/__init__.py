@@ -1,0 +1,1 @@
+"""From file to file, for sounds of any length, in bounded memory."""

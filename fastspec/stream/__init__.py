@@ -1,0 +1,1 @@
+"""Streams: block to block, with the bits of the whole-signal call whatever the sizes of the blocks."""
