@@ -5,6 +5,7 @@ Errors name the argument, the value and what would be right.
 
 import math
 import operator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -106,15 +107,15 @@ def mean_of_finite(name: str, x: NDArray[np.floating]) -> float:
     return mean
 
 
-def all_finite(name: str, array: NDArray[np.floating], *, silence: bool = False) -> None:
-    """No NaN, no infinity; with `silence`, -inf may stand (the logarithm of nothing)."""
+def all_finite(name: str, array: NDArray[np.floating], *, silence: bool = False, before: int = 0) -> None:
+    """No NaN, no infinity; with `silence`, -inf may stand (the logarithm of nothing); `before` rows stand before it."""
     if array.size and np.isfinite(array.max()) and (silence or np.isfinite(array.min())):
         return
     bad = np.isnan(array) | (array == np.inf) if silence else ~np.isfinite(array)
     if not bad.any():
         return
     first = np.unravel_index(int(bad.argmax()), array.shape)
-    place = ", ".join(str(int(i)) for i in first)
+    place = ", ".join(str(int(i) + (before if axis == 0 else 0)) for axis, i in enumerate(first))
     raise ValueError(f"{name}[{place}] is {array[first]}: every value must be finite")
 
 
@@ -143,16 +144,14 @@ def matrix(name: str, array: ArrayLike) -> NDArray[np.floating]:
     return S
 
 
-def logarithms(name: str, array: ArrayLike) -> NDArray[np.floating]:
-    """Finite decimal logarithms (-inf is nothing), (frames, bins), whose powers of ten are numbers of their dtype."""
-    S = spectrogram(name, array, silence=True)
-    largest, limit = float(S.max()), float(np.log10(np.finfo(S.dtype).max)) - 1
+def powers_fit(name: str, largest: float, dtype: np.dtype[Any]) -> None:
+    """Decimal logarithms up to `largest` whose powers of ten are numbers of their dtype."""
+    limit = float(np.log10(np.finfo(dtype).max)) - 1
     if largest > limit:
         raise ValueError(
-            f"{name} goes up to {largest:g}, whose power of ten is no {S.dtype}: logarithms must be below {limit:.0f} "
+            f"{name} goes up to {largest:g}, whose power of ten is no {dtype}: logarithms must be below {limit:.0f} "
             "(for magnitudes: log=False)"
         )
-    return S
 
 
 def spectrogram(name: str, array: ArrayLike, *, silence: bool = False) -> NDArray[np.floating]:
@@ -171,22 +170,29 @@ def filters(name: str, array: ArrayLike) -> NDArray[np.floating]:
     return weights
 
 
-def complex_spectrogram(name: str, array: ArrayLike) -> tuple[NDArray[np.complexfloating], float]:
-    """A complex matrix (frames, bins) of finite numbers, complex64 if it is that, else complex128; and its norm."""
-    D = np.asarray(array)
-    D = plain(np.ascontiguousarray(D, dtype=np.complex64 if D.dtype.itemsize == 8 else np.complex128))
+def complex_size(name: str, D: NDArray[Any]) -> float:
+    """Of a complex matrix (frames, bins) of finite numbers its norm, or their largest part if that is no number."""
     if D.ndim != 2 or not D.size:
         raise ValueError(f"{name} must be a matrix (frames, bins) with at least one of each, got shape {D.shape}")
+    kind, many = np.complex64 if D.dtype.itemsize == 8 else np.complex128, max(1, (1 << 22) // D.shape[1])
+    ready = D.dtype == kind and D.flags.c_contiguous
+
+    def blocks() -> Iterator[NDArray[Any]]:
+        for first in range(0, len(D), len(D) if ready else many):
+            yield np.ascontiguousarray(D[first : first + (len(D) if ready else many)], kind)
+
     with np.errstate(over="ignore", invalid="ignore"):
-        energy = float(np.vdot(D, D).real)  # one pass, finite only if every number is
+        energy = sum(float(np.vdot(part, part).real) for part in blocks())  # finite only if every number is
     if math.isfinite(energy) and energy > 0:
-        return D, math.sqrt(energy)
-    parts = D.view(D.real.dtype)
-    largest = max(float(parts.max()), -float(parts.min()))
-    if not math.isfinite(largest):
-        i, k = np.unravel_index(int((~np.isfinite(D)).argmax()), D.shape)
-        raise ValueError(f"{name}[{i}, {k}] is {D[i, k]}: every value must be finite")
-    return D, largest
+        return math.sqrt(energy)
+    largest = 0.0
+    for part in blocks():
+        numbers = part.view(part.real.dtype)
+        largest = max(largest, float(numbers.max()), -float(numbers.min()))
+        if not (np.isfinite(numbers.max()) and np.isfinite(numbers.min())):
+            i, k = np.unravel_index(int((~np.isfinite(D)).argmax()), D.shape)
+            raise ValueError(f"{name}[{i}, {k}] is {D[i, k]}: every value must be finite")
+    return largest
 
 
 def signals(name: str, array: ArrayLike) -> NDArray[Any]:

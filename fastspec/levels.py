@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .analysis import Analysis, Place, complex_step, last_step, level_step, settled, signals_of
+from .analysis import Analysis, Place, Step, complex_step, last_step, level_step, settled, signals_of
+from .blocks import LONG, Numbers, spans
 from .framing import comfortable_scale, hamming
 from .kernels.analysis import half_log
 from .kernels.calls import aligned
@@ -14,6 +15,9 @@ from .kernels.frames import LOG, ROOT
 
 Real = NDArray[np.floating]
 Complex = NDArray[np.complexfloating]
+Array = NDArray[Any]
+
+BLOCK = 1 << 23  # numbers of frames that are analysed in one call
 
 
 @lru_cache(16)
@@ -22,30 +26,77 @@ def hamming_analysis(n_fft: int, hop: int, dtype: np.dtype[Any]) -> Analysis:
     return Analysis(n_fft, hop, hamming(n_fft), dtype)
 
 
-def complex_spectrum(x: Real, n_fft: int, hop: int, frames: int, *, bins: int, mean: float = 0.0) -> Complex:
+def _numbers(x: Real | Numbers) -> Numbers:
+    return x if isinstance(x, Numbers) else Numbers("y", x)
+
+
+def _analysed(
+    x: Numbers, n_fft: int, hop: int, frames: int, out: Array, step: Step, mean: float, scale: float
+) -> float:
+    """Frames of (x - mean) scale, a block at a time, to out (frames, width); returns the largest of their peaks."""
+    many, largest = max(1, BLOCK // n_fft), 0.0
+    if x.whole is None:
+        many = max(1, min(many, LONG // hop))
+    analysis = hamming_analysis(n_fft, hop, x.dtype)
+    for first, last in spans(frames, many):
+        samples, origin = x.whole, first * hop
+        if samples is None:
+            samples, origin = x.block(origin, origin + (last - first - 1) * hop + n_fft), 0
+        signals = signals_of(samples[None], mean=mean, scale=scale)
+        largest = max(largest, float(analysis.run(signals, origin, last - first, out[first:last].T[None], step).max()))
+    return largest
+
+
+def complex_spectrum(
+    x: Real | Numbers, n_fft: int, hop: int, frames: int, *, bins: int, mean: float = 0.0, out: Complex | None = None
+) -> Complex:
     """Hamming-windowed spectrum of x - mean, zeros past its end.
 
     D[t, k] = sum over j of w[j] (x[t hop + j] - mean) exp(-2 pi i j k / n_fft), shape (frames, bins), where bins is
     at most n_fft // 2 + 1, or n_fft for the whole circle.
     """
-    D = aligned(frames * bins * 2, x.dtype).view(np.result_type(x.dtype, np.complex64)).reshape(frames, bins)
+    x = _numbers(x)
+    if out is None:
+        out = aligned(frames * bins * 2, x.dtype).view(np.result_type(x.dtype, np.complex64)).reshape(frames, bins)
     step = complex_step(x.dtype, bins, full=bins > n_fft // 2 + 1)
-    hamming_analysis(n_fft, hop, x.dtype).run(signals_of(x[None], mean=mean), 0, frames, D.T[None], step)
-    return D
+    _analysed(x, n_fft, hop, frames, out, step, mean, 1.0)
+    return out
 
 
-def magnitude(x: Real, n_fft: int, hop: int, frames: int, *, mean: float = 0.0, floor: float = 0.0) -> Real:
+def magnitude(
+    x: Real | Numbers,
+    n_fft: int,
+    hop: int,
+    frames: int,
+    *,
+    mean: float = 0.0,
+    floor: float = 0.0,
+    out: Real | None = None,
+) -> Real:
     """max(|D|, floor) of the first n_fft // 2 bins, shape (frames, n_fft // 2)."""
-    out = aligned(frames * (n_fft // 2), x.dtype).reshape(frames, n_fft // 2)
+    x = _numbers(x)
+    if out is None:
+        out = aligned(frames * (n_fft // 2), x.dtype).reshape(frames, n_fft // 2)
     _, scale = _levels(x, n_fft, hop, frames, out, shape=ROOT, mean=mean, floor=floor)
     if scale != 1:
         out /= x.dtype.type(scale)
     return out
 
 
-def log_magnitude(x: Real, n_fft: int, hop: int, frames: int, *, mean: float = 0.0, thresh: float) -> Real:
+def log_magnitude(
+    x: Real | Numbers,
+    n_fft: int,
+    hop: int,
+    frames: int,
+    *,
+    mean: float = 0.0,
+    thresh: float,
+    out: Real | None = None,
+) -> Real:
     """max(log10(|D| / max |D|), -thresh) of the first n_fft // 2 bins, (frames, n_fft // 2); silence is -thresh."""
-    out = aligned(frames * (n_fft // 2), x.dtype).reshape(frames, n_fft // 2)
+    x = _numbers(x)
+    if out is None:
+        out = aligned(frames * (n_fft // 2), x.dtype).reshape(frames, n_fft // 2)
     power, _ = _levels(x, n_fft, hop, frames, out, shape=LOG, mean=mean)
     if power == 0:
         out[:] = -thresh
@@ -57,31 +108,38 @@ def log_magnitude(x: Real, n_fft: int, hop: int, frames: int, *, mean: float = 0
 
 
 def _levels(
-    x: Real, n_fft: int, hop: int, frames: int, out: Real, *, shape: int, mean: float, floor: float = 0.0
+    x: Numbers, n_fft: int, hop: int, frames: int, out: Real, *, shape: int, mean: float, floor: float = 0.0
 ) -> tuple[float, float]:
     """Levels of x - mean, or of a multiple of it where powers would overflow or vanish: (largest power, multiplier)."""
 
     def run(scale: float) -> float:
         step = level_step(n_fft // 2, last_step(x.dtype, shape=shape, least=floor * scale))
-        signals = signals_of(x[None], mean=mean, scale=scale)
-        return float(hamming_analysis(n_fft, hop, x.dtype).run(signals, 0, frames, out.T[None], step).max())
+        return _analysed(x, n_fft, hop, frames, out, step, mean, scale)
 
     power = run(1.0)
     if np.finfo(x.dtype).tiny ** 0.5 < power < np.inf:
         return power, 1.0
-    scale = comfortable_scale(max(float(x.max()) - mean, mean - float(x.min())), x.dtype)
+    least, largest = x.range()
+    scale = comfortable_scale(max(largest - mean, mean - least), x.dtype)
     return (power, scale) if scale == 1 else (run(scale), scale)
 
 
-def convergence(y: Real, S: Real, n_fft: int, hop: int) -> float:
+def convergence(y: Real, S: Real | Numbers, n_fft: int, hop: int) -> float:
     """Spectral convergence in dB: 20 log10(|| |STFT(y)| - S || / || S ||), Frobenius norms; lower is better.
 
-    S are linear magnitudes (frames, n_fft // 2); the STFT has their frames, a symmetric Hamming window, and y's mean
-    removed.  Griffin & Lim, IEEE Trans. ASSP-32 (1984), eq. 7, relative to S.
+    S are linear magnitudes (frames, at least n_fft // 2), of which the first n_fft // 2 bins count; the STFT has their
+    frames, a symmetric Hamming window, and y's mean removed.  Griffin & Lim, IEEE Trans. ASSP-32 (1984), eq. 7,
+    relative to S.
     """
-    found = magnitude(y, n_fft, hop, len(S), mean=float(y.mean()))
-    norm = float(np.linalg.norm(S))
-    miss = float(np.linalg.norm(np.subtract(found, S, out=found)))
+    mean, missing, norms, first = float(y.mean()), [], [], 0
+    for part in S.blocks() if isinstance(S, Numbers) else (S,):
+        samples = y[first * hop : (first + len(part) - 1) * hop + n_fft] if len(part) < len(S) else y
+        half = part[:, : n_fft // 2]
+        found = magnitude(samples, n_fft, hop, len(part), mean=mean)
+        norms.append(float(np.linalg.norm(half)))
+        missing.append(float(np.linalg.norm(np.subtract(found, half, out=found))))
+        first += len(part)
+    norm, miss = float(np.linalg.norm(norms)), float(np.linalg.norm(missing))
     if miss == 0 or norm == 0:
         return -np.inf if miss == 0 else np.inf
     return 20 * np.log10(miss / norm)

@@ -2,16 +2,23 @@
 
 Each gives the notebook's numbers wherever the notebook runs.  Input is never changed; float32 stays float32, everything
 else becomes float64; bad input raises an error that names the argument and the value.
+
+Input may be a memory map of any real dtype, and what does not fit in memory goes to the memory map given as `out`.
+Beyond input and output they then take some hundred megabytes however long the sound is: what kernels cannot take as it
+is (integers, float16, the other byte order, every other sample) becomes float32 or float64 a block at a time, and waves
+that are needed besides stand in temporary files.  Of such input, if it is longer than 4 million samples, the mean is
+that of the sums of blocks; for integers that is the same number.
 """
 
 import warnings
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import checks, levels, offset
+from . import blocks, checks, levels, offset
 from .framing import frame_count
+from .offset_runs import count_of
 
 Array = NDArray[Any]
 
@@ -62,7 +69,9 @@ def butter_bandpass(lowcut: float, highcut: float, fs: float, order: int = 5) ->
     return b, a
 
 
-def butter_bandpass_filter(data: ArrayLike, lowcut: float, highcut: float, fs: float, order: int = 5) -> Array:
+def butter_bandpass_filter(
+    data: ArrayLike, lowcut: float, highcut: float, fs: float, order: int = 5, *, out: Array | None = None
+) -> Array:
     """A signal through `butter_bandpass`, forwards once (`scipy.signal.lfilter`).
 
     Parameters
@@ -71,6 +80,8 @@ def butter_bandpass_filter(data: ArrayLike, lowcut: float, highcut: float, fs: f
         Real, finite samples.
     lowcut, highcut, fs, order
         See `butter_bandpass`.
+    out : np.ndarray
+        Where the result goes: an array or memory map of its shape and dtype, C-contiguous.
 
     Returns
     -------
@@ -79,12 +90,17 @@ def butter_bandpass_filter(data: ArrayLike, lowcut: float, highcut: float, fs: f
     """
     from scipy.signal import lfilter
 
-    x = checks.samples("data", data)
+    x = blocks.channel("data", data).finite()
     b, a = butter_bandpass(lowcut, highcut, fs, order=order)
-    return lfilter(b, a, x).astype(x.dtype, copy=False)
+    if len(x) <= blocks.LONG and out is None and x.whole is not None:
+        return lfilter(b, a, x.whole).astype(x.dtype, copy=False)
+    y, state = blocks.result(out, x.shape, x.dtype, data), np.zeros(max(len(a), len(b)) - 1)
+    for first, last in blocks.spans(len(x), blocks.LONG // 4):
+        y[first:last], state = lfilter(b, a, x.block(first, last), zi=state)
+    return blocks.given_back(out, y)
 
 
-def overlap(X: ArrayLike, window_size: int, window_step: int) -> Array:
+def overlap(X: ArrayLike, window_size: int, window_step: int, *, out: Array | None = None) -> Array:
     """Frames of a signal, zero-padded by window_size - n % window_size samples.
 
     Parameters
@@ -94,6 +110,8 @@ def overlap(X: ArrayLike, window_size: int, window_step: int) -> Array:
         Even length of a frame.
     window_step : int
         From one frame to the next.
+    out : np.ndarray
+        Where the result goes: an array or memory map of its shape and dtype, C-contiguous.
 
     Returns
     -------
@@ -112,18 +130,22 @@ def overlap(X: ArrayLike, window_size: int, window_step: int) -> Array:
     single = x.dtype.kind in "fc" and x.dtype.itemsize == (4 if x.dtype.kind == "f" else 8)
     dtype = x.dtype.newbyteorder("=") if single else np.result_type(x.dtype, np.float64)
     frames = frame_count(len(x), size, step)
-    padded = np.zeros(max(len(x), (frames - 1) * step + size), dtype)
-    padded[: len(x)] = x
-    return np.lib.stride_tricks.sliding_window_view(padded, size)[::step][:frames].copy()
+    made = blocks.result(out, (frames, size), dtype, X)
+    for first, last in blocks.spans(frames, max(1, blocks.LONG // max(size, step))):
+        piece = np.zeros((last - first - 1) * step + size, dtype)
+        given = x[first * step : first * step + len(piece)]
+        piece[: len(given)] = given
+        made[first:last] = np.lib.stride_tricks.sliding_window_view(piece, size)[::step]
+    return blocks.given_back(out, made)
 
 
 def _framing(
     names: tuple[str, str, str], X: ArrayLike, size: object, step: object
-) -> tuple[Array, float, int, int, int]:
+) -> tuple[blocks.Numbers, float, int, int, int]:
     """(samples, their mean, n_fft, hop, frames) of the arguments so named."""
     n_fft, hop = _window_size(names[1], size), checks.whole(names[2], step, 1)
-    x = checks.channel(names[0], X)
-    return x, checks.mean_of_finite(names[0], x), n_fft, hop, frame_count(len(x), n_fft, hop)
+    x = blocks.channel(names[0], X)
+    return x, x.mean(), n_fft, hop, frame_count(len(x), n_fft, hop)
 
 
 def stft(
@@ -133,6 +155,8 @@ def stft(
     mean_normalize: bool = True,
     real: bool = False,
     compute_onesided: bool = True,
+    *,
+    out: Array | None = None,
 ) -> Array:
     """Short-time Fourier transform with a symmetric Hamming window w[j] = 0.54 - 0.46 cos(2 pi j / (fftsize - 1)).
 
@@ -150,6 +174,8 @@ def stft(
         Whether the mean of X is removed first.
     real, compute_onesided : bool
         Which bins: the first fftsize // 2 if either is true (Nyquist is left out), else all fftsize.
+    out : np.ndarray
+        Where the result goes: an array or memory map of its shape and dtype, C-contiguous.
 
     Returns
     -------
@@ -158,11 +184,20 @@ def stft(
     """
     x, mean, n_fft, hop, frames = _framing(("X", "fftsize", "step"), X, fftsize, step)
     bins = n_fft // 2 if real or compute_onesided else n_fft
-    return levels.complex_spectrum(x, n_fft, hop, frames, bins=bins, mean=mean if mean_normalize else 0.0)
+    kind = np.result_type(x.dtype, np.complex64)
+    made = None if out is None else blocks.result(out, (frames, bins), kind, X)
+    D = levels.complex_spectrum(x, n_fft, hop, frames, bins=bins, mean=mean if mean_normalize else 0.0, out=made)
+    return blocks.given_back(out, D)
 
 
 def pretty_spectrogram(
-    d: ArrayLike, log: bool = True, thresh: float = 5, fft_size: int = 512, step_size: int = 64
+    d: ArrayLike,
+    log: bool = True,
+    thresh: float = 5,
+    fft_size: int = 512,
+    step_size: int = 64,
+    *,
+    out: Array | None = None,
 ) -> Array:
     """Magnitudes of the STFT, of which the small ones are cut off.
 
@@ -176,6 +211,8 @@ def pretty_spectrogram(
         See `log`.
     fft_size, step_size : int
         As in `stft`.
+    out : np.ndarray
+        Where the result goes: an array or memory map of its shape and dtype, C-contiguous.
 
     Returns
     -------
@@ -184,9 +221,12 @@ def pretty_spectrogram(
     """
     x, mean, n_fft, hop, frames = _framing(("d", "fft_size", "step_size"), d, fft_size, step_size)
     floor = checks.finite_number("thresh", thresh)
+    made = None if out is None else blocks.result(out, (frames, n_fft // 2), x.dtype, d)
     if log:
-        return levels.log_magnitude(x, n_fft, hop, frames, mean=mean, thresh=floor)
-    return levels.magnitude(x, n_fft, hop, frames, mean=mean, floor=floor)
+        S = levels.log_magnitude(x, n_fft, hop, frames, mean=mean, thresh=floor, out=made)
+    else:
+        S = levels.magnitude(x, n_fft, hop, frames, mean=mean, floor=floor, out=made)
+    return blocks.given_back(out, S)
 
 
 def _powers_of_ten(S: Array) -> Array:
@@ -197,8 +237,31 @@ def _powers_of_ten(S: Array) -> Array:
     return table[np.ascontiguousarray(S).view(np.uint16)]
 
 
+def _runs(segments: object, frames: int) -> int | None:
+    """How many runs the chain is made of; None for one."""
+    if segments is None:
+        return None
+    if isinstance(segments, str):
+        if segments != "auto":
+            raise ValueError(f"segments must be None, a whole number or 'auto', got {segments!r}")
+        return count_of(frames)
+    return checks.whole("segments", segments, 1)
+
+
+def _wave(out: Array | None, shape: tuple[int, int], hop: int, dtype: np.dtype[Any], given: object) -> Array | None:
+    """`out`, if it is one for the signal of (frames, n_fft) frames."""
+    return None if out is None else blocks.result(out, (shape[0] * hop + shape[1] // 2,), dtype, given)
+
+
 def invert_pretty_spectrogram(
-    X_s: ArrayLike, log: bool = True, fft_size: int = 512, step_size: float = 512 / 4, n_iter: int = 10
+    X_s: ArrayLike,
+    log: bool = True,
+    fft_size: int = 512,
+    step_size: float = 512 / 4,
+    n_iter: int = 10,
+    *,
+    segments: int | Literal["auto"] | None = None,
+    out: Array | None = None,
 ) -> Array:
     """A signal whose `pretty_spectrogram` is like X_s.
 
@@ -212,6 +275,14 @@ def invert_pretty_spectrogram(
         Of the spectrogram; a float that is a whole number will do.
     n_iter : int
         Iterations; 0 is one pass without phases.
+    segments : int, "auto" or None
+        None and 1: one chain of frames, the notebook's.  Else so many runs of frames, chains of their own that are made
+        side by side in float32 and joined; "auto" takes one for about 1500 frames.  A run lasts for ten windows of
+        fft_size / 2 at least, so that of short spectrograms there are fewer.  Offsets are searched from coarse to fine,
+        all iterations but the last two take frames a quarter of fft_size apart, and a run is moved to where it fits
+        what is there, later by fft_size / 4 at most.  Sizes that the kernels lack are one chain always.
+    out : np.ndarray
+        Where the result goes: an array or memory map of its shape and dtype, C-contiguous.
 
     Returns
     -------
@@ -219,20 +290,31 @@ def invert_pretty_spectrogram(
         float32 if X_s is, else float64.  float16 logarithms become float16 magnitudes first, as in the notebook.
     """
     hop, rounds = checks.whole("step_size", step_size, 1), checks.whole("n_iter", n_iter, 0)
-    raw = np.asarray(X_s)
+    raw = checks.an_array("X_s", X_s)
     half_precision = raw.dtype == np.float16
-    S = checks.logarithms("X_s", raw) if log else checks.spectrogram("X_s", raw)
+    S = blocks.rows("X_s", raw).finite(silence=bool(log))
     n_fft = 2 * S.shape[1]
+    if log:
+        checks.powers_fit("X_s", S.range()[1], S.dtype)
     if rounds and checks.whole("fft_size", fft_size, 2) != n_fft:
         raise ValueError(f"fft_size must be twice the {S.shape[1]} columns of X_s, {n_fft}, got {fft_size!r}")
     if log and half_precision:
-        S, log = checks.spectrogram("10**X_s in float16", _powers_of_ten(raw)), False
+        S, log = blocks.rows("10**X_s in float16", raw, _powers_of_ten).finite(), False
     _advise(len(S), n_fft, hop)
-    return offset.invert_pretty(S, log=bool(log), n_fft=n_fft, hop=hop, n_iter=rounds)
+    made, runs = _wave(out, (len(S), n_fft), hop, S.dtype, X_s), _runs(segments, len(S))
+    y = offset.invert_pretty(S, log=bool(log), n_fft=n_fft, hop=hop, n_iter=rounds, segments=runs, out=made)
+    return blocks.given_back(out, y)
 
 
 def iterate_invert_spectrogram(
-    X_s: ArrayLike, fftsize: int, step: int, n_iter: int = 10, verbose: bool = False
+    X_s: ArrayLike,
+    fftsize: int,
+    step: int,
+    n_iter: int = 10,
+    verbose: bool = False,
+    *,
+    segments: int | Literal["auto"] | None = None,
+    out: Array | None = None,
 ) -> Array:
     """A signal with the magnitudes X_s: a pass without phases, then n_iter with the phases of the signal so far.
 
@@ -249,6 +331,10 @@ def iterate_invert_spectrogram(
         Iterations; 0 is one pass without phases.
     verbose : bool
         Whether a line with the spectral convergence is printed after each iteration.
+    segments : int, "auto" or None
+        As in `invert_pretty_spectrogram`.
+    out : np.ndarray
+        Where the result goes: an array or memory map of its shape and dtype, C-contiguous.
 
     Returns
     -------
@@ -256,7 +342,7 @@ def iterate_invert_spectrogram(
         float32 if X_s is, else float64.
     """
     hop, rounds = checks.whole("step", step, 1), checks.whole("n_iter", n_iter, 0)
-    S = checks.spectrogram("X_s", X_s)
+    S = blocks.rows("X_s", X_s).finite()
     n_fft = S.shape[1]
     if rounds and _window_size("fftsize", fftsize) != n_fft:
         raise ValueError(f"fftsize must be the number of columns of X_s, {n_fft}, got {fftsize!r}")
@@ -264,13 +350,24 @@ def iterate_invert_spectrogram(
     _advise(len(S), n_fft, hop)
 
     def report(i: int, n: int, y: Array) -> None:
-        value = levels.convergence(y, S[:, : n_fft // 2], n_fft, hop)
+        value = levels.convergence(y, S, n_fft, hop)
         print(f"iteration {i}/{n}: spectral convergence {value:.2f} dB", flush=True)
 
-    return offset.recover(S, n_fft, hop, rounds, on_iteration=report if verbose else None)
+    made, runs = _wave(out, (len(S), n_fft), hop, S.dtype, X_s), _runs(segments, len(S))
+    told = report if verbose else None
+    y = offset.recover(S, n_fft, hop, rounds, segments=runs, on_iteration=told, out=made)
+    return blocks.given_back(out, y)
 
 
-def invert_spectrogram(X_s: ArrayLike, step: int, calculate_offset: bool = True, set_zero_phase: bool = True) -> Array:
+def invert_spectrogram(
+    X_s: ArrayLike,
+    step: int,
+    calculate_offset: bool = True,
+    set_zero_phase: bool = True,
+    *,
+    segments: int | Literal["auto"] | None = None,
+    out: Array | None = None,
+) -> Array:
     """A signal from a spectrogram, in one pass of windowed frames, each shifted to where it fits best.
 
     Parameters
@@ -283,6 +380,10 @@ def invert_spectrogram(X_s: ArrayLike, step: int, calculate_offset: bool = True,
         Whether frames are shifted by `xcorr_offset`; without, they are added where they stand.
     set_zero_phase : bool
         Whether only the real part of X_s is taken.
+    segments : int, "auto" or None
+        As in `invert_pretty_spectrogram`; without offsets, and for complex X_s, there is one chain always.
+    out : np.ndarray
+        Where the result goes: an array or memory map of its shape and dtype, C-contiguous.
 
     Returns
     -------
@@ -300,11 +401,15 @@ def invert_spectrogram(X_s: ArrayLike, step: int, calculate_offset: bool = True,
         raise ValueError(f"X_s must have at least two columns, got shape {X.shape}")
     if calculate_offset and X.ndim == 2:
         _advise(X.shape[0], X.shape[1], hop)
+    runs = _runs(segments, X.shape[0] if X.ndim else 0)
     if X.dtype.kind != "c" or set_zero_phase:
-        S = checks.spectrogram("X_s", X.real)
-        return offset.recover(S, S.shape[1], hop, 0, search=bool(calculate_offset))
-    D, norm = checks.complex_spectrogram("X_s", X)
-    return offset.invert_complex(D, norm, hop, search=bool(calculate_offset))
+        S = blocks.rows("X_s", X.real).finite()
+        made = _wave(out, (len(S), S.shape[1]), hop, S.dtype, X)
+        y = offset.recover(S, S.shape[1], hop, 0, search=bool(calculate_offset), segments=runs, out=made)
+        return blocks.given_back(out, y)
+    norm = checks.complex_size("X_s", X)
+    made = _wave(out, (X.shape[0], X.shape[1]), hop, np.dtype("f4" if X.dtype.itemsize == 8 else "f8"), X)
+    return blocks.given_back(out, offset.invert_complex(X, norm, hop, search=bool(calculate_offset), out=made))
 
 
 def xcorr_offset(x1: ArrayLike, x2: ArrayLike) -> int:

@@ -35,12 +35,18 @@ _OTHERS = (
     "convergence of recovery",
     "frames one by one",
     "shifted frames",
+    "chains in runs",
     "phases by their gradient",
     "phases of peaks",
     "magnitudes and phases",
     "unfiltering",
 )
 """Steps for what the notebook does not have."""
+
+
+def _runs(dtype: np.dtype[Any]) -> object:
+    """They are made in float32 alone."""
+    return compiled.run_walk(np.dtype(np.float32)) if dtype == np.float32 else None
 
 
 def _of(dtype: np.dtype[Any]) -> list[Step]:
@@ -71,6 +77,7 @@ def _of(dtype: np.dtype[Any]) -> list[Step]:
             ("frames one by one", compiled.rtisi_steps),
             ("unfiltering", compiled.unfilter_strip),
             ("shifted frames", compiled.shift_steps),
+            ("chains in runs", _runs),
         )
     ]
     called: list[Step] = [

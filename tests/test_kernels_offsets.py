@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import fastspec
-from fastspec import offset
+from fastspec import offset, offset_passes
 from fastspec.kernels import compiled, oneframe, plan
 from fastspec.kernels.calls import aligned
 from fastspec.kernels.offsets import TOLERANCE
@@ -143,6 +143,6 @@ def test_magnitudes_near_the_ends_of_their_dtype_are_inverted_like_others(dtype,
 def test_slices_and_small_rings_do_not_show(monkeypatch):
     S = np.random.default_rng(14).random((200, 64))
     whole = fastspec.iterate_invert_spectrogram(S, 64, 8, n_iter=1)
-    monkeypatch.setattr(offset, "SLICE_FRAMES", 32)
-    monkeypatch.setattr(offset, "RING_BYTES", 0)
+    monkeypatch.setattr(offset_passes, "SLICE_FRAMES", 32)
+    monkeypatch.setattr(offset_passes, "RING_BYTES", 0)
     np.testing.assert_array_equal(fastspec.iterate_invert_spectrogram(S, 64, 8, n_iter=1), whole)

@@ -71,7 +71,8 @@ def prepare(s, slot, sound, t, p, job, ring):
         f0 = first + g * V
         if job.source != FRAMES:
             count = min(V, job.frames - f0)
-            rebuild_tile(sound.given, f0 * job.lane_step, count, g * V, t, job, strip, work, y, bins, tmp)
+            at = (f0 - job.origin) * job.lane_step
+            rebuild_tile(sound.given, at, count, g * V, t, job, strip, work, y, bins, tmp)
             in_time_order(y, job.n_fft, ring.segments, (f0 % job.ring) * job.n_fft, job.n_fft)
         if job.search:
             for f in range(f0, min(job.frames, f0 + V)):

@@ -7,7 +7,21 @@ from functools import cache
 
 import numpy as np
 
-from . import alignment, analysis, arrange, plan, realfft, rounds, rows, rtisi, shifts, splits, synthesis, unfilter
+from . import (
+    alignment,
+    analysis,
+    arrange,
+    plan,
+    realfft,
+    rounds,
+    rows,
+    rtisi,
+    runs,
+    shifts,
+    splits,
+    synthesis,
+    unfilter,
+)
 from .jit import entry, from_dtype, types
 
 i64 = types.int64
@@ -123,7 +137,7 @@ def aligning_types(dtype):
     real, reals, _ = _types(dtype)
     single = types.Array(types.float32, 1, "C")
     sound = types.NamedTuple([reals] * 4, plan.Sound)
-    job = types.NamedTuple([i64, types.boolean] + [i64] * 13 + [types.boolean] + [i64] * 3 + [real] * 3, plan.Alignment)
+    job = types.NamedTuple([i64, types.boolean] + [i64] * 14 + [types.boolean] + [i64] * 3 + [real] * 3, plan.Alignment)
     ring = types.NamedTuple([reals, single, reals, reals, single], plan.Ring)
     return sound, tables_type(dtype), correlator_type(), job, ring
 
@@ -146,6 +160,12 @@ def duty(dtype):
     """alignment.duty(worker, turn, board, done, sound, t, p, job, ring)."""
     turn, ints = types.NamedTuple([i64] * 4, plan.Turn), types.Array(i64, 1, "C")
     return entry(alignment.duty, i64, turn, ints, ints, *aligning_types(dtype))
+
+
+@cache
+def run_walk(dtype):
+    """runs.walk(s, slot, record, scratch)."""
+    return _strip(runs.walk, dtype)
 
 
 @cache

@@ -138,6 +138,7 @@ class Alignment(NamedTuple):
     size: int  # samples of a frame that are added: half of it
     first: int  # where they start in the reversed frame, at offset 0
     frames: int
+    origin: int  # the frame that stands first in what is given
     ring: int  # frames kept prepared
     group: int  # tiles in a strip
     rows: int  # phases kept in a strip, min(hop, n_fft)

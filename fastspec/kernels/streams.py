@@ -1,4 +1,4 @@
-"""What `rtisi` and `shifts` are to do, and with what; see there."""
+"""What `rtisi`, `shifts` and `runs` are to do, and with what; see there."""
 
 from typing import NamedTuple
 
@@ -74,3 +74,18 @@ class Shifting(NamedTuple):
     state: int
     scratch: int
     none: float | np.floating
+
+
+class Runs(NamedTuple):
+    """Runs of frames, and the search within them; the rest stands in plan.Alignment."""
+
+    starts: np.ndarray  # first frame of each, a whole number of tiles from the first that is given
+    stops: np.ndarray  # one past its last
+    samples: int  # of the wave, for each run
+    n1: int  # length of the first segment
+    n2: int
+    low: int  # first and last lag that count
+    high: int
+    levels: int  # how often segments are halved
+    room: int  # of a segment and all its halves
+    quick: int  # real numbers of scratch for the search
