@@ -1,6 +1,7 @@
 """Mel scales, filter banks, and their way to and from spectrograms."""
 
 import warnings
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -8,6 +9,9 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from . import checks
 from .bands import bands_of
+
+SPLINE_REACH = 40
+"""Columns beside a block of which its splines are made."""
 
 Norm = Literal["slaney"] | float | None
 
@@ -297,6 +301,6 @@ def resampled_columns(
     b = min(columns, int((last - 1) * ratio) + 2 + SPLINE_REACH)
     given = part(a, b).astype(np.float32)
     found: NDArray[np.float32] = affine_transform(
-        given, [1, ratio], [0, first * ratio - a], (len(given), last - first), np.float32, mode="mirror"
+        given, [1, ratio], [0, first * ratio - a], (len(given), last - first), output=np.float32, mode="mirror"
     )
     return found

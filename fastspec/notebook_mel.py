@@ -1,17 +1,26 @@
-"""The notebook's functions around mel spectrograms; see `notebook` for the others and for what all have in common."""
+"""The notebook's functions around mel spectrograms; see `notebook` for the others and for what all have in common.
+
+Spectrograms of more than 32 million numbers are stretched in blocks of columns with some to either side, and differ
+from what the whole would give by a rounding to float16 here and there.
+"""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import checks
+from . import blocks, checks
 from . import mel as scales
 
 Array = NDArray[Any]
 
+LONG = 1 << 25
+"""Numbers of a spectrogram that are resampled as a whole, at most."""
 
-def make_mel(spectrogram: ArrayLike, mel_filter: ArrayLike, shorten_factor: float = 1) -> Array:
+
+def make_mel(
+    spectrogram: ArrayLike, mel_filter: ArrayLike, shorten_factor: float = 1, *, out: Array | None = None
+) -> Array:
     """A mel spectrogram, its time axis shortened.
 
     Parameters
@@ -21,26 +30,53 @@ def make_mel(spectrogram: ArrayLike, mel_filter: ArrayLike, shorten_factor: floa
         From `create_mel_filter`.
     shorten_factor : float
         Frames that become one (cubic splines).
+    out : np.ndarray
+        Where the result goes: an array or memory map of its shape and dtype, C-contiguous.
 
     Returns
     -------
     mel_spec : np.ndarray [shape=(n_mels, round(frames / shorten_factor) - 2), dtype=float16]
         Without the first and the last column.
     """
-    S, bank = checks.matrix("spectrogram", spectrogram), checks.spectrogram("mel_filter", mel_filter)
+    S, bank = blocks.rows("spectrogram", spectrogram), checks.spectrogram("mel_filter", mel_filter)
     factor = checks.finite_number("shorten_factor", shorten_factor)
     if factor <= 0:
         raise ValueError(f"shorten_factor must be above 0, got {shorten_factor!r}")
     if S.shape[1] != bank.shape[0]:
         raise ValueError(f"mel_filter must have a row for each of the {S.shape[1]} bins, got shape {bank.shape}")
-    M = bank.T.dot(S.T)
-    if not np.isfinite(M).all():  # every number of S is in a sum, so that only then S needs a look
-        checks.all_finite("spectrogram", S)
-    return scales.resample_time(M, 1.0 / factor)[:, 1:-1]
+
+    def part(first: int, last: int) -> Array:
+        frames = S.block(first, last)
+        M: Array = bank.T.dot(frames.T)
+        if not np.isfinite(M).all():  # every number of S is in a sum, so that only then S needs a look
+            checks.all_finite("spectrogram", frames, before=first)
+        return M
+
+    total = round(len(S) * (1.0 / factor))
+    if S.shape[0] * S.shape[1] <= LONG:
+        return _given_to(out, scales.resample_time(part(0, len(S)), 1.0 / factor)[:, 1:-1], spectrogram)
+    made = blocks.result(out, (bank.shape[1], max(0, total - 2)), np.float16, spectrogram)
+    many = max(1, int(LONG // 8 // S.shape[1] / factor))
+    for first, last in blocks.spans(made.shape[1], many):
+        made[:, first:last] = scales.resampled_columns(part, len(S), total, first + 1, last + 1)
+    return blocks.given_back(out, made)
+
+
+def _given_to(out: Array | None, made: Array, given: object) -> Array:
+    """What has been made, in `out` if there is one."""
+    if out is None:
+        return made
+    blocks.result(out, made.shape, made.dtype, given)[:] = made
+    return out
 
 
 def mel_to_spectrogram(
-    mel_spec: ArrayLike, mel_inversion_filter: ArrayLike, spec_thresh: float, shorten_factor: float
+    mel_spec: ArrayLike,
+    mel_inversion_filter: ArrayLike,
+    spec_thresh: float,
+    shorten_factor: float,
+    *,
+    out: Array | None = None,
 ) -> Array:
     """A spectrogram from a mel spectrogram, its time axis stretched.
 
@@ -54,6 +90,8 @@ def mel_to_spectrogram(
         Threshold of the spectrogram: added before the filters, taken off again after.
     shorten_factor : float
         As in `make_mel`.
+    out : np.ndarray
+        Where the result goes: an array or memory map of its shape and dtype, C-contiguous.
 
     Returns
     -------
@@ -61,7 +99,7 @@ def mel_to_spectrogram(
         Its transpose is what `invert_pretty_spectrogram` takes.
     """
     M, bank = np.asarray(mel_spec), checks.spectrogram("mel_inversion_filter", mel_inversion_filter)
-    checks.spectrogram("mel_spec", M)
+    blocks.rows("mel_spec", M).finite()
     thresh, factor = (
         checks.finite_number("spec_thresh", spec_thresh),
         checks.finite_number("shorten_factor", shorten_factor),
@@ -70,8 +108,20 @@ def mel_to_spectrogram(
         raise ValueError(f"shorten_factor must be above 0, got {shorten_factor!r}")
     if M.shape[0] != bank.shape[0]:
         raise ValueError(f"mel_spec must have a row for each of the {bank.shape[0]} filters, got shape {M.shape}")
-    spread = (M + thresh).T.dot(bank).T
-    return scales.resample_time(spread, factor) - np.float16(thresh)
+
+    def part(first: int, last: int) -> Array:
+        spread: Array = (M[:, first:last] + thresh).T.dot(bank).T
+        return spread
+
+    columns, total = M.shape[1], round(M.shape[1] * factor)
+    if max(columns, total) * bank.shape[1] <= LONG:
+        return _given_to(out, scales.resample_time(part(0, columns), factor) - np.float16(thresh), mel_spec)
+    made = blocks.result(out, (bank.shape[1], total), np.float16, mel_spec)
+    many = max(1, int(LONG // 8 // bank.shape[1] * min(1.0, factor)))
+    for first, last in blocks.spans(total, many):
+        found = scales.resampled_columns(part, columns, total, first, last).astype(np.float16)
+        made[:, first:last] = found - np.float16(thresh)
+    return blocks.given_back(out, made)
 
 
 def hz2mel(hz: ArrayLike) -> Any:

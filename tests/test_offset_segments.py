@@ -1,0 +1,108 @@
+"""The offset chain in runs: as good as the chain, the same for any number of threads, the chain itself if it is one."""
+
+from typing import Any
+
+import cases
+import numpy as np
+import pytest
+
+import fastspec
+from fastspec import levels, offset_runs
+
+Array = np.ndarray[Any, np.dtype[Any]]
+SIZES = [(512, 64), (1024, 256), (2048, 128)]
+
+
+def spectrogram(n_fft: int, hop: int, seconds: int = 12, dtype: Any = np.float32) -> Array:
+    """Of speech that is now louder, now softer."""
+    y = np.resize(cases.speech_16k()[2000:], 16_000 * seconds)
+    y *= 10 ** (0.5 * np.sin(np.arange(len(y)) / 9000))
+    return fastspec.pretty_spectrogram(y.astype(dtype), thresh=4, fft_size=n_fft, step_size=hop)
+
+
+def inverted(S: Array, hop: int, segments: Any, n_iter: int = 3) -> Array:
+    return fastspec.invert_pretty_spectrogram(
+        S, fft_size=2 * S.shape[1], step_size=hop, n_iter=n_iter, segments=segments
+    )
+
+
+@pytest.mark.parametrize(("n_fft", "hop"), SIZES)
+@pytest.mark.parametrize("segments", [2, 3, 8, "auto"])
+def test_runs_are_at_most_a_tenth_of_a_decibel_worse_than_the_chain(n_fft: int, hop: int, segments: Any) -> None:
+    S = spectrogram(n_fft, hop)
+    losses = [levels.convergence(inverted(S, hop, s, 10), 10**S, n_fft, hop) for s in (None, segments)]
+    assert losses[1] < losses[0] + 0.1
+
+
+@pytest.mark.parametrize(("n_fft", "hop"), SIZES)
+def test_the_number_of_threads_does_not_show(n_fft: int, hop: int) -> None:
+    S = spectrogram(n_fft, hop)
+    found = []
+    for n in (1, 2, 3):
+        with fastspec.threads(n):
+            found.append(inverted(S, hop, 5))
+    np.testing.assert_array_equal(found[1], found[0])
+    np.testing.assert_array_equal(found[2], found[0])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_one_segment_is_the_chain(dtype: Any) -> None:
+    S = spectrogram(512, 64, 2, dtype)
+    np.testing.assert_array_equal(inverted(S, 64, 1), inverted(S, 64, None))
+
+
+@pytest.mark.parametrize("frames", [1, 2, 40, 200])
+def test_too_many_segments_are_fewer(frames: int) -> None:
+    S = spectrogram(512, 64, 3)[:frames]
+    y = inverted(S, 64, 1000)
+    assert y.shape == (frames * 64 + 256,)
+    assert np.isfinite(y).all()
+
+
+def test_of_auto_the_number_depends_on_the_frames_alone() -> None:
+    counts = [offset_runs.count_of(n) for n in (1, 2999, 3000, 7500, 24000, 40000, 10**6)]
+    assert counts == [1, 1, 2, 4, 16, 16, 656]
+
+
+@pytest.mark.parametrize("gain", [-60.0, -30.0, 25.0])
+def test_loudness_does_not_matter(gain: float) -> None:
+    S = spectrogram(512, 64, 3, np.float64)
+    near, far = inverted(S, 64, 3), inverted(S + gain, 64, 3)
+    assert far.dtype == np.float64
+    got, want = (levels.convergence(y, 10**S, 512, 64) for y in (far / 10**gain, near))
+    assert abs(got - want) < 0.3
+
+
+def test_other_functions_take_segments_too() -> None:
+    S = 10 ** spectrogram(512, 64, 3)
+    both = np.concatenate([S, S[:, ::-1]], axis=1)
+    for call in (
+        lambda n: fastspec.iterate_invert_spectrogram(both, 512, 64, 2, segments=n),
+        lambda n: fastspec.invert_spectrogram(both, 64, segments=n),
+    ):
+        one, many = (levels.convergence(call(n), S, 512, 64) for n in (None, 3))
+        assert many < one + 0.1
+
+
+def test_silence_stays_silent() -> None:
+    y = fastspec.iterate_invert_spectrogram(np.zeros((900, 128)), 128, 16, 2, segments=4)
+    assert not y.any()
+
+
+@pytest.mark.parametrize("segments", [0, -1, 2.5, "many"])
+def test_wrong_segments_are_refused(segments: Any) -> None:
+    with pytest.raises(ValueError, match=r"^segments must"):
+        inverted(spectrogram(512, 64, 1), 64, segments)
+
+
+def test_sizes_that_the_kernels_lack_are_one_chain() -> None:
+    S = np.random.default_rng(0).random((300, 118))
+    whole, runs = (fastspec.iterate_invert_spectrogram(S, 118, 16, 1, segments=n) for n in (None, 4))
+    np.testing.assert_array_equal(whole, runs)
+
+
+def test_runs_beyond_those_made_at_a_time_are_joined_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    S = spectrogram(512, 64)
+    want = inverted(S, 64, 7)
+    monkeypatch.setattr(offset_runs, "SIDE_BY_SIDE", 2)
+    np.testing.assert_array_equal(inverted(S, 64, 7), want)
