@@ -73,36 +73,44 @@ class Numbers:
         single = a.dtype.kind == "f" and a.dtype.itemsize == 4
         self.name, self.shape = name, a.shape
         self.dtype: np.dtype[Any] = np.dtype(np.float32 if single else np.float64)
-        self._convert = convert or (lambda part: checks.floating(name, part))
-        ready = convert is None and _ready(a, self.dtype)
-        self._raw: Array = np.asarray(a)
-        self.whole: Array | None = self._convert(a) if ready or a.size <= LONG else None
-        self._row = max(1, math.prod(a.shape[1:]))
+        self._own, self._raw, self._range = convert, a, (math.nan, math.nan)
+        at_once = a.size <= LONG or (convert is None and _ready(a, self.dtype))
+        self.whole: Array | None = self._converted(a) if at_once else None
 
     def __len__(self) -> int:
         return self.shape[0]
 
+    def _converted(self, part: Array) -> Array:
+        return checks.floating(self.name, part) if self._own is None else self._own(part)
+
+    @property
+    def _many(self) -> int:
+        """Rows of a block."""
+        return max(1, LONG // max(1, math.prod(self.shape[1:])))
+
     def block(self, first: int, last: int) -> Array:
         """Those from `first` to `last` - 1."""
-        return self._convert(self._raw[first:last]) if self.whole is None else self.whole[first:last]
+        return self._converted(self._raw[first:last]) if self.whole is None else self.whole[first:last]
 
     def blocks(self) -> Iterator[Array]:
         """All of them, block by block; at once if they are at hand."""
         if self.whole is not None:
             yield self.whole
             return
-        for first, last in spans(len(self), max(1, LONG // self._row)):
+        for first, last in spans(len(self), self._many):
             yield self.block(first, last)
 
     def range(self) -> tuple[float, float]:
         """(the least, the largest)."""
-        ends = [(float(part.min()), float(part.max())) for part in self.blocks()]
-        return min(low for low, _ in ends), max(high for _, high in ends)
+        if math.isnan(self._range[0]):
+            ends = [(float(part.min()), float(part.max())) for part in self.blocks()]
+            self._range = min(low for low, _ in ends), max(high for _, high in ends)
+        return self._range
 
     def finite(self, *, silence: bool = False) -> "Numbers":
         """Itself, if every number is finite; see `checks.all_finite`."""
         for number, part in enumerate(self.blocks()):
-            checks.all_finite(self.name, part, silence=silence, before=number * max(1, LONG // self._row))
+            checks.all_finite(self.name, part, silence=silence, before=number * self._many)
         return self
 
     def mean(self) -> float:

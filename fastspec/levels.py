@@ -35,9 +35,12 @@ def _analysed(
 ) -> float:
     """Frames of (x - mean) scale, a block at a time, to out (frames, width); returns the largest of their peaks."""
     many, largest = max(1, BLOCK // n_fft), 0.0
+    analysis = hamming_analysis(n_fft, hop, x.dtype)
     if x.whole is None:
         many = max(1, min(many, LONG // hop))
-    analysis = hamming_analysis(n_fft, hop, x.dtype)
+    elif frames <= many:
+        signals = signals_of(x.whole[None], mean=mean, scale=scale)
+        return float(analysis.run(signals, 0, frames, out.T[None], step).max())
     for first, last in spans(frames, many):
         samples, origin = x.whole, first * hop
         if samples is None:
