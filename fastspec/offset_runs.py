@@ -11,7 +11,7 @@ from .kernels import compiled, plan
 from .kernels.calls import aligned, new_board
 from .kernels.jit import team_size
 from .kernels.records import pack
-from .kernels.streams import Runs as Jobs
+from .kernels.streams import Chains as Jobs
 from .kernels.strips import each_strip
 from .offset_passes import Passes, divide, segment_offset
 
@@ -21,7 +21,7 @@ Whole = NDArray[np.int64]
 RUN = 1500
 """Frames of a run at least, if their number is ours to choose: each pays for some that only lead into it."""
 SIDE_BY_SIDE = 16
-"""Runs that are made at a time: enough to share out, and few enough that their waves stay small."""
+"""Chains that are made at a time: enough to share out, and few enough that their waves stay small."""
 COARSE = 48
 """Samples of the shortest segments that are compared at all lags; longer ones are halved first."""
 
@@ -40,7 +40,7 @@ def count_of(frames: int) -> int:
     return 1 << (wanted.bit_length() - 1) if wanted < SIDE_BY_SIDE else wanted // SIDE_BY_SIDE * SIDE_BY_SIDE
 
 
-class Runs:
+class Chains:
     """Passes in `count` runs, or as many as there is room for: a run lasts for ten windows at least.
 
     Frame c of the core of a run is where it takes over from the one before.  It starts `reach` frames earlier, as many
@@ -70,7 +70,7 @@ class Runs:
                 placed, tail = self._place(r, y, placed, tail, wave)
 
     def _walk(self, first: int, last: int, previous: Real | None) -> None:
-        """Runs first .. last - 1, each a sum of frames."""
+        """Chains first .. last - 1, each a sum of frames."""
         passes, dtype = self.passes, self.passes.dtype
         job, p, V, n = passes.job, passes.correlator, plan.lanes(dtype), passes.n_fft
         levels, size, room = 0, max(p.n1, p.n2), 0
@@ -98,7 +98,7 @@ class Runs:
         workers = min(team_size(), last - first)
         scratch = aligned(workers * job.scratch, dtype)
         work = int((runs.stops - runs.starts).sum()) * n * 64
-        each_strip(last - first, workers, new_board(), compiled.run_walk(dtype).address, record, scratch, work=work)
+        each_strip(last - first, workers, new_board(), compiled.chain_walk(dtype).address, record, scratch, work=work)
 
     def _place(self, r: int, y: Real, placed: int, tail: Real, wave: Real) -> tuple[int, Real]:
         """Run r to its place; (samples of the wave that are done, what fades into the next)."""

@@ -46,7 +46,7 @@ _OTHERS = (
 
 def _runs(dtype: np.dtype[Any]) -> object:
     """They are made in float32 alone."""
-    return compiled.run_walk(np.dtype(np.float32)) if dtype == np.float32 else None
+    return compiled.chain_walk(np.dtype(np.float32)) if dtype == np.float32 else None
 
 
 def _of(dtype: np.dtype[Any]) -> list[Step]:

@@ -11,12 +11,12 @@ from . import (
     alignment,
     analysis,
     arrange,
+    chains,
     plan,
     realfft,
     rounds,
     rows,
     rtisi,
-    runs,
     shifts,
     splits,
     synthesis,
@@ -163,9 +163,9 @@ def duty(dtype):
 
 
 @cache
-def run_walk(dtype):
-    """runs.walk(s, slot, record, scratch)."""
-    return _strip(runs.walk, dtype)
+def chain_walk(dtype):
+    """chains.walk(s, slot, record, scratch)."""
+    return _strip(chains.walk, dtype)
 
 
 @cache

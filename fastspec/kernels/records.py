@@ -11,7 +11,7 @@ import numpy as np
 from .jit import cgutils, intrinsic, ir, types
 from .jobs import Arrangement, Round, Rows, Unfilter
 from .plan import Alignment, Job, Last, Signals, Sound, Synthesis, Tables, Waves
-from .streams import Recursion, Runs, Shifting, Shifts, Streams
+from .streams import Chains, Recursion, Shifting, Shifts, Streams
 from .vector import I64
 
 ELEMENTS = {
@@ -125,10 +125,10 @@ unpack_shifts = _unpacker(Shifts, 0)  # these three for `shifts`
 unpack_shifts_tables = _unpacker(Tables, places(Shifts))
 unpack_shifting = _unpacker(Shifting, places(Shifts) + places(Tables))
 
-unpack_sound = _unpacker(Sound, 0)  # these four for `runs`
+unpack_sound = _unpacker(Sound, 0)  # these four for `chains`
 unpack_sound_tables = _unpacker(Tables, places(Sound))
 unpack_alignment = _unpacker(Alignment, places(Sound) + places(Tables))
-unpack_runs = _unpacker(Runs, places(Sound) + places(Tables) + places(Alignment))
+unpack_chains = _unpacker(Chains, places(Sound) + places(Tables) + places(Alignment))
 
 unpack_through = _unpacker(Rows, 0)  # these four for `unfilter`
 unpack_back = _unpacker(Rows, places(Rows))

@@ -1,4 +1,4 @@
-"""What `rtisi`, `shifts` and `runs` are to do, and with what; see there."""
+"""What `rtisi`, `shifts` and `chains` are to do, and with what; see there."""
 
 from typing import NamedTuple
 
@@ -76,8 +76,8 @@ class Shifting(NamedTuple):
     none: float | np.floating
 
 
-class Runs(NamedTuple):
-    """Runs of frames, and the search within them; the rest stands in plan.Alignment."""
+class Chains(NamedTuple):
+    """Chains of frames, and the search within them; the rest stands in plan.Alignment."""
 
     starts: np.ndarray  # first frame of each, a whole number of tiles from the first that is given
     stops: np.ndarray  # one past its last

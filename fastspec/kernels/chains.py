@@ -12,7 +12,7 @@ from .lanes import clear
 from .oneframe import centre, mean_of
 from .realfft import PHASES
 from .rebuild import carve, lay_strip, rebuild_tile
-from .records import unpack_alignment, unpack_runs, unpack_sound, unpack_sound_tables
+from .records import unpack_alignment, unpack_chains, unpack_sound, unpack_sound_tables
 from .vector import evens, lane_sum, lanes, load, load_splat, odds, splat, store
 
 
@@ -120,7 +120,7 @@ def walk(s, slot, record, scratch):
     """Run s: its frames rebuilt, strip by strip, and each added where it fits best what is there."""
     out_of_line()
     sound, t = unpack_sound(scratch, record), unpack_sound_tables(scratch, record)
-    job, runs = unpack_alignment(scratch, record), unpack_runs(scratch, record)
+    job, runs = unpack_alignment(scratch, record), unpack_chains(scratch, record)
     V, n = lanes(scratch), job.n_fft
     strip, work, y, bins, tmp = carve(scratch, slot, job, V)
     at = (slot + 1) * job.scratch - runs.quick
