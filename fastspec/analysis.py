@@ -175,11 +175,13 @@ class Analysis:
     D[k, f] = sum over j of window[j] x[origin + f hop + j] exp(-2 pi i j k / n_fft), k <= n_fft / 2.
     """
 
-    def __init__(self, n_fft: int, hop: int, window: NDArray[np.float64], dtype: np.dtype[Any]) -> None:
+    def __init__(
+        self, n_fft: int, hop: int, window: NDArray[np.float64], dtype: np.dtype[Any], group: int | None = None
+    ) -> None:
         self.n_fft, self.hop, self.window, self.dtype = n_fft, hop, window, dtype
         self.bins = n_fft // 2 + 1
         self.in_lanes = plan.analysed(n_fft)
-        self.group = strip_group(n_fft, hop, dtype)
+        self.group = strip_group(n_fft, hop, dtype) if group is None else group
         self.lead = plan.lead(n_fft, hop, self.group, dtype)
 
     @cached_property
