@@ -14,7 +14,7 @@ from ..kernels import compiled, plan
 from ..kernels.calls import aligned, new_board
 from ..kernels.jit import team_size
 from ..kernels.realfft import COMPLEX
-from ..kernels.records import pack, places
+from ..kernels.records import places
 from ..kernels.strips import each_strip_of, keep_last
 
 Real = NDArray[np.floating]
@@ -64,7 +64,9 @@ class Feed:
         self.size = self.origin = 0
         self._flat = self.kept.reshape(-1)
         self._work = signals * (analysis.n_fft * 16 + step.last.weights.size * 2)  # a frame of each
-        V = plan.lanes(analysis.dtype)
+        self._lanes = V = plan.lanes(analysis.dtype)
+        self._unit = 2 if step.op == COMPLEX else 1
+        self._function = compiled.analysis_strip(analysis.dtype).address
         self._most = max(V, min(MOST, PIECE // self._work) // V * V)
         self._starts, self._places = np.zeros((2, signals), np.int64)
         self._stride = 0
@@ -95,7 +97,7 @@ class Feed:
             keep_last(self._flat, self.kept.shape[1], x.flat, 0, x.stride, self.signals, x.n, self.size)
 
     def _analyse(self, x: Samples, origin: int, frames: int, place: Place, first: int) -> None:
-        V, signals = plan.lanes(self.analysis.dtype), self.signals
+        V, signals = self._lanes, self.signals
         tiles, team = -(-frames // V), team_size()
         full = -(-signals * frames // V)
         if tiles == 1 if signals == 1 else MIXING * full < signals * tiles:
@@ -109,8 +111,7 @@ class Feed:
         if x.stride != self._stride:
             self._starts[:] = np.arange(signals) * x.stride
             self._stride = x.stride
-        unit = 2 if self.step.op == COMPLEX else 1
-        shift = first * (unit if place.across else place.ld)
+        shift = first * (self._unit if place.across else place.ld)
         if signals == 1:
             self._places[0] = place.places[0] + shift
         else:
@@ -119,9 +120,16 @@ class Feed:
         record[_N], record[_ORIGIN], record[_FRAMES] = x.n, origin, frames
         record[_STRIPS], record[_ACROSS], record[_LD] = items // signals, place.across, place.ld
         self._board[0] = 0
-        function, workers = compiled.analysis_strip(self.analysis.dtype).address, min(team, items)
         each_strip_of.briefly(
-            items, workers, self._board, function, record, x.flat, place.flat, made.scratch, work=self._work * frames
+            items,
+            min(team, items),
+            self._board,
+            self._function,
+            record,
+            x.flat,
+            place.flat,
+            made.scratch,
+            work=self._work * frames,
         )
 
     def _prepare(self, group: int, workers: int) -> Prepared:
@@ -143,7 +151,6 @@ class Feed:
     def _by_library(self, x: Samples, origin: int, frames: int, place: Place, first: int) -> None:
         stride = x.flat.itemsize * x.stride
         block = np.lib.stride_tricks.as_strided(x.flat, (self.signals, x.n), (stride, x.flat.itemsize))
-        unit = 2 if self.step.op == COMPLEX else 1
-        there = place._replace(places=place.places + first * (unit if place.across else place.ld))
+        there = place._replace(places=place.places + first * (self._unit if place.across else place.ld))
         signals = signals_of(block, self.kept[:, self.kept.shape[1] - self.size :], left=self.size)
         self.analysis.run(signals, origin, frames, self.kept, self.step, there)

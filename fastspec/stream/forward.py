@@ -76,14 +76,14 @@ class ForwardStream:
         target, result = self._target(out, x.shape[:-1], count, x)
         if self._feed is None:
             self._feed, self._axes = feed, x.shape[:-1]
-        target, place = self._writable(target, count)
+        beside, place = self._writable(target, count)
         samples = _samples(x, self.plan.dtype)
         if samples is not None:
             self._advance(feed, samples, place, 0)
         else:
             self._in_stages(feed, x, place)
-        if target is not None:
-            result[...] = target
+        if beside is not None:
+            result[...] = beside
         return result
 
     def flush(self, out: Array | None = None) -> Array:
@@ -120,11 +120,11 @@ class ForwardStream:
         target, result = self._target(out, axes, count, none)
         if self._opening and edges is not None:
             self._open(feed, edges[:, :pad])
-        target, place = self._writable(target, count)
+        beside, place = self._writable(target, count)
         feed.take(Samples(tail.reshape(-1), pad, pad), count, place)
         self._ended = True
-        if target is not None:
-            result[...] = target
+        if beside is not None:
+            result[...] = beside
         return result
 
     # ---- what a block is ----
