@@ -113,6 +113,16 @@ def test_signals_shorter_than_their_padding_and_about_as_long(n_fft: int, mode: 
             same(through(stream.StreamingSTFT(plan), cut(y, [step])), plan.forward(y))
 
 
+@pytest.mark.parametrize("mode", LOCAL)
+@pytest.mark.parametrize(("n_fft", "hop"), [(8, 8), (9, 7), (8, 20), (400, 400)])
+def test_the_end_is_padded_with_samples_that_no_frame_waits_for(n_fft: int, hop: int, mode: str) -> None:
+    plan = fastspec.STFT(n_fft, hop_length=hop, pad_mode=mode)
+    for n in range(2 * n_fft, 2 * n_fft + 2 * hop, max(1, n_fft // 20)):
+        y = sound(n)
+        for step in (1 + n_fft // 10, n_fft + 3):
+            same(through(stream.StreamingSTFT(plan), cut(y, [step])), plan.forward(y))
+
+
 def test_more_frames_than_a_call_takes_come_out_of_one_block() -> None:
     plan = fastspec.STFT(64, hop_length=16)
     y = sound(16 * 9000 + 5, (2,))
