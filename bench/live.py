@@ -20,7 +20,7 @@ from fastspec import stream
 
 from . import measure
 from .engine import MELS, SETTLE, THREADS, speech
-from .markdown import made_on, seconds, table, times
+from .markdown import made_on, seconds, table
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Push = Callable[[Array], object]
@@ -112,7 +112,7 @@ def tables(live: dict[str, Any]) -> str:
         whole, blocks, least = row["seconds"]["whole"], row["seconds"]["blocks"], row["must"]
         reached = f"≥ {least:g}" if whole / blocks >= least else f"**< {least:g}**"
         name = f"mel {row['size']}, {row['rate'] / 1000:g} kHz"
-        return [name, row["input"], seconds(whole), seconds(blocks), f"{times(whole, blocks)} {reached}"]
+        return [name, row["input"], seconds(whole), seconds(blocks), f"{whole / blocks:.2f}× {reached}"]
 
     return "\n\n".join(
         [
