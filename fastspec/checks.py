@@ -209,14 +209,19 @@ def spectra(name: str, array: ArrayLike, bins: int, dtype: np.dtype[Any]) -> NDA
     return D.astype(dtype, copy=False)
 
 
-def levels(name: str, array: ArrayLike, rows: int, dtype: np.dtype[Any]) -> NDArray[np.floating]:
-    """Finite numbers >= 0 of shape (..., rows, frames), a frame at least, in `dtype`; copied only if need be."""
+def level_array(name: str, array: ArrayLike, rows: int) -> NDArray[Any]:
+    """Real numbers of shape (..., rows, frames), a frame at least; which they are is not looked at."""
     S = an_array(name, array)
     if S.dtype.kind not in "fiu":
         raise TypeError(f"{name} must hold real numbers, got dtype {S.dtype}")
     if S.ndim < 2 or S.shape[-2] != rows or not S.size:
         raise ValueError(f"{name} must have shape (..., {rows}, frames) with a frame at least, got {S.shape}")
-    S = S.astype(dtype, copy=False)
+    return S
+
+
+def levels(name: str, array: ArrayLike, rows: int, dtype: np.dtype[Any]) -> NDArray[np.floating]:
+    """Finite numbers >= 0 of shape (..., rows, frames), a frame at least, in `dtype`; copied only if need be."""
+    S = level_array(name, array, rows).astype(dtype, copy=False)
     least, most = float(S.min()), float(S.max())
     if not (least >= 0 and most < math.inf):
         at = np.unravel_index(int((~((S >= 0) & (math.inf > S))).argmax()), S.shape)
