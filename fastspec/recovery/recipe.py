@@ -37,7 +37,8 @@ class Recipe(NamedTuple):
             If a number is not finite or negative.
         """
         rows = self.plan.n_bins if self.bank is None else len(self.bank)
-        return checks.levels(name, linear(given, self.log, self.power), rows, self.plan.dtype)
+        levels = given if self.log is None else linear(given, self.log, self.power)
+        return checks.levels(name, levels, rows, self.plan.dtype)
 
     def magnitudes(self, M: Real) -> Real:
         """What starts are made from."""
