@@ -15,7 +15,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -139,9 +139,8 @@ class Whisper:
 class Spool:
     """An unnamed file that holds all frames until they are counted, then hands them on."""
 
-    def __init__(self, folder: Path | None, shape: Shape, then: Callable[[Shape], Sink]) -> None:
-        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by `finish`, or with the process
-        self.frames, self._then = FrameFile(self._file, shape), then
+    def __init__(self, file: BinaryIO, shape: Shape, then: Callable[[Shape], Sink]) -> None:
+        self.frames, self._then = FrameFile(file, shape), then
         self.write = self.frames.write
 
     def finish(self, samples: int) -> None:
@@ -149,7 +148,6 @@ class Spool:
         for block in self.frames.windows():
             sink.write(block)
         sink.finish(samples)
-        self._file.close()
 
 
 class Npz:
@@ -170,6 +168,12 @@ class Npz:
             with self._zip.open(f"{name}.npy", "w") as entry:
                 np.lib.format.write_array(entry, np.asarray(value), allow_pickle=False)
         self._zip.close()
+
+    def close(self) -> None:
+        """However far it has come."""
+        with suppress(OSError, ValueError):
+            self._array.close()
+            self._zip.close()
 
 
 class Zarr:
@@ -219,23 +223,26 @@ def opened(out: PathLike, about: About, channels: int | None, frames: int | None
         How many there will be, if that is known.
     """
     shape = Shape(about.rows, channels, about.plan.dtype)
-    if os.fspath(out) == STDOUT:
-        with tempfile.TemporaryFile() as file:
+    with ExitStack() as stack:
+        if os.fspath(out) == STDOUT:
+            file = stack.enter_context(tempfile.TemporaryFile())
             yield _npy(file, shape, about)
             file.seek(0)
             shutil.copyfileobj(file, sys.stdout.buffer, 1 << 20)
             sys.stdout.buffer.flush()
-    elif suffix_of(out) == ".zarr":
-        with atomic.replacing_folder(out, mark="zarr.json") as folder:
-            yield _counted(folder.parent, shape, lambda s: Zarr(folder, s, about), about, at_once=True)
-    else:
-        with atomic.replacing(out) as temporary, temporary.open("w+b") as file:
+        elif suffix_of(out) == ".zarr":
+            folder = stack.enter_context(atomic.replacing_folder(out, mark="zarr.json"))
+            counted = _Counted(stack, folder.parent, about, at_once=True)
+            yield counted.sink(shape, lambda s: Zarr(folder, s, about))
+        else:
+            temporary = stack.enter_context(atomic.replacing(out))
+            file = stack.enter_context(temporary.open("w+b"))
             if suffix_of(out) == ".npy":
                 yield _npy(file, shape, about)
             else:
-                known = frames is not None
                 shape.frames = frames or 0
-                yield _counted(temporary.parent, shape, lambda s: Npz(file, s, about), about, at_once=known)
+                counted = _Counted(stack, temporary.parent, about, at_once=frames is not None)
+                yield counted.sink(shape, lambda s: stack.enter_context(closing(Npz(file, s, about))))
 
 
 def _npy(file: BinaryIO, shape: Shape, about: About) -> Sink:
@@ -243,13 +250,20 @@ def _npy(file: BinaryIO, shape: Shape, about: About) -> Sink:
     return Whisper(npy, npy) if about.log == "whisper" else npy
 
 
-def _counted(folder: Path, shape: Shape, then: Callable[[Shape], Sink], about: About, *, at_once: bool) -> Sink:
-    """By way of an unnamed file, unless it can be written at once."""
-    if about.log != "whisper" and at_once:
-        return then(shape)
-    shape.frames = 0
-    spool = Spool(folder, shape, then)
-    return Whisper(spool.frames, spool) if about.log == "whisper" else spool
+class _Counted:
+    """Frames go into an unnamed file until all have been counted, unless they can be written at once."""
+
+    def __init__(self, stack: ExitStack, folder: Path, about: About, *, at_once: bool) -> None:
+        self._stack, self._folder, self._whisper = stack, folder, about.log == "whisper"
+        self._at_once = at_once and not self._whisper
+
+    def sink(self, shape: Shape, then: Callable[[Shape], Sink]) -> Sink:
+        if self._at_once:
+            return then(shape)
+        shape.frames = 0
+        unnamed = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - the stack closes it
+        spool = Spool(self._stack.enter_context(unnamed), shape, then)
+        return Whisper(spool.frames, spool) if self._whisper else spool
 
 
 def suffix_of(out: PathLike, suffixes: tuple[str, ...] = SUFFIXES) -> str:

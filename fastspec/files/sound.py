@@ -79,8 +79,10 @@ class Sound:
         if self.rate != self.file_rate:
             extras.load("soxr", "audio", "another sample rate")
 
-    def blocks(self, size: int | None = None) -> Iterator[Real]:
+    def blocks(self, size: int | None = None, *, most: int | None = None) -> Iterator[Real]:
         """The samples, (n,) if mixed and else (channels, n), in blocks of `size` samples, the last one shorter.
+
+        No more than the first `most` samples of the file are read.
 
         A block is overwritten when `flow.HELD` more have been asked for.
 
@@ -90,18 +92,19 @@ class Sound:
             If there is none, fewer than the header promises, or one that is not finite.
         """
         count = max(1, BLOCK // self._held) if size is None else checks.whole("size", size, 1)
-        blocks = self._mixed(count)
+        blocks = self._mixed(count, most)
         for block in blocks if self.rate == self.file_rate else self._resampled(blocks):
             self.samples += block.shape[-1]
             yield block
         if not self.read:
             raise ValueError(f"{self.name}: holds no samples")
 
-    def _mixed(self, count: int) -> Iterator[Real]:
+    def _mixed(self, count: int, most: int | None) -> Iterator[Real]:
         """Blocks at the rate of the file, as they are wanted."""
         ring, held = Ring(self._dtype), self._held
         mixed = Ring(self._dtype) if held > 1 else ring
-        while True:
+        while most is None or self.read < most:
+            count = count if most is None else min(count, most - self.read)
             numbers = ring.take(count * held)
             got = self._fill(numbers) // held
             if got == 0:
@@ -117,7 +120,7 @@ class Sound:
                 channels = mixed.take(got * held).reshape(held, got)
                 channels[...] = y.T
                 yield channels
-        if self.total is not None and self.read < self.total:
+        if self.total is not None and self.read < min(self.total, most or self.total):
             raise ValueError(f"{self.name}: its header promises {self.total} samples, the file holds {self.read}")
 
     def _check(self, y: Real) -> None:

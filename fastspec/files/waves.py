@@ -94,9 +94,8 @@ class Library:
 class Unclipped:
     """Holds samples until their peak is known."""
 
-    def __init__(self, folder: Path | None, channels: int, then: Callable[[], Writer]) -> None:
-        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by `finish`, or with the process
-        self._channels, self._then = channels, then
+    def __init__(self, file: BinaryIO, channels: int, then: Callable[[], Writer]) -> None:
+        self._file, self._channels, self._then = file, channels, then
         self._peak, self.gain = 0.0, 1.0
 
     def write(self, block: Real) -> None:
@@ -113,7 +112,6 @@ class Unclipped:
             y = np.frombuffer(data, np.float32).reshape(-1, self._channels)
             writer.write(np.multiply(y, np.float32(self.gain)).T)
         writer.finish()
-        self._file.close()
 
 
 @contextmanager
@@ -170,7 +168,11 @@ def opened(
 @contextmanager
 def _held(folder: Path | None, channels: int, coding: str, then: Callable[[], Writer]) -> Iterator[Writer]:
     """The writer itself for floating samples, for others one that cannot clip."""
-    yield then() if coding[0] == "f" else Unclipped(folder, channels, then)
+    if coding[0] == "f":
+        yield then()
+        return
+    with tempfile.TemporaryFile(dir=folder) as file:
+        yield Unclipped(file, channels, then)
 
 
 def check(out: PathLike, subtype: str | None = None) -> None:
