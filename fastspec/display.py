@@ -10,13 +10,13 @@ Needs matplotlib: ``pip install "fastspec[plot]"``.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import atomic, extras
+from . import atomic, extras, ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,11 +29,6 @@ _BAR = 0.72  # more at the right where a colour bar stands
 _PAPER, _PANEL, _INK, _FAINT, _GRID = "#14161c", "#000004", "#e4e6eb", "#9aa0ad", "#2a2e38"
 _LINES = ("#f7a072", "#7cc4e8", "#b6e388", "#d7a6f0")
 _COLOURS = "magma"
-_TIMES = (*(0.001 * 10**k * m for k in range(4) for m in (1, 2, 5)), 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800)
-_TIMES += (3600, 7200, 10800, 14400, 21600, 43200, 86400)  # seconds from tick to tick; days beyond
-_TICKS = 10  # at most so many along the time axis
-#: (Hz -> row, lowest Hz, highest Hz) of mel bands; the function is None where rows are numbered only
-Places = tuple[Callable[[float], float] | None, float, float]
 _COLUMNS = 2400  # more columns than this are pooled: about twice the dots across
 
 
@@ -144,7 +139,7 @@ def mel_spectrogram(
         levels=(-80, 0),
     )
     rows[0].set_xlim(0, seconds or start + columns * column)
-    _mel_ticks(rows[0], bands, low, high)
+    ticks.notebook_mels(rows[0], bands, low, high)
     _dress(rows[0], title, y="band centre (Hz)")
     _colour_bar(figure, rows, image, "level (dB)")
     return figure
@@ -158,7 +153,7 @@ def levels(
     seconds: float,
     title: str,
     nyquist: float = 0.0,
-    mel: Places | None = None,
+    mel: ticks.Places | None = None,
     db_range: float = 80.0,
 ) -> Figure:
     """Levels of any length, with hours and minutes below long ones.
@@ -173,7 +168,7 @@ def levels(
         Length of the time axis.
     nyquist : float
         Hz of the last row, of bins.
-    mel : Places
+    mel : ticks.Places
         Of mel bands instead: where a frequency lies, and the edges.
     db_range : float
         Levels this many dB below 0 are the darkest colour.
@@ -188,12 +183,12 @@ def levels(
         axes.set_ylim(0, nyquist)
         axes.yaxis.set_major_formatter(lambda hz, _: f"{hz:,.0f}")
     elif mel[0] is not None:
-        _frequency_ticks(axes, rows, mel[0], *mel[1:])
+        ticks.frequencies(axes, rows, mel[0], *mel[1:])
     else:
         axes.set_ylim(-0.5, rows - 0.5)
     axes.set_xlim(0, seconds)
     names = {True: "frequency (Hz)", False: "band centre (Hz)" if mel and mel[0] else "filter"}
-    _dress(axes, title, x=_time_ticks(axes, seconds), y=names[mel is None])
+    _dress(axes, title, x=ticks.times(axes, seconds), y=names[mel is None])
     _colour_bar(figure, [axes], image, "level (dB)")
     return figure
 
@@ -238,7 +233,7 @@ def mel_filters(
         vertical=(-0.5, bands - 0.5),
         levels=(0, float(back.max()) or 1),
     )
-    _mel_ticks(matrix, bands, low, high, most=4)
+    ticks.notebook_mels(matrix, bands, low, high, most=4)
     _dress(matrix, "The matrix that spreads them back", x="frequency (Hz)", y="band centre (Hz)")
     for axes in (curves, matrix):
         axes.set_xlim(0, bins * rate / n_fft)
@@ -348,37 +343,6 @@ def _image(
         aspect="auto",
         extent=(left, right, *vertical),
     )
-
-
-def _mel_ticks(axes: Axes, bands: int, low: float, high: float, *, most: int = 7) -> None:
-    """Of the notebook's bands; band b is centred on the mel point b + 1 of bands + 2."""
-    from . import hz2mel
-
-    first, last = float(hz2mel(low)), float(hz2mel(high))
-    spread = (last - first) / (bands + 1)
-    _frequency_ticks(axes, bands, lambda hz: (float(hz2mel(hz)) - first) / spread - 1, low, high, most=most)
-
-
-def _frequency_ticks(
-    axes: Axes, bands: int, place: Callable[[float], float], low: float, high: float, *, most: int = 7
-) -> None:
-    """Round frequencies on a vertical axis that counts bands."""
-    round_hz = [hz for hz in (100, 200, 300, 500, 800, 1200, 2000, 3000, 4500, 7000, 10000, 15000) if low < hz < high]
-    shown = round_hz[:: -(-len(round_hz) // most)] if round_hz else []
-    axes.set_yticks([place(hz) for hz in shown], [f"{hz:,}" for hz in shown])
-    axes.set_ylim(-0.5, bands - 0.5)
-
-
-def _time_ticks(axes: Axes, seconds: float) -> str:
-    """Round times along the axis: seconds below two minutes, then m:ss, then h:mm; what the axis is called."""
-    step = next((t for t in _TIMES if seconds <= _TICKS * t), 86400 * -(-seconds // (86400 * _TICKS)))
-    ticks = np.arange(0, seconds + step / 1e6, step)
-    if seconds < 120:
-        axes.set_xticks(ticks, [f"{t:g}" for t in ticks.round(6)])
-        return "time (s)"
-    unit, name = (60, "time (m:ss)") if seconds < 3600 else (3600, "time (h:mm)")
-    axes.set_xticks(ticks, [f"{t // unit:.0f}:{t % unit * 60 / unit:02.0f}" for t in ticks])
-    return name
 
 
 def _dress(axes: Axes, title: str, *, x: str = "time (s)", y: str, last: bool = True) -> None:

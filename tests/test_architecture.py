@@ -17,7 +17,7 @@ LAYERS = {
     **dict.fromkeys(["offset", "short", "spectrum", "synthesis"], ENGINE),
     **dict.fromkeys(["arrange", "bands", "cepstrum", "decibels", "recovery", "stream", "unfilter"], ENGINE),
     **dict.fromkeys(["", "__main__", "cli", "librosa", "notebook", "notebook_mel", "patch", "warmup"], FACES),
-    **dict.fromkeys(["story", "report", "resound", "display", "audio", "extras", "atomic", "files"], FACES),
+    **dict.fromkeys(["story", "report", "resound", "display", "ticks", "audio", "extras", "atomic", "files"], FACES),
 }
 """A new module enters here first."""
 

@@ -8,16 +8,17 @@ from typing import Annotated
 
 import typer
 
+
+def there(path: Path) -> Path:
+    """A file or a folder that exists, or standard input."""
+    if str(path) != "-" and not path.exists():
+        raise typer.BadParameter(f"{path} does not exist.")
+    return path
+
+
 Source = Annotated[
     Path,
-    typer.Argument(
-        metavar="IN",
-        help="A sound file; - is standard input, as WAV or with --raw.",
-        exists=True,
-        dir_okay=False,
-        readable=True,
-        allow_dash=True,
-    ),
+    typer.Argument(metavar="IN", help="A sound file; - is standard input, as WAV or with --raw.", callback=there),
 ]
 SoundTarget = Annotated[
     Path, typer.Argument(metavar="OUT", help="The sound file to write, OUT.wav; - is standard output.")

@@ -140,8 +140,7 @@ def invert(
         typer.Argument(
             metavar="IN",
             help="Levels as .npz or .zarr, or as .npy with --rate; or a sound file, as with `fastspec resynth`.",
-            exists=True,
-            allow_dash=True,
+            callback=options.there,
         ),
     ],
     target: SoundTarget,

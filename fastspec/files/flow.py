@@ -17,7 +17,8 @@ ROOM = 2
 """Blocks that wait on either side."""
 HELD = ROOM + 2
 """Blocks of one side that are in use at once: those that wait, the one that is made and the one that is used."""
-_PATIENCE = 2.0  # seconds for a thread to notice that it is to end; one that waits for a pipe cannot
+_READER, _WRITER = 0.3, 5.0
+"""Seconds for a thread to notice that it is to end.  One that waits for a pipe cannot; it ends with the process."""
 
 
 class _Closed(Exception):
@@ -93,7 +94,7 @@ def ahead(blocks: Iterable[T]) -> Iterator[Iterator[T]]:
         yield iter(lane)
     finally:
         lane.close()
-        thread.join(_PATIENCE)
+        thread.join(_READER)
 
 
 @contextmanager
@@ -121,7 +122,7 @@ def behind(write: Callable[[T], object]) -> Iterator[Callable[[T], None]]:
         lane.check()
     finally:
         lane.close()
-        thread.join(_PATIENCE)
+        thread.join(_WRITER)
 
 
 class Ring:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import display, extras
+from .. import display, extras, ticks
 from ..mel import MelBank, hz_to_mel
 from .about import About
 from .sound import PathLike
@@ -89,7 +89,7 @@ class Picture(Columns):
         return display.levels(dB, mel=_places(about.bank), **across)
 
 
-def _places(bank: Any) -> display.Places:
+def _places(bank: Any) -> ticks.Places:
     """Where frequencies lie among filters: filter b is centred on the mel point b + 1 of as many and two."""
     if not isinstance(bank, MelBank):
         return None, 0.0, 0.0
