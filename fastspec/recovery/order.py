@@ -92,7 +92,7 @@ class Order:
         levels, out, at = self.levels[where], self.out[where], 0
         parts = range(0, levels.shape[-1], some)
         for a in parts:
-            recipe.levels(self.name, levels[..., a : a + some])
+            recipe.levels(self.name, levels[..., a : a + some], where, a)
         for a in parts:
             for y in blocks.push(recipe.levels(self.name, levels[..., a : a + some])):
                 out[at : at + len(y)] = y
