@@ -219,13 +219,18 @@ def level_array(name: str, array: ArrayLike, rows: int) -> NDArray[Any]:
     return S
 
 
-def levels(name: str, array: ArrayLike, rows: int, dtype: np.dtype[Any]) -> NDArray[np.floating]:
-    """Finite numbers >= 0 of shape (..., rows, frames), a frame at least, in `dtype`; copied only if need be."""
+def levels(
+    name: str, array: ArrayLike, rows: int, dtype: np.dtype[Any], where: tuple[int, ...] = (), frame: int = 0
+) -> NDArray[np.floating]:
+    """Finite numbers >= 0 of shape (..., rows, frames), a frame at least, in `dtype`; copied only if need be.
+
+    The array may be part of a larger one, whose index `where` it is, from a frame on.
+    """
     S = level_array(name, array, rows).astype(dtype, copy=False)
     least, most = float(S.min()), float(S.max())
     if not (least >= 0 and most < math.inf):
         at = np.unravel_index(int((~((S >= 0) & (math.inf > S))).argmax()), S.shape)
-        place = ", ".join(map(str, at))
+        place = ", ".join(map(str, (*where, *at[:-1], at[-1] + frame)))
         raise ValueError(f"{name}[{place}] is {S[at]}: every value must be finite and at least 0")
     return S
 

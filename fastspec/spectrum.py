@@ -34,6 +34,7 @@ Complex = NDArray[np.complexfloating]
 Order = Literal["F", "C"]
 
 BLOCK = 1 << 22  # samples converted at a time
+FRAMES = 1 << 18  # of a signal transformed at a time
 HELD = 1 << 18  # results held at a time that have to be put into place
 
 
@@ -368,9 +369,19 @@ class STFT(checks.Unchanging):
         plain = x.dtype == self.dtype and x.flags.aligned and all(s % x.itemsize == 0 for s in x.strides)
         if place and ((plain and x.strides[-1] == x.itemsize) or x.size <= BLOCK):
             signals = self._signals(checks.converted(x, self.dtype, scale))
-            peaks = self._analysis.run(signals, self._geometry.start, frames, out, step, place)
-            return out, peaks.max(axis=-1)
+            if frames <= FRAMES:
+                return out, self._analysis.run(signals, self._geometry.start, frames, out, step, place).max(axis=-1)
+            return out, self._in_parts(signals, frames, out, step)
         return out, self._in_blocks(x, frames, out, step, place, scale)
+
+    def _in_parts(self, signals: plan.Signals, frames: int, out: NDArray[Any], step: Step) -> Real:
+        """The same for so many frames that their peaks would take much memory; the largest peak of each signal."""
+        start, tops = self._geometry.start, np.full(len(signals.starts), -np.inf, self.dtype)
+        for a in range(0, frames, FRAMES):
+            part = out[..., a : a + FRAMES]
+            peaks = self._analysis.run(signals, start + a * self.hop_length, part.shape[-1], part, step)
+            np.maximum(tops, peaks.max(axis=-1), out=tops)
+        return tops
 
     def _make_ready(self, n: int, what: Hashable, across: bool) -> Ready | None:
         simple = not self.center or self.pad_mode == "constant"

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from .. import checks
 from ..spectrum import STFT
-from . import starts
+from . import rtisi, starts
 from .recipe import Recipe
 from .walk import AnyRounds, Watch, run
 
@@ -28,14 +28,19 @@ MARGIN = 16
 FADE = 4
 """Frames' lengths over which the known signal fades."""
 NUMBERS = 1 << 21
-"""Magnitudes of a block, if their number is ours to choose; about forty bytes of memory go with each."""
+"""Magnitudes of a block, if their number is ours to choose; about thirty bytes of memory go with each."""
 LONG = 1 << 23
 """Signals of more magnitudes are taken in blocks, if that is ours to choose; and no more of them at once."""
 
 
+def reach_of(plan: STFT) -> int:
+    """Frames that a sample is in."""
+    return -(-plan.n_fft // plan.hop_length)
+
+
 def margin_of(plan: STFT) -> int:
     """Frames of context, and frames ahead."""
-    return MARGIN * -(-plan.n_fft // plan.hop_length)
+    return MARGIN * reach_of(plan)
 
 
 def block_of(plan: STFT) -> int:
@@ -89,6 +94,8 @@ class Held:
 class Blocks:
     """One signal, whose frames come in runs of any length: what is made does not depend on them.
 
+    RTISI, where a chain begins with it, goes through all frames as they come, and blocks begin with what it gives.
+
     Parameters
     ----------
     recipe : Recipe
@@ -98,25 +105,32 @@ class Blocks:
     """
 
     def __init__(self, recipe: Recipe, block: int, rng: np.random.Generator) -> None:
-        plan, rows = recipe.plan, recipe.plan.n_bins if recipe.bank is None else len(recipe.bank)
+        plan, first = recipe.plan, recipe.stages[0] if recipe.stages else None
+        rows = plan.n_bins if recipe.bank is None or recipe.cascade else len(recipe.bank)
         self._recipe, self._block, self._rng, self._margin = recipe, block, rng, margin_of(plan)
-        self._frames = np.empty((block + 2 * self._margin, rows), plan.dtype)  # those that are held
+        self._late, self._stream = 0, None
+        if first is not None and first.step is None:
+            options = {key: value for key, value in first.options.items() if key != "segments"}
+            self._stream = rtisi.Stream(plan, **options)
+            self._late = options["look_ahead"] + reach_of(plan)
+        self._frames = np.empty((block + 2 * self._margin + self._late, rows), plan.dtype)  # those that are held
         self._first = self._count = self._seam = 0  # number of the first, how many, the first whose signal is not known
-        self._known = np.zeros(0, plan.dtype)  # from where the first held stands
+        self._known = self._begun = np.zeros(0, plan.dtype)  # from where the first held stands; what RTISI gives
 
     def push(self, M: Real) -> Iterator[Real]:
         """Takes frames (rows, any number); the samples (n,) of each block that is complete with them."""
-        taken, plan = 0, self._recipe.plan
+        taken, plan, room = 0, self._recipe.plan, len(self._frames)
+        if self._recipe.cascade and M.shape[1]:
+            M = self._recipe.magnitudes(M[None])[0]
         while True:
             wanted = self._seam - self._first + self._block + self._margin
-            some = min(wanted - self._count, M.shape[1] - taken)
-            self._frames[self._count : self._count + some] = M[:, taken : taken + some].T
-            self._count, taken = self._count + some, taken + some
-            if self._count < wanted:
+            some = min(wanted + self._late - self._count, M.shape[1] - taken, room)
+            self._take(M[:, taken : taken + some])
+            taken += some
+            if self._count < wanted + self._late:
                 return
-            y, seam = self._made(plan.n_samples(wanted)), self._seam - self._first
-            step = min(plan.hop_length * self._block, len(y) - seam * plan.hop_length)
-            yield y[seam * plan.hop_length :][:step]
+            y, seam = self._made(plan.n_samples(wanted), wanted), (self._seam - self._first) * plan.hop_length
+            yield y[seam : seam + plan.hop_length * self._block]
             self._advance(y)
 
     def finish(self, length: int) -> Real:
@@ -124,42 +138,51 @@ class Blocks:
         hop = self._recipe.plan.hop_length
         if not self._count or length <= self._seam * hop:
             return self._known[:0]
-        return self._made(length - self._first * hop)[(self._seam - self._first) * hop :]
+        if self._stream is not None:
+            self._begun = np.concatenate([self._begun, self._stream.finish()[0], np.zeros(hop, self._begun.dtype)])
+        return self._made(length - self._first * hop, self._count)[(self._seam - self._first) * hop :]
+
+    def _take(self, M: Real) -> None:
+        """More frames."""
+        self._frames[self._count : self._count + M.shape[1]] = M.T
+        self._count += M.shape[1]
+        if self._stream is not None:
+            self._begun = np.concatenate([self._begun, self._stream.push(M[None])[0]])
 
     def _advance(self, y: Real) -> None:
         """The next block, with y what was made of this one."""
         self._seam += self._block
         kept = max(0, self._seam - self._margin) - self._first
+        samples = kept * self._recipe.plan.hop_length
         self._frames[: self._count - kept] = self._frames[kept : self._count].copy()
         self._first, self._count = self._first + kept, self._count - kept
-        self._known = y[kept * self._recipe.plan.hop_length :].copy()
+        self._known, self._begun = y[samples:].copy(), self._begun[samples:].copy()
 
-    def _made(self, length: int) -> Real:
-        """The signal (length,) of the frames that are held."""
-        M = self._frames[: self._count].T[None]
+    def _made(self, length: int, count: int) -> Real:
+        """The signal (length,) of the first `count` frames that are held."""
+        M, recipe = self._frames[:count].T[None], self._recipe
         if not length:
-            return np.zeros(0, self._frames.dtype)
-        recipe = self._recipe
+            return self._known[:0]
         if not isinstance(recipe.init, str):
-            recipe = recipe._replace(init=recipe.init[:, :, self._first : self._first + self._count])
-        S = recipe.magnitudes(M)
+            recipe = recipe._replace(init=recipe.init[:, :, self._first : self._first + count])
+        S = M if recipe.cascade else recipe.magnitudes(M)
         rounds: Any = recipe.rounds(M, S, length)
-        seam = (self._seam - self._first) * recipe.plan.hop_length
-        known = self._phases() if seam else None
-        y, stages = recipe.begin(rounds, S, self._rng, known)
-        if seam:
+        scale, seam = M.dtype.type(rounds.scales[0]), (self._seam - self._first) * recipe.plan.hop_length
+        if self._stream is None:
+            y, stages = recipe.begin(rounds, S, self._rng, self._phases() if seam else None)
+        else:
+            y, stages = self._begun[None, :length] * scale, recipe.stages[1:]
+        if seam and stages:
             rounds = Held(rounds, self._known[:length], seam)
-            if known is not None and stages is not recipe.stages:  # of RTISI, whose sign is free
-                y *= np.copysign(y.dtype.type(1), np.vdot(rounds._known[:seam], y[0, :seam]))
             rounds.hold(y)
         y = run(rounds, y, stages, Watch(rounds, (), None, None, False))
-        made: Real = y[0] * y.dtype.type(1 / rounds.scales[0])
+        made: Real = y[0] * (1 / scale)
         return made
 
     def _phases(self) -> starts.Known:
         """Of the frames that are held, as far as the signal is known and, behind the seam, nearly final."""
         plan = self._recipe.plan
-        reach = -(-plan.n_fft // plan.hop_length)
+        reach = reach_of(plan)
         count = min(self._seam - self._first + reach, self._count)
         D = plan.forward(self._known[: plan.n_samples(count + reach)])[:, :count]
         phase: Real = np.angle(D).astype(plan.dtype, copy=False)

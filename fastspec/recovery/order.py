@@ -71,14 +71,15 @@ class Order:
     def filled(self, recipe: Recipe, seed: Seed, block: int | str | None) -> Any:
         """The result; phases of `recipe.init` have the leading axes of the levels."""
         rng, frames = np.random.default_rng(seed), None if block is None else checked_block(self.plan, block)
-        if block == "auto" and (self.watched or prod(self.levels.shape[-2:]) <= LONG):
+        if block == "auto" and (self.watched or self.plan.n_bins * self.levels.shape[-1] <= LONG):
             frames = None
         if frames is not None and self.watched:
             raise ValueError(f"block must be left out where the convergence is asked for, got {block!r}")
         if self.watched:
             return self._whole(recipe, slice(None), rng)
         if frames is None:
-            many = max(1, LONG // max(1, prod(self.levels.shape[1:]))) if self.leading else 1
+            one = self.plan.n_bins * prod(self.levels.shape[1:-2]) * self.levels.shape[-1]
+            many = max(1, LONG // max(1, one)) if self.leading else 1
             for a in range(0, self.leading[0] if self.leading else 1, many):
                 self._whole(recipe, slice(a, a + many) if self.leading else slice(None), rng)
             return self.out
@@ -92,7 +93,7 @@ class Order:
         levels, out, at = self.levels[where], self.out[where], 0
         parts = range(0, levels.shape[-1], some)
         for a in parts:
-            recipe.levels(self.name, levels[..., a : a + some])
+            recipe.levels(self.name, levels[..., a : a + some], where, a)
         for a in parts:
             for y in blocks.push(recipe.levels(self.name, levels[..., a : a + some])):
                 out[at : at + len(y)] = y

@@ -148,10 +148,14 @@ def _fit(
     seen = np.arange(max(0, count - known.fitted), count)
     begins = starts[:-2:2]
     counts = ranges[:, seen] >= 0
+    counts[..., 0] = False  # DC and Nyquist are real
+    if plan.n_fft % 2 == 0:
+        counts[..., -1] = False
     places = (ranges[:, seen] + (begins[:, None] + bases[:, seen // rows])[..., None])[counts]
     first_of = trees + np.repeat(begins, np.diff(starts[::2]))
-    ahead = known.phase[:, :, seen].swapaxes(1, 2) + turn_of_middle(plan) - phase[:, seen]
-    gap = ahead[counts].astype(np.float64) - lifts[places]
+    middle = np.broadcast_to(turn_of_middle(plan), counts.shape)
+    ahead = known.phase[:, :, seen].swapaxes(1, 2)[counts] + middle[counts]
+    gap = ahead.astype(np.float64) - phase[:, seen][counts] - lifts[places]
     weight = np.square(S[:, :, seen].swapaxes(1, 2)[counts], dtype=np.float64)
     cosines, sines = (np.bincount(first_of[places], weight * f(gap), len(trees)) for f in (np.cos, np.sin))
     lifts[: len(trees)] += np.arctan2(sines, cosines)[first_of].astype(lifts.dtype)

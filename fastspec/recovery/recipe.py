@@ -28,8 +28,10 @@ class Recipe(NamedTuple):
     log: str | None = None
     cascade: bool = False  # rounds are about the magnitudes that `bank.inverse` gives
 
-    def levels(self, name: str, given: NDArray[Any]) -> Real:
+    def levels(self, name: str, given: NDArray[Any], where: tuple[int, ...] = (), frame: int = 0) -> Real:
         """Levels (..., rows, frames) as they were given, which may be logarithms, checked and converted.
+
+        They may be part of a larger array; see `checks.levels`.
 
         Raises
         ------
@@ -38,7 +40,7 @@ class Recipe(NamedTuple):
         """
         rows = self.plan.n_bins if self.bank is None else len(self.bank)
         levels = given if self.log is None else linear(given, self.log, self.power)
-        return checks.levels(name, levels, rows, self.plan.dtype)
+        return checks.levels(name, levels, rows, self.plan.dtype, where, frame)
 
     def magnitudes(self, M: Real) -> Real:
         """What starts are made from."""

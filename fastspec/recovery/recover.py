@@ -80,7 +80,7 @@ def recover(
     block : int, "auto" or None
         Frames that are recovered at a time, each run of them upon what is known of the ones before (see
         `recovery.blocks`); None: all.  "auto" takes long signals, of more than 2**23 magnitudes, in blocks of 2**21,
-        so that the memory needed beside S and y does not grow with them: about 200 MB.  S and `out` may then be
+        so that the memory needed beside S and y does not grow with them (60 MB).  S and `out` may then be
         memory maps; S is converted block by block.  Where the convergence is asked for, "auto" takes all.
     **options
         Parameters of the method.
