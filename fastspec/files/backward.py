@@ -201,6 +201,8 @@ class Recovery:
 
     def push(self, S: Real) -> Real:
         """What has become final."""
+        if not S.shape[-1]:
+            return np.empty((*S.shape[:-2], 0), S.dtype)
         self._wanted.append(S.copy(order="K"))
         return self._heard(self._stream.push(S))
 
