@@ -3,6 +3,7 @@
 import contextlib
 import json
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -121,6 +122,29 @@ def test_neither_blocks_nor_lengths_matter(tmp_path: Path, size: int, n: int, ce
         assert whole is None
     finally:
         sound.BLOCK = before
+
+
+@settings(deadline=None, max_examples=50)
+@given(sizes=st.lists(st.integers(0, 5), min_size=1, max_size=8), loudest=st.integers(0, 40))
+def test_whispers_largest_is_that_of_all_frames_but_the_last(sizes: list[int], loudest: int) -> None:
+    n = sum(sizes)
+    L = np.random.default_rng(n).uniform(-10, 0, (2, 3, n)).astype(np.float32)
+    L[:, :, loudest % max(n, 1) :][..., :1] = 5
+    with tempfile.TemporaryFile() as file:
+        frames = arrays.Npy(file, arrays.Shape(3, 2, L.dtype))
+        sink = arrays.Whisper(frames, frames)
+        for block in np.split(L, np.cumsum(sizes)[:-1], axis=-1):
+            sink.write(block)
+        if n < 2:
+            with pytest.raises(ValueError, match="second frame"):
+                sink.finish(0)
+            return
+        sink.finish(0)
+        file.seek(0)
+        got = np.load(file)
+    kept = L[..., :-1]
+    expected = (np.maximum(kept, kept.max(axis=(1, 2), keepdims=True) - 8) + 4) / 4
+    np.testing.assert_allclose(got, expected, rtol=1e-6)
 
 
 def test_defaults_fit_the_rate(speech: Path) -> None:

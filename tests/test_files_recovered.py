@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import soundfile
 from cases import speech_16k
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fastspec import STFT, FilterBank, MelBank, files, stream
-from fastspec.files import arrays, sound, stored
+from fastspec.files import arrays, backward, sound, stored
 
 RATE = 16_000
 PLAN, BANK = STFT(512, hop_length=128), MelBank(RATE, 512, 60)
@@ -32,8 +34,7 @@ def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def recovered(S: np.ndarray, length: int | None = None, plan: STFT = PLAN, **how: Any) -> np.ndarray:
     """By the stream, of all magnitudes at once."""
-    given = {"method": "accelerated", "init": "auto", "n_iter": "auto", "rng": 0, **how}
-    recovery = stream.StreamingRecover(plan, **given)
+    recovery = stream.StreamingRecover(plan, **{"method": "accelerated", "rng": 0, **how})
     parts = recovery.push(S), recovery.flush(length)
     return np.concatenate(parts, axis=-1)
 
@@ -134,6 +135,19 @@ def test_a_loud_sound_is_made_softer_in_whole_numbers_alone(speech: Path) -> Non
     loud = files.invert(speech.with_suffix(".npy"), out, PLAN, sr=RATE, subtype="FLOAT")
     assert loud.gain == 1
     assert np.abs(heard(out)).max() == pytest.approx(0.95 / done.gain, rel=1e-3)
+
+
+@settings(deadline=None, max_examples=30)
+@given(ahead=st.lists(st.integers(0, 40), max_size=12), behind=st.lists(st.integers(0, 40), max_size=12))
+def test_the_convergence_does_not_depend_on_the_blocks(ahead: list[int], behind: list[int]) -> None:
+    wanted, heard = np.random.default_rng(5).uniform(0, 1, (2, 257, 300)).astype(np.float32)
+    recovery = backward.Recovery(PLAN)
+    for S in np.split(wanted, np.minimum(np.cumsum(ahead, dtype=int), 300), axis=1):
+        recovery.wanted(S)
+    for L in np.split(heard, np.minimum(np.cumsum(behind, dtype=int), 300), axis=1):
+        recovery.compare(L)
+    misfit = np.linalg.norm(heard - wanted) / np.linalg.norm(wanted)
+    assert recovery.convergence == pytest.approx(20 * np.log10(misfit), abs=1e-3)
 
 
 def test_silence_and_a_single_sample(tmp_path: Path) -> None:

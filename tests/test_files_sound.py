@@ -163,6 +163,10 @@ def test_headers_are_written_as_they_are_read(size: int | None, coding: str) -> 
     assert len(data) == len(riff.written(coding, 44_100, 2, None))
     head = riff.header(io.BytesIO(data).read, "x")
     assert head == riff.Header(coding, 44_100, 2, riff.LIMIT if size is None else size, len(data))
+    fact = data.find(b"fact")
+    assert (fact > 0) == (coding == "f4")
+    if fact > 0:
+        assert struct.unpack("<I", data[fact + 8 : fact + 12])[0] == min((size or 0) // 8, riff.LIMIT)
     assert (data[:4] == b"RF64") == (size is not None and size + len(data) - 8 > riff.LIMIT)
 
 
@@ -257,6 +261,14 @@ def test_what_is_written_can_be_read_by_others(tmp_path: Path, subtype: str, cha
         assert file.subtype == subtype
         step = {"PCM_U8": 2**-6, "PCM_16": 2**-14, "PCM_24": 2**-22}.get(subtype, 2**-23)
         np.testing.assert_allclose(file.read(dtype="float32").T, y, atol=step)
+
+
+@pytest.mark.parametrize(("coding", "largest"), [("u1", 127), ("i2", 2**15 - 1), ("i3", 2**23 - 1), ("i4", 2**31 - 1)])
+def test_whole_numbers_are_the_nearest_and_end_at_full_scale(coding: str, largest: int) -> None:
+    y = np.concatenate([NOISE[:, 0], [1.0, -1.0, 1.5, -7.0, 0.0]])
+    data = pcm.bytes_of(pcm.encoded(y, coding))
+    back = pcm.decoded(data, coding, np.empty(len(y))) * ((largest + 1) / largest)
+    np.testing.assert_allclose(back, np.clip(y, -1, 1), atol=0.5001 / largest)
 
 
 def test_only_what_would_clip_is_made_softer(tmp_path: Path) -> None:

@@ -193,7 +193,8 @@ class Recovery:
     """Magnitudes to sound, and how near its magnitudes come to them."""
 
     def __init__(self, plan: STFT, **how: Any) -> None:
-        self._stream = stream.StreamingRecover(plan, **{"rng": 0, **how})
+        given = {name: value for name, value in how.items() if value != "auto"}
+        self._stream = stream.StreamingRecover(plan, **{"rng": 0, **given})
         self._power = stream.StreamingPower(plan, power=1.0)
         self._wanted: deque[Real] = deque()
         self._misfit = self._size = 0.0
@@ -203,14 +204,18 @@ class Recovery:
         """What has become final."""
         if not S.shape[-1]:
             return np.empty((*S.shape[:-2], 0), S.dtype)
-        self._wanted.append(S.copy(order="K"))
+        self.wanted(S)
         return self._heard(self._stream.push(S))
+
+    def wanted(self, S: Real) -> None:
+        """Magnitudes that the sound should have."""
+        self._wanted.append(S.copy(order="K"))
 
     def flush(self, length: int | None) -> Real:
         """The rest of a sound of so many samples."""
         y = self._heard(self._stream.flush(length))
         if self.samples:
-            self._compare(self._power.flush())
+            self.compare(self._power.flush())
         return y
 
     @property
@@ -222,11 +227,11 @@ class Recovery:
     def _heard(self, y: Real) -> Real:
         if y.shape[-1]:
             self.samples += y.shape[-1]
-            self._compare(self._power.push(y))
+            self.compare(self._power.push(y))
         return y
 
-    def _compare(self, L: Real) -> None:
-        """Take the magnitudes that they are to be from the ones that wait."""
+    def compare(self, L: Real) -> None:
+        """The magnitudes that the sound has: those that wait are what they should be."""
         while L.shape[-1] and self._wanted:
             S = self._wanted.popleft()
             count = min(S.shape[-1], L.shape[-1])
