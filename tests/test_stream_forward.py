@@ -220,7 +220,7 @@ def test_errors_are_named_and_leave_the_stream_as_it_was() -> None:
             y,
             np.empty((3, 33, 10), np.float32),
             ValueError,
-            r"out must be .* float32 of shape \(3, 33, 3[0-9] or more\)",
+            r"out must be .* float32 of shape \(3, 33, 62 or more\)",
         ),
         (y, np.empty((3, 33, 300)), ValueError, "out must be an array of float32"),
         (y, "out", ValueError, "out must be an array of float32"),

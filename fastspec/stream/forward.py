@@ -59,7 +59,9 @@ class Forward:
         self._seen = self._frames = 0  # samples that came, frames that went
         self._over, self._begun = False, False  # whether it has ended, whether what stands before the signal is there
         self._lead: tuple[int, ...] | None = None
-        self._kept = self._spare = np.zeros((0, 0), self.plan.dtype)  # samples before the next, up to column `_end`
+        self._kept = self._spare = self._saved = np.zeros(
+            (0, 0), self.plan.dtype
+        )  # samples before the next, < column `_end`
         self._end = 0
 
     # ---- in and out ----
@@ -168,16 +170,14 @@ class Forward:
     def _begin(self, lead: tuple[int, ...]) -> None:
         """Room for what is kept of signals of these leading axes."""
         self._lead = lead
-        # what is moved to the front, n_fft at most, never overlaps the place it is moved to
-        self._kept = np.zeros((prod(lead), 3 * self.plan.n_fft + 2 * self._pad), self.plan.dtype)
-        self._spare = self._kept[:, :0]
+        self._kept, self._spare = np.zeros((2, prod(lead), 2 * self.plan.n_fft + 2 * self._pad + 64), self.plan.dtype)
         self._begun, self._end = not self._waits, 0 if self._waits else self._pad
 
     def _in_pieces(self, x: NDArray[Any], result: NDArray[Any]) -> None:
         """`_take`, of pieces that are converted, or make a part of the frames."""
-        if self._spare.shape != self._kept.shape:
-            self._spare = np.empty_like(self._kept)
-        np.copyto(self._spare, self._kept)
+        if self._saved.shape != self._kept.shape:
+            self._saved = np.empty_like(self._kept)
+        np.copyto(self._saved, self._kept)
         state = self._seen, self._frames, self._begun, self._end
         flat = x.reshape(len(self._kept), x.shape[-1])
         some, at = max(1, PIECE // max(1, len(flat))), 0
@@ -189,7 +189,7 @@ class Forward:
                 at += count
         except BaseException:
             self._seen, self._frames, self._begun, self._end = state
-            self._kept, self._spare = self._spare, self._kept
+            self._kept, self._saved = self._saved, self._kept
             raise
 
     def _as_samples(self, x: NDArray[Any]) -> Real:
@@ -228,25 +228,28 @@ class Forward:
 
     def _keep(self, x: Real) -> None:
         """Keeps what frames to come begin with, and what the padding of the end may be made of."""
-        kept, m = self._kept, x.shape[1]
+        m = x.shape[1]
         self._seen += m
         wanted = min(self.plan.n_fft, self._end + m)
         if m >= wanted:
-            kept[:, :wanted] = x[:, m - wanted :]
+            self._kept[:, :wanted] = x[:, m - wanted :]
             self._end = wanted
             return
-        if self._end + m + self._pad > kept.shape[1]:
-            old = wanted - m
-            kept[:, :old] = kept[:, self._end - old : self._end]
-            self._end = old
-        kept[:, self._end : self._end + m] = x
+        if self._end + m + self._pad > self._kept.shape[1]:
+            self._move(wanted - m)
+        self._kept[:, self._end : self._end + m] = x
         self._end += m
+
+    def _move(self, count: int) -> None:
+        """The last columns to the front."""
+        self._spare[:, :count] = self._kept[:, self._end - count : self._end]
+        self._kept, self._spare, self._end = self._spare, self._kept, count
 
     def _finish(self, result: NDArray[Any]) -> None:
         """The frames up to the end, with what stands after it."""
-        plan, kept, end, pad = self.plan, self._kept, self._end, self._pad
+        plan, pad = self.plan, self._pad
         if not self._begun:  # so short that its padding is of all samples
-            x = np.ascontiguousarray(kept[:, :end])
+            x = np.ascontiguousarray(self._kept[:, : self._end])
             edges, left, right = plan._geometry.beside(x)
             made = result if place_of(result) else np.empty(result.shape, result.dtype)
             signals = signals_of(x, edges, left=left, right=right)
@@ -255,9 +258,9 @@ class Forward:
                 result[...] = made
             return
         mode: Any = plan.pad_mode
-        if end + pad > kept.shape[1]:
-            kept[:, : plan.n_fft] = kept[:, end - plan.n_fft : end]
-            self._end = end = plan.n_fft
+        if self._end + pad > self._kept.shape[1]:
+            self._move(plan.n_fft)
+        kept, end = self._kept, self._end
         last = kept[:, end - pad - 1 : end] if pad else kept[:, :0]
         kept[:, end : end + pad] = 0 if mode == "constant" else np.pad(last, ((0, 0), (0, pad)), mode)[:, pad + 1 :]
         self._make(np.empty((len(kept), 0), kept.dtype), result, end)
