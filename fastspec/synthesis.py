@@ -36,7 +36,7 @@ Complex = NDArray[np.complexfloating]
 
 SUM_BYTES = 160 << 10  # the sum of a few tiles shares the second-level cache with the transform
 ACROSS_BYTES = 1 << 20  # the sum of whole signals is passed through once
-SHARES = 8  # runs for each thread, so that none waits long for the last
+SHARES = 16  # runs for each thread, so that none waits long for the last
 LEAST_RUN = 8  # a run is at least so many times as long as its warm-up
 MOST_IN_RUN = 1 << 25  # samples in the frames of a run: some hundredths of a second, after which Ctrl-C is noticed
 BLOCK = 1 << 18  # numbers held at a time where the output cannot be written directly
@@ -148,8 +148,8 @@ def _rounded(count: int, V: int) -> int:
 
 
 def writable(out: Real) -> bool:
-    """Whether kernels can write signals (signals, length) where they are to go."""
-    return out.flags.aligned and (out.strides[1] == out.itemsize or out.shape[1] <= 1)
+    """Whether kernels can write signals (..., length) where they are to go."""
+    return out.flags.aligned and (out.strides[-1] == out.itemsize or out.shape[-1] <= 1)
 
 
 def address(a: NDArray[Any]) -> int:

@@ -1,1 +1,5 @@
 """Streams: block to block, with the bits of the whole-signal call whatever the sizes of the blocks."""
+
+from .inverse import StreamingISTFT
+
+__all__ = ["StreamingISTFT"]
