@@ -1,4 +1,4 @@
-"""Spectra, block by block: the bits of `plan.inverse` whatever the blocks are, and what a stream promises beside them."""
+"""Spectra, block by block: the bits of `plan.inverse` whatever the blocks are, and what else a stream promises."""
 
 import copy
 import pickle
