@@ -7,7 +7,21 @@ from functools import cache
 
 import numpy as np
 
-from . import alignment, analysis, arrange, plan, realfft, rounds, rows, rtisi, shifts, splits, synthesis, unfilter
+from . import (
+    alignment,
+    analysis,
+    arrange,
+    plan,
+    realfft,
+    rounds,
+    rows,
+    rtisi,
+    runs,
+    shifts,
+    splits,
+    synthesis,
+    unfilter,
+)
 from .jit import entry, from_dtype, types
 
 i64 = types.int64
@@ -158,6 +172,12 @@ def synthesis_strip(dtype):
 def synthesis_join(dtype):
     """synthesis.join(s, slot, record, scratch)."""
     return _strip(synthesis.join, dtype)
+
+
+@cache
+def runs_strip(dtype):
+    """runs.strip(s, slot, record, scratch)."""
+    return _strip(runs.strip, dtype)
 
 
 @cache
