@@ -15,7 +15,7 @@ from ..recovery.chains import Chain
 from ..spectrum import STFT
 from . import flow, stored, waves
 from .about import About, default_plan
-from .forward import Done, Frames, Progress, Teller, flushed, stream_of
+from .forward import Done, Frames, Progress, Teller, check_frames, stream_of
 from .sound import PathLike, Raw, Sound, open_sound
 
 Real = NDArray[np.floating[Any]]
@@ -147,8 +147,9 @@ def resynth(
                 frames += S.shape[-1]
                 write(recovery.push(S))
                 tell.more(block.shape[-1])
-            S = flushed(forward, path)
+            S = forward.flush()
             frames += S.shape[-1]
+            check_frames(frames, plan, path)
             write(recovery.push(S))
             write(recovery.flush(path.samples))
         sink.finish()

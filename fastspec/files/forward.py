@@ -176,8 +176,9 @@ def _levels(sound: Sound, out: PathLike, about: About, db_range: float, progress
                 frames += levels.shape[-1]
                 write(levels)
                 tell.more(block.shape[-1])
-            levels = flushed(forward, sound)
+            levels = forward.flush()
             frames += levels.shape[-1]
+            check_frames(frames, about.plan, sound)
             write(levels)
         sink.finish(sound.samples)
         tell.end()
@@ -201,25 +202,23 @@ def _opened(out: PathLike, about: About, sound: Sound, db_range: float) -> Itera
 
 def _frames(plan: STFT, sound: Sound) -> int | None:
     """How many there will be, if that is known."""
-    if sound.total is None or sound.rate != sound.file_rate or not sound.total:
+    if sound.total is None or sound.rate != sound.file_rate:
         return None
-    return plan.n_frames(sound.total)
+    return plan.n_frames(sound.total) if (plan.center and sound.total) or sound.total >= plan.n_fft else None
 
 
 def stream_of(about: About) -> Any:
     """The stream that makes such levels."""
     if about.filters is None:
         return stream.StreamingPower(about.plan, power=about.power)
-    log = "log10" if about.log == "whisper" else about.log  # see `arrays.Whisper`
+    log: Any = "log10" if about.log == "whisper" else about.log  # see `arrays.Whisper`
     return stream.StreamingMel(about.plan, about.filters, power=about.power, log=log)
 
 
-def flushed(forward: Any, sound: Sound) -> NDArray[np.floating]:
-    """The last frames; ValueError if there is none at all."""
-    try:
-        return forward.flush()
-    except ValueError as error:
-        raise ValueError(f"{sound.name}: {error}") from None
+def check_frames(frames: int, plan: STFT, sound: Sound) -> None:
+    """ValueError if there is none at all."""
+    if not frames:
+        raise ValueError(f"{sound.name}: holds {sound.samples} samples, fewer than a frame of n_fft = {plan.n_fft}")
 
 
 class Frames:
