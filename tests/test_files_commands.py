@@ -258,7 +258,7 @@ def test_memory_does_not_grow_with_the_sound(tmp_path: Path) -> None:
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )
     peaks = []
-    for seconds in (100, 3 * 3600):
+    for seconds in (100, 3600):
         size = 2 * seconds * RATE
         with (tmp_path / "x.wav").open("wb") as file:  # sparse: it takes no room
             file.write(riff.written("i2", RATE, 1, size))
@@ -268,7 +268,7 @@ def test_memory_does_not_grow_with_the_sound(tmp_path: Path) -> None:
             [sys.executable, "-c", code, str(tmp_path / "x.wav"), *outs], capture_output=True, check=True
         )
         peaks.append(int(ran.stdout) / 1024)
-    assert np.load(outs[0], mmap_mode="r").shape == (20, 1 + 3 * 3600 * 20)
+    assert np.load(outs[0], mmap_mode="r").shape == (20, 1 + 3600 * 20)
     assert peaks[1] < 400
     assert peaks[1] - peaks[0] < 40, peaks
 
