@@ -35,6 +35,7 @@ _OTHERS = (
     "convergence of recovery",
     "frames one by one",
     "shifted frames",
+    "phases frame by frame",
     "phases by their gradient",
     "phases of peaks",
     "magnitudes and phases",
@@ -69,6 +70,7 @@ def _of(dtype: np.dtype[Any]) -> list[Step]:
             ("overlap-add", compiled.synthesis_strip),
             ("tails of strips", compiled.synthesis_join),
             ("frames one by one", compiled.rtisi_steps),
+            ("phases frame by frame", compiled.rtpghi_steps),
             ("unfiltering", compiled.unfilter_strip),
             ("shifted frames", compiled.shift_steps),
         )

@@ -7,7 +7,21 @@ from functools import cache
 
 import numpy as np
 
-from . import alignment, analysis, arrange, plan, realfft, rounds, rows, rtisi, shifts, splits, synthesis, unfilter
+from . import (
+    alignment,
+    analysis,
+    arrange,
+    plan,
+    realfft,
+    rounds,
+    rows,
+    rtisi,
+    rtpghi,
+    shifts,
+    splits,
+    synthesis,
+    unfilter,
+)
 from .jit import entry, from_dtype, types
 
 i64 = types.int64
@@ -182,6 +196,12 @@ def round_misfit(dtype):
 def rtisi_steps(dtype):
     """rtisi.steps(s, slot, record, scratch)."""
     return _strip(rtisi.steps, dtype)
+
+
+@cache
+def rtpghi_steps(dtype):
+    """rtpghi.steps(s, slot, record, scratch)."""
+    return _strip(rtpghi.steps, dtype)
 
 
 @cache
