@@ -295,6 +295,11 @@ class STFT(checks.Unchanging):
         -----
         UserWarning
             If the window and the hop leave samples that no frame tells of (the NOLA condition fails).
+
+        Notes
+        -----
+        Frames are added up from the first to the last, so that a signal has the same bits alone and in a batch, for any
+        order of D's memory and any number of threads, and block by block (`stream.StreamingISTFT`).
         """
         if not self.invertible:
             warnings.warn(

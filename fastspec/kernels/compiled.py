@@ -17,6 +17,7 @@ from . import (
     rows,
     rtisi,
     rtpghi,
+    runs,
     shifts,
     splits,
     synthesis,
@@ -172,6 +173,12 @@ def synthesis_strip(dtype):
 def synthesis_join(dtype):
     """synthesis.join(s, slot, record, scratch)."""
     return _strip(synthesis.join, dtype)
+
+
+@cache
+def runs_strip(dtype):
+    """runs.strip(s, slot, record, scratch)."""
+    return _strip(runs.strip, dtype)
 
 
 @cache

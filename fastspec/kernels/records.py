@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 
 from .jit import cgutils, intrinsic, ir, types
-from .jobs import Arrangement, Round, Rows, Unfilter
+from .jobs import Arrangement, Round, Rows, Runs, Unfilter
 from .plan import Job, Last, Signals, Synthesis, Tables, Waves
 from .streams import Integration, Recursion, Shifting, Shifts, Streams
 from .vector import I64
@@ -116,6 +116,7 @@ _AFTER = places(Waves) + places(Tables) + places(Synthesis)
 unpack_round = _unpacker(Round, _AFTER)  # these after those of `synthesis`, for `rounds`
 unpack_round_bank = _unpacker(Rows, _AFTER + places(Round))
 unpack_round_back = _unpacker(Rows, _AFTER + places(Round) + places(Rows))
+unpack_runs = _unpacker(Runs, _AFTER)  # or this, for `runs`
 
 unpack_streams = _unpacker(Streams, 0)  # these three for `rtisi`
 unpack_streams_tables = _unpacker(Tables, places(Streams))

@@ -36,7 +36,7 @@ BLOCK = 32
 
 @kernel
 def carve_state(state, s, job, V):
-    """What group s keeps: (committed frames, buffer, 1 / E, magnitudes, sum of squares of what is committed, levels)."""
+    """What group s keeps: (committed frames, buffer, 1 / E, magnitudes, squares of what is committed, levels)."""
     tile = job.n_fft * V
     a = s * job.state
     b = a + tile

@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from ..kernels import compiled
 from ..kernels.calls import aligned, new_board
 from ..kernels.jit import team_size, thread_count
-from ..kernels.plan import lanes, pairs, supported, work_size
+from ..kernels.plan import Tables, lanes, pairs, supported, work_size
 from ..kernels.records import pack, places
 from ..kernels.rtisi import PIECE
-from ..kernels.plan import Tables
 from ..kernels.streams import Recursion, Streams
 from ..kernels.strips import each_strip
 from ..synthesis import address, extent

@@ -1,7 +1,7 @@
 """Phases from magnitudes, frame by frame: real-time phase gradient heap integration; see `kernels.rtpghi`."""
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
