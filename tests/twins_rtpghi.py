@@ -30,7 +30,7 @@ def mirrored(S: Array, n_fft: int) -> Array:
 
 def loudest_first(before: Array, S: Array, limit: float) -> list[tuple[int, int]]:
     """(bin, where its phase comes from) in the order of a heap: -1, 0, 1 for the bin below, the frame before, above."""
-    order, known = [], set(np.flatnonzero(S <= limit).tolist())
+    order, known = [], set(np.flatnonzero(limit >= S).tolist())
     heap = [(-float(before[k]), 1, k) for k in range(len(S))]
     heapq.heapify(heap)
     while heap:
