@@ -25,7 +25,7 @@ Real = NDArray[np.floating]
 Complex = NDArray[np.complexfloating]
 
 ENDLESS = 1 << 60  # frames of a signal that may go on
-FLOOR = 2.0**-60  # of the loudest: softer levels are taken to be so loud, as ratios must be numbers of the dtype
+FLOOR = 2.0**-50  # of the loudest: softer levels are taken to be so loud, as ratios must be numbers of the dtype
 SLICE = 1 << 18  # bins of one signal in one call, so that Ctrl-C is noticed in between
 FIRST, BEGIN = (places(Integration, name) for name in ("first", "begin"))
 """Where they stand in a record."""
@@ -55,7 +55,7 @@ def spectra(plan: "STFT", S: Real, *, look_ahead: int = 1, tolerance: float, rng
     -------
     D : np.ndarray [shape=(signals, n_bins, n_frames)]
         Complex, the bins of a frame side by side.  DC and Nyquist are real.  S times a power of two gives D times that
-        power, bit for bit, as long as magnitudes (other than 0) and results are normal numbers of the dtype 2**60 and
+        power, bit for bit, as long as magnitudes (other than 0) and results are normal numbers of the dtype 2**50 and
         more above the smallest and as far below the largest.
 
     Raises

@@ -53,9 +53,9 @@ class StreamingRecover:
     plan : STFT
     latency : int
         Samples from the last that is final to the end of the newest frame, from 0 up, where that is farthest.  For
-        "rtisi" and "pghi" it is n_fft - hop_length + look_ahead hop_length where hop_length is at most n_fft / 2 or
-        frames are not centred; where they overlap less it may be more, for the end of a centred signal is cut, and any
-        frame may be its last.  For others it is a block and the frames ahead of it.
+        "rtisi" and "pghi" it is n_fft - hop_length + look_ahead hop_length where hop_length is at most n_fft, of
+        centred frames n_fft / 2.  Where frames overlap less it may be more: any frame may be the last, and what no
+        frame tells of or is cut at the end is not given before.  For others it is a block and the frames ahead of it.
 
     Raises
     ------
@@ -188,7 +188,7 @@ class StreamingRecover:
             If length does not give as many frames as came, or if the stream has ended.
         """
         self._going()
-        if self._engine is None:
+        if self._engine is None or not self._frames:
             if length is not None and checks.whole("length", length, 0):
                 raise ValueError(f"length={length}, but no frame has come")
             self._over = True
