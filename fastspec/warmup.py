@@ -36,6 +36,7 @@ _OTHERS = (
     "convergence of recovery",
     "frames one by one",
     "shifted frames",
+    "phases frame by frame",
     "phases by their gradient",
     "phases of peaks",
     "magnitudes and phases",
@@ -71,6 +72,7 @@ def _of(dtype: np.dtype[Any]) -> list[Step]:
             ("tails of strips", compiled.synthesis_join),
             ("overlap-add of spectra", compiled.runs_strip),
             ("frames one by one", compiled.rtisi_steps),
+            ("phases frame by frame", compiled.rtpghi_steps),
             ("unfiltering", compiled.unfilter_strip),
             ("shifted frames", compiled.shift_steps),
         )

@@ -14,7 +14,7 @@ KERNELS, ENGINE, FACES = range(3)
 LAYERS = {
     "kernels": KERNELS,
     **dict.fromkeys(["analysis", "checks", "compression", "framing", "levels", "mel"], ENGINE),
-    **dict.fromkeys(["library_synthesis", "offset", "short", "spectrum", "synthesis"], ENGINE),
+    **dict.fromkeys(["library_synthesis", "offset", "short", "spectrum", "streamed", "synthesis"], ENGINE),
     **dict.fromkeys(["arrange", "bands", "cepstrum", "decibels", "recovery", "stream", "unfilter"], ENGINE),
     **dict.fromkeys(["", "__main__", "cli", "librosa", "notebook", "notebook_mel", "patch", "warmup"], FACES),
     **dict.fromkeys(["story", "report", "resound", "display", "ticks", "audio", "extras", "atomic", "files"], FACES),

@@ -16,6 +16,7 @@ from . import (
     rounds,
     rows,
     rtisi,
+    rtpghi,
     runs,
     shifts,
     splits,
@@ -202,6 +203,12 @@ def round_misfit(dtype):
 def rtisi_steps(dtype):
     """rtisi.steps(s, slot, record, scratch)."""
     return _strip(rtisi.steps, dtype)
+
+
+@cache
+def rtpghi_steps(dtype):
+    """rtpghi.steps(s, slot, record, scratch)."""
+    return _strip(rtpghi.steps, dtype)
 
 
 @cache

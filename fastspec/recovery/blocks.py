@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from .. import checks
 from ..spectrum import STFT
-from . import rtisi, starts
+from . import starts
+from .engines import engine_of
 from .recipe import Recipe
 from .walk import AnyRounds, Watch, run
 
@@ -46,6 +47,11 @@ def margin_of(plan: STFT) -> int:
 def block_of(plan: STFT) -> int:
     """Frames of a block, if their number is ours to choose."""
     return max(8 * margin_of(plan), NUMBERS // plan.n_bins)
+
+
+def late_of(recipe: Recipe) -> int:
+    """Frames beyond a block and those ahead of it that have to be there for a method that goes from frame to frame."""
+    return recipe.running.options["look_ahead"] + reach_of(recipe.plan) if recipe.running else 0
 
 
 def checked_block(plan: STFT, block: object) -> int:
@@ -94,7 +100,8 @@ class Held:
 class Blocks:
     """One signal, whose frames come in runs of any length: what is made does not depend on them.
 
-    RTISI, where a chain begins with it, goes through all frames as they come, and blocks begin with what it gives.
+    A method that goes from frame to frame, where a chain begins with one, goes through all of them as they come, and
+    blocks begin with what it gives.
 
     Parameters
     ----------
@@ -105,17 +112,15 @@ class Blocks:
     """
 
     def __init__(self, recipe: Recipe, block: int, rng: np.random.Generator) -> None:
-        plan, first = recipe.plan, recipe.stages[0] if recipe.stages else None
+        plan = recipe.plan
         rows = plan.n_bins if recipe.bank is None or recipe.cascade else len(recipe.bank)
         self._recipe, self._block, self._rng, self._margin = recipe, block, rng, margin_of(plan)
-        self._late, self._stream = 0, None
-        if first is not None and first.step is None:
-            options = {key: value for key, value in first.options.items() if key != "segments"}
-            self._stream = rtisi.Stream(plan, **options)
-            self._late = options["look_ahead"] + reach_of(plan)
+        self._late, self._engine = late_of(recipe), None
+        if recipe.running is not None:
+            self._engine = engine_of(plan, 1, recipe.running, rng, recipe.tolerance)
         self._frames = np.empty((block + 2 * self._margin + self._late, rows), plan.dtype)  # those that are held
         self._first = self._count = self._seam = 0  # number of the first, how many, the first whose signal is not known
-        self._known = self._begun = np.zeros(0, plan.dtype)  # from where the first held stands; what RTISI gives
+        self._known = self._begun = np.zeros(0, plan.dtype)  # from where the first held stands; what the engine gives
 
     def push(self, M: Real) -> Iterator[Real]:
         """Takes frames (rows, any number); the samples (n,) of each block that is complete with them."""
@@ -138,16 +143,16 @@ class Blocks:
         hop = self._recipe.plan.hop_length
         if not self._count or length <= self._seam * hop:
             return self._known[:0]
-        if self._stream is not None:
-            self._begun = np.concatenate([self._begun, self._stream.finish()[0], np.zeros(hop, self._begun.dtype)])
+        if self._engine is not None:
+            self._begun = np.concatenate([self._begun, self._engine.finish(length)[0]])
         return self._made(length - self._first * hop, self._count)[(self._seam - self._first) * hop :]
 
     def _take(self, M: Real) -> None:
         """More frames."""
         self._frames[self._count : self._count + M.shape[1]] = M.T
         self._count += M.shape[1]
-        if self._stream is not None:
-            self._begun = np.concatenate([self._begun, self._stream.push(M[None])[0]])
+        if self._engine is not None:
+            self._begun = np.concatenate([self._begun, self._engine.push(M[None])[0]])
 
     def _advance(self, y: Real) -> None:
         """The next block, with y what was made of this one."""
@@ -168,11 +173,11 @@ class Blocks:
         S = M if recipe.cascade else recipe.magnitudes(M)
         rounds: Any = recipe.rounds(M, S, length)
         scale, seam = M.dtype.type(rounds.scales[0]), (self._seam - self._first) * recipe.plan.hop_length
-        if self._stream is None:
+        if self._engine is None:
             y, stages = recipe.begin(rounds, S, self._rng, self._phases() if seam else None)
         else:
             y, stages = self._begun[None, :length] * scale, recipe.stages[1:]
-        if seam and stages:
+        if seam:
             rounds = Held(rounds, self._known[:length], seam)
             rounds.hold(y)
         y = run(rounds, y, stages, Watch(rounds, (), None, None, False))
@@ -200,13 +205,23 @@ class Signals:
 
     def __init__(self, recipe: Recipe, block: int, seed: Any, signals: int) -> None:
         self._each = [Blocks(recipe, block, rng) for rng in generators(seed, signals)]
-        self._dtype = recipe.plan.dtype
+        self._dtype, self._step = recipe.plan.dtype, block * recipe.plan.hop_length
+        self._block, self._ahead = block, margin_of(recipe.plan) + late_of(recipe)
 
-    def push(self, M: Real) -> Real:
+    def ready(self, frames: int) -> int:
+        """See `engines.Engine`."""
+        return max(0, (frames - self._ahead) // self._block) * self._step
+
+    def slowest(self) -> int:
+        """See `engines.Engine`."""
+        return self._block + self._ahead - 1
+
+    def push(self, M: Real, out: Real | None = None) -> Real:
         """The next frames (signals, rows, any number), and the samples (signals, n) that are final with them."""
         none = np.zeros(0, self._dtype)
         return np.stack([np.concatenate([none, *one.push(part)]) for one, part in zip(self._each, M, strict=True)])
 
-    def finish(self, length: int) -> Real:
+    def finish(self, length: int | None = None) -> Real:
         """The rest of signals of so many samples."""
+        assert length is not None
         return np.stack([one.finish(length) for one in self._each])

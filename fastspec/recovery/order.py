@@ -1,6 +1,8 @@
 """What is asked of a recovery beside its method: where the signals go, and what is to be told of them."""
 
 import warnings
+from collections.abc import Callable, Iterable
+from functools import partial
 from math import prod
 from typing import Any, NamedTuple
 
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 from .. import checks
 from ..spectrum import STFT
 from .blocks import LONG, Blocks, checked_block, generators
+from .engines import Engine, engine_of
 from .recipe import Recipe
 from .walk import Tell, Watch, run
 
@@ -83,22 +86,30 @@ class Order:
             for a in range(0, self.leading[0] if self.leading else 1, many):
                 self._whole(recipe, slice(a, a + many) if self.leading else slice(None), rng)
             return self.out
+        if recipe.running and len(recipe.stages) == 1:
+            for where in np.ndindex(self.leading):
+                engine = engine_of(self.plan, 1, recipe.running, rng, recipe.tolerance)
+                self._one(partial(_pushed, engine, recipe), engine, recipe, where, frames)
+            return self.out
         for where, one in zip(np.ndindex(self.leading), generators(rng, prod(self.leading)), strict=True):
             init = recipe.init if isinstance(recipe.init, str) else recipe.init[where][None]
-            self._in_blocks(Blocks(recipe._replace(init=init), frames, one), recipe, where, frames)
+            blocks = Blocks(recipe._replace(init=init), frames, one)
+            self._one(blocks.push, blocks, recipe, where, frames)
         return self.out
 
-    def _in_blocks(self, blocks: Blocks, recipe: Recipe, where: tuple[int, ...], some: int) -> None:
+    def _one(
+        self, push: Callable[[Real], Iterable[Real]], maker: Any, recipe: Recipe, where: tuple[int, ...], some: int
+    ) -> None:
         """One signal; its frames are looked at before anything is written, and again as they are used."""
         levels, out, at = self.levels[where], self.out[where], 0
         parts = range(0, levels.shape[-1], some)
         for a in parts:
             recipe.levels(self.name, levels[..., a : a + some], where, a)
         for a in parts:
-            for y in blocks.push(recipe.levels(self.name, levels[..., a : a + some])):
+            for y in push(recipe.levels(self.name, levels[..., a : a + some])):
                 out[at : at + len(y)] = y
                 at += len(y)
-        out[at:] = blocks.finish(self.length)
+        out[at:] = np.reshape(maker.finish(self.length), -1)
 
     def _whole(self, recipe: Recipe, part: slice, rng: np.random.Generator) -> Any:
         """The signals of part of the first axis, and of all what is told of them, if anybody wants to know."""
@@ -124,3 +135,8 @@ class Order:
         frames_of = self.plan.forward(self.out) if self.length else np.zeros((*self.leading, self.plan.n_bins, 1))
         phase: Real = np.angle(frames_of).astype(self.plan.dtype, copy=False)
         return self.out, Recovered(np.array(found), rounds, phase)
+
+
+def _pushed(engine: Engine, recipe: Recipe, M: Real) -> list[Real]:
+    """What an engine makes of the frames M (rows, any number) of one signal."""
+    return [engine.push(recipe.magnitudes(M[None]))[0]]

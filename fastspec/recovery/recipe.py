@@ -9,8 +9,9 @@ from .. import checks
 from ..compression import linear
 from ..mel import FilterBank
 from ..spectrum import STFT
-from . import rtisi, starts
+from . import starts
 from .chains import Stage
+from .engines import from_frame_to_frame
 from .walk import AnyRounds, rounds_of
 
 Real = NDArray[np.floating]
@@ -56,11 +57,17 @@ class Recipe(NamedTuple):
         self, rounds: AnyRounds, S: Real, rng: np.random.Generator, known: starts.Known | None = None
     ) -> tuple[Real, list[Stage]]:
         """(the signals to begin with, the stages that are left)."""
-        first = self.stages[0] if self.stages else None
-        if first is None or first.step is not None:
+        first = self.running
+        if first is None:
             return starts.start(rounds, S, self.init, rng, self.tolerance, known), self.stages
         scaled = S * rounds.scales[:, None, None].astype(self.plan.dtype)
-        return rtisi.recover(self.plan, scaled, length=rounds.length, **first.options), self.stages[1:]
+        y = from_frame_to_frame(self.plan, scaled, first, rounds.length, rng, self.tolerance)
+        return y, self.stages[1:]
+
+    @property
+    def running(self) -> Stage | None:
+        """What goes from frame to frame, if the stages begin with such a method."""
+        return self.stages[0] if self.stages and self.stages[0].step is None else None
 
 
 def near_one(S: Real) -> NDArray[np.float64]:

@@ -53,9 +53,11 @@ def recover(
         "admm"         alternating directions (Masuyama et al. 2019)
         "raar"         relaxed averaged reflections, beta=0.75 (Luke 2005; Peer et al. 2022)
         "rtisi"        frame by frame, with look_ahead=3 frames (Zhu et al. 2007); has no start
+        "rtpghi"       frame by frame, by the phase's gradient, with look_ahead=1 frame or 0 (Průša & Søndergaard 2016);
+                       has neither start nor rounds
         "best"         the best that takes about a second for a minute of sound
         a chain        such as [("raar", 10), ("accelerated", 5, {"alpha": 1.1})]: one after another
-        The formulas are those of `recovery.methods` and `recovery.rtisi`.
+        The formulas are those of `recovery.methods`, `recovery.rtisi` and `recovery.rtpghi`.
     init : str or np.ndarray
         Phases to begin with: "pghi" ("auto"; see `recovery.pghi`; as long as about eight rounds), "spsi"
         (`recovery.spsi`), "offset" (`recovery.offset_start`), "random" (those of white noise), "zero", or an array like
@@ -63,7 +65,7 @@ def recover(
     n_iter : int
         Rounds; by default as many as take a tenth of a second for a minute of sound with the default method.
     rng : int, np.random.Generator or what np.random.default_rng takes
-        Who draws the phases of "random", and those of "pghi" below its tolerance.
+        Who draws the phases of "random", and those of "pghi" and "rtpghi" below the tolerance.
     length : int
         Samples of the result, as many as give n_frames frames; plan.n_samples(n_frames) by default.
     tol : float
@@ -76,7 +78,8 @@ def recover(
     out : np.ndarray [shape=(..., length)]
         Where to write the result.
     tolerance : float
-        Of "pghi": bins so far below the loudest have phases of no importance; smaller is slower and better.
+        Of "pghi" and "rtpghi": bins so far below the loudest (of all frames, of two) have phases of no importance;
+        smaller is slower and better.
     block : int, "auto" or None
         Frames that are recovered at a time, each run of them upon what is known of the ones before (see
         `recovery.blocks`); None: all.  "auto" takes long signals, of more than 2**23 magnitudes, in blocks of 2**21,
@@ -154,7 +157,7 @@ def begin(name: str, init: str | ArrayLike, shape: tuple[int, ...], stages: list
     """What to begin with, where it is a start's name or an array of this shape."""
     named = isinstance(init, str)
     if stages and stages[0].step is None and not (named and init == "auto"):
-        raise ValueError(f"{name} must be left out for method='rtisi', which has no start, got {init!r}")
+        raise ValueError(f"{name} must be left out for method={stages[0].name!r}, which has no start, got {init!r}")
     if named and init == "auto":
         return "pghi"
     if named and init not in starts.STARTS:

@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from ..compression import Log
 from ..mel import FilterBank
 from ..spectrum import STFT
+from ..streamed import StreamingISTFT
 from .forward import StreamingMel, StreamingPower, StreamingSTFT
-from .inverse import StreamingISTFT
 from .recovery import StreamingRecover
 
 Array = NDArray[Any]

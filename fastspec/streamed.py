@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import checks, library_synthesis
-from ..kernels import compiled
-from ..kernels.jit import team_size
-from ..kernels.plan import Synthesis, Tables, Waves
-from ..kernels.records import places
-from ..spectrum import STFT
-from ..synthesis import Ready, Space, add_up, address, matching, writable
+from . import checks, library_synthesis
+from .kernels import compiled
+from .kernels.jit import team_size
+from .kernels.plan import Synthesis, Tables, Waves
+from .kernels.records import places
+from .spectrum import STFT
+from .synthesis import Ready, Space, add_up, address, matching, writable
 
 Real = NDArray[np.floating]
 Complex = NDArray[np.complexfloating]
@@ -73,12 +73,7 @@ class StreamingISTFT:
     def __init__(self, plan: STFT) -> None:
         if not isinstance(plan, STFT):
             raise TypeError(f"plan must be a fastspec.STFT, got {plan!r}")
-        if not plan.invertible:
-            warnings.warn(
-                f"hop_length {plan.hop_length} is too large for the window, so that spectra do not tell all samples",
-                UserWarning,
-                stacklevel=2,
-            )
+        self._tell_of_gaps(plan)
         self.plan = plan
         self._cut = -plan._geometry.start  # samples of the sum before the first that is given
         self._lag = int(plan.hop_length + self._cut > plan.n_fft)
@@ -128,7 +123,7 @@ class StreamingISTFT:
             dtype, or if the stream has ended.
         """
         D = self._checked(block)
-        y = self._output(out, D, self._final(self._frames + D.shape[-1]) - self._given)
+        y = self._output(out, D, self.final(self._frames + D.shape[-1]) - self._given)
         if self._lead is None:
             self._begin(D.shape[:-2])
         if D.dtype == self.plan._complex and D.flags.aligned and writable(y):
@@ -169,6 +164,14 @@ class StreamingISTFT:
         return y
 
     # ---- checks ----
+    def _tell_of_gaps(self, plan: STFT) -> None:
+        if not plan.invertible:
+            warnings.warn(
+                f"hop_length {plan.hop_length} is too large for the window, so that spectra do not tell all samples",
+                UserWarning,
+                stacklevel=3,
+            )
+
     def _going(self) -> None:
         if self._over:
             raise ValueError("the stream has ended with flush(): reset() it first")
@@ -202,7 +205,7 @@ class StreamingISTFT:
         return out[..., :count]
 
     # ---- work ----
-    def _final(self, frames: int) -> int:
+    def final(self, frames: int) -> int:
         """Samples that are final with so many frames."""
         plan = self.plan
         return max(0, min(frames * plan.hop_length - self._cut, plan.n_samples(frames))) if frames else 0
@@ -230,7 +233,7 @@ class StreamingISTFT:
         try:
             for f in range(0, D.shape[-1], some):
                 piece = D[..., f : f + some].astype(self.plan._complex)
-                at, count = self._given - before[1], self._final(self._frames + piece.shape[-1]) - self._given
+                at, count = self._given - before[1], self.final(self._frames + piece.shape[-1]) - self._given
                 samples = np.empty((*D.shape[:-2], count), y.dtype)
                 self._go_on(piece, samples)
                 y[..., at : at + count] = samples
