@@ -127,8 +127,8 @@ def invert(
         str,
         typer.Option(
             "--method",
-            help="griffinlim, fast, accelerated, admm, raar, rtisi, best, a chain such as raar:10,griffinlim:1, or "
-            "notebook.",
+            help="griffinlim, fast, accelerated, admm, raar, rtisi, rtpghi, best, a chain such as "
+            "raar:10,griffinlim:1, or notebook.",
         ),
     ] = "accelerated",
     init: Annotated[

@@ -86,8 +86,8 @@ class StreamingRecover:
     """`recover` for magnitudes that come block by block, as they come: with its bits, whatever the blocks are.
 
     The bits are those of `recover(S, plan, method="rtisi", segments=1)` or `recover(S, plan, method="rtpghi")` with the
-    same options, as long as the largest magnitude is between 1e-20 and 1e20 (float64: 1e-200 and 1e200) and no other
-    but 0 is 1e-10 (1e-100) of it.  Sounds of any level, and silences of any length, are no trouble.
+    same options, as long as the largest magnitude is between 1e-20 and 1e20 (float64: 1e-200 and 1e200) and none
+    but 0 is below 1e-10 (1e-100) of it.  Sounds of any level, and silences of any length, are no trouble.
 
     A stream belongs to one thread at a time; different streams are independent.  An error in an argument leaves it as
     it was.
