@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import fastspec
 from fastspec import library_synthesis, synthesis
-from fastspec.stream import StreamingISTFT
+from fastspec.stream import StreamingISTFT, inverse
 
 DTYPES = ["float32", "float64"]
 GUARD = 12345.0
@@ -260,6 +260,23 @@ def test_what_does_not_fit_is_refused_and_leaves_the_stream_as_it_was() -> None:
             call()
     stream.reset()
     np.testing.assert_array_equal(streamed(stream, D[0], [4]), plan.inverse(D[0]))
+
+
+@pytest.mark.parametrize("n_fft", [64, 34])
+@pytest.mark.parametrize("pieces", [1, 2, 3])
+def test_an_error_amid_a_block_leaves_the_stream_as_it_was(
+    n_fft: int, pieces: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = fastspec.STFT(n_fft, hop_length=16)
+    monkeypatch.setattr(inverse, "PIECE", 10 * 2 * plan.n_bins + 1)  # ten frames
+    D = spectra(plan, (), 60).astype(np.complex128)
+    stream = StreamingISTFT(plan)
+    got, broken = [stream.push(D[:, :20])], D[:, 20:].copy()
+    broken[0, 10 * pieces - 1] = 1e300  # no number of complex64
+    with np.errstate(over="raise"), pytest.raises(FloatingPointError):
+        stream.push(broken)
+    got += [stream.push(D[:, 20:]), stream.flush()]
+    np.testing.assert_array_equal(np.concatenate(got), plan.inverse(D))
 
 
 @pytest.mark.parametrize("n_fft", [64, 34])

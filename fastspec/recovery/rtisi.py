@@ -55,7 +55,7 @@ def recover(
     y : np.ndarray [shape=(signals, length)]
         The same bits for a signal alone and among others, for any number of threads, and as `Stream` gives.  S times a
         power of two gives y times that power, bit for bit, as long as the largest magnitude stays between 1e-20 and
-        1e20 (float64: 1e-200 and 1e200) and none but 0 is 1e-10 (1e-100) of that.
+        1e20 (float64: 1e-200 and 1e200) and none but 0 is below 1e-10 (1e-100) of it.
 
     Raises
     ------

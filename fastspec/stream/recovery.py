@@ -27,8 +27,8 @@ class StreamingRecover:
 
     The bits are those of `recover(S, plan, method="rtisi", segments=1)`, of `recover(S, plan, method="rtpghi")` for
     "pghi", and of `recover(S, plan, block=block, ...)` for all others, with the same options; with the former two as
-    long as the largest magnitude is between 1e-20 and 1e20 (float64: 1e-200 and 1e200) and no other but 0 is 1e-10
-    (1e-100) of it.  Sounds of any level, and silences of any length, are no trouble.
+    long as the largest magnitude is between 1e-20 and 1e20 (float64: 1e-200 and 1e200) and none but 0 is below
+    1e-10 (1e-100) of it.  Sounds of any level, and silences of any length, are no trouble.
 
     A stream belongs to one thread at a time; different streams are independent.  An error in an argument leaves it as
     it was.
