@@ -199,14 +199,14 @@ def signals(name: str, array: ArrayLike) -> NDArray[Any]:
     return x
 
 
-def spectra(name: str, array: ArrayLike, bins: int, dtype: np.dtype[Any]) -> NDArray[np.complexfloating]:
-    """Spectrograms (..., bins, frames) in the complex dtype, at least one frame of each; copied only if need be."""
+def spectra(name: str, array: ArrayLike, bins: int) -> NDArray[Any]:
+    """Spectrograms (..., bins, frames) of at least one frame, in whatever dtype they have."""
     D = an_array(name, array)
     if D.dtype.kind not in "fciu":
         raise TypeError(f"{name} must hold complex numbers, got dtype {D.dtype}")
     if D.ndim < 2 or D.shape[-2] != bins or not D.shape[-1]:
         raise ValueError(f"{name} must have shape (..., {bins}, frames) with a frame at least, got {D.shape}")
-    return D.astype(dtype, copy=False)
+    return D
 
 
 def level_array(name: str, array: ArrayLike, rows: int) -> NDArray[Any]:

@@ -312,12 +312,11 @@ class STFT(checks.Unchanging):
 
     def _inverse(self, D: ArrayLike, *, length: int | None = None, out: Real | None = None) -> Real:
         """`inverse` without its warning, for those whose callers ask for gaps."""
-        X = checks.spectra("D", D, self.n_bins, self._complex)
+        X = checks.spectra("D", D, self.n_bins)
         size = self.n_samples(X.shape[-1]) if length is None else checks.whole("length", length, 0)
         y = checks.output("out", out, (*X.shape[:-2], size), self.dtype, "C", X)
-        if y.size:
-            for part, target in matching(X, y):
-                self._synthesis.run(part, target, start=-self._geometry.start)
+        for part, target in matching(X, y) if y.size else ():
+            self._synthesis.run_any(part, target, start=-self._geometry.start)
         return y
 
     @cached_property

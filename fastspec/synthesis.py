@@ -36,6 +36,7 @@ Complex = NDArray[np.complexfloating]
 
 SUM_BYTES = 160 << 10  # the sum of a few tiles shares the second-level cache with the transform
 ACROSS_BYTES = 1 << 20  # the sum of whole signals is passed through once
+CONVERTED = 1 << 20  # numbers of spectra that are converted at a time
 SHARES = 16  # runs for each thread, so that none waits long for the last
 LEAST_RUN = 8  # a run is at least so many times as long as its warm-up
 MOST_IN_RUN = 1 << 25  # samples in the frames of a run: some hundredths of a second, after which Ctrl-C is noticed
@@ -214,6 +215,21 @@ class Synthesis:
         if self.in_lanes:
             addresses = compiled.transform_rows(self.dtype).address, 0, compiled.inverse(self.dtype).address
             self.tables = plan.tables(n_fft, hop, 0, self.window, self.window, self.dtype, addresses)
+
+    def run_any(self, D: NDArray[Any], out: Real, *, start: int) -> None:
+        """`run` for D of any dtype, all frames of it: converted some at a time if it is long."""
+        kind, count = np.result_type(self.dtype, np.complex64), D.shape[2]
+        some = max(16, CONVERTED // (D.shape[0] * D.shape[1]))
+        if D.dtype == kind or count <= some:
+            self.run(D.astype(kind, copy=False), out, start=start)
+            return
+        for f in range(0, count, some):
+            # samples before this frame's first are done, those up to the first of the next part are final
+            a, b = max(0, f * self.hop - start), (f + some) * self.hop - start if f + some < count else out.shape[1]
+            if a < min(b, out.shape[1]):
+                low = max(0, f - self.reach + 1)
+                part = D[:, :, low : f + some].astype(kind)
+                self.run(part, out[:, a:b], start=start + a, first_frame=low, total_frames=count)
 
     def run(
         self, D: Complex, out: Real, *, start: int = 0, first_frame: int = 0, total_frames: int | None = None
