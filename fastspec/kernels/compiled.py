@@ -7,7 +7,22 @@ from functools import cache
 
 import numpy as np
 
-from . import alignment, analysis, arrange, plan, realfft, rounds, rows, rtisi, shifts, splits, synthesis, unfilter
+from . import (
+    alignment,
+    analysis,
+    arrange,
+    plan,
+    realfft,
+    rounds,
+    rows,
+    rtisi,
+    rtpghi,
+    runs,
+    shifts,
+    splits,
+    synthesis,
+    unfilter,
+)
 from .jit import entry, from_dtype, types
 
 i64 = types.int64
@@ -161,6 +176,12 @@ def synthesis_join(dtype):
 
 
 @cache
+def runs_strip(dtype):
+    """runs.strip(s, slot, record, scratch)."""
+    return _strip(runs.strip, dtype)
+
+
+@cache
 def arrange_strip(dtype):
     """arrange.strip(s, slot, record, scratch)."""
     return _strip(arrange.strip, dtype)
@@ -182,6 +203,12 @@ def round_misfit(dtype):
 def rtisi_steps(dtype):
     """rtisi.steps(s, slot, record, scratch)."""
     return _strip(rtisi.steps, dtype)
+
+
+@cache
+def rtpghi_steps(dtype):
+    """rtpghi.steps(s, slot, record, scratch)."""
+    return _strip(rtpghi.steps, dtype)
 
 
 @cache

@@ -63,7 +63,7 @@ class Feed:
         self.kept = np.zeros((signals, room), analysis.dtype)
         self.size = self.origin = 0
         self._flat = self.kept.reshape(-1)
-        self._work = signals * (analysis.n_fft * 16 + step.last.weights.size * 2)  # a frame of each
+        self._work = analysis.work(signals, 1, step)
         self._lanes = V = plan.lanes(analysis.dtype)
         self._unit = 2 if step.op == COMPLEX else 1
         self._function = compiled.analysis_strip(analysis.dtype).address
@@ -144,9 +144,9 @@ class Feed:
             dtype.type(0), dtype.type(1),
         )  # fmt: skip
         nowhere = Place(none, self._places, False, 0)
-        job = used._job(self.signals, max(1, group) * V, nowhere, self.step, mixed=not group)
+        job = used.job(self.signals, max(1, group) * V, nowhere, self.step, mixed=not group)
         scratch = aligned(job.scratch * workers, dtype)
-        return Prepared(used._record(signals, job, self.step), scratch, workers, (used, self.step))
+        return Prepared(used.record(signals, job, self.step), scratch, workers, (used, self.step))
 
     def _by_library(self, x: Samples, origin: int, frames: int, place: Place, first: int) -> None:
         stride = x.flat.itemsize * x.stride

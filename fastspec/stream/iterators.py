@@ -1,51 +1,60 @@
-"""Streams as generators: over any iterable of blocks, one result for each, and the end."""
+"""Streams as generators: from blocks of samples to frames, from blocks of frames to samples.
+
+    for M in fastspec.stream.mel(soundfile.blocks("long.wav", 1 << 16, dtype="float32"), plan, bank, log="db"):
+        ...                                   # (n_mels, any number of frames)
+
+Each yields what has become final with a block, if anything has, and the rest at the end.  Blocks are any arrays, of any
+lengths, in any iterable: `soundfile.blocks`, `librosa.stream`, a microphone's queue.
+"""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..compression import Log
 from ..mel import FilterBank
 from ..spectrum import STFT
-from .forward import StreamingMel, StreamingSTFT
+from ..streamed import StreamingISTFT
+from .forward import StreamingMel, StreamingPower, StreamingSTFT
+from .recovery import StreamingRecover
 
 Array = NDArray[Any]
 
 
-def _through(stream: Any, blocks: Iterable[ArrayLike], **ending: Any) -> Iterator[Array]:
-    """What the stream gives of each block, and at the end; nothing where that is nothing."""
-    for block in blocks:
-        part = stream.push(block)
-        if part.shape[-1]:
-            yield part
-    part = stream.flush(**ending)
-    if part.shape[-1]:
-        yield part
-
-
-def stft(blocks: Iterable[ArrayLike], plan: STFT, *, scale: bool = False) -> Iterator[Array]:
-    """Parts of the spectrogram: side by side along the last axis they are `plan.forward` of the whole signal.
+def stft(
+    blocks: Iterable[ArrayLike], plan: STFT, *, scale: bool = False, channels_last: bool = False
+) -> Iterator[Array]:
+    """`plan.forward`, block by block.
 
     Parameters
     ----------
     blocks : iterable of np.ndarray [shape=(..., n)]
-        The signal in blocks of any sizes, time along the last axis, as `librosa.stream` gives them.  `soundfile.blocks`
-        gives files of several channels as (n, channels): pass `(block.T for block in soundfile.blocks(path, ...))`.
-    plan, scale
+        Real samples.
+    plan : STFT
+    scale : bool
         As in `StreamingSTFT`.
+    channels_last : bool
+        Whether blocks of several channels are (n, channels), as soundfile's are.
 
     Yields
     ------
-    D : np.ndarray [shape=(..., n_bins, count)]
-        With count >= 1: blocks that complete no frame give nothing.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `StreamingSTFT`, at once; of a block, when it is reached.
+    D : np.ndarray [shape=(..., n_bins, n_frames)]
     """
-    return _through(StreamingSTFT(plan, scale=scale), blocks)
+    return _run(StreamingSTFT(plan, scale=scale), _turned(blocks, channels_last))
+
+
+def power(
+    blocks: Iterable[ArrayLike],
+    plan: STFT,
+    *,
+    power: float = 2.0,
+    scale: bool = False,
+    channels_last: bool = False,
+) -> Iterator[Array]:
+    """`plan.power`, block by block: S (..., n_bins, n_frames).  The arguments are those of `stft` and `STFT.power`."""
+    return _run(StreamingPower(plan, power=power, scale=scale), _turned(blocks, channels_last))
 
 
 def mel(
@@ -56,77 +65,47 @@ def mel(
     power: float = 2.0,
     log: Log | None = None,
     scale: bool = False,
+    channels_last: bool = False,
 ) -> Iterator[Array]:
-    """Parts of the mel spectrogram: side by side along the last axis they are `plan.mel` of the whole signal.
-
-    Parameters
-    ----------
-    blocks, plan, scale
-        As in `stft`.
-    bank, power, log
-        As in `StreamingMel`.
-
-    Yields
-    ------
-    M : np.ndarray [shape=(..., n_mels, count)]
-        With count >= 1.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `StreamingMel`, at once; of a block, when it is reached.
-    """
-    return _through(StreamingMel(plan, bank, power=power, log=log, scale=scale), blocks)
+    """`plan.mel`, block by block: M (..., n_mels, n_frames).  The arguments are those of `stft` and `StreamingMel`."""
+    return _run(StreamingMel(plan, bank, power=power, log=log, scale=scale), _turned(blocks, channels_last))
 
 
 def istft(blocks: Iterable[ArrayLike], plan: STFT, *, length: int | None = None) -> Iterator[Array]:
-    """Parts of the signal whose spectrogram comes in blocks: side by side they are `plan.inverse` of the whole.
+    """`plan.inverse`, block by block.
 
     Parameters
     ----------
     blocks : iterable of np.ndarray [shape=(..., n_bins, m)]
-        Frames along the last axis.
+        Spectra, any number of frames at a time.
     plan : STFT
     length : int
-        Samples to give in all, as in `STFT.inverse`.
+        Samples of the whole signal; see `StreamingISTFT.flush`.
 
     Yields
     ------
-    y : np.ndarray [shape=(..., count)]
-        With count >= 1.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `StreamingISTFT`.
+    y : np.ndarray [shape=(..., n)]
     """
-    from .inverse import StreamingISTFT
-
-    return _through(StreamingISTFT(plan), blocks, length=length)
+    return _run(StreamingISTFT(plan), blocks, length)
 
 
-def recover(blocks: Iterable[ArrayLike], plan: STFT, **options: Any) -> Iterator[Array]:
-    """Parts of a signal whose magnitudes come in blocks: what `StreamingRecover` gives of them.
+def recover(blocks: Iterable[ArrayLike], plan: STFT, *, length: int | None = None, **options: Any) -> Iterator[Array]:
+    """Signals with the magnitudes of blocks (..., n_bins, m), by `StreamingRecover(plan, **options)`; see `istft`."""
+    return _run(StreamingRecover(plan, **options), blocks, length)
 
-    Parameters
-    ----------
-    blocks : iterable of np.ndarray [shape=(..., n_bins, m)]
-        Magnitudes, frames along the last axis.
-    plan : STFT
-    **options
-        As `StreamingRecover` takes them; and `length`, as in `STFT.inverse`.
 
-    Yields
-    ------
-    y : np.ndarray [shape=(..., count)]
-        With count >= 1.
+def _turned(blocks: Iterable[ArrayLike], channels_last: bool) -> Iterable[ArrayLike]:
+    if not channels_last:
+        return blocks
+    return (np.moveaxis(np.asarray(block), 0, -1) for block in blocks)
 
-    Raises
-    ------
-    TypeError, ValueError
-        As `StreamingRecover`.
-    """
-    from .recovery import StreamingRecover
 
-    length = options.pop("length", None)
-    return _through(StreamingRecover(plan, **options), blocks, length=length)
+def _run(stream: Any, blocks: Iterable[ArrayLike], *end: int | None) -> Iterator[Array]:
+    """Arguments have been looked at before; blocks are when they come."""
+    for block in blocks:
+        made = stream.push(block)
+        if made.shape[-1]:
+            yield made
+    made = stream.flush(*end)
+    if made.shape[-1]:
+        yield made
