@@ -42,8 +42,25 @@ def mel_push(n_fft: int, hop: int) -> Push:
     return partial(made.push, out=np.empty((MELS, 1 + BLOCK // hop), np.float32))
 
 
+def recover_push(n_fft: int, hop: int, method: str) -> Push:
+    """Samples to magnitudes, and those to samples again."""
+    plan = fastspec.STFT(n_fft, hop_length=hop)
+    forward, back = stream.StreamingPower(plan, power=1), stream.StreamingRecover(plan, method, rng=0)
+    levels = np.empty((1 + BLOCK // hop, plan.n_bins), np.float32).T
+    room = np.empty((2 + BLOCK // hop) * hop, np.float32)
+
+    def push(block: Array) -> None:
+        back.push(forward.push(block, out=levels), out=room)
+
+    return push
+
+
 PUSHES: list[tuple[str, Callable[[], Push]]] = [
-    (f"StreamingMel {n_fft}/{hop}", partial(mel_push, n_fft, hop)) for n_fft, hop in LIVE
+    *((f"StreamingMel {n_fft}/{hop}", partial(mel_push, n_fft, hop)) for n_fft, hop in LIVE),
+    *(
+        (f"StreamingPower and StreamingRecover, {method}, 1024/256", partial(recover_push, 1024, 256, method))
+        for method in ("rtisi", "pghi")
+    ),
 ]
 """Names, and what makes a push of a block of samples."""
 

@@ -81,7 +81,7 @@ Method = Annotated[
     str,
     typer.Option(
         "--method",
-        help="griffinlim, fast, accelerated, admm, raar, rtisi, best, or a chain such as raar:10,griffinlim:1.",
+        help="griffinlim, fast, accelerated, admm, raar, rtisi, rtpghi, best, or a chain such as raar:10,griffinlim:1.",
     ),
 ]
 Init = Annotated[str, typer.Option("--init", help="Phases to begin with: pghi, spsi, offset, random or zero.")]

@@ -148,8 +148,8 @@ def invert(
         str,
         typer.Option(
             "--method",
-            help="griffinlim, fast, accelerated, admm, raar, rtisi, best, a chain such as raar:10,griffinlim:1, or "
-            "notebook, for which .npy is what --notebook wrote.",
+            help="griffinlim, fast, accelerated, admm, raar, rtisi, rtpghi, best, a chain such as "
+            "raar:10,griffinlim:1, or notebook, for which .npy is what --notebook wrote.",
         ),
     ] = "accelerated",
     init: Init = "auto",
