@@ -1,16 +1,41 @@
 """``fastspec`` and ``python -m fastspec``: runs the commands and turns what goes wrong into one line and an exit code.
 
-Exit codes: 0 done, 1 it failed (no disk space, a package missing), 2 wrong usage or unusable input, 130 Ctrl-C.
+Exit codes: 0 done, 1 it failed (no disk space, a package missing), 2 wrong usage or unusable input, 130 Ctrl-C,
+143 ended by SIGTERM.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from . import extras
+
+
+class _Terminated(BaseException):
+    """SIGTERM: what is half-written is cleared away on the way out."""
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM is raised as an exception, where signals are heard."""
+
+    def end(*_: object) -> None:
+        raise _Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,10 +49,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(1, extras.explain(missing, "cli", "the command line"))
     warnings.showwarning = lambda message, *_: print(f"fastspec: warning: {_line(message)}", file=sys.stderr)
     try:
-        code = cli.app(arguments, prog_name="fastspec", standalone_mode=False) or 0
+        with _terminable():
+            code = cli.app(arguments, prog_name="fastspec", standalone_mode=False) or 0
         return _fail(130, "interrupted") if code == 130 else code  # Typer answers Ctrl-C by this code or by Abort
     except (KeyboardInterrupt, cli.Abort):
         return _fail(130, "interrupted")
+    except _Terminated:
+        return _fail(143, "ended")
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains once more at its exit
         return 1

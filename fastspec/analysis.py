@@ -175,11 +175,13 @@ class Analysis:
     D[k, f] = sum over j of window[j] x[origin + f hop + j] exp(-2 pi i j k / n_fft), k <= n_fft / 2.
     """
 
-    def __init__(self, n_fft: int, hop: int, window: NDArray[np.float64], dtype: np.dtype[Any]) -> None:
+    def __init__(
+        self, n_fft: int, hop: int, window: NDArray[np.float64], dtype: np.dtype[Any], group: int | None = None
+    ) -> None:
         self.n_fft, self.hop, self.window, self.dtype = n_fft, hop, window, dtype
         self.bins = n_fft // 2 + 1
-        self.in_lanes = plan.analysed(n_fft)
-        self.group = strip_group(n_fft, hop, dtype)
+        self.lanes, self.in_lanes = plan.lanes(dtype), plan.analysed(n_fft)
+        self.group = strip_group(n_fft, hop, dtype) if group is None else group
         self.lead = plan.lead(n_fft, hop, self.group, dtype)
 
     @cached_property
@@ -200,7 +202,7 @@ class Analysis:
         """The tables as kernels unpack them, by whether tiles are mixed."""
         return {mixed: pack(self.mixed_tables if mixed else self.tables) for mixed in (False, True)}
 
-    def _record(self, signals: plan.Signals, job: plan.Job, step: Step) -> NDArray[np.int64]:
+    def record(self, signals: plan.Signals, job: plan.Job, step: Step) -> NDArray[np.int64]:
         """All that kernels need, as one array; whose arrays are in it must be kept alive."""
         mixed = job.mixed and not job.given
         return np.concatenate([pack(signals), self._packed[mixed], np.array(job, np.int64), step.record])
@@ -217,17 +219,23 @@ class Analysis:
         assert place is not None
         if not self.in_lanes:
             return self._by_library(signals, origin, frames, place, step)
-        V, count = plan.lanes(self.dtype), len(signals.starts)
-        tiles = -(-frames // V)
-        mixed = count > 1 and MIXING * -(-count * frames // V) < count * tiles
-        job = self._job(count, frames, place, step, mixed=mixed)._replace(origin=origin)
-        items = -(-count * frames // V) if mixed else count * job.strips
+        count = len(signals.starts)
+        mixed, items = self.layout(count, frames)
+        job = self.job(count, frames, place, step, mixed=mixed)._replace(origin=origin)
         kept = self._analyse(items, signals, job, step, place)
         if mixed:
             return kept[: count * frames].reshape(count, frames)
-        return kept[: count * tiles * V].reshape(count, tiles * V)[:, :frames]
+        padded = -(-frames // self.lanes) * self.lanes
+        return kept[: count * padded].reshape(count, padded)[:, :frames]
 
-    def _job(self, count: int, frames: int, place: Place, step: Step, *, mixed: bool, given: bool = False) -> plan.Job:
+    def layout(self, count: int, frames: int) -> tuple[bool, int]:
+        """(whether tiles are mixed, work items) for `count` signals of so many frames."""
+        tiles, mixed = -(-frames // self.lanes), -(-count * frames // self.lanes)
+        if count > 1 and mixed * MIXING < count * tiles:
+            return True, mixed
+        return False, count * -(-tiles // min(self.group, tiles))
+
+    def job(self, count: int, frames: int, place: Place, step: Step, *, mixed: bool, given: bool = False) -> plan.Job:
         V, dtype = plan.lanes(self.dtype), self.dtype
         group = min(self.group, -(-frames // V))
         rows, lead = (self.n_fft, V) if mixed else (min(self.hop, self.n_fft), self.lead)
@@ -257,9 +265,9 @@ class Analysis:
         unit = 2 if step.op == COMPLEX else 1
         none = np.zeros(0, dtype)
         place = Place(none, _ZERO, across, (frames if across else step.width) * unit)
-        job = self._job(1, frames, place, step, mixed=True)._replace(origin=origin)
+        job = self.job(1, frames, place, step, mixed=True)._replace(origin=origin)
         signals = plan.Signals(none, _ZERO, none, none, _ZERO, none, n, 0, 0, dtype.type(0), dtype.type(1))
-        known = self._record(signals, job, step)
+        known = self.record(signals, job, step)
         kind = np.result_type(dtype, np.complex64) if unit == 2 else dtype
         shape = (step.width, frames) if across else (frames, step.width)
         return Ready(
@@ -271,10 +279,14 @@ class Analysis:
         dtype, workers = self.dtype, min(team_size(), items)
         peaks = np.empty(items * job.group * plan.lanes(dtype), dtype)
         signals = signals._replace(out=place.flat, places=place.places, peaks=peaks)
-        function, record = compiled.analysis_strip(dtype).address, self._record(signals, job, step)
-        work = job.signals * job.frames * (self.n_fft * 16 + step.last.weights.size * 2)
+        function, record = compiled.analysis_strip(dtype).address, self.record(signals, job, step)
+        work = self.work(job.signals, job.frames, step)
         each_strip(items, workers, new_board(), function, record, aligned(job.scratch * workers, dtype), work=work)
         return peaks
+
+    def work(self, signals: int, frames: int, step: Step) -> int:
+        """Operations, roughly."""
+        return signals * frames * (self.n_fft * 16 + step.last.weights.size * 2)
 
     def library_blocks(self, signals: plan.Signals, origin: int, frames: int) -> Iterator[tuple[slice, Complex]]:
         """(slice of the frames of all signals, counted through, their spectra by SciPy), a block at a time."""
@@ -297,7 +309,7 @@ class Analysis:
         for part, D in self.library_blocks(signals, origin, frames):
             given = signals._replace(x=D.view(self.dtype).reshape(-1))
             here = place._replace(places=where[part])
-            job = self._job(len(D), 1, here, step, mixed=True, given=True)
+            job = self.job(len(D), 1, here, step, mixed=True, given=True)
             tiles = -(-len(D) // plan.lanes(self.dtype))
             peaks[part] = self._analyse(tiles, given, job, step, here)[: len(D)]
         return peaks.reshape(count, frames)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,41 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     finally:
         with contextlib.suppress(FileNotFoundError):
             temporary.unlink()
+
+
+@contextlib.contextmanager
+def replacing_folder(path: str | os.PathLike[str], *, mark: str) -> Iterator[Path]:
+    """The same for a folder, which the block makes; one that stands there is replaced if it holds a file `mark`.
+
+    Between two renames, for a moment, nothing is called `path`; all else is as with `replacing`.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder around it does not exist.
+    ValueError
+        If `path` is there and is no folder of this kind.
+    """
+    target = Path(os.path.realpath(path))
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"{target.parent}: no such folder")
+    if target.exists() and not (target / mark).is_file():
+        raise ValueError(f"{path}: not a folder with a file {mark}, so it is not replaced")
+    token = secrets.token_hex(4)
+    temporary, old = (target.with_name(f".{target.stem}.{token}{ending}") for ending in (target.suffix, ".old"))
+    try:
+        yield temporary
+        if target.exists():
+            os.rename(target, old)
+        try:
+            os.rename(temporary, target)
+        except OSError:
+            if old.exists():
+                os.rename(old, target)
+            raise
+    finally:
+        for rest in (temporary, old):
+            shutil.rmtree(rest, ignore_errors=True)
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

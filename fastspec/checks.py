@@ -205,28 +205,38 @@ def signals(name: str, array: ArrayLike) -> NDArray[Any]:
     return x
 
 
-def spectra(name: str, array: ArrayLike, bins: int, dtype: np.dtype[Any]) -> NDArray[np.complexfloating]:
-    """Spectrograms (..., bins, frames) in the complex dtype, at least one frame of each; copied only if need be."""
+def spectra(name: str, array: ArrayLike, bins: int) -> NDArray[Any]:
+    """Spectrograms (..., bins, frames) of at least one frame, in whatever dtype they have."""
     D = an_array(name, array)
     if D.dtype.kind not in "fciu":
         raise TypeError(f"{name} must hold complex numbers, got dtype {D.dtype}")
     if D.ndim < 2 or D.shape[-2] != bins or not D.shape[-1]:
         raise ValueError(f"{name} must have shape (..., {bins}, frames) with a frame at least, got {D.shape}")
-    return D.astype(dtype, copy=False)
+    return D
 
 
-def levels(name: str, array: ArrayLike, rows: int, dtype: np.dtype[Any]) -> NDArray[np.floating]:
-    """Finite numbers >= 0 of shape (..., rows, frames), a frame at least, in `dtype`; copied only if need be."""
+def level_array(name: str, array: ArrayLike, rows: int) -> NDArray[Any]:
+    """Real numbers of shape (..., rows, frames), a frame at least; which they are is not looked at."""
     S = an_array(name, array)
     if S.dtype.kind not in "fiu":
         raise TypeError(f"{name} must hold real numbers, got dtype {S.dtype}")
     if S.ndim < 2 or S.shape[-2] != rows or not S.size:
         raise ValueError(f"{name} must have shape (..., {rows}, frames) with a frame at least, got {S.shape}")
-    S = S.astype(dtype, copy=False)
+    return S
+
+
+def levels(
+    name: str, array: ArrayLike, rows: int, dtype: np.dtype[Any], where: tuple[int, ...] = (), frame: int = 0
+) -> NDArray[np.floating]:
+    """Finite numbers >= 0 of shape (..., rows, frames), a frame at least, in `dtype`; copied only if need be.
+
+    The array may be part of a larger one, whose index `where` it is, from a frame on.
+    """
+    S = level_array(name, array, rows).astype(dtype, copy=False)
     least, most = float(S.min()), float(S.max())
     if not (least >= 0 and most < math.inf):
         at = np.unravel_index(int((~((S >= 0) & (math.inf > S))).argmax()), S.shape)
-        place = ", ".join(map(str, at))
+        place = ", ".join(map(str, (*where, *at[:-1], at[-1] + frame)))
         raise ValueError(f"{name}[{place}] is {S[at]}: every value must be finite and at least 0")
     return S
 

@@ -56,7 +56,8 @@ def whisper(L: NDArray[np.floating], tops: NDArray[np.floating]) -> None:
     number, place = L.dtype.type, place_of(L)
     floors, (rows, frames) = tops.reshape(-1) - number(RANGE), L.shape[-2:]
     if place is not None and (place.across or frames == 1):
-        settled(place, rows, frames, 0.0, floors, 0.25, 1.0)
+        runs, width = (rows, frames) if place.across else (1, rows)  # the rows of a lone frame are neighbours
+        settled(place, runs, width, 0.0, floors, 0.25, 1.0)
         return
     np.maximum(L, floors.reshape((*L.shape[:-2], 1, 1)), out=L)
     np.multiply(L, number(0.25), out=L)

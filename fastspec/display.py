@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import atomic, extras
+from . import atomic, extras, ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -139,9 +139,57 @@ def mel_spectrogram(
         levels=(-80, 0),
     )
     rows[0].set_xlim(0, seconds or start + columns * column)
-    _mel_ticks(rows[0], bands, low, high)
+    ticks.notebook_mels(rows[0], bands, low, high)
     _dress(rows[0], title, y="band centre (Hz)")
     _colour_bar(figure, rows, image, "level (dB)")
+    return figure
+
+
+def levels(
+    dB: ArrayLike,
+    *,
+    left: float,
+    column: float,
+    seconds: float,
+    title: str,
+    nyquist: float = 0.0,
+    mel: ticks.Places | None = None,
+    db_range: float = 80.0,
+) -> Figure:
+    """Levels of any length, with hours and minutes below long ones.
+
+    Parameters
+    ----------
+    dB : array_like [shape=(rows, columns)]
+        Levels, 0 at the loudest point.
+    left, column : float
+        Left edge of the first column and width of each, in seconds.
+    seconds : float
+        Length of the time axis.
+    nyquist : float
+        Hz of the last row, of bins.
+    mel : ticks.Places
+        Of mel bands instead: where a frequency lies, and the edges.
+    db_range : float
+        Levels this many dB below 0 are the darkest colour.
+    """
+    values = _matrix(dB, "dB")
+    rows = len(values)
+    figure, (axes,) = _figure(1, 3.4)
+    half_bin = nyquist / max(1, rows - 1) / 2
+    vertical = (-half_bin, nyquist + half_bin) if mel is None else (-0.5, rows - 0.5)
+    image = _image(axes, values, left=left, column=column, vertical=vertical, levels=(-db_range, 0.0))
+    if mel is None:
+        axes.set_ylim(0, nyquist)
+        axes.yaxis.set_major_formatter(lambda hz, _: f"{hz:,.0f}")
+    elif mel[0] is not None:
+        ticks.frequencies(axes, rows, mel[0], *mel[1:])
+    else:
+        axes.set_ylim(-0.5, rows - 0.5)
+    axes.set_xlim(0, seconds)
+    names = {True: "frequency (Hz)", False: "band centre (Hz)" if mel and mel[0] else "filter"}
+    _dress(axes, title, x=ticks.times(axes, seconds), y=names[mel is None])
+    _colour_bar(figure, [axes], image, "level (dB)")
     return figure
 
 
@@ -185,7 +233,7 @@ def mel_filters(
         vertical=(-0.5, bands - 0.5),
         levels=(0, float(back.max()) or 1),
     )
-    _mel_ticks(matrix, bands, low, high, most=4)
+    ticks.notebook_mels(matrix, bands, low, high, most=4)
     _dress(matrix, "The matrix that spreads them back", x="frequency (Hz)", y="band centre (Hz)")
     for axes in (curves, matrix):
         axes.set_xlim(0, bins * rate / n_fft)
@@ -295,19 +343,6 @@ def _image(
         aspect="auto",
         extent=(left, right, *vertical),
     )
-
-
-def _mel_ticks(axes: Axes, bands: int, low: float, high: float, *, most: int = 7) -> None:
-    """Round frequencies on a vertical axis that counts bands; band b is centred on the mel point b + 1 of bands + 2."""
-    from . import hz2mel
-
-    first, last = float(hz2mel(low)), float(hz2mel(high))
-    spread = (last - first) / (bands + 1)
-    round_hz = [hz for hz in (100, 200, 300, 500, 800, 1200, 2000, 3000, 4500, 7000, 10000, 15000) if low < hz < high]
-    shown = round_hz[:: -(-len(round_hz) // most)] if round_hz else []
-    positions = [(float(hz2mel(hz)) - first) / spread - 1 for hz in shown]
-    axes.set_yticks(positions, [f"{hz:,}" for hz in shown])
-    axes.set_ylim(-0.5, bands - 0.5)
 
 
 def _dress(axes: Axes, title: str, *, x: str = "time (s)", y: str, last: bool = True) -> None:

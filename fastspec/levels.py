@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .analysis import Analysis, Place, Step, complex_step, last_step, level_step, settled, signals_of
-from .blocks import LONG, Numbers, spans
 from .framing import comfortable_scale, hamming
 from .kernels.analysis import half_log
 from .kernels.calls import aligned
 from .kernels.frames import LOG, ROOT
+from .maps import LONG, Numbers, spans
 
 Real = NDArray[np.floating]
 Complex = NDArray[np.complexfloating]

@@ -163,6 +163,22 @@ class FilterBank(checks.Unchanging):
         return f"{type(self).__name__}(shape={self.shape}, dtype={self.dtype})"
 
 
+class BinBank(FilterBank):
+    """A filter for each bin, which holds it alone with weight 1: a spectrogram that last steps take as filtered levels.
+
+    Parameters
+    ----------
+    n_bins : int
+    dtype : float32 or float64
+    """
+
+    def __init__(self, n_bins: int, dtype: DTypeLike = "float32") -> None:
+        self.shape, self.dtype = (checks.whole("n_bins", n_bins, 1), n_bins), checks.real_dtype("dtype", dtype)
+        self.first, self.starts = np.arange(n_bins, dtype=np.int64), np.arange(n_bins + 1, dtype=np.int64)
+        self.weights = np.ones(n_bins, self.dtype)
+        self.__setstate__({})
+
+
 class MelBank(FilterBank):
     """Triangular filters, their corners evenly spaced in mel.
 

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import blocks, checks, levels, offset
+from . import checks, levels, maps, offset
 from .framing import frame_count
 from .offset_runs import count_of
 
@@ -90,14 +90,14 @@ def butter_bandpass_filter(
     """
     from scipy.signal import lfilter
 
-    x = blocks.channel("data", data).finite()
+    x = maps.channel("data", data).finite()
     b, a = butter_bandpass(lowcut, highcut, fs, order=order)
-    if len(x) <= blocks.LONG and out is None and x.whole is not None:
+    if len(x) <= maps.LONG and out is None and x.whole is not None:
         return lfilter(b, a, x.whole).astype(x.dtype, copy=False)
-    y, state = blocks.result(out, x.shape, x.dtype, data), np.zeros(max(len(a), len(b)) - 1)
-    for first, last in blocks.spans(len(x), blocks.LONG // 4):
+    y, state = maps.result(out, x.shape, x.dtype, data), np.zeros(max(len(a), len(b)) - 1)
+    for first, last in maps.spans(len(x), maps.LONG // 4):
         y[first:last], state = lfilter(b, a, x.block(first, last), zi=state)
-    return blocks.given_back(out, y)
+    return maps.given_back(out, y)
 
 
 def overlap(X: ArrayLike, window_size: int, window_step: int, *, out: Array | None = None) -> Array:
@@ -130,21 +130,21 @@ def overlap(X: ArrayLike, window_size: int, window_step: int, *, out: Array | No
     single = x.dtype.kind in "fc" and x.dtype.itemsize == (4 if x.dtype.kind == "f" else 8)
     dtype = x.dtype.newbyteorder("=") if single else np.result_type(x.dtype, np.float64)
     frames = frame_count(len(x), size, step)
-    made = blocks.result(out, (frames, size), dtype, X)
-    for first, last in blocks.spans(frames, max(1, blocks.LONG // max(size, step))):
+    made = maps.result(out, (frames, size), dtype, X)
+    for first, last in maps.spans(frames, max(1, maps.LONG // max(size, step))):
         piece = np.zeros((last - first - 1) * step + size, dtype)
         given = x[first * step : first * step + len(piece)]
         piece[: len(given)] = given
         made[first:last] = np.lib.stride_tricks.sliding_window_view(piece, size)[::step]
-    return blocks.given_back(out, made)
+    return maps.given_back(out, made)
 
 
 def _framing(
     names: tuple[str, str, str], X: ArrayLike, size: object, step: object
-) -> tuple[blocks.Numbers, float, int, int, int]:
+) -> tuple[maps.Numbers, float, int, int, int]:
     """(samples, their mean, n_fft, hop, frames) of the arguments so named."""
     n_fft, hop = _window_size(names[1], size), checks.whole(names[2], step, 1)
-    x = blocks.channel(names[0], X)
+    x = maps.channel(names[0], X)
     return x, x.mean(), n_fft, hop, frame_count(len(x), n_fft, hop)
 
 
@@ -185,9 +185,9 @@ def stft(
     x, mean, n_fft, hop, frames = _framing(("X", "fftsize", "step"), X, fftsize, step)
     bins = n_fft // 2 if real or compute_onesided else n_fft
     kind = np.result_type(x.dtype, np.complex64)
-    made = None if out is None else blocks.result(out, (frames, bins), kind, X)
+    made = None if out is None else maps.result(out, (frames, bins), kind, X)
     D = levels.complex_spectrum(x, n_fft, hop, frames, bins=bins, mean=mean if mean_normalize else 0.0, out=made)
-    return blocks.given_back(out, D)
+    return maps.given_back(out, D)
 
 
 def pretty_spectrogram(
@@ -221,12 +221,12 @@ def pretty_spectrogram(
     """
     x, mean, n_fft, hop, frames = _framing(("d", "fft_size", "step_size"), d, fft_size, step_size)
     floor = checks.finite_number("thresh", thresh)
-    made = None if out is None else blocks.result(out, (frames, n_fft // 2), x.dtype, d)
+    made = None if out is None else maps.result(out, (frames, n_fft // 2), x.dtype, d)
     if log:
         S = levels.log_magnitude(x, n_fft, hop, frames, mean=mean, thresh=floor, out=made)
     else:
         S = levels.magnitude(x, n_fft, hop, frames, mean=mean, floor=floor, out=made)
-    return blocks.given_back(out, S)
+    return maps.given_back(out, S)
 
 
 def _powers_of_ten(S: Array) -> Array:
@@ -250,7 +250,7 @@ def _runs(segments: object, frames: int) -> int | None:
 
 def _wave(out: Array | None, shape: tuple[int, int], hop: int, dtype: np.dtype[Any], given: object) -> Array | None:
     """`out`, if it is one for the signal of (frames, n_fft) frames."""
-    return None if out is None else blocks.result(out, (shape[0] * hop + shape[1] // 2,), dtype, given)
+    return None if out is None else maps.result(out, (shape[0] * hop + shape[1] // 2,), dtype, given)
 
 
 def invert_pretty_spectrogram(
@@ -292,18 +292,18 @@ def invert_pretty_spectrogram(
     hop, rounds = checks.whole("step_size", step_size, 1), checks.whole("n_iter", n_iter, 0)
     raw = checks.an_array("X_s", X_s)
     half_precision = raw.dtype == np.float16
-    S = blocks.rows("X_s", raw).finite(silence=bool(log))
+    S = maps.rows("X_s", raw).finite(silence=bool(log))
     n_fft = 2 * S.shape[1]
     if log:
         checks.powers_fit("X_s", S.range()[1], S.dtype)
     if rounds and checks.whole("fft_size", fft_size, 2) != n_fft:
         raise ValueError(f"fft_size must be twice the {S.shape[1]} columns of X_s, {n_fft}, got {fft_size!r}")
     if log and half_precision:
-        S, log = blocks.rows("10**X_s in float16", raw, _powers_of_ten).finite(), False
+        S, log = maps.rows("10**X_s in float16", raw, _powers_of_ten).finite(), False
     _advise(len(S), n_fft, hop)
     made, runs = _wave(out, (len(S), n_fft), hop, S.dtype, X_s), _runs(segments, len(S))
     y = offset.invert_pretty(S, log=bool(log), n_fft=n_fft, hop=hop, n_iter=rounds, segments=runs, out=made)
-    return blocks.given_back(out, y)
+    return maps.given_back(out, y)
 
 
 def iterate_invert_spectrogram(
@@ -342,7 +342,7 @@ def iterate_invert_spectrogram(
         float32 if X_s is, else float64.
     """
     hop, rounds = checks.whole("step", step, 1), checks.whole("n_iter", n_iter, 0)
-    S = blocks.rows("X_s", X_s).finite()
+    S = maps.rows("X_s", X_s).finite()
     n_fft = S.shape[1]
     if rounds and _window_size("fftsize", fftsize) != n_fft:
         raise ValueError(f"fftsize must be the number of columns of X_s, {n_fft}, got {fftsize!r}")
@@ -356,7 +356,7 @@ def iterate_invert_spectrogram(
     made, runs = _wave(out, (len(S), n_fft), hop, S.dtype, X_s), _runs(segments, len(S))
     told = report if verbose else None
     y = offset.recover(S, n_fft, hop, rounds, segments=runs, on_iteration=told, out=made)
-    return blocks.given_back(out, y)
+    return maps.given_back(out, y)
 
 
 def invert_spectrogram(
@@ -403,13 +403,13 @@ def invert_spectrogram(
         _advise(X.shape[0], X.shape[1], hop)
     runs = _runs(segments, X.shape[0] if X.ndim else 0)
     if X.dtype.kind != "c" or set_zero_phase:
-        S = blocks.rows("X_s", X.real).finite()
+        S = maps.rows("X_s", X.real).finite()
         made = _wave(out, (len(S), S.shape[1]), hop, S.dtype, X)
         y = offset.recover(S, S.shape[1], hop, 0, search=bool(calculate_offset), segments=runs, out=made)
-        return blocks.given_back(out, y)
+        return maps.given_back(out, y)
     norm = checks.complex_size("X_s", X)
     made = _wave(out, (X.shape[0], X.shape[1]), hop, np.dtype("f4" if X.dtype.itemsize == 8 else "f8"), X)
-    return blocks.given_back(out, offset.invert_complex(X, norm, hop, search=bool(calculate_offset), out=made))
+    return maps.given_back(out, offset.invert_complex(X, norm, hop, search=bool(calculate_offset), out=made))
 
 
 def xcorr_offset(x1: ArrayLike, x2: ArrayLike) -> int:

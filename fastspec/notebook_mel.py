@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import blocks, checks
+from . import checks, maps
 from . import mel as scales
 
 Array = NDArray[Any]
@@ -38,7 +38,7 @@ def make_mel(
     mel_spec : np.ndarray [shape=(n_mels, round(frames / shorten_factor) - 2), dtype=float16]
         Without the first and the last column.
     """
-    S, bank = blocks.rows("spectrogram", spectrogram), checks.spectrogram("mel_filter", mel_filter)
+    S, bank = maps.rows("spectrogram", spectrogram), checks.spectrogram("mel_filter", mel_filter)
     factor = checks.finite_number("shorten_factor", shorten_factor)
     if factor <= 0:
         raise ValueError(f"shorten_factor must be above 0, got {shorten_factor!r}")
@@ -55,18 +55,18 @@ def make_mel(
     total = round(len(S) * (1.0 / factor))
     if S.shape[0] * S.shape[1] <= LONG:
         return _given_to(out, scales.resample_time(part(0, len(S)), 1.0 / factor)[:, 1:-1], spectrogram)
-    made = blocks.result(out, (bank.shape[1], max(0, total - 2)), np.float16, spectrogram)
+    made = maps.result(out, (bank.shape[1], max(0, total - 2)), np.float16, spectrogram)
     many = max(1, int(LONG // 8 // S.shape[1] / factor))
-    for first, last in blocks.spans(made.shape[1], many):
+    for first, last in maps.spans(made.shape[1], many):
         made[:, first:last] = scales.resampled_columns(part, len(S), total, first + 1, last + 1)
-    return blocks.given_back(out, made)
+    return maps.given_back(out, made)
 
 
 def _given_to(out: Array | None, made: Array, given: object) -> Array:
     """What has been made, in `out` if there is one."""
     if out is None:
         return made
-    blocks.result(out, made.shape, made.dtype, given)[:] = made
+    maps.result(out, made.shape, made.dtype, given)[:] = made
     return out
 
 
@@ -99,7 +99,7 @@ def mel_to_spectrogram(
         Its transpose is what `invert_pretty_spectrogram` takes.
     """
     M, bank = np.asarray(mel_spec), checks.spectrogram("mel_inversion_filter", mel_inversion_filter)
-    blocks.rows("mel_spec", M).finite()
+    maps.rows("mel_spec", M).finite()
     thresh, factor = (
         checks.finite_number("spec_thresh", spec_thresh),
         checks.finite_number("shorten_factor", shorten_factor),
@@ -116,12 +116,12 @@ def mel_to_spectrogram(
     columns, total = M.shape[1], round(M.shape[1] * factor)
     if max(columns, total) * bank.shape[1] <= LONG:
         return _given_to(out, scales.resample_time(part(0, columns), factor) - np.float16(thresh), mel_spec)
-    made = blocks.result(out, (bank.shape[1], total), np.float16, mel_spec)
+    made = maps.result(out, (bank.shape[1], total), np.float16, mel_spec)
     many = max(1, int(LONG // 8 // bank.shape[1] * min(1.0, factor)))
-    for first, last in blocks.spans(total, many):
+    for first, last in maps.spans(total, many):
         found = scales.resampled_columns(part, columns, total, first, last).astype(np.float16)
         made[:, first:last] = found - np.float16(thresh)
-    return blocks.given_back(out, made)
+    return maps.given_back(out, made)
 
 
 def hz2mel(hz: ArrayLike) -> Any:

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import arrange, checks
-from .blocks import Numbers, spans, wave
 from .framing import comfortable_scale
 from .kernels import plan
+from .maps import Numbers, spans, wave
 from .offset_passes import BLOCK, Given, Passes, segment_offset, tables_of
 from .offset_runs import LAST, Runs, thinning
 

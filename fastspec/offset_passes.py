@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .analysis import signals_of, strip_group
-from .blocks import spans
 from .framing import comfortable_scale, hamming, window_sum
 from .kernels import compiled, plan
 from .kernels.alignment import BOARD, FRAMES, TICKET, WALKED, advance, lag
@@ -18,6 +17,7 @@ from .kernels.jit import team_size, thread_count
 from .kernels.offsets import TOLERANCE
 from .kernels.realfft import BINS, PHASES, ZERO
 from .levels import hamming_analysis
+from .maps import spans
 from .synthesis import add_up, address, sum_size, task_of, weight_columns
 
 RING_BYTES = 2 << 20  # of frames kept prepared ahead of the chain

@@ -21,7 +21,7 @@ Whole = NDArray[np.int64]
 RUN = 1500
 """Frames of a run at least, if their number is ours to choose: each pays for some that only lead into it."""
 SIDE_BY_SIDE = 16
-"""Chains that are made at a time: enough to share out, and few enough that their waves stay small."""
+"""Runs that are made at a time: enough to share out, and few enough that their waves stay small."""
 COARSE = 48
 """Samples of the shortest segments that are compared at all lags; longer ones are halved first."""
 
@@ -40,7 +40,7 @@ def count_of(frames: int) -> int:
     return 1 << (wanted.bit_length() - 1) if wanted < SIDE_BY_SIDE else wanted // SIDE_BY_SIDE * SIDE_BY_SIDE
 
 
-class Chains:
+class Runs:
     """Passes in `count` runs, or as many as there is room for: a run lasts for ten windows at least.
 
     Frame c of the core of a run is where it takes over from the one before.  It starts `reach` frames earlier, as many
@@ -70,7 +70,7 @@ class Chains:
                 placed, tail = self._place(r, y, placed, tail, wave)
 
     def _walk(self, first: int, last: int, previous: Real | None) -> None:
-        """Chains first .. last - 1, each a sum of frames."""
+        """Runs first .. last - 1, each a sum of frames."""
         passes, dtype = self.passes, self.passes.dtype
         job, p, V, n = passes.job, passes.correlator, plan.lanes(dtype), passes.n_fft
         levels, size, room = 0, max(p.n1, p.n2), 0

@@ -34,6 +34,7 @@ Complex = NDArray[np.complexfloating]
 Order = Literal["F", "C"]
 
 BLOCK = 1 << 22  # samples converted at a time
+FRAMES = 1 << 18  # of a signal transformed at a time
 HELD = 1 << 18  # results held at a time that have to be put into place
 
 
@@ -295,6 +296,11 @@ class STFT(checks.Unchanging):
         -----
         UserWarning
             If the window and the hop leave samples that no frame tells of (the NOLA condition fails).
+
+        Notes
+        -----
+        Frames are added up from the first to the last, so that a signal has the same bits alone and in a batch, for any
+        order of D's memory and any number of threads, and block by block (`stream.StreamingISTFT`).
         """
         if not self.invertible:
             warnings.warn(
@@ -306,12 +312,11 @@ class STFT(checks.Unchanging):
 
     def _inverse(self, D: ArrayLike, *, length: int | None = None, out: Real | None = None) -> Real:
         """`inverse` without its warning, for those whose callers ask for gaps."""
-        X = checks.spectra("D", D, self.n_bins, self._complex)
+        X = checks.spectra("D", D, self.n_bins)
         size = self.n_samples(X.shape[-1]) if length is None else checks.whole("length", length, 0)
         y = checks.output("out", out, (*X.shape[:-2], size), self.dtype, "C", X)
-        if y.size:
-            for part, target in matching(X, y):
-                self._synthesis.run(part, target, start=-self._geometry.start)
+        for part, target in matching(X, y) if y.size else ():
+            self._synthesis.run_any(part, target, start=-self._geometry.start)
         return y
 
     @cached_property
@@ -368,9 +373,19 @@ class STFT(checks.Unchanging):
         plain = x.dtype == self.dtype and x.flags.aligned and all(s % x.itemsize == 0 for s in x.strides)
         if place and ((plain and x.strides[-1] == x.itemsize) or x.size <= BLOCK):
             signals = self._signals(checks.converted(x, self.dtype, scale))
-            peaks = self._analysis.run(signals, self._geometry.start, frames, out, step, place)
-            return out, peaks.max(axis=-1)
+            if frames <= FRAMES:
+                return out, self._analysis.run(signals, self._geometry.start, frames, out, step, place).max(axis=-1)
+            return out, self._in_parts(signals, frames, out, step)
         return out, self._in_blocks(x, frames, out, step, place, scale)
+
+    def _in_parts(self, signals: plan.Signals, frames: int, out: NDArray[Any], step: Step) -> Real:
+        """The same for so many frames that their peaks would take much memory; the largest peak of each signal."""
+        start, tops = self._geometry.start, np.full(len(signals.starts), -np.inf, self.dtype)
+        for a in range(0, frames, FRAMES):
+            part = out[..., a : a + FRAMES]
+            peaks = self._analysis.run(signals, start + a * self.hop_length, part.shape[-1], part, step)
+            np.maximum(tops, peaks.max(axis=-1), out=tops)
+        return tops
 
     def _make_ready(self, n: int, what: Hashable, across: bool) -> Ready | None:
         simple = not self.center or self.pad_mode == "constant"

@@ -7,6 +7,9 @@ not count), and sample t of the whole signal, not cut, is
 
 the least-squares estimate (Griffin & Lim, IEEE Trans. ASSP-32, 1984, 236-243, eq. 6).  Where the sum of squares is no
 more than the smallest normal number of the dtype it does not divide.
+
+The sum goes from the first frame to the last, whatever the number of frames, signals and threads, and whichever part of
+the signal is asked for: a sample has the same bits in all of them.
 """
 
 from collections.abc import Iterator
@@ -16,22 +19,28 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import DTypeLike, NDArray
 
+from . import library_synthesis
 from .framing import window_sum
 from .kernels import compiled, plan
 from .kernels.calls import aligned, new_board
-from .kernels.jit import team_size, thread_count
+from .kernels.jit import team_size
+from .kernels.jobs import Runs
 from .kernels.realfft import BINS
 from .kernels.records import pack
 from .kernels.strips import each_strip
 from .kernels.synthesis import PIECE
+from .library_synthesis import Part
 
 Real = NDArray[np.floating]
 Complex = NDArray[np.complexfloating]
 
-SUM_BYTES = 192 << 10  # the sum of a strip shares the second-level cache with the transform
-ACROSS_BYTES = 1 << 20  # the sum of a strip of whole signals is passed through once
-STRIPS = 8  # enough of them to share out
-BLOCK = 1 << 18  # numbers held at a time where the output cannot be written directly, or SciPy transforms
+SUM_BYTES = 160 << 10  # the sum of a few tiles shares the second-level cache with the transform
+ACROSS_BYTES = 1 << 20  # the sum of whole signals is passed through once
+CONVERTED = 1 << 20  # numbers of spectra that are converted at a time
+SHARES = 16  # runs for each thread, so that none waits long for the last
+LEAST_RUN = 8  # a run is at least so many times as long as its warm-up
+MOST_IN_RUN = 1 << 25  # samples in the frames of a run: some hundredths of a second, after which Ctrl-C is noticed
+BLOCK = 1 << 18  # numbers held at a time where the output cannot be written directly
 
 
 Memory = tuple[int, int]
@@ -134,6 +143,16 @@ def run_strips(task: Task, record: NDArray[np.int64], strip: int, work: int, spa
     each_strip(task.strips, team_size(), new_board(), strip, record, space.scratch, work=work)
 
 
+def _rounded(count: int, V: int) -> int:
+    """The next multiple of V."""
+    return -(-count // V) * V
+
+
+def writable(out: Real) -> bool:
+    """Whether kernels can write signals (..., length) where they are to go."""
+    return out.flags.aligned and (out.strides[-1] == out.itemsize or out.shape[-1] <= 1)
+
+
 def address(a: NDArray[Any]) -> int:
     """Where an array's first element is."""
     return int(a.__array_interface__["data"][0])
@@ -197,6 +216,21 @@ class Synthesis:
             addresses = compiled.transform_rows(self.dtype).address, 0, compiled.inverse(self.dtype).address
             self.tables = plan.tables(n_fft, hop, 0, self.window, self.window, self.dtype, addresses)
 
+    def run_any(self, D: NDArray[Any], out: Real, *, start: int) -> None:
+        """`run` for D of any dtype, all frames of it: converted some at a time if it is long."""
+        kind, count = np.result_type(self.dtype, np.complex64), D.shape[2]
+        some = max(16, CONVERTED // (D.shape[0] * D.shape[1]))
+        if D.dtype == kind or count <= some:
+            self.run(D.astype(kind, copy=False), out, start=start)
+            return
+        for f in range(0, count, some):
+            # samples before this frame's first are done, those up to the first of the next part are final
+            a, b = max(0, f * self.hop - start), (f + some) * self.hop - start if f + some < count else out.shape[1]
+            if a < min(b, out.shape[1]):
+                low = max(0, f - self.reach + 1)
+                part = D[:, :, low : f + some].astype(kind)
+                self.run(part, out[:, a:b], start=start + a, first_frame=low, total_frames=count)
+
     def run(
         self, D: Complex, out: Real, *, start: int = 0, first_frame: int = 0, total_frames: int | None = None
     ) -> None:
@@ -221,11 +255,12 @@ class Synthesis:
         are there, the samples before g hop are final, and samples from t on need, of the frames before, those from
         (t - n_fft) // hop + 1 on: to go on after a block, its last ceil(n_fft / hop) - 1 frames have to be given again.
         As long as more frames are to come, total_frames is any number that is at least g + ceil(n_fft / hop).
-        A signal has the same bits whatever D's strides and the number of threads are.
+        A sample has the same bits whatever D's strides, the number of threads and of signals, and the range of frames
+        are, as long as the frames that it needs are in it.
         """
         key = D.dtype, D.shape, D.strides, out.dtype, out.shape, out.strides, start, first_frame, total_frames
         ready, plain = self._ready, D.flags.aligned and out.flags.aligned and out.flags.writeable
-        if ready is not None and plain and ready.key == key:
+        if ready is not None and plain and ready.key == (*key, team_size()):
             self._in_lanes(D, out, ready)
             return
         total = first_frame + D.shape[-1] if total_frames is None else total_frames
@@ -233,16 +268,17 @@ class Synthesis:
         length = out.shape[1]
         low = max(first_frame, -((self.n_fft - 1 - start) // self.hop))
         high = min(first_frame + D.shape[2], (start + length - 1) // self.hop + 1)
+        part = self.part(start, low, total)
         if not out.size or low >= high:
             out[...] = 0
         elif not self.in_lanes:
-            self._by_library(D[:, :, low - first_frame : high - first_frame], out, start, low, total)
-        elif (out.strides[1] != out.itemsize and length > 1) or not out.flags.aligned:
+            library_synthesis.add_up(D[:, :, low - first_frame : high - first_frame], out, part)
+        elif not writable(out):
             self._in_blocks(D, out, start, first_frame, total)
         elif not D.flags.aligned:
             self.run(D.copy(), out, start=start, first_frame=first_frame, total_frames=total)
         else:
-            self._ready = ready = self._make_ready(key, D, out, start, first_frame, total, low, high)
+            self._ready = ready = self.make_ready((*key, team_size()), D, out, part, high - low, low - first_frame)
             self._in_lanes(D, out, ready)
 
     def _check(self, D: Complex, out: Real, start: int, first_frame: int, total: int) -> None:
@@ -266,55 +302,61 @@ class Synthesis:
             self._weights = count, weight
         return weight
 
-    def _make_ready(
-        self,
-        key: tuple[object, ...],
-        D: Complex,
-        out: Real,
-        start: int,
-        first_frame: int,
-        total: int,
-        low: int,
-        high: int,
+    def part(self, start: int, number: int, total: int, lag: int = 0) -> Part:
+        """Samples from `start` on of frames from `number` on of a signal of `total` frames."""
+        return Part(self.hop, self.window.astype(self.dtype), self._weight(total), start, number, total, lag)
+
+    def make_ready(
+        self, key: tuple[object, ...], D: Complex, out: Real, part: Part, frames: int, skipped: int = 0
     ) -> Ready:
-        """The task of frames low .. high - 1 for arrays like these."""
+        """The task of `frames` frames, D[..., skipped] the first of them, for arrays like these."""
         width = self.dtype.itemsize
         given, wave = extent(D, width), extent(out, width)
         steps = [stride // width for stride in (*D.strides, out.strides[0])]
-        job = self._job(len(D), high - low, steps)._replace(
-            number=low, total=total, start=start, length=out.shape[1],
-            origin=given[0] + (low - first_frame) * steps[2], place=wave[0],
+        work = len(D) * max(frames, 1) * self.n_fft * 32
+        job, run = self._job(len(D), frames, steps, part.lag)
+        job = job._replace(
+            number=part.number, total=part.total, start=part.start, length=out.shape[1],
+            origin=given[0] + skipped * steps[2], place=wave[0],
         )  # fmt: skip
-        task = task_of(self.tables, job, self._weight(total).reshape(-1))
-        return Ready(key, task, given, wave, len(D) * (high - low) * self.n_fft * 32)
+        task = task_of(self.tables, job, part.weight.reshape(-1))
+        task = task._replace(record=np.concatenate([task.record, pack(run)]), tails=0)
+        return Ready(key, task, given, wave, work)
 
     def _in_lanes(self, D: Complex, out: Real, ready: Ready) -> None:
         """By the kernels."""
         width, given, wave = self.dtype.itemsize, ready.given, ready.wave
         target = address(out) - wave[0] * width, wave[1]
-        add_up(ready.task, self.dtype, target, target, (address(D) - given[0] * width, given[1]), ready.work)
+        given = address(D) - given[0] * width, given[1]
+        add_up(ready.task, self.dtype, target, target, given, ready.work, compiled.runs_strip(self.dtype).address)
 
-    def _job(self, signals: int, frames: int, steps: list[int]) -> plan.Synthesis:
+    def _job(self, signals: int, frames: int, steps: list[int], lag: int) -> tuple[plan.Synthesis, Runs]:
         """The job for so many frames; steps: from one signal, bin, frame, and signal written to the next."""
         n_fft, hop, dtype, reach = self.n_fft, self.hop, self.dtype, self.reach
-        V, rows = plan.lanes(dtype), min(hop, n_fft)
+        V, rows, kept = plan.lanes(dtype), min(hop, n_fft), reach - 1 + lag
         tiles = -(-frames // V)
-        sums = sum_size((frames + reach - 1) * rows, V, dtype)
+        sums = sum_size((frames + kept) * rows, V, dtype)
         across = -(-signals // V) * frames * 11 < signals * tiles * 10 and sums * dtype.itemsize <= ACROSS_BYTES
-        group = 1
-        while group < min(tiles, signals * tiles // STRIPS):
-            if rows * plan.lead(n_fft, hop, 2 * group, dtype) * dtype.itemsize > SUM_BYTES:
-                break
-            group *= 2
-        lead = plan.lead(n_fft, hop, group, dtype)
-        return plan.Synthesis(
-            BINS, False, across, hop, n_fft, n_fft, 0, 1, reach, signals, strips=-(-tiles // group), frames=frames,
-            number=0, total=0, origin=0, signal_step=steps[0], frame_step=steps[2],
+        group = max(1, min(tiles, (SUM_BYTES // (rows * dtype.itemsize) // V * V - kept) // V))
+        lead = _rounded(group * V + kept, V)
+        lead += V if lead % (4 * V) == 0 else 0  # or rows would share places in the caches
+        run = Runs(self._run_length(signals, frames), lag, kept, np.empty(0, dtype), np.empty(0, dtype))
+        job = plan.Synthesis(
+            BINS, False, across, hop, n_fft, n_fft, 0, 1, reach, signals, strips=max(1, -(-frames // run.frames)),
+            frames=frames, number=0, total=0, origin=0, signal_step=steps[0], frame_step=steps[2],
             lane_step=steps[0] if across else steps[2], bin_step=steps[1], start=0, length=0, place=0,
             wave_step=steps[3], group=group, rows=0, lead=0, bins=n_fft // 2 + 1, work=plan.work_size(self.tables),
             scratch=0, sum_rows=rows, sum_lead=lead, sums=sums if across else sum_size(rows, lead, dtype),
             mean=0.0, least=0.0,
         )  # fmt: skip
+        return job, run
+
+    def _run_length(self, signals: int, frames: int) -> int:
+        """Frames of a run, so that there are enough of them for all threads; with its warm-up it fills whole tiles."""
+        V, warm_up, team = plan.lanes(self.dtype), self.reach - 1, team_size()
+        shares = 1 if team == 1 else -(-SHARES * team // signals)
+        most = max(-(-frames // shares), LEAST_RUN * warm_up, V)
+        return _rounded(min(most, max(MOST_IN_RUN // self.n_fft, LEAST_RUN * warm_up, V)) + warm_up, V) - warm_up
 
     def _in_blocks(self, D: Complex, out: Real, start: int, first_frame: int, total: int) -> None:
         """By way of blocks of samples, where `out` is no place for the kernels to write to."""
@@ -327,45 +369,3 @@ class Synthesis:
                 block = np.empty(target.shape, self.dtype)
                 self.run(D[b : b + some], block, start=start + t, first_frame=first_frame, total_frames=total)
                 target[...] = block
-
-    def _by_library(self, D: Complex, out: Real, start: int, number: int, total: int) -> None:
-        """By SciPy's transform, in blocks of frames; D[..., 0] is frame `number`."""
-        signals, _, frames = D.shape
-        some = min(frames, max(self.reach, BLOCK // self.n_fft))
-        many = max(1, BLOCK // (some * self.n_fft))
-        out[:, : max(0, number * self.hop - start)] = 0
-        for b in range(0, signals, many):
-            kept = np.zeros((len(D[b : b + many]), self.reach - 1, self.hop), self.dtype)
-            for f in range(0, frames, some):
-                sums = self._sums(D[b : b + many, :, f : f + some], kept)
-                ready = sums.shape[1] if f + some >= frames else some
-                kept = sums[:, ready:]
-                self._weighted(sums[:, :ready], number + f, total, out[b : b + many], start)
-        end = (number + frames + self.reach - 1) * self.hop
-        out[:, max(0, end - start) :] = 0
-
-    def _sums(self, D: Complex, kept: Real) -> Real:
-        """The columns (signals, n_frames + reach - 1, hop) that frames add up to, and `kept`, of the frames before."""
-        from scipy import fft
-
-        n, hop, count = self.n_fft, self.hop, D.shape[2]
-        frames = fft.irfft(np.swapaxes(D, 1, 2), n, workers=thread_count())
-        frames *= self.window.astype(self.dtype)
-        sums = np.zeros((len(D), count + self.reach - 1, hop), self.dtype)
-        sums[:, : self.reach - 1] = kept
-        for q in range(self.reach):
-            part = frames[:, :, q * hop : (q + 1) * hop]
-            sums[:, q : q + count, : part.shape[2]] += part
-        return sums
-
-    def _weighted(self, sums: Real, column: int, total: int, out: Real, start: int) -> None:
-        """Write the columns from `column` on, weighted, as far as they are wanted."""
-        columns = column + np.arange(sums.shape[1])
-        row = np.where(columns < total, np.minimum(columns, self.reach - 1), columns - total + min(total, self.reach))
-        weight = self._weight(total)
-        sums[:, :, : weight.shape[1]] *= weight[row]
-        flat = sums.reshape(len(sums), -1)
-        low = max(column * self.hop, start)
-        high = min(column * self.hop + flat.shape[1], start + out.shape[1])
-        if low < high:
-            out[:, low - start : high - start] = flat[:, low - column * self.hop : high - column * self.hop]

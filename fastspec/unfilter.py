@@ -29,6 +29,9 @@ MOST = 20000
 TOLERANCE = {"float32": 1e-6, "float64": 1e-9}
 """Of "nnls": a round from S moves no bin by more than this times the largest bin of the frame."""
 
+NUMBERS = 1 << 22
+"""Levels and results of the frames that are taken at a time."""
+
 
 class Tables(NamedTuple):
     """The filters one way and the other, and how they start, as kernels take them."""
@@ -77,18 +80,26 @@ def unfilter(
         raise ValueError(f"power must be above 0, got {power!r}")
     rounds, exact = _rounds(method, n_iter)
     levels = _levels(M, len(bank))
-    dtype, frames = levels.dtype, levels.shape[-1]
+    single = levels.dtype.kind == "f" and levels.dtype.itemsize == 4
+    dtype, frames = np.dtype(np.float32 if single else np.float64), levels.shape[-1]
     S = checks.output("out", out, (*levels.shape[:-2], bank.shape[1], frames), dtype, order, levels)
-    if S.size:
-        place, target = place_of(S), S
+    tables, tolerance = _tables(bank, dtype, method != "pinv"), TOLERANCE[str(dtype)] if exact else 0.0
+    some = max(1, NUMBERS // max(1, levels[..., :1].size + S[..., :1].size))
+    parts = [slice(a, a + some) for a in range(0, frames if S.size else 0, some)]
+    for part in parts if len(parts) > 1 else []:
+        checks.all_finite("M", levels[..., part])
+    for part in parts:
+        given = checks.floating("M", levels[..., part])
+        if len(parts) == 1:
+            checks.all_finite("M", given)
+        place, target = place_of(S[..., part]), S[..., part]
         if place is None:
-            target = np.empty(S.shape, dtype)
+            target = np.empty(target.shape, dtype)
             place = place_of(target)
             assert place is not None
-        tolerance = TOLERANCE[str(dtype)] if exact else 0.0
-        _run(_tables(bank, dtype, method != "pinv"), levels, place, frames, rounds, tolerance, exponent)
-        if target is not S:
-            S[...] = target
+        _run(tables, given, place, given.shape[-1], rounds, tolerance, exponent)
+        if not np.may_share_memory(target, S):
+            S[..., part] = target
     return S
 
 
@@ -105,12 +116,12 @@ def _rounds(method: object, n_iter: object) -> tuple[int, bool]:
 
 
 def _levels(M: ArrayLike, rows: int) -> Real:
-    """Finite filtered levels (..., rows, frames)."""
+    """Filtered levels (..., rows, frames), of any real dtype; whether they are finite is not looked at."""
     levels = checks.an_array("M", M)
+    if levels.dtype.kind not in "fiub":
+        raise TypeError(f"M must hold real numbers, got dtype {levels.dtype}")
     if levels.ndim < 2 or levels.shape[-2] != rows:
         raise ValueError(f"M must have shape (..., {rows}, n_frames), a row for each filter, got {levels.shape}")
-    levels = checks.floating("M", levels)
-    checks.all_finite("M", levels)
     return levels
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from cases import speech
 
-from fastspec import audio
+from fastspec import STFT, audio
 from fastspec.__main__ import main
 
 RATE = 16000
@@ -40,9 +40,9 @@ def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_version_and_help_say_what_there_is() -> None:
     for arguments, words in (
         (["--version"], ["fastspec 0."]),
-        (["--help"], ["demo", "spectrogram", "invert", "doctor", "warmup"]),
+        (["--help"], ["demo", "mel", "spectrogram", "invert", "resynth", "doctor", "warmup"]),
         ([], ["demo", "--version"]),
-        (["invert", "--help"], ["IN", "OUT", "--method", "--init", "--n-fft", "--step", "--n-iter", "--rate"]),
+        (["invert", "--help"], ["IN", "OUT", "--method", "--init", "--n-fft", "--hop", "--n-iter", "--rate"]),
     ):
         ran = subprocess.run(
             [sys.executable, "-m", "fastspec", *arguments], capture_output=True, text=True, check=False
@@ -68,7 +68,17 @@ def test_spectrogram_draws_a_picture_or_keeps_the_numbers(tone: Path, capsys: py
     png, npy = tone.with_suffix(".png"), tone.with_suffix(".npy")
     assert main(["spectrogram", str(tone), str(png)]) == 0
     assert png.read_bytes().startswith(b"\x89PNG")
-    assert main(["spectrogram", str(tone), str(npy), "--n-fft", "512", "--step", "100", "--threshold", "3"]) == 0
+    assert main(["spectrogram", str(tone), str(npy), "--n-fft", "512", "--hop", "100"]) == 0
+    S = np.load(npy)
+    np.testing.assert_array_equal(S, STFT(512, hop_length=100).power(np.float32(audio.read(tone)[0]), power=1))
+    assert f"{S.shape[1]} frames × 257 bins" in capsys.readouterr().out
+
+
+def test_the_notebooks_spectrogram_can_be_had_too(tone: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    npy, options = tone.with_suffix(".npy"), ["--n-fft", "512", "--step", "100", "--threshold", "3", "--notebook"]
+    assert main(["spectrogram", str(tone), str(tone.with_suffix(".png")), *options]) == 0
+    capsys.readouterr()
+    assert main(["spectrogram", str(tone), str(npy), *options]) == 0
     S = np.load(npy)
     assert S.shape[1] == 256
     assert S.min() == -3
@@ -85,7 +95,7 @@ def test_invert_gives_back_the_tone(tone: Path, tmp_path: Path, through: str, me
         options += ["--n-iter", "2"]
     if through == "array":
         source, options = tmp_path / "S.npy", [*options, "--rate", str(RATE)]
-        assert main(["spectrogram", str(tone), str(source)]) == 0
+        assert main(["spectrogram", str(tone), str(source), *["--notebook"] * (method == "notebook")]) == 0
     assert main(["invert", str(source), str(tmp_path / "out.wav"), *options]) == 0
     y, rate = audio.read(tmp_path / "out.wav")
     assert rate == RATE
@@ -136,7 +146,7 @@ def test_wrong_usage_exits_with_2(tone: Path, tmp_path: Path, capsys: pytest.Cap
         (["invert", tmp_path / "absent.wav", out], "absent.wav"),
         (["invert", tone, tmp_path / "absent" / "out.wav"], "absent"),
         (["invert", tone, tmp_path / "out.xyz"], ".xyz"),
-        (["spectrogram", tone, tmp_path / "out.jpg"], "OUT must end in .npy or .png"),
+        (["spectrogram", tone, tmp_path / "out.jpg"], "OUT must end in .npy, .npz, .zarr or .png"),
         (["demo", tone, "--seconds", "0"], "0.25"),
     ):
         code, message = refused(capsys, *arguments)
@@ -148,7 +158,7 @@ def test_wrong_usage_exits_with_2(tone: Path, tmp_path: Path, capsys: pytest.Cap
 def test_unusable_input_exits_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "text.wav").write_text("not a sound")
     np.save(tmp_path / "line.npy", np.zeros(5))
-    np.save(tmp_path / "nan.npy", np.array([[0.0, np.nan]]))
+    np.save(tmp_path / "nan.npy", np.array([[0.0, 0.0], [np.nan, 0.0]]))
     np.save(tmp_path / "words.npy", np.array([["a"]]))
     (tmp_path / "short.npy").write_bytes((tmp_path / "nan.npy").read_bytes()[:-8])
     (tmp_path / "none.npy").touch()
@@ -158,12 +168,18 @@ def test_unusable_input_exits_with_2(tmp_path: Path, capsys: pytest.CaptureFixtu
     for arguments, words in (
         (["invert", tmp_path / "text.wav", out], "not a sound file"),
         (["invert", tmp_path / "line.npy", out, *at], "(5,)"),
-        (["invert", tmp_path / "nan.npy", out, *at], "nan.npy[0, 1] is nan"),
+        (["invert", tmp_path / "nan.npy", out, *at], "nan.npy: in the 2 frames from 0 on, M[1, 0] is nan"),
+        (["invert", tmp_path / "nan.npy", out, *at, "--method", "notebook"], "nan.npy[1, 0] is nan"),
         (["invert", tmp_path / "words.npy", out, *at], "real numbers"),
         (["invert", tmp_path / "short.npy", out, *at], "short.npy"),
         (["invert", tmp_path / "none.npy", out, *at], "none.npy"),
         (["invert", tmp_path / "wide.npy", out], "--rate"),
-        (["invert", tmp_path / "wide.npy", out, *at, "--n-fft", 32], "--n-fft must be 16, got 32"),
+        (["invert", tmp_path / "wide.npy", out, *at, "--n-fft", 32], "has 4 rows, but there are 17 bins of n_fft"),
+        (["invert", tmp_path / "wide.npy", out, *at, "--mel"], "--n-fft"),
+        (
+            ["invert", tmp_path / "wide.npy", out, *at, "--n-fft", 32, "--method", "notebook"],
+            "--n-fft must be 16, got 32",
+        ),
         (["demo", tmp_path / "x.wav", "--out", tmp_path / "new"], "0.25 s"),
     ):
         code, message = refused(capsys, *arguments)

@@ -27,6 +27,23 @@ def test_each_signal_of_a_batch_has_the_bits_it_has_alone(what: str, dtype: str,
             np.testing.assert_array_equal(batch[i, j], run(plan, what, y[i, j]))
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("n_fft", "hop"), [(64, 16), (100, 90), (51, 20)])
+@pytest.mark.parametrize("frames", [3, 40, 300])
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_each_spectrogram_of_a_batch_gives_the_bits_it_gives_alone(
+    dtype: str, n_fft: int, hop: int, frames: int, threads: int
+) -> None:
+    plan = fastspec.STFT(n_fft, hop_length=hop, window="hamming", dtype=dtype)
+    D = plan.forward(noise((3, 7, plan.n_samples(frames)), 13))
+    batch = plan.inverse(D)
+    with fastspec.threads(threads):
+        np.testing.assert_array_equal(plan.inverse(np.repeat(D, 2, axis=-2)[..., ::2, :]), batch)
+        for i in range(3):
+            for j in range(7):
+                np.testing.assert_array_equal(plan.inverse(D[i, j]), batch[i, j])
+
+
 @pytest.mark.parametrize("what", ALL)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", [(60_000,), (40, 900)])

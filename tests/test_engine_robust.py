@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
-from fastspec import STFT, FilterBank, analysis, spectrum, synthesis
+from fastspec import STFT, FilterBank, MelBank, analysis, spectrum, synthesis
 from fastspec.kernels import calls
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -494,3 +494,17 @@ for n_fft in 1024, 1009:
 def test_ctrl_c_stops_a_long_transform_within_a_second(tmp_path: Path) -> None:
     out, err = child(tmp_path / "child.py", SLOW).communicate(timeout=120)
     assert out.split() == ["stopped", "True"] * 2, err
+
+
+@pytest.mark.parametrize("signals", [1, 3])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_whispers_logarithm_of_a_lone_frame_stays_in_its_memory(signals: int, order: str) -> None:
+    plan, bank = STFT(400, hop_length=160), MelBank(16000, 400, 40)
+    y = np.random.default_rng(0).standard_normal((signals, 160)).astype(np.float32)
+    L = plan.mel(y, bank, log="log10")[..., :1]
+    expected = (np.maximum(L, L.max(axis=(-2, -1), keepdims=True) - 8) + 4) / 4
+    around = np.full((signals + 2, 41, 1 if order == "C" else 40), np.float32(7))
+    out = around[1:-1, :40, :1] if order == "C" else around[1:-1, :1].swapaxes(-1, -2)
+    np.testing.assert_allclose(plan.mel(y, bank, log="whisper", out=out), expected, rtol=1e-6)
+    out[...] = 7
+    assert (around == 7).all()

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
-MOMENTUM, TO_COME, PULSE = 0.99, 0.01, 2.0**-20
+MOMENTUM, TO_COME, PULSE, FADED = 0.99, 0.01, 2.0**-12, 1 / 256
 
 
 def sum_of_squares(window: Array, hop: int, numbers: range, size: int) -> Array:
@@ -34,8 +34,10 @@ def recover(S: Array, window: Array, hop: int, look_ahead: int, n_iter: int, dty
     length = (frames - 1) * hop + n
     size = length + 2 * look_ahead * hop + 2 * n  # room for frames that never come
     y = np.zeros((frames, n))
-    peak = int(np.argmax(np.abs(window)))
+    peak, fade = int(np.argmax(np.abs(window))), FADED ** (1 / (-(-n // hop) + look_ahead))
     for m in range(frames):
+        ages = m + look_ahead - np.arange(min(m + look_ahead + 1, frames))
+        level = max((fade**ages * S[:, : len(ages)].max(axis=0)).max(), np.finfo(dtype).tiny)
         there = range(m, min(m + look_ahead + 1, frames))
         energy = sum_of_squares(window, hop, range(there.stop), size)
         if there.stop == m + look_ahead + 1:  # the buffer is full: there may be more to come
@@ -51,8 +53,8 @@ def recover(S: Array, window: Array, hop: int, look_ahead: int, n_iter: int, dty
             for f in there:
                 stretch = moved[f * hop : f * hop + n].copy()
                 if r == 0 and (m == 0 or f == m + look_ahead):
-                    stretch[peak] += PULSE
-                y[f] = phases(stretch, S[:, f], window, dtype)
+                    stretch[peak] += PULSE * level
+                y[f] = phases(stretch / level, S[:, f], window, dtype)
     total = np.zeros(length)
     for f in range(frames):
         total[f * hop : f * hop + n] += y[f]

@@ -1,1 +1,31 @@
-"""From file to file, for sounds of any length, in bounded memory."""
+"""From file to file, for sounds of any length, in bounded memory.
+
+    sound file, pipe --sound--> blocks --stream.StreamingMel ...--> frames --arrays, picture--> .npy .npz .zarr .png
+    .npy .npz .zarr --stored--> frames --stream.StreamingRecover--> blocks --waves--> sound file, pipe
+
+A thread reads ahead and another writes behind (`flow`).  Files appear under their names when they are whole.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .backward import invert, resynth
+    from .forward import Done, mel, spectrogram
+    from .sound import Raw, Sound, open_sound
+
+__all__ = ["Done", "Raw", "Sound", "invert", "mel", "open_sound", "resynth", "spectrogram"]
+_HOME = {
+    **dict.fromkeys(("Done", "mel", "spectrogram"), "forward"),
+    **dict.fromkeys(("invert", "resynth"), "backward"),
+    **dict.fromkeys(("Raw", "Sound", "open_sound"), "sound"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Loaded when it is first used: whoever reads a sound needs no kernels."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value

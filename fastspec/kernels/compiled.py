@@ -17,6 +17,8 @@ from . import (
     rounds,
     rows,
     rtisi,
+    rtpghi,
+    runs,
     shifts,
     splits,
     synthesis,
@@ -181,6 +183,12 @@ def synthesis_join(dtype):
 
 
 @cache
+def runs_strip(dtype):
+    """runs.strip(s, slot, record, scratch)."""
+    return _strip(runs.strip, dtype)
+
+
+@cache
 def arrange_strip(dtype):
     """arrange.strip(s, slot, record, scratch)."""
     return _strip(arrange.strip, dtype)
@@ -202,6 +210,12 @@ def round_misfit(dtype):
 def rtisi_steps(dtype):
     """rtisi.steps(s, slot, record, scratch)."""
     return _strip(rtisi.steps, dtype)
+
+
+@cache
+def rtpghi_steps(dtype):
+    """rtpghi.steps(s, slot, record, scratch)."""
+    return _strip(rtpghi.steps, dtype)
 
 
 @cache

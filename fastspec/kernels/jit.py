@@ -319,6 +319,34 @@ class parallel_kernel:
         finally:
             _team.release()
 
+    def briefly(self, n: int, *args: Any, work: int) -> None:
+        """A call in one slice with as little around it as can be, if the work fits one; for calls in quick succession.
+
+        It runs alone where a call would.
+        """
+        if work > _FIRST:
+            self(n, *args, work=work)
+            return
+        team = team_size()
+        alone = n < 2 or team < 2 or work < _SMALL or os.getpid() != _pid
+        if alone or not _team.acquire(blocking=False):
+            self.dispatcher(True, 0, n, *args)
+            return
+        try:
+            if _limit.get() and not self._fits(team):
+                with _width(team):
+                    self.dispatcher(False, 0, n, *args)
+            else:
+                self.dispatcher(False, 0, n, *args)
+        finally:
+            _team.release()
+
+    @staticmethod
+    def _fits(team: int) -> bool:
+        """Whether numba would use so many threads anyway."""
+        with _mask:
+            return bool(numba.get_num_threads() == team)
+
     def _slices(self, serial: bool, team: int, n: int, args: tuple[Any, ...], work: int) -> None:
         """Few slices, as each wakes the team anew, yet short ones; the same share for each thread."""
         start, step = 0, n * _FIRST // (work + 1)

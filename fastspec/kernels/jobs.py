@@ -66,6 +66,16 @@ class Rows(NamedTuple):
     weights: np.ndarray
 
 
+class Runs(NamedTuple):
+    """How `runs` shares frames out, and between which sums it goes."""
+
+    frames: int  # of a run
+    lag: int  # columns that are complete, yet kept
+    kept: int  # columns that are kept: reach - 1 + lag
+    before: np.ndarray  # of each signal, sums of the frames before the first: (kept, rows); empty if there are none
+    after: np.ndarray  # where those of the frames to come go; empty if there are none
+
+
 class Unfilter(NamedTuple):
     """What `unfilter` is to do: (gain x)**exponent of the x >= 0 whose filtered levels are nearest to those given."""
 

@@ -115,6 +115,28 @@ def overlap_add(y, first, step, size, o, base, hop, lead):
 
 
 @kernel
+def add_in_order(y, size, o, base, hop, lead):
+    """The same from y[0:], forwards: the frames that share a place of o are added to it from the first to the last."""
+    out_of_line()
+    V, q = lanes(o), (size - 1) // hop
+    while q >= 0:
+        j, at = q * hop, base + q
+        for r in range(min(hop, size - j)):
+            store(o, at, load(o, at) + load(y, (j + r) * V))
+            at += lead
+        q -= 1
+
+
+@kernel
+def advance(o, count, kept, rows, lead):
+    """Columns count .. count + kept - 1 of a sum become its first, and all after them 0."""
+    out_of_line()
+    for r in range(0, rows * lead, lead):
+        copy(o, r + count, o, r, kept)
+        clear(o, r + kept, lead - kept)
+
+
+@kernel
 def weigh(src, i, weight, w, out, o, count):
     """out[o + k] = src[i + k] weight[w + k] for k < count."""
     V = lanes(out)

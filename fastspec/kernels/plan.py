@@ -156,7 +156,7 @@ class Alignment(NamedTuple):
 
 
 class Synthesis(NamedTuple):
-    """What `synthesis` is to do.  Where they have the names of those of Alignment, fields mean the same."""
+    """What `synthesis` and `runs` are to do.  Where they have the names of those of Alignment, fields mean the same."""
 
     source: int
     folded: bool
@@ -168,7 +168,7 @@ class Synthesis(NamedTuple):
     turn: int  # 1, or -1 where the frame is reversed in time
     reach: int  # columns of `step` samples that a frame reaches into
     signals: int
-    strips: int  # of one signal; across, of all of them
+    strips: int  # of one signal
     frames: int  # of a signal, those that are added
     number: int  # which of the whole signal's frames the first of them is
     total: int  # frames of the whole signal

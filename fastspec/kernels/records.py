@@ -9,9 +9,9 @@ from functools import cache
 import numpy as np
 
 from .jit import cgutils, intrinsic, ir, types
-from .jobs import Arrangement, Round, Rows, Unfilter
+from .jobs import Arrangement, Round, Rows, Runs, Unfilter
 from .plan import Alignment, Job, Last, Signals, Sound, Synthesis, Tables, Waves
-from .streams import Chains, Recursion, Shifting, Shifts, Streams
+from .streams import Chains, Integration, Recursion, Shifting, Shifts, Streams
 from .vector import I64
 
 ELEMENTS = {
@@ -24,6 +24,7 @@ ELEMENTS = {
     "one": types.int64,
     "other": types.int64,
     "order": types.int64,
+    "seeds": types.uint32,
 }
 """What arrays hold, by the names of their fields, if not real numbers."""
 
@@ -116,10 +117,13 @@ _AFTER = places(Waves) + places(Tables) + places(Synthesis)
 unpack_round = _unpacker(Round, _AFTER)  # these after those of `synthesis`, for `rounds`
 unpack_round_bank = _unpacker(Rows, _AFTER + places(Round))
 unpack_round_back = _unpacker(Rows, _AFTER + places(Round) + places(Rows))
+unpack_runs = _unpacker(Runs, _AFTER)  # or this, for `runs`
 
 unpack_streams = _unpacker(Streams, 0)  # these three for `rtisi`
 unpack_streams_tables = _unpacker(Tables, places(Streams))
 unpack_recursion = _unpacker(Recursion, places(Streams) + places(Tables))
+
+unpack_integration = _unpacker(Integration, 0)  # for `rtpghi`
 
 unpack_shifts = _unpacker(Shifts, 0)  # these three for `shifts`
 unpack_shifts_tables = _unpacker(Tables, places(Shifts))

@@ -10,6 +10,9 @@ and Language Processing 15, 2007, 1645-1653).  E is the sum of the squared windo
 and a small part of those that are still to come.  From the second round on the phases are taken after a step of
 momentum, from x + momentum (x - x before).
 
+Phases are those of x over the level of the signal: the largest magnitude of the frames that came, each forgotten a
+little with every frame after it.  So all thresholds are relative, and signals times a power of two have the same bits.
+
 All frames of all buffers of a group are in one tile: lane d width + s is frame m + d of signal s of the group.  Sample
 j of frame m + d is sample j + (d - e) hop of frame m + e, so that with j in rows a frame's neighbours are
 
@@ -33,14 +36,15 @@ BLOCK = 32
 
 @kernel
 def carve_state(state, s, job, V):
-    """What group s keeps: (sum of committed frames, buffer, 1 / E, magnitudes, sum of squares of what is committed)."""
+    """What group s keeps: (committed frames, buffer, 1 / E, magnitudes, squares of what is committed, levels)."""
     tile = job.n_fft * V
     a = s * job.state
     b = a + tile
     c = b + tile
     d = c + tile
-    e = (s + 1) * job.state - job.n_fft
-    return state[a:b], state[b:c], state[c:d], state[d:e], state[e : e + job.n_fft]
+    f = (s + 1) * job.state - V
+    e = f - job.n_fft
+    return state[a:b], state[b:c], state[c:d], state[d:e], state[e:f], state[f : f + V]
 
 
 @kernel
@@ -56,7 +60,7 @@ def carve_scratch(scratch, slot, job, V):
 
 
 @kernel
-def enter(i, s, sound, job, y, mag):
+def enter(i, s, sound, job, y, mag, level):
     """Frame i enters the buffer, without phases: no samples yet.  Past the last frame it is silence that enters."""
     out_of_line()
     V, kept = lanes(y), job.look_ahead * job.width
@@ -64,11 +68,16 @@ def enter(i, s, sound, job, y, mag):
         store(y, at, load_lanes(y, at + job.width, int64(0), kept))
     for at in range(0, sound.order.size * V, V):
         store(mag, at, load_lanes(mag, at + job.width, int64(0), kept))
+    for k in range(job.width):
+        level[k] *= job.fade
     if i < job.total:
         for k in range(min(job.width, job.signals - s * job.width)):
-            at = sound.places[s * job.width + k] + i * job.frame_step
+            at, loudest = sound.places[s * job.width + k] + i * job.frame_step, level[k]
             for m in range(sound.order.size):
-                mag[m * V + kept + k] = sound.given[at + sound.order[m] * job.bin_step]
+                value = sound.given[at + sound.order[m] * job.bin_step]
+                mag[m * V + kept + k] = value
+                loudest = max(loudest, value)
+            level[k] = loudest
 
 
 @kernel
@@ -95,11 +104,18 @@ def weigh_round(sound, job, past, buffered, table):
 
 
 @kernel
-def estimate(committed, y, table, job, momentum, before, x):
-    """x = sum of the frames committed and buffered, times the table; then a step of momentum away from `before`."""
+def weigh_levels(job, level, gain):
+    """1 / level of the signal in each lane."""
+    for lane in range(gain.size):
+        gain[lane] = 1 / max(level[lane % job.width], job.none)
+
+
+@kernel
+def estimate(committed, y, table, gain, job, momentum, before, x):
+    """x = sum of the frames committed and buffered, times gain and table; then a step of momentum from `before`."""
     out_of_line()
     V, ahead, width, n = lanes(x), job.look_ahead, job.width, job.n_fft
-    push = splat(x, momentum)
+    push, equal = splat(x, momentum), load(gain, int64(0))
     for low in range(0, n, BLOCK):
         high = min(n, low + BLOCK)
         copy(committed, low * V, x, low * V, (high - low) * V)
@@ -109,7 +125,7 @@ def estimate(committed, y, table, job, momentum, before, x):
             for j in range(max(low, -delta * job.hop), min(high, n - delta * job.hop)):
                 store(x, j * V, load(x, j * V) + load_lanes(y, j * V + step, first, last))
         for at in range(low * V, high * V, V):
-            value = load(x, at) * load(table, at)
+            value = load(x, at) * equal * load(table, at)
             store(x, at, value + push * (value - load(before, at)))
             store(before, at, value)
 
@@ -168,16 +184,18 @@ def copy_down(a, by, count):
 @kernel
 def rounds(column, sound, t, job, kept, room):
     """Phases for all frames of the buffers, the frame at `column` the first; see the head of this file."""
-    committed, y, table, mag, past = kept
-    x, before, work, _, _ = room
+    committed, y, table, mag, past, level = kept
+    x, before, work, piece, _ = room
     V, zero = lanes(x), int64(0)
     buffered = min(job.look_ahead, job.total - 1 - column)
     if column < job.reach or buffered < job.look_ahead:
         weigh_round(sound, job, past, buffered, table)
     clear(before, zero, before.size)
+    gain = piece[:V]
+    weigh_levels(job, level, gain)
     momentum = x.dtype.type(0)
     for r in range(job.rounds):
-        estimate(committed, y, table, job, momentum, before, x)
+        estimate(committed, y, table, gain, job, momentum, before, x)
         momentum = job.momentum
         if r == 0:
             new = 0 if column == 0 else job.look_ahead * job.width
@@ -196,12 +214,12 @@ def steps(s, slot, record, scratch):
     job = unpack_recursion(scratch, record)
     V = lanes(scratch)
     kept, room = carve_state(sound.state, s, job, V), carve_scratch(scratch, slot, job, V)
-    committed, y, _, mag, past = kept
+    committed, y, _, mag, past, level = kept
     _, _, _, piece, turned = room
     for i in range(job.first, job.last):
         column = i - job.look_ahead
         if column < job.total:
-            enter(i, s, sound, job, y, mag)
+            enter(i, s, sound, job, y, mag, level)
             if column >= 0:
                 rounds(column, sound, t, job, kept, room)
                 settle(sound, job, y, committed, past)

@@ -1,4 +1,4 @@
-"""What `rtisi`, `shifts` and `chains` are to do, and with what; see there."""
+"""What `rtisi`, `rtpghi`, `shifts` and `chains` are to do, and with what; see there."""
 
 from typing import NamedTuple
 
@@ -42,6 +42,37 @@ class Recursion(NamedTuple):
     none: float | np.floating  # a sum of squares that is no larger does not divide
     momentum: float | np.floating
     pulse: float | np.floating
+    fade: float | np.floating  # what is left of a level a frame later
+
+
+class Integration(NamedTuple):
+    """Signals whose phases are found frame by frame: memory and sizes."""
+
+    spectra: np.ndarray  # (signals, columns, 2 bins): real and imaginary parts
+    given: np.ndarray  # magnitudes
+    state: np.ndarray  # of each signal, what one frame leaves for the next
+    advance: np.ndarray  # half of what each bin's phase advances a frame
+    middle: np.ndarray  # how far the phase about the window's middle is ahead
+    seeds: np.ndarray  # of each signal
+    bins: int
+    odd: int  # n_fft % 2
+    look_ahead: int
+    width: int  # from a row of state and scratch to the next
+    first: int  # steps first .. last - 1 are done
+    last: int
+    total: int  # frames of a signal
+    origin: int  # where frame 0 of the first signal stands in `given`, or would, were it there
+    signal_step: int
+    bin_step: int
+    frame_step: int
+    begin: int  # columns begin .. begin + columns - 1 are written
+    columns: int
+    scratch: int  # real numbers of scratch a thread
+    tolerance: float | np.floating
+    floor: float | np.floating  # levels are at least so much of the loudest,
+    tiny: float | np.floating  # and this
+    along: float | np.floating  # factors of the slopes
+    across: float | np.floating
 
 
 class Shifts(NamedTuple):

@@ -1,7 +1,8 @@
 """The driver of everything that is done strip by strip."""
 
-from .calls import call, claim
-from .jit import int64, parallel_kernel, prange
+from .calls import address, call, claim
+from .jit import int64, kernel, parallel_kernel, prange
+from .lanes import copy
 
 
 @parallel_kernel
@@ -20,3 +21,34 @@ def each_strip(serial, lo, hi, workers, board, function, record, scratch):
             while s >= 0:
                 call(function, (s, worker, record, scratch))
                 s = claim(board, 0, hi)
+
+
+@parallel_kernel
+def each_strip_of(serial, lo, hi, workers, board, function, record, x, out, scratch):
+    """`each_strip` of `analysis` for a record that is prepared but for the addresses of the signals and the output.
+
+    Streams call it every few milliseconds: here the addresses cost nothing, in Python a microsecond each.
+    """
+    record[0], record[1], record[6], record[7] = address(x), x.size, address(out), out.size
+    if serial:
+        for s in range(lo, hi):
+            call(function, (s, int64(0), record, scratch))
+    else:
+        for worker in prange(workers):
+            s = claim(board, 0, hi)
+            while s >= 0:
+                call(function, (s, worker, record, scratch))
+                s = claim(board, 0, hi)
+
+
+@kernel
+def keep_last(kept, room, x, first, stride, signals, n, count):
+    """Each of the `room` numbers of a signal in `kept` moves on by n: its last `count` are those of what was and of x.
+
+    Signal i stands at kept[i room :] and, the n samples that have come, at x[first + i stride :].
+    """
+    for i in range(signals):
+        new, end = min(n, count), (i + 1) * room
+        if new < count:
+            copy(kept, end - (count - new), kept, end - count, count - new)
+        copy(x, first + i * stride + n - new, kept, end - new, new)

@@ -9,9 +9,6 @@ added in a second pass, in order, so that the bits do not depend on the number o
     strip 0    [ 0  ][ 1  ][ 2  ][ 3  ] tail  tail            [..] is the column at which a frame starts
     strip 1                        [ 4  ][ 5  ][ 6  ] ...
 
-Where signals are many and short, `across`, the lanes are signals instead, and a strip holds `lanes` whole signals:
-sample t of signal b stands at o[t lanes + b], nothing is shifted, and there are no tails.
-
 Weights are 1 / (sum of windows): a row for each of the first reach - 1 columns, one for all columns that `reach` frames
 reach, and a row for each of the reach - 1 columns at the end.
 """
@@ -115,26 +112,6 @@ def add_frames(s, sound, t, job, room, o, piece):
     finish(s, sound, job, o, piece)
 
 
-@kernel
-def add_signals(s, sound, t, job, room, o, piece):
-    """A strip of `lanes` signals, all frames of them."""
-    laid, work, y, bins, tmp = room
-    V, hop = lanes(sound.wave), job.step
-    b = s * V
-    count, stride = min(V, job.signals - b), job.sum_rows * V
-    for f in range(job.frames):
-        at = job.origin + b * job.signal_step + f * job.frame_step
-        rebuild_tile(sound.given, at, count, int64(0), t, job, laid, work, y, bins, tmp)
-        overlap_add(y, job.first * V, job.turn * V, job.size, o, f * stride, job.size, V)
-    for lane in range(count):
-        clear_ends(b + lane, True, True, job, sound.wave)
-    for c in range(job.frames + job.reach - 1):
-        column = job.number + c
-        at = job.place + b * job.wave_step + column * hop - job.start
-        lay(o, c * stride, V, column, int64(0), count, job, sound.weight,
-            sound.wave, at, job.wave_step, job.start, job.start + job.length, piece)  # fmt: skip
-
-
 def strip(s, slot, record, scratch):
     """Strip s of all signals; scratch row `slot` is ours alone.
 
@@ -149,10 +126,7 @@ def strip(s, slot, record, scratch):
     piece = scratch[end - PIECE * V : end]
     o = scratch[end - PIECE * V - job.sums : end - PIECE * V]
     o[:] = 0
-    if job.across:
-        add_signals(s, sound, t, job, room, o, piece)
-    else:
-        add_frames(s, sound, t, job, room, o, piece)
+    add_frames(s, sound, t, job, room, o, piece)
 
 
 @kernel

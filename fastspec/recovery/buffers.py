@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from ..kernels import compiled
 from ..kernels.calls import aligned, new_board
 from ..kernels.jit import team_size, thread_count
-from ..kernels.plan import lanes, pairs, supported, work_size
-from ..kernels.records import pack
+from ..kernels.plan import Tables, lanes, pairs, supported, work_size
+from ..kernels.records import pack, places
 from ..kernels.rtisi import PIECE
 from ..kernels.streams import Recursion, Streams
 from ..kernels.strips import each_strip
@@ -31,8 +31,13 @@ MOMENTUM = 0.99
 TO_COME = 0.01
 """How much of the squared windows of frames that are still to come counts in E: none would let the end of what is there
 stand out like an edge, all would fade it out."""
-PULSE = 2.0**-20
-"""A pulse in the middle of a frame that enters, for the phases of bins of which nothing is known."""
+PULSE = 2.0**-12
+"""A pulse in the middle of a frame that enters, for the phases of bins of which nothing is known, over the level."""
+FADED = 1 / 256
+"""What is left of a level once the last frame that it came from overlaps none in the buffer."""
+
+FIRST, STEPS = (places(Streams) + places(Tables) + places(Recursion, name) for name in ("first", "total"))
+"""Where they stand in a record."""
 
 SLICE = 1 << 29  # operations of one group in one call, so that Ctrl-C is noticed in between
 
@@ -60,6 +65,11 @@ def _squares(plan: "STFT", look_ahead: int) -> tuple[NDArray[np.float64], NDArra
     return energy, sums
 
 
+def _fade(plan: "STFT", look_ahead: int) -> float:
+    """What is left of a level a frame later."""
+    return float(FADED ** (1 / (-(-plan.n_fft // plan.hop_length) + look_ahead)))
+
+
 class LaneBuffers:
     """Signals side by side, each in lanes of its own; it goes on where it stopped."""
 
@@ -71,7 +81,7 @@ class LaneBuffers:
         self.energy, self.ahead = (a.astype(dtype).reshape(-1) for a in _squares(plan, look_ahead))
         width = V // (look_ahead + 1)
         self.groups = -(-signals // width)
-        work, kept = work_size(self.tables), V * (3 * n + self.order.size + -(-n // V))
+        work, kept = work_size(self.tables), V * (3 * n + self.order.size + -(-n // V) + 1)
         tiny = float(np.finfo(dtype).tiny)
         self.state = aligned(self.groups * kept, dtype)
         self.state[:] = 0
@@ -79,8 +89,11 @@ class LaneBuffers:
             n_iter, look_ahead, hop, n, -(-n // hop), signals, width, first=0, last=0, total=0, frame_step=0,
             bin_step=0, start=0, length=0, peak=int(np.argmax(np.abs(plan.window))), work=work,
             state=kept, scratch=V * (2 * n + 2 * work + 2 * PIECE), least=tiny**0.5, none=tiny, momentum=MOMENTUM,
-            pulse=PULSE,
+            pulse=PULSE, fade=_fade(plan, look_ahead),
         )  # fmt: skip
+        self.scratch = aligned(0, dtype)
+        memory = Streams(self.scratch, self.scratch, self.order, self.state, self.ahead, self.energy, self.order)
+        self.record = np.concatenate([pack(memory), pack(self.tables), pack(self.job)])
 
     def run(self, first: int, last: int, part: Part) -> None:
         """Steps first .. last - 1; see `kernels.rtisi.steps`."""
@@ -88,23 +101,19 @@ class LaneBuffers:
         if not S.flags.aligned or any(step < 0 or step % width for step in S.strides):
             S = np.ascontiguousarray(S.swapaxes(1, 2)).swapaxes(1, 2)
         signal_step, bin_step, frame_step = (step // width for step in S.strides)
-        job = self.job._replace(
-            total=part.total, frame_step=frame_step, bin_step=bin_step, start=part.start, length=part.out.shape[1]
-        )  # fmt: skip
-        places = part.rows * signal_step + part.firsts * frame_step
-        given, wave = self.state[:0], part.out.reshape(-1)
-        memory = Streams(wave, given, places, self.state, self.ahead, self.energy, self.order)
-        known = np.concatenate([pack(memory), pack(self.tables)])
-        known[2:4] = address(S), extent(S, width)[1]
+        rows, record, job = part.rows * signal_step + part.firsts * frame_step, self.record, self.job
+        record[:6] = address(part.out), part.out.size, address(S), extent(S, width)[1], address(rows), rows.size
+        record[STEPS : STEPS + 5] = part.total, frame_step, bin_step, part.start, part.out.shape[1]
         function, team = compiled.rtisi_steps(self.dtype).address, min(team_size(), self.groups)
-        scratch = aligned(team * job.scratch, self.dtype)
+        if self.scratch.size < team * job.scratch:
+            self.scratch = aligned(team * job.scratch, self.dtype)
         operations = job.rounds * lanes(self.dtype) * job.n_fft * 64
         some = max(1, SLICE // operations)
         for begin in range(first, last, some):
             end = min(last, begin + some)
-            record = np.concatenate([known, pack(job._replace(first=begin, last=end))])
+            record[FIRST : FIRST + 2] = begin, end
             work = (end - begin) * operations * self.groups
-            each_strip(self.groups, team, new_board(), function, record, scratch, work=work)
+            each_strip(self.groups, team, new_board(), function, record, self.scratch, work=work)
 
 
 class LibraryBuffers:
@@ -114,7 +123,8 @@ class LibraryBuffers:
         self.n, self.hop, self.look_ahead, self.rounds = plan.n_fft, plan.hop_length, look_ahead, n_iter
         self.apart, frames = min(self.hop, self.n), look_ahead + 1  # frames that do not overlap may as well touch
         self.window, self.peak = plan.window.astype(plan.dtype), int(np.argmax(np.abs(plan.window)))
-        self.none = float(np.finfo(plan.dtype).tiny)
+        self.none, self.fade = float(np.finfo(plan.dtype).tiny), plan.dtype.type(_fade(plan, look_ahead))
+        self.level = np.zeros(signals, plan.dtype)
         self.energy, self.ahead = _squares(plan, look_ahead)
         self.committed = np.zeros((signals, self.n + look_ahead * self.apart), plan.dtype)
         self.past = np.zeros(self.committed.shape[1])
@@ -131,6 +141,7 @@ class LibraryBuffers:
             for kept, new in ((self.y, 0), (self.S, part.S[part.rows, :, part.firsts + i] if i < part.total else 0)):
                 kept[:, :-1] = kept[:, 1:]
                 kept[:, -1] = new
+            self.level = np.maximum(self.level * self.fade, self.S[:, -1].max(axis=1))
             if column >= 0:
                 self._rounds(column, min(self.look_ahead, part.total - 1 - column))
                 self.committed[:, : self.n] += self.y[:, 0]
@@ -155,11 +166,12 @@ class LibraryBuffers:
             total[d * self.apart : d * self.apart + self.n] += self.energy
         whole = self.ahead if buffered == self.look_ahead else self._seen(total)
         total, before = self._seen(self.past) + whole, np.zeros_like(self.y)
+        gain = 1 / np.maximum(self.level, self.none)[:, None]
         for r in range(self.rounds):
             x = self.committed.copy()
             for d in range(self.look_ahead + 1):
                 x[:, d * self.apart : d * self.apart + self.n] += self.y[:, d]
-            seen = self._divided(self._seen(x), total)
+            seen = self._divided(self._seen(x * gain), total)
             x, before = seen + (MOMENTUM if r else 0) * (seen - before), seen
             if r == 0:
                 x[:, 0 if column == 0 else self.look_ahead :, self.peak] += PULSE

@@ -16,14 +16,16 @@ METHODS: dict[str, Callable[..., Method]] = {
 PRESETS: dict[str, list[tuple[Any, ...]]] = {
     "best": [("rtisi", 25), ("raar", 120, {"beta": 0.98}), ("accelerated", 100)],
 }
-NAMES = (*METHODS, "rtisi", *PRESETS)
-DEFAULT = {"rtisi": 5}
+STARTING: dict[str, dict[str, Any]] = {"rtisi": {"look_ahead": 3, "segments": "auto"}, "rtpghi": {"look_ahead": 1}}
+"""Methods that go from frame to frame, with their options: they have no start, and can only begin a chain."""
+NAMES = (*METHODS, *STARTING, *PRESETS)
+DEFAULT = {"rtisi": 5, "rtpghi": 0}
 """Rounds by default, where they are not those of OTHERS."""
 OTHERS = 25
 
 
 class Stage(NamedTuple):
-    """A method and its rounds; RTISI has no fused step, but options of `rtisi.recover`."""
+    """A method and its rounds; those of STARTING have no fused step, but options."""
 
     name: str
     rounds: int
@@ -55,7 +57,7 @@ def stages_of(method: Chain, n_iter: int | str, options: Mapping[str, Any]) -> l
         raise ValueError(f"method must be one of {', '.join(NAMES)} or a list of (name, rounds), got {method!r}")
     stages = [_stage(*entry) for entry in entries]
     if any(stage.step is None for stage in stages[1:]):
-        raise ValueError(f"'rtisi' can only begin a chain, got method={method!r}")
+        raise ValueError(f"{' and '.join(map(repr, STARTING))} can only begin a chain, got method={method!r}")
     return stages
 
 
@@ -65,10 +67,12 @@ def _count(name: str, n_iter: int | str) -> int:
 
 def _stage(name: Any, rounds: Any, options: Mapping[str, Any] | None = None) -> Stage:
     options, count = dict(options or {}), checks.whole("n_iter", rounds, 0)
-    if name == "rtisi":
-        given = {"look_ahead": options.pop("look_ahead", 3), "segments": options.pop("segments", "auto")}
-        _refuse(options, "method='rtisi'", {"look_ahead", "segments"})
-        return Stage(name, count, None, {**given, "n_iter": count})
+    if name == "rtpghi" and count:
+        raise ValueError(f"n_iter must be left out or 0 for 'rtpghi', which has no rounds, got {rounds!r}")
+    if isinstance(name, str) and name in STARTING:
+        known = set(STARTING[name])
+        _refuse({key: value for key, value in options.items() if key not in known}, f"method={name!r}", known)
+        return Stage(name, count, None, STARTING[name] | options)
     if not isinstance(name, str) or name not in METHODS:
         raise ValueError(f"method must be one of {', '.join(NAMES)} or a list of (name, rounds), got {name!r}")
     known = set(signature(METHODS[name]).parameters)

@@ -6,14 +6,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import checks
-from ..compression import linear, notebook_levels
+from ..compression import notebook_levels
 from ..mel import FilterBank, bank_of
 from ..spectrum import STFT
-from . import starts
-from .chains import Chain, stages_of
+from .chains import Chain, Stage, stages_of
 from .methods import Momentum
-from .recover import TOLERANCE, Order, Seed, begin, near_one, recover, share
-from .walk import Tell, rounds_of
+from .order import Order, Seed
+from .recipe import Recipe
+from .recover import TOLERANCE, begin, recover, share
+from .walk import Tell
 
 Real = NDArray[np.floating]
 
@@ -40,6 +41,7 @@ def recover_mel(
     return_info: bool = False,
     out: Real | None = None,
     tolerance: float = TOLERANCE,
+    block: int | str | None = "auto",
     **options: Any,
 ) -> Any:
     """Signals whose mels are near M, as `plan.mel(y, bank, power=power, log=log)` gives them.
@@ -66,7 +68,7 @@ def recover_mel(
         "cascade"  `bank.inverse`, then `recover`
     rounds : str or list of tuple
         The method of `recover` for the rounds; "joint" has griffinlim, fast and accelerated (alpha=0.9, beta=1.1).
-    init, n_iter, rng, length, tol, callback, return_info, out, tolerance, **options
+    init, n_iter, rng, length, tol, callback, return_info, out, tolerance, block, **options
         As in `recover`; starts are made from the magnitudes of `bank.inverse`.  The convergence of "joint" is that of
         mels, || B |STFT(y)|**power - M || / ||M|| in dB.
 
@@ -93,7 +95,7 @@ def recover_mel(
         about = {key: options.pop(key) for key in ("spec_thresh", "shorten_factor") if key in options}
         return recover(
             _of_notebook(M, bank, plan, **about), plan, method=rounds, init=init, n_iter=n_iter, rng=rng, length=length,
-            tol=tol, callback=callback, return_info=return_info, out=out, tolerance=tolerance, **options,
+            tol=tol, callback=callback, return_info=return_info, out=out, tolerance=tolerance, block=block, **options,
         )  # fmt: skip
     filters = bank_of(bank)
     if filters.shape[1] != plan.n_bins:
@@ -101,27 +103,25 @@ def recover_mel(
     exponent = checks.finite_number("power", power)
     if exponent <= 0:
         raise ValueError(f"power must be above 0, got {power!r}")
-    mels = checks.levels("M", linear(M, log, exponent), len(filters), plan.dtype)
-    S = filters.inverse(mels, power=exponent)
+    mels = checks.level_array("M", M, len(filters))
+    recipe = Recipe(plan, [], "", share("tolerance", tolerance), filters, exponent, log)
     if method == "cascade":
-        return recover(
-            S, plan, method=rounds, init=init, n_iter=n_iter, rng=rng, length=length, tol=tol, callback=callback,
-            return_info=return_info, out=out, tolerance=tolerance, **options,
-        )  # fmt: skip
+        stages, recipe = stages_of(rounds, n_iter, options), recipe._replace(cascade=True)
+    else:
+        stages = _joint_stages(filters, rounds, n_iter, options)
+    order = Order("M", plan, mels, length, out, tol, callback, return_info)
+    init = begin("init", init, (*mels.shape[:-2], plan.n_bins, mels.shape[-1]), stages)
+    return order.filled(recipe._replace(stages=stages, init=init), rng, block)
+
+
+def _joint_stages(filters: FilterBank, rounds: Chain, n_iter: int | str, options: dict[str, Any]) -> list[Stage]:
+    """The stages of "joint", where they are possible."""
     if filters.weights.size and filters.weights.min() < 0:
         raise ValueError("bank must not be negative for method='joint'; method='cascade' takes any")
     stages = stages_of(rounds, n_iter, {**JOINT, **options} if rounds == "accelerated" else options)
     if not all(isinstance(stage.step, Momentum) for stage in stages):
         raise ValueError(f"rounds must be griffinlim, fast or accelerated for method='joint', got {rounds!r}")
-    order = Order(plan, S, length, out, tol, callback, return_info)
-    first, flat = begin("init", init, S.shape, stages), order.flat(S)
-    threshold = share("tolerance", tolerance)
-    if not S.any() or not order.length:
-        return order.silence()
-    known = {"scales": near_one(flat), "bank": filters, "power": exponent}
-    turns = rounds_of(plan, order.flat(mels), order.length, **known)
-    y = starts.start(turns, flat, first, np.random.default_rng(rng), threshold)
-    return order.fill(turns, y, stages)
+    return stages
 
 
 def _of_notebook(M: ArrayLike, bank: FilterBank | ArrayLike, plan: STFT, **about: float) -> Real:

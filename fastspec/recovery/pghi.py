@@ -15,6 +15,7 @@ from .polar import by_frames
 
 if TYPE_CHECKING:
     from ..spectrum import STFT
+    from .starts import Known
 
 Array = NDArray[Any]
 
@@ -62,7 +63,7 @@ def turn_of_middle(plan: "STFT") -> Array:
     return (2 * np.pi * turns).astype(plan.dtype)
 
 
-def phases(plan: "STFT", S: Array, *, tol: float, rng: np.random.Generator) -> Array:
+def phases(plan: "STFT", S: Array, *, tol: float, rng: np.random.Generator, known: "Known | None" = None) -> Array:
     """Phases that go with magnitudes, as `plan.forward` would give them.
 
     With L = ln S, hop a, n_fft N and the window near exp(-pi t**2 / gamma) about its middle c, the phase about that
@@ -84,6 +85,8 @@ def phases(plan: "STFT", S: Array, *, tol: float, rng: np.random.Generator) -> A
         Bins of no more than tol times the largest of their signal get a random phase.
     rng : np.random.Generator
         Gives one seed a signal.
+    known : starts.Known
+        Phases of the first frames, to which the islands are turned.
 
     Returns
     -------
@@ -117,17 +120,45 @@ def phases(plan: "STFT", S: Array, *, tol: float, rng: np.random.Generator) -> A
     totals[:, 1] += (seams.reshape(signals, -1) >= 0).sum(axis=1)
     starts = np.concatenate([np.zeros((1, 2), np.int64), np.cumsum(totals, axis=0)]).reshape(-1)
     count, passes = int(starts[-2]), int(starts[-1])
-    lifts = np.empty(count + 1, dtype)
+    lifts, trees = np.empty(count + 1, dtype), np.empty(count, np.int32)
     kernels.each_tree(
         signals, workers, new_board(), p, starts, counts, bases.reshape(-1), *found[1:],
         np.empty((workers, KEYS + 2), np.int64), np.empty(2 * passes, np.int32), np.empty(passes, dtype),
-        np.empty(count, np.int32), np.empty(count), lifts, work=100 * passes,
+        trees, np.empty(count), lifts, work=100 * passes,
     )  # fmt: skip
+    if known is not None:
+        _fit(plan, S, known, p.rows, bases, starts, trees, ranges.reshape(out.shape), out, lifts)
     kernels.each_finish(
         items, workers, new_board(), p, starts, bases.reshape(-1), seeds, turn_of_middle(plan), ranges, lifts, phase,
         work=20 * out.size,
     )  # fmt: skip
     return out.swapaxes(1, 2)
+
+
+def _fit(
+    plan: "STFT", S: Array, known: "Known", rows: int, bases: Array, starts: Array, trees: Array, ranges: Array,
+    phase: Array, lifts: Array,
+) -> None:  # fmt: skip
+    """Turns each tree so that its bins in the last of the known frames fit their phases, loud ones above all.
+
+    Of signal i block b's ranges begin at starts[2 i] + bases[i, b] in trees, the first of whose tree each names, and in
+    lifts; `ranges` and `phase` are (signals, n_frames, n_bins).
+    """
+    count = known.phase.shape[2]
+    seen = np.arange(max(0, count - known.fitted), count)
+    begins = starts[:-2:2]
+    counts = ranges[:, seen] >= 0
+    counts[..., 0] = False  # DC and Nyquist are real
+    if plan.n_fft % 2 == 0:
+        counts[..., -1] = False
+    places = (ranges[:, seen] + (begins[:, None] + bases[:, seen // rows])[..., None])[counts]
+    first_of = trees + np.repeat(begins, np.diff(starts[::2]))
+    middle = np.broadcast_to(turn_of_middle(plan), counts.shape)
+    ahead = known.phase[:, :, seen].swapaxes(1, 2)[counts] + middle[counts]
+    gap = ahead.astype(np.float64) - phase[:, seen][counts] - lifts[places]
+    weight = np.square(S[:, :, seen].swapaxes(1, 2)[counts], dtype=np.float64)
+    cosines, sines = (np.bincount(first_of[places], weight * f(gap), len(trees)) for f in (np.cos, np.sin))
+    lifts[: len(trees)] += np.arctan2(sines, cosines)[first_of].astype(lifts.dtype)
 
 
 def _blocks(plan: "STFT", frames: int) -> kernels.Blocks:

@@ -1,42 +1,21 @@
 """From magnitudes to signals: S -> y."""
 
-import warnings
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import checks
 from ..spectrum import STFT
-from . import rtisi, starts
+from . import starts
 from .chains import Chain, Stage, stages_of
 from .methods import fast
-from .walk import AnyRounds, Tell, Watch, rounds_of, run
-
-Real = NDArray[np.floating]
-Seed = int | np.random.Generator | np.random.SeedSequence | None
+from .order import Order, Real, Seed
+from .recipe import Recipe, near_one
+from .walk import Tell, Watch, rounds_of, run
 
 TOLERANCE = 1e-3
 """Of PGHI by default; see `pghi.phases`."""
-
-
-class Recovered(NamedTuple):
-    """What `recover` tells beside the signal.
-
-    Attributes
-    ----------
-    convergence : np.ndarray [shape=(rounds + 1, ...)]
-        20 log10 (||L - S|| / ||S||) in dB for the levels L of each signal, at the start and after every round; what
-        RTISI gives is a start.
-    rounds : int
-        How many were done.
-    phase : np.ndarray [shape=(..., n_bins, n_frames)]
-        Of STFT(y), in radians.
-    """
-
-    convergence: NDArray[np.float64]
-    rounds: int
-    phase: Real
 
 
 def recover(
@@ -53,6 +32,7 @@ def recover(
     return_info: bool = False,
     out: Real | None = None,
     tolerance: float = TOLERANCE,
+    block: int | str | None = "auto",
     **options: Any,
 ) -> Any:
     """Signals whose spectrograms have given magnitudes: y with |STFT(y)| near S.
@@ -73,9 +53,11 @@ def recover(
         "admm"         alternating directions (Masuyama et al. 2019)
         "raar"         relaxed averaged reflections, beta=0.75 (Luke 2005; Peer et al. 2022)
         "rtisi"        frame by frame, with look_ahead=3 frames (Zhu et al. 2007); has no start
+        "rtpghi"       frame by frame, by the phase's gradient, with look_ahead=1 frame or 0 (Průša & Søndergaard 2016);
+                       has neither start nor rounds
         "best"         the best that takes about a second for a minute of sound
         a chain        such as [("raar", 10), ("accelerated", 5, {"alpha": 1.1})]: one after another
-        The formulas are those of `recovery.methods` and `recovery.rtisi`.
+        The formulas are those of `recovery.methods`, `recovery.rtisi` and `recovery.rtpghi`.
     init : str or np.ndarray
         Phases to begin with: "pghi" ("auto"; see `recovery.pghi`; as long as about eight rounds), "spsi"
         (`recovery.spsi`), "offset" (`recovery.offset_start`), "random" (those of white noise), "zero", or an array like
@@ -83,7 +65,7 @@ def recover(
     n_iter : int
         Rounds; by default as many as take a tenth of a second for a minute of sound with the default method.
     rng : int, np.random.Generator or what np.random.default_rng takes
-        Who draws the phases of "random", and those of "pghi" below its tolerance.
+        Who draws the phases of "random", and those of "pghi" and "rtpghi" below the tolerance.
     length : int
         Samples of the result, as many as give n_frames frames; plan.n_samples(n_frames) by default.
     tol : float
@@ -96,7 +78,13 @@ def recover(
     out : np.ndarray [shape=(..., length)]
         Where to write the result.
     tolerance : float
-        Of "pghi": bins so far below the loudest have phases of no importance; smaller is slower and better.
+        Of "pghi" and "rtpghi": bins so far below the loudest (of all frames, of two) have phases of no importance;
+        smaller is slower and better.
+    block : int, "auto" or None
+        Frames that are recovered at a time, each run of them upon what is known of the ones before (see
+        `recovery.blocks`); None: all.  "auto" takes long signals, of more than 2**23 magnitudes, in blocks of 2**21,
+        so that the memory needed beside S and y does not grow with them (60 MB).  S and `out` may then be
+        memory maps; S is converted block by block.  Where the convergence is asked for, "auto" takes all.
     **options
         Parameters of the method.
 
@@ -124,19 +112,10 @@ def recover(
     >>> y, info = fastspec.recover(S, plan, method="best", rng=0, return_info=True)
     """
     stages = stages_of(method, n_iter, options)
-    magnitudes = checks.levels("S", S, plan.n_bins, plan.dtype)
-    order = Order(plan, magnitudes, length, out, tol, callback, return_info)
-    first = begin("init", init, magnitudes.shape, stages)
-    flat, threshold = order.flat(magnitudes), share("tolerance", tolerance)
-    if not magnitudes.any() or not order.length:
-        return order.silence()
-    rounds = rounds_of(plan, flat, order.length, scales=near_one(flat))
-    if stages and stages[0].step is None:
-        known, stages = stages[0].options, stages[1:]
-        y = rtisi.recover(plan, flat * rounds.scales[:, None, None].astype(plan.dtype), length=order.length, **known)
-    else:
-        y = starts.start(rounds, flat, first, np.random.default_rng(rng), threshold)
-    return order.fill(rounds, y, stages)
+    magnitudes = checks.level_array("S", S, plan.n_bins)
+    order = Order("S", plan, magnitudes, length, out, tol, callback, return_info)
+    start = begin("init", init, magnitudes.shape, stages)
+    return order.filled(Recipe(plan, stages, start, share("tolerance", tolerance)), rng, block)
 
 
 def griffin_lim(
@@ -166,14 +145,6 @@ def griffin_lim(
     return signals.reshape(y.shape)
 
 
-def near_one(S: Real) -> NDArray[np.float64]:
-    """For each signal of S (signals, rows, frames) the power of two that brings its largest to between 1/2 and 1."""
-    limit = np.finfo(S.dtype).maxexp - 2
-    largest = S.max(axis=(1, 2))
-    exponents = np.frexp(np.where(np.isfinite(largest), largest, 0))[1]  # 0 of 0
-    return np.ldexp(1.0, -np.clip(exponents, -limit, limit))
-
-
 def share(name: str, value: object) -> float:
     """A number from 0 to below 1."""
     number = checks.finite_number(name, value)
@@ -186,7 +157,7 @@ def begin(name: str, init: str | ArrayLike, shape: tuple[int, ...], stages: list
     """What to begin with, where it is a start's name or an array of this shape."""
     named = isinstance(init, str)
     if stages and stages[0].step is None and not (named and init == "auto"):
-        raise ValueError(f"{name} must be left out for method='rtisi', which has no start, got {init!r}")
+        raise ValueError(f"{name} must be left out for method={stages[0].name!r}, which has no start, got {init!r}")
     if named and init == "auto":
         return "pghi"
     if named and init not in starts.STARTS:
@@ -196,62 +167,7 @@ def begin(name: str, init: str | ArrayLike, shape: tuple[int, ...], stages: list
     phases = checks.an_array(name, init)
     if phases.dtype.kind not in "fciu" or phases.shape != shape:
         raise ValueError(f"{name} must be real or complex like S, of shape {shape}, got {phases.dtype} {phases.shape}")
-    if not np.isfinite(phases).all():
-        raise ValueError(f"{name} must be finite")
-    return phases.reshape(-1, *shape[-2:])
-
-
-class Order:
-    """Where the signals of magnitudes (..., rows, frames) go, and what is to be told of them."""
-
-    def __init__(
-        self,
-        plan: STFT,
-        S: Real,
-        length: int | None,
-        out: Real | None,
-        tol: float | None,
-        callback: Tell | None,
-        return_info: bool,
-    ) -> None:
-        self.plan, self.leading, frames = plan, S.shape[:-2], S.shape[-1]
-        self.length = plan.n_samples(frames) if length is None else checks.whole("length", length, 0)
-        if self.length and plan.n_frames(self.length) != frames:
-            raise ValueError(f"length={length} gives {plan.n_frames(self.length)} frames, but S has {frames}")
-        self.out = checks.output("out", out, (*self.leading, self.length), plan.dtype, "C", S)
-        self.tol = None if tol is None else checks.finite_number("tol", tol)
-        if callback is not None and not callable(callback):
-            raise TypeError(f"callback must be a function of (round, convergence), got {callback!r}")
-        self.tell, self.return_info = callback, return_info
-        if not plan.invertible:
-            warnings.warn(
-                f"hop_length {plan.hop_length} is too large for the window, so that S does not tell all samples",
-                UserWarning,
-                stacklevel=3,
-            )
-
-    @staticmethod
-    def flat(S: Real) -> Real:
-        """(signals, rows, frames)."""
-        return S.reshape(-1, *S.shape[-2:])
-
-    def silence(self) -> Any:
-        """What magnitudes of 0 give."""
-        self.out[...] = 0
-        quiet = np.full((1, *self.leading), -np.inf)
-        return (self.out, Recovered(quiet, 0, self._phase())) if self.return_info else self.out
-
-    def fill(self, rounds: AnyRounds, y: Real, stages: list[Stage]) -> Any:
-        """The result, from signals to begin with."""
-        watch = Watch(rounds, self.leading, self.tol, self.tell, self.return_info)
-        y = run(rounds, y, stages, watch)
-        scales = (1 / rounds.scales).reshape(*self.leading, 1).astype(y.dtype)
-        np.multiply(y.reshape(self.out.shape), scales, out=self.out)
-        if not self.return_info:
-            return self.out
-        return self.out, Recovered(np.array(watch.found), watch.count, self._phase())
-
-    def _phase(self) -> Real:
-        frames_of = self.plan.forward(self.out) if self.length else np.zeros((*self.leading, self.plan.n_bins, 1))
-        phase: Real = np.angle(frames_of).astype(self.plan.dtype, copy=False)
-        return phase
+    for a in range(0, shape[-1], 1 << 12):
+        if not np.isfinite(phases[..., a : a + (1 << 12)]).all():
+            raise ValueError(f"{name} must be finite")
+    return phases

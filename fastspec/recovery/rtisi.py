@@ -39,8 +39,7 @@ def recover(
     plan : STFT
         Size, hop, window and dtype.
     S : np.ndarray [shape=(signals, n_bins, n_frames)]
-        Magnitudes >= 0 of the plan's dtype, the largest about 1; any strides.  It is fastest where the bins of a frame
-        are neighbours.
+        Magnitudes >= 0 of the plan's dtype; any strides.  It is fastest where the bins of a frame are neighbours.
     look_ahead : int
         Frames after the one that is committed that have a say in it, below 16 in float32 and 8 in float64.
     n_iter : int
@@ -54,7 +53,9 @@ def recover(
     Returns
     -------
     y : np.ndarray [shape=(signals, length)]
-        The same bits for a signal alone and among others, for any number of threads, and as `Stream` gives.
+        The same bits for a signal alone and among others, for any number of threads, and as `Stream` gives.  S times a
+        power of two gives y times that power, bit for bit, as long as the largest magnitude stays between 1e-20 and
+        1e20 (float64: 1e-200 and 1e200) and none but 0 is below 1e-10 (1e-100) of it.
 
     Raises
     ------
@@ -97,34 +98,42 @@ class Stream:
         self._buffers = buffers_of(plan, self._signals, self._look_ahead, n_iter)
         self._frames = 0
 
-    def push(self, S: Real) -> Real:
-        """The next frames, (signals, n_bins, any number), and the samples that are certain with them."""
+    def push(self, S: Real, out: Real | None = None) -> Real:
+        """The next frames, (signals, n_bins, any number), and the samples that are certain with them.
+
+        They are written to `out`, if that is given: zeros of just this shape, in C order.
+        """
         S = _magnitudes(self._plan, S)
         if len(S) != self._signals:
             raise ValueError(f"S must be of {self._signals} signals, got shape {S.shape}")
         first, self._frames = self._frames, self._frames + S.shape[2]
-        out = self._room(self._ready(self._frames) - self._ready(first))
+        room = self._room(self.ready(self._frames) - self.ready(first)) if out is None else out
         if S.shape[2]:
-            self._buffers.run(first, self._frames, self._part(S, first, ENDLESS, out))
-        return out
+            self._buffers.run(first, self._frames, self._part(S, first, ENDLESS, room))
+        return room
 
-    def finish(self) -> Real:
-        """The rest of the signals, to `plan.n_samples` of all frames; nothing can be pushed after it."""
+    def finish(self, length: int | None = None) -> Real:
+        """The rest of the signals, to `length` samples (`plan.n_samples` of all frames); nothing can follow it."""
         frames = self._frames
         if not frames:
             return self._room(0)
-        out = self._room(max(0, self._plan.n_samples(frames) - self._ready(frames)))
+        end = self._plan.n_samples(frames) if length is None else length
+        out = self._room(max(0, end - self.ready(frames)))
         S = np.zeros((self._signals, self._plan.n_bins, 1), self._plan.dtype)
         self._buffers.run(frames, frames + self._look_ahead + 1, self._part(S, frames, frames, out))
         return out
 
-    def _part(self, S: Real, first: int, total: int, out: Real) -> Part:
-        place = self._ready(first) - self._plan._geometry.start
-        return Part(S, np.arange(self._signals), np.full(self._signals, -first), total, place, out)
-
-    def _ready(self, frames: int) -> int:
+    def ready(self, frames: int) -> int:
         """Samples that are certain once so many frames have come."""
         return max(0, max(0, frames - self._look_ahead) * self._plan.hop_length + self._plan._geometry.start)
+
+    def slowest(self) -> int:
+        """How many frames have come where this is farthest behind them."""
+        return self._look_ahead + self._plan.n_fft // self._plan.hop_length + 2
+
+    def _part(self, S: Real, first: int, total: int, out: Real) -> Part:
+        place = self.ready(first) - self._plan._geometry.start
+        return Part(S, np.arange(self._signals), np.full(self._signals, -first), total, place, out)
 
     def _room(self, length: int) -> Real:
         return np.zeros((self._signals, length), self._plan.dtype)

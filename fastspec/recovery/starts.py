@@ -1,6 +1,6 @@
 """Signals for the rounds of phase recovery to begin with."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,21 @@ Real = NDArray[np.floating]
 STARTS = ("pghi", "spsi", "offset", "random", "zero")
 
 
-def start(rounds: "AnyRounds", S: Real, init: str | NDArray[Any], rng: np.random.Generator, tolerance: float) -> Real:
+class Known(NamedTuple):
+    """Phases of the first frames."""
+
+    phase: Real  # (signals, n_bins, any number)
+    fitted: int  # how many of them, the last ones, the phases of "pghi" are fitted to
+
+
+def start(
+    rounds: "AnyRounds",
+    S: Real,
+    init: str | NDArray[Any],
+    rng: np.random.Generator,
+    tolerance: float,
+    known: Known | None = None,
+) -> Real:
     """Signals for these rounds, whose spectrograms have the phases that `init` says.
 
     "pghi", "spsi"  the phases that these methods find
@@ -30,6 +44,8 @@ def start(rounds: "AnyRounds", S: Real, init: str | NDArray[Any], rng: np.random
     ----------
     S : np.ndarray [shape=(signals, n_bins, n_frames)]
         Magnitudes, to be multiplied by rounds.scales.
+    known : Known
+        What is known of the first frames, in place of what `init` says of them; "offset" and "random" do without.
     """
     made, length, kind = rounds.made, rounds.length, rounds.made.dtype
     if isinstance(init, str) and init == "random":
@@ -40,21 +56,31 @@ def start(rounds: "AnyRounds", S: Real, init: str | NDArray[Any], rng: np.random
     scaled = S * rounds.scales[:, None, None].astype(kind)
     if isinstance(init, str) and init == "offset":
         return offset_start.signals(made, scaled, length)
-    return rounds.signals_of(_spectrum(made, scaled, init, rng, tolerance))
+    return rounds.signals_of(_spectrum(made, scaled, init, rng, tolerance, known))
 
 
 def _spectrum(
-    made: "STFT", S: Real, init: str | NDArray[Any], rng: np.random.Generator, tolerance: float
+    made: "STFT",
+    S: Real,
+    init: str | NDArray[Any],
+    rng: np.random.Generator,
+    tolerance: float,
+    known: Known | None,
 ) -> NDArray[Any]:
     """S with phases."""
     if isinstance(init, np.ndarray):
-        phase = np.angle(init) if init.dtype.kind == "c" else init
-        return polar(S, phase.astype(made.dtype, copy=False))
-    if init == "pghi":
-        return polar(S, pghi.phases(made, S, tol=tolerance, rng=rng))
-    if init == "spsi":
-        return polar(S, spsi.phases(made, S))
-    return S.astype(np.result_type(made.dtype, np.complex64))
+        phase = (np.angle(init) if init.dtype.kind == "c" else init).astype(made.dtype)
+    elif init == "pghi":
+        phase = pghi.phases(made, S, tol=tolerance, rng=rng, known=known)
+    elif init == "spsi":
+        phase = spsi.phases(made, S)
+    elif known is None:
+        return S.astype(np.result_type(made.dtype, np.complex64))
+    else:
+        phase = np.zeros_like(S)
+    if known is not None:
+        phase[:, :, : known.phase.shape[2]] = known.phase
+    return polar(S, phase)
 
 
 def random_phases(S: Real, rng: np.random.Generator | np.random.RandomState) -> NDArray[Any]:
