@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import stream
 from ..compression import Log
+from ..kernels.jit import thread_count, threads
 from ..mel import FilterBank, MelBank, bank_of
 from ..spectrum import STFT
 from . import arrays, flow, picture
@@ -170,7 +171,7 @@ def _levels(sound: Sound, out: PathLike, about: About, db_range: float, progress
     tell = Teller(sound, progress)
     memory, frames = Frames(about, sound.channels, forward.latency), 0
     with _opened(out, about, sound, db_range) as sink:
-        with flow.ahead(sound.blocks()) as blocks, flow.behind(sink.write) as write:
+        with flow.ahead(sound.blocks()) as blocks, flow.behind(sink.write) as write, threads(_computing()):
             for block in blocks:
                 levels = forward.push(block, out=memory.take(block.shape[-1]))
                 frames += levels.shape[-1]
@@ -183,6 +184,11 @@ def _levels(sound: Sound, out: PathLike, about: About, db_range: float, progress
         sink.finish(sound.samples)
         tell.end()
     return Done(sound.samples, frames - (about.log == "whisper"), sound.rate, time.perf_counter() - start)
+
+
+def _computing() -> int:
+    """Threads for kernels.  Reading and writing take longer than they, and a thread that waits for work keeps a core."""
+    return max(1, thread_count() - 2)
 
 
 @contextmanager
