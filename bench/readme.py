@@ -10,12 +10,12 @@ import subprocess
 import sys
 from typing import Any
 
-from . import measure, picture, recovery_tables
+from . import live, long, measure, picture, recovery_tables, segments
 from .markdown import between_markers, made_on, seconds, table, times
 
 README = measure.ROOT / "README.md"
 OURS = ("fastspec", "out=")
-PROGRAMS = ("engine", "quality", "recovery", "accuracy", "speed", "cold", "memory", "fft")
+PROGRAMS = ("engine", "quality", "recovery", "accuracy", "speed", "cold", "memory", "fft", "live", "long", "segments")
 
 
 def speed_tables(speed: dict[str, Any], cold: dict[str, Any], memory: dict[str, Any]) -> str:
@@ -180,6 +180,9 @@ def write() -> None:
     text = between_markers(text, "engine", engine_tables(loaded["engine"]))
     text = between_markers(text, "quality", recovery_tables.quality_tables(loaded["quality"]))
     text = between_markers(text, "recovery", recovery_tables.speed_tables(loaded["recovery"]))
+    text = between_markers(text, "live", live.tables(loaded["live"]))
+    text = between_markers(text, "long", long.tables(loaded["long"]))
+    text = between_markers(text, "segments", segments.segments_table(loaded["segments"]))
     text = between_markers(text, "accuracy", accuracy_table(loaded["accuracy"]))
     README.write_text(text, encoding="utf-8")
     print("README.md: tables written")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     patch: CallableModule
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
 
 _NAMES = {
     "fastspec.notebook": (
