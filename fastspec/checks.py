@@ -263,6 +263,24 @@ def converted(x: NDArray[Any], dtype: np.dtype[Any], scale: bool) -> NDArray[np.
     return y
 
 
+def room(
+    name: str, out: NDArray[Any] | None, lead: tuple[int, ...], count: int, dtype: np.dtype[Any], block: NDArray[Any]
+) -> NDArray[Any]:
+    """The array (*lead, count) for what a stream makes of a block: a new one of zeros, or the first part of `out`."""
+    if out is None:
+        return np.zeros((*lead, count), dtype)
+    right = isinstance(out, np.ndarray) and out.ndim == len(lead) + 1 and out.shape[:-1] == lead
+    if not right or out.dtype != dtype or out.shape[-1] < count:
+        got = f"{out.dtype} of shape {out.shape}" if isinstance(out, np.ndarray) else repr(type(out))
+        shape = ", ".join(map(str, (*lead, f"{count} or more")))
+        raise ValueError(f"{name} must be an array of {dtype} of shape ({shape}), got {got}")
+    if not out.flags.writeable:
+        raise ValueError(f"{name} must be writable")
+    if np.may_share_memory(out, block):
+        raise ValueError(f"{name} must not share memory with the block")
+    return out[..., :count]
+
+
 def output(
     name: str, out: NDArray[Any] | None, shape: tuple[int, ...], dtype: np.dtype[Any], order: str, x: NDArray[Any]
 ) -> NDArray[Any]:

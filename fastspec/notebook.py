@@ -6,8 +6,9 @@ else becomes float64; bad input raises an error that names the argument and the 
 Input may be a memory map of any real dtype, and what does not fit in memory goes to the memory map given as `out`.
 Beyond input and output they then take some hundred megabytes however long the sound is: what kernels cannot take as it
 is (integers, float16, the other byte order, every other sample) becomes float32 or float64 a block at a time, and waves
-that are needed besides stand in temporary files.  Of such input, if it is longer than 4 million samples, the mean is
-that of the sums of blocks; for integers that is the same number.
+that are needed besides stand in temporary files.  Only `invert_spectrogram` without offsets holds all.  Of input that
+has to be converted, if it is longer than 4 million samples, the mean is that of the sums of blocks; for integers that
+is the same number.
 """
 
 import warnings

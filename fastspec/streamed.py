@@ -123,7 +123,8 @@ class StreamingISTFT:
             dtype, or if the stream has ended.
         """
         D = self._checked(block)
-        y = self._output(out, D, self.final(self._frames + D.shape[-1]) - self._given)
+        count = self.final(self._frames + D.shape[-1]) - self._given
+        y = checks.room("out", out, D.shape[:-2], count, self.plan.dtype, D)
         if self._lead is None:
             self._begin(D.shape[:-2])
         if D.dtype == self.plan._complex and D.flags.aligned and writable(y):
@@ -187,22 +188,6 @@ class StreamingISTFT:
         if self._lead is not None and D.shape[:-2] != self._lead:
             raise ValueError(f"block must have the leading axes of the first, {self._lead}, got shape {D.shape}")
         return D
-
-    def _output(self, out: Real | None, D: NDArray[Any], count: int) -> Real:
-        """Where `count` samples of each signal go."""
-        lead = D.shape[:-2]
-        if out is None:
-            return np.empty((*lead, count), self.plan.dtype)
-        right = isinstance(out, np.ndarray) and out.shape[:-1] == lead and out.ndim > len(lead)
-        if not right or out.dtype != self.plan.dtype or out.shape[-1] < count:
-            got = f"{out.dtype} of shape {out.shape}" if isinstance(out, np.ndarray) else repr(type(out))
-            shape = ", ".join(map(str, (*lead, f"{count} or more")))
-            raise ValueError(f"out must be an array of {self.plan.dtype} of shape ({shape}), got {got}")
-        if not out.flags.writeable:
-            raise ValueError("out must be writable")
-        if np.may_share_memory(out, D):
-            raise ValueError("out must not share memory with block")
-        return out[..., :count]
 
     # ---- work ----
     def final(self, frames: int) -> int:

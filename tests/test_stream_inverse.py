@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastspec
-from fastspec import library_synthesis, streamed, synthesis
+from fastspec import library_synthesis, synthesis
+from fastspec import streamed as module
 from fastspec.stream import StreamingISTFT
 
 DTYPES = ["float32", "float64"]
@@ -268,7 +269,7 @@ def test_an_error_amid_a_block_leaves_the_stream_as_it_was(
     n_fft: int, pieces: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = fastspec.STFT(n_fft, hop_length=16)
-    monkeypatch.setattr(streamed, "PIECE", 10 * 2 * plan.n_bins + 1)  # ten frames
+    monkeypatch.setattr(module, "PIECE", 10 * 2 * plan.n_bins + 1)  # ten frames
     D = spectra(plan, (), 60).astype(np.complex128)
     stream = StreamingISTFT(plan)
     got, broken = [stream.push(D[:, :20])], D[:, 20:].copy()

@@ -187,7 +187,7 @@ def _levels(sound: Sound, out: PathLike, about: About, db_range: float, progress
 
 
 def _computing() -> int:
-    """Threads for kernels: reading and writing take longer than they, and threads that wait for work keep cores busy."""
+    """Threads for kernels: reading and writing take longer than they, and threads that wait for work need cores."""
     return max(1, thread_count() - 2)
 
 

@@ -159,7 +159,7 @@ class StreamingRecover:
         if engine is None:
             engine = self._make(prod(lead), self._rng)
         ready, end = engine.ready(frames), self._end(engine, frames)
-        y = self._output(out, magnitudes, end - self._given)
+        y = checks.room("out", out, lead, end - self._given, self.plan.dtype, magnitudes)
         self._engine, self._lead = engine, lead
         flat = magnitudes.reshape(prod(lead), *magnitudes.shape[-2:])
         straight = ready == end and not self._held.size and y.flags.c_contiguous
@@ -219,22 +219,6 @@ class StreamingRecover:
         if not prod(block.shape[:-2]):
             raise ValueError(f"S must be of a signal at least, got shape {block.shape}")
         return checks.levels("S", block, bins, self.plan.dtype) if block.size else block
-
-    def _output(self, out: Real | None, S: Real, count: int) -> Real:
-        """Where `count` samples of each signal go."""
-        lead, dtype = S.shape[:-2], self.plan.dtype
-        if out is None:
-            return np.zeros((*lead, count), dtype)
-        right = isinstance(out, np.ndarray) and out.ndim == len(lead) + 1 and out.shape[:-1] == lead
-        if not right or out.dtype != dtype or out.shape[-1] < count:
-            got = f"{out.dtype} of shape {out.shape}" if isinstance(out, np.ndarray) else repr(type(out))
-            shape = ", ".join(map(str, (*lead, f"{count} or more")))
-            raise ValueError(f"out must be an array of {dtype} of shape ({shape}), got {got}")
-        if not out.flags.writeable:
-            raise ValueError("out must be writable")
-        if np.may_share_memory(out, S):
-            raise ValueError("out must not share memory with S")
-        return out[..., :count]
 
     # ---- work ----
     def _end(self, engine: Engine, frames: int) -> int:
