@@ -66,7 +66,7 @@ def tell():
 atexit.register(tell)
 sys.exit(main())
 """
-"""A command that ends with its peak of resident memory; what the system tells a parent counts the parent, too (Linux)."""
+"""A command that ends with its peak of resident memory: what its parent is told counts the parent, too."""
 
 
 def command(*arguments: object) -> tuple[float, float]:

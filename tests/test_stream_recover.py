@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from test_rtisi import magnitudes
 
 import fastspec
-from fastspec.stream import StreamingRecover
+from fastspec.stream import StreamingRecover, StreamingRecoverMel
 
 pytestmark = pytest.mark.filterwarnings("ignore:hop_length .* is too large for the window:UserWarning")
 METHODS: dict[str, dict[str, Any]] = {
@@ -253,3 +253,38 @@ def test_nothing_of_a_blocks_size_is_allocated(method: str, signals: int) -> Non
     finally:
         tracemalloc.stop()
     assert peak < 16 * 512 * 4 / 2
+
+
+@each_dtype
+@pytest.mark.parametrize(
+    ("method", "rounds"), [("joint", "accelerated"), ("joint", "fast"), ("cascade", "raar"), ("cascade", "rtisi")]
+)
+@pytest.mark.parametrize("log", [None, "db"])
+def test_mels_give_the_bits_of_the_whole(method: str, rounds: str, log: Any, dtype: str) -> None:
+    plan = fastspec.STFT(64, hop_length=16, dtype=dtype)
+    bank = fastspec.MelBank(8000, 64, 12, dtype=dtype)
+    y = np.random.default_rng(0).standard_normal((2, 5000))
+    M = plan.mel(y, bank, log=log)
+    known: Any = {"log": log, "method": method, "rounds": rounds, "n_iter": 2, "rng": 3, "block": 100}
+    want = fastspec.recover_mel(M, bank, plan, length=5000, **known)
+    stream = StreamingRecoverMel(plan, bank, **known)
+    for cuts in ([1, 90, 0, 200], [5] * 70):
+        np.testing.assert_array_equal(pieces(stream, M, cuts, 5000), want)
+        stream.reset()
+
+
+def test_wrong_arguments_of_mels_are_named() -> None:
+    plan, bank = fastspec.STFT(64), fastspec.MelBank(8000, 64, 12)
+    for options, error, match in (
+        ({"method": "both"}, ValueError, "method must be one of joint, cascade"),
+        ({"rounds": "raar"}, ValueError, "rounds must be griffinlim, fast or accelerated"),
+        ({"power": 0}, ValueError, "power must be above 0"),
+        ({"log": "bels"}, ValueError, "log must be None or one of"),
+        ({"bank": fastspec.MelBank(8000, 128, 12)}, ValueError, "bank must have n_bins = 33 columns"),
+        ({"init": np.zeros(3)}, TypeError, "init must be the name of a start"),
+        ({"block": 3}, ValueError, "block must be at least"),
+    ):
+        with pytest.raises(error, match=match):
+            StreamingRecoverMel(plan, **{"bank": bank, **options})  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"M must have shape \(..., 12, frames\), got \(33, 5\)"):
+        StreamingRecoverMel(plan, bank).push(np.ones((33, 5)))

@@ -40,7 +40,8 @@ def invert(
 ) -> Done:
     """Sound from a stored spectrogram or mel spectrogram of any length, from file to file.
 
-    Mels become magnitudes by `bank.inverse`, magnitudes become sound by `stream.StreamingRecover`.
+    Magnitudes become sound by `stream.StreamingRecover`, mels by `stream.StreamingRecoverMel`: magnitudes and phases
+    together where the method can do that ("joint"), else one after the other.
 
     Parameters
     ----------
@@ -77,12 +78,12 @@ def invert(
         plan, frames = about.plan, levels.shape[-1]
         known = about.samples is not None and about.samples > 0 and plan.n_frames(about.samples) == frames
         length = about.samples if known else plan.n_samples(frames)
-        recovery = Recovery(plan, method=method, init=init, n_iter=n_iter, **options)
+        recovery = Recovery(plan, about.bank, about.power, method=method, init=init, n_iter=n_iter, **options)
         with waves.opened(out, about.sr, levels.channels, subtype=subtype, raw=raw) as sink:
             with flow.ahead(levels.windows()) as windows, flow.behind(sink.write) as write:
                 done = 0
                 for window in windows:
-                    write(recovery.push(levels.magnitudes(window, about, done)))
+                    write(recovery.push(levels.levels(window, about, done)))
                     done += window.shape[-1]
                     if progress is not None:
                         progress(done, frames)
@@ -191,12 +192,21 @@ def _about(
 
 
 class Recovery:
-    """Magnitudes to sound, and how near its magnitudes come to them."""
+    """Magnitudes or mels to sound, and how near those of the sound come to them."""
 
-    def __init__(self, plan: STFT, **how: Any) -> None:
-        given = {name: value for name, value in how.items() if value != "auto"}
-        self._stream = stream.StreamingRecover(plan, **{"rng": 0, **given})
-        self._power = stream.StreamingPower(plan, power=1.0)
+    def __init__(
+        self, plan: STFT, bank: FilterBank | None = None, power: float = 1.0, *, method: Chain, **how: Any
+    ) -> None:
+        given: dict[str, Any] = {"rng": 0, **how}
+        self._stream: stream.StreamingRecover
+        self._power: stream.StreamingPower | stream.StreamingMel
+        if bank is None:
+            self._stream = stream.StreamingRecover(plan, method, **given)
+            self._power = stream.StreamingPower(plan, power=1.0)
+        else:
+            way = "joint" if _together(method) and bank.weights.min(initial=0) >= 0 else "cascade"
+            self._stream = stream.StreamingRecoverMel(plan, bank, power=power, method=way, rounds=method, **given)
+            self._power = stream.StreamingMel(plan, bank, power=power)
         self._wanted: deque[Real] = deque()
         self._misfit = self._size = 0.0
         self.samples = 0
@@ -241,6 +251,12 @@ class Recovery:
             if count < S.shape[-1]:
                 self._wanted.appendleft(S[..., count:])
             L = L[..., count:]
+
+
+def _together(method: Chain) -> bool:
+    """Whether all of a chain's methods can find magnitudes and phases of mels together."""
+    names = [method] if isinstance(method, str) else [entry[0] for entry in method if entry]
+    return all(name in ("griffinlim", "fast", "accelerated") for name in names)
 
 
 def _squares(S: Real) -> float:

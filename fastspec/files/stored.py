@@ -62,8 +62,8 @@ class Stored:
         for first in range(0, self.shape[-1], count):
             yield self._take(first, min(self.shape[-1], first + count))
 
-    def magnitudes(self, window: NDArray[Any], about: About, first: int) -> Real:
-        """Magnitudes (..., n_bins, frames) of a window that begins with frame `first`.
+    def levels(self, window: NDArray[Any], about: About, first: int) -> Real:
+        """Mels, or magnitudes (..., n_bins, frames), of a window that begins with frame `first`.
 
         Raises
         ------
@@ -76,7 +76,7 @@ class Stored:
         except ValueError as error:
             raise ValueError(f"{self.name}: in the {window.shape[-1]} frames from {first} on, {error}") from None
         if about.bank is not None:
-            return about.bank.inverse(M, power=about.power)
+            return M
         return M if about.power == 1 else np.power(M, M.dtype.type(1 / about.power))
 
 

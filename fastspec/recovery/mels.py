@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import checks
-from ..compression import notebook_levels
+from ..compression import log_scale, notebook_levels
 from ..mel import FilterBank, bank_of
 from ..spectrum import STFT
 from .chains import Chain, Stage, stages_of
@@ -89,29 +89,54 @@ def recover_mel(
     >>> plan, bank = fastspec.STFT(1024, hop_length=256), fastspec.MelBank(22050, 1024, 80)
     >>> y = fastspec.recover_mel(plan.mel(x, bank, log="db"), bank, plan, log="db")
     """
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
+    _check_method(method)
     if log == "notebook":
         about = {key: options.pop(key) for key in ("spec_thresh", "shorten_factor") if key in options}
         return recover(
             _of_notebook(M, bank, plan, **about), plan, method=rounds, init=init, n_iter=n_iter, rng=rng, length=length,
             tol=tol, callback=callback, return_info=return_info, out=out, tolerance=tolerance, block=block, **options,
         )  # fmt: skip
+    recipe = recipe_of(plan, bank, power, log, method, rounds, n_iter, options, share("tolerance", tolerance))
+    mels = checks.level_array("M", M, recipe.rows)
+    order = Order("M", plan, mels, length, out, tol, callback, return_info)
+    start = begin("init", init, (*mels.shape[:-2], plan.n_bins, mels.shape[-1]), recipe.stages)
+    return order.filled(recipe._replace(init=start), rng, block)
+
+
+def recipe_of(
+    plan: STFT,
+    bank: FilterBank | ArrayLike,
+    power: float,
+    log: str | None,
+    method: str,
+    rounds: Chain,
+    n_iter: int | str,
+    options: dict[str, Any],
+    tolerance: float,
+) -> Recipe:
+    """How signals are made of such mels; what they begin with is still to be said.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `recover_mel`.
+    """
+    _check_method(method)
     filters = bank_of(bank)
     if filters.shape[1] != plan.n_bins:
         raise ValueError(f"bank must have n_bins = {plan.n_bins} columns, got shape {filters.shape}")
     exponent = checks.finite_number("power", power)
     if exponent <= 0:
         raise ValueError(f"power must be above 0, got {power!r}")
-    mels = checks.level_array("M", M, len(filters))
-    recipe = Recipe(plan, [], "", share("tolerance", tolerance), filters, exponent, log)
-    if method == "cascade":
-        stages, recipe = stages_of(rounds, n_iter, options), recipe._replace(cascade=True)
-    else:
-        stages = _joint_stages(filters, rounds, n_iter, options)
-    order = Order("M", plan, mels, length, out, tol, callback, return_info)
-    init = begin("init", init, (*mels.shape[:-2], plan.n_bins, mels.shape[-1]), stages)
-    return order.filled(recipe._replace(stages=stages, init=init), rng, block)
+    log_scale(log, exponent, plan.dtype)
+    cascade = method == "cascade"
+    stages = stages_of(rounds, n_iter, options) if cascade else _joint_stages(filters, rounds, n_iter, options)
+    return Recipe(plan, stages, "", tolerance, filters, exponent, log, cascade)
+
+
+def _check_method(method: str) -> None:
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
 
 
 def _joint_stages(filters: FilterBank, rounds: Chain, n_iter: int | str, options: dict[str, Any]) -> list[Stage]:

@@ -29,6 +29,11 @@ class Recipe(NamedTuple):
     log: str | None = None
     cascade: bool = False  # rounds are about the magnitudes that `bank.inverse` gives
 
+    @property
+    def rows(self) -> int:
+        """Of what is given."""
+        return self.plan.n_bins if self.bank is None else len(self.bank)
+
     def levels(self, name: str, given: NDArray[Any], where: tuple[int, ...] = (), frame: int = 0) -> Real:
         """Levels (..., rows, frames) as they were given, which may be logarithms, checked and converted.
 
@@ -39,9 +44,8 @@ class Recipe(NamedTuple):
         TypeError, ValueError
             If a number is not finite or negative.
         """
-        rows = self.plan.n_bins if self.bank is None else len(self.bank)
         levels = given if self.log is None else linear(given, self.log, self.power)
-        return checks.levels(name, levels, rows, self.plan.dtype, where, frame)
+        return checks.levels(name, levels, self.rows, self.plan.dtype, where, frame)
 
     def magnitudes(self, M: Real) -> Real:
         """What starts are made from."""

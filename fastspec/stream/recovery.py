@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import checks
+from ..mel import FilterBank
 from ..recovery.blocks import Signals, checked_block
 from ..recovery.chains import STARTING, Chain, stages_of
 from ..recovery.engines import Engine, engine_of
+from ..recovery.mels import recipe_of
 from ..recovery.order import Seed
 from ..recovery.recipe import Recipe
 from ..recovery.recover import TOLERANCE, begin, share
@@ -75,6 +77,8 @@ class StreamingRecover:
     >>> play(stream.flush())
     """
 
+    _name = "S"
+
     def __init__(
         self,
         plan: STFT,
@@ -96,15 +100,18 @@ class StreamingRecover:
         if not isinstance(init, str):
             raise TypeError(f"init must be the name of a start for a stream, got {type(init)!r}")
         start = begin("init", init, (), stages)
-        self._recipe = Recipe(plan, stages, start, share("tolerance", tolerance))
-        self._block = checked_block(plan, block)
+        self._begin(Recipe(plan, stages, start, share("tolerance", tolerance)), block, rng)
+
+    def _begin(self, recipe: Recipe, block: int | str, rng: Seed) -> None:
+        plan = self.plan = recipe.plan
+        self._recipe, self._block, self._rng = recipe, checked_block(plan, block), rng
         if not plan.invertible:
             warnings.warn(
-                f"hop_length {plan.hop_length} is too large for the window, so that S does not tell all samples",
+                f"hop_length {plan.hop_length} is too large for the window, so that {self._name} does not tell all "
+                "samples",
                 UserWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
-        self.plan, self.method, self._rng = plan, method, rng
         np.random.default_rng(rng)
         self.latency = self._lag(self._make(1, 0))
         self.reset()
@@ -117,10 +124,10 @@ class StreamingRecover:
         return Signals(recipe, self._block, rng, signals)
 
     def __repr__(self) -> str:
-        return f"StreamingRecover({self.plan!r}, {self.method!r})"
+        return f"{type(self).__name__}({self.plan!r}, {[stage.name for stage in self._recipe.stages]})"
 
     def __getstate__(self) -> dict[str, Any]:
-        raise TypeError("a StreamingRecover can be neither copied nor pickled: make another")
+        raise TypeError(f"a {type(self).__name__} can be neither copied nor pickled: make another")
 
     def reset(self) -> None:
         """Forget everything: as new."""
@@ -211,14 +218,15 @@ class StreamingRecover:
     def _checked(self, S: ArrayLike) -> Real:
         """The block in the plan's dtype."""
         self._going()
-        block, bins = checks.an_array("S", S), self.plan.n_bins
-        if block.ndim < 2 or block.shape[-2] != bins:
-            raise ValueError(f"S must have shape (..., {bins}, frames), got {block.shape}")
-        if self._engine is not None and block.shape[:-2] != self._lead:
-            raise ValueError(f"S must have the leading axes of the first block, {self._lead}, got shape {block.shape}")
+        name, rows, lead = self._name, self._recipe.rows, self._lead
+        block = checks.an_array(name, S)
+        if block.ndim < 2 or block.shape[-2] != rows:
+            raise ValueError(f"{name} must have shape (..., {rows}, frames), got {block.shape}")
+        if self._engine is not None and block.shape[:-2] != lead:
+            raise ValueError(f"{name} must have the leading axes of the first block, {lead}, got shape {block.shape}")
         if not prod(block.shape[:-2]):
-            raise ValueError(f"S must be of a signal at least, got shape {block.shape}")
-        return checks.levels("S", block, bins, self.plan.dtype) if block.size else block
+            raise ValueError(f"{name} must be of a signal at least, got shape {block.shape}")
+        return self._recipe.levels(name, block) if block.size else block
 
     # ---- work ----
     def _end(self, engine: Engine, frames: int) -> int:
@@ -239,7 +247,9 @@ class StreamingRecover:
             y = self._room[: signals * count]
         room = y.reshape(signals, count)
         room[...] = 0
-        made = engine.push(S.astype(self.plan.dtype, copy=False), room)
+        S = S.astype(self.plan.dtype, copy=False)
+        alone = self._recipe.running is not None and len(self._recipe.stages) == 1
+        made = engine.push(self._recipe.magnitudes(S) if alone and S.size else S, room)
         if made is not room:
             room[...] = made
         return room
@@ -254,3 +264,53 @@ class StreamingRecover:
         if held.size or made.shape[1] > count:
             kept = held[:, first:] if held.size else made[:, :0]
             self._held = np.concatenate([kept, made[:, count - first :]], axis=1)
+
+
+class StreamingRecoverMel(StreamingRecover):
+    """`recover_mel` for mels that come block by block; see `StreamingRecover`, whose methods it has.
+
+    The bits are those of `recover_mel(M, bank, plan, block=block, ...)` with the same options.
+
+    Parameters
+    ----------
+    plan, init, n_iter, rng, tolerance, block
+        As of `StreamingRecover`.
+    bank, power, log, method, rounds, **options
+        As in `recover_mel`, but for log="notebook".
+
+    Attributes
+    ----------
+    plan : STFT
+    latency : int
+        As of `StreamingRecover`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of its range, or is none of the method's; the error names it.
+    """
+
+    _name = "M"
+
+    def __init__(
+        self,
+        plan: STFT,
+        bank: FilterBank | ArrayLike,
+        *,
+        power: float = 2.0,
+        log: str | None = None,
+        method: str = "joint",
+        rounds: Chain = "accelerated",
+        init: str = "auto",
+        n_iter: int | str = "auto",
+        rng: Seed = None,
+        tolerance: float = TOLERANCE,
+        block: int | str = "auto",
+        **options: Any,
+    ) -> None:
+        if not isinstance(plan, STFT):
+            raise TypeError(f"plan must be a fastspec.STFT, got {plan!r}")
+        if not isinstance(init, str):
+            raise TypeError(f"init must be the name of a start for a stream, got {type(init)!r}")
+        recipe = recipe_of(plan, bank, power, log, method, rounds, n_iter, options, share("tolerance", tolerance))
+        self._begin(recipe._replace(init=str(begin("init", init, (), recipe.stages))), block, rng)
