@@ -195,7 +195,13 @@ class Recovery:
     """Magnitudes or mels to sound, and how near those of the sound come to them."""
 
     def __init__(
-        self, plan: STFT, bank: FilterBank | None = None, power: float = 1.0, *, method: Chain, **how: Any
+        self,
+        plan: STFT,
+        bank: FilterBank | None = None,
+        power: float = 1.0,
+        *,
+        method: Chain = "accelerated",
+        **how: Any,
     ) -> None:
         given: dict[str, Any] = {"rng": 0, **how}
         self._stream: stream.StreamingRecover

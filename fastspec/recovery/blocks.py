@@ -125,7 +125,7 @@ class Blocks:
     def push(self, M: Real) -> Iterator[Real]:
         """Takes frames (rows, any number); the samples (n,) of each block that is complete with them."""
         taken, plan, room = 0, self._recipe.plan, len(self._frames)
-        if self._recipe.cascade and M.shape[1]:
+        if self._recipe.cascade:
             M = self._recipe.magnitudes(M[None])[0]
         while True:
             wanted = self._seam - self._first + self._block + self._margin

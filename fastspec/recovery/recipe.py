@@ -49,7 +49,11 @@ class Recipe(NamedTuple):
 
     def magnitudes(self, M: Real) -> Real:
         """What starts are made from."""
-        return M if self.bank is None else self.bank.inverse(M, power=self.power)
+        if self.bank is None:
+            return M
+        if not M.shape[-1]:
+            return np.zeros((*M.shape[:-2], self.plan.n_bins, 0), M.dtype)
+        return self.bank.inverse(M, power=self.power)
 
     def rounds(self, M: Real, S: Real, length: int) -> AnyRounds:
         """For levels M and their magnitudes S, (signals, rows, frames) both."""

@@ -249,7 +249,7 @@ class StreamingRecover:
         room[...] = 0
         S = S.astype(self.plan.dtype, copy=False)
         alone = self._recipe.running is not None and len(self._recipe.stages) == 1
-        made = engine.push(self._recipe.magnitudes(S) if alone and S.size else S, room)
+        made = engine.push(self._recipe.magnitudes(S) if alone else S, room)
         if made is not room:
             room[...] = made
         return room
