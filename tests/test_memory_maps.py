@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import fastspec
+from fastspec import spectrum
 from fastspec.synthesis import Synthesis
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -119,3 +120,12 @@ def test_samples_beyond_32_bits(n_fft: int) -> None:
     sums.run(D, near, start=4 * hop, total_frames=total)
     sums.run(D, far, start=(first + 4) * hop, first_frame=first, total_frames=total)
     assert np.array_equal(near, far)
+
+
+@pytest.mark.parametrize("log", ["db", "whisper"])
+def test_so_many_frames_that_they_are_taken_in_parts(log: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    y = samples(60_000).astype(np.float32).reshape(2, -1)
+    D, M = PLAN.forward(y), PLAN.mel(y, BANK, log=log)
+    monkeypatch.setattr(spectrum, "FRAMES", 100)
+    assert np.array_equal(PLAN.forward(y), D)
+    assert np.array_equal(PLAN.mel(y, BANK, log=log), M)
