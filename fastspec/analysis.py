@@ -6,7 +6,7 @@ and go through the same last steps.
 """
 
 from collections.abc import Iterator
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from math import prod
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
+from .immutable import cached_attribute
 from .kernels import compiled, plan
 from .kernels.analysis import cut, settle
 from .kernels.calls import aligned, new_board
@@ -184,7 +185,7 @@ class Analysis:
         self.group = strip_group(n_fft, hop, dtype) if group is None else group
         self.lead = plan.lead(n_fft, hop, self.group, dtype)
 
-    @cached_property
+    @cached_attribute
     def tables(self) -> plan.Tables:
         """Of strips."""
         size, window = (self.n_fft, self.window) if self.in_lanes else (2, np.ones(2))
@@ -192,12 +193,12 @@ class Analysis:
         addresses = (compiled.transform_rows(self.dtype).address, forward.address, 0)
         return plan.tables(size, self.hop, self.lead, window, np.ones(size), self.dtype, addresses)
 
-    @cached_property
+    @cached_attribute
     def mixed_tables(self) -> plan.Tables:
         """Of tiles in which each lane is a frame of its own."""
         return self.tables._replace(offsets=(plan.sample_order(self.n_fft) * plan.lanes(self.dtype)).astype(np.uint32))
 
-    @cached_property
+    @cached_attribute
     def _packed(self) -> dict[bool, NDArray[np.int64]]:
         """The tables as kernels unpack them, by whether tiles are mixed."""
         return {mixed: pack(self.mixed_tables if mixed else self.tables) for mixed in (False, True)}

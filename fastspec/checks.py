@@ -14,15 +14,6 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 MIX_DOWN = "mix channels down first, as with samples.mean(axis=1)"
 
 
-class Unchanging:
-    """Attributes are set once, when the object is made."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if name in vars(self):
-            raise AttributeError(f"{name} cannot be changed: make another {type(self).__name__}")
-        super().__setattr__(name, value)
-
-
 def whole(name: str, value: object, least: int) -> int:
     """A whole number of at least `least`; a float such as 128.0 will do."""
     try:

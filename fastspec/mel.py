@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from . import checks
 from .bands import bands_of
+from .immutable import Immutable
 
 SPLINE_REACH = 40
 """Columns beside a block of which its splines are made."""
@@ -59,7 +60,7 @@ def mel_frequencies(
     return mel_to_hz(np.linspace(hz_to_mel(fmin, htk), hz_to_mel(fmax, htk), n_mels), htk)
 
 
-class FilterBank(checks.Unchanging):
+class FilterBank(Immutable):
     """Filters over the bins of a spectrum, kept as the bands in which they are not zero; array-like.
 
     Parameters

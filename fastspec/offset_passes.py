@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .analysis import signals_of, strip_group
 from .framing import comfortable_scale, hamming, window_sum
+from .immutable import cached_attribute
 from .kernels import compiled, plan
 from .kernels.alignment import BOARD, FRAMES, TICKET, WALKED, advance, lag
 from .kernels.calls import aligned
@@ -155,7 +156,7 @@ class Passes:
         self.window = hamming(job.size).astype(dtype)
         self.length = frames * hop + job.size
 
-    @cached_property
+    @cached_attribute
     def ring(self) -> plan.Ring:
         """Memory of the chain."""
         job, dtype = self.job, self.dtype

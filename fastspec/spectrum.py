@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Callable, Hashable
-from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -23,6 +22,7 @@ from .analysis import (
 )
 from .compression import LINEAR, Log, LogScale, log_scale, whisper
 from .framing import Geometry, PadMode, Window
+from .immutable import Immutable, cached_attribute
 from .kernels import plan
 from .kernels.realfft import COMPLEX
 from .mel import FilterBank, bank_of
@@ -38,7 +38,7 @@ FRAMES = 1 << 18  # of a signal transformed at a time
 HELD = 1 << 18  # results held at a time that have to be put into place
 
 
-class STFT(checks.Unchanging):
+class STFT(Immutable):
     """The plan of a short-time Fourier transform and its inverse.
 
     D[k, f] = sum over j < n_fft of w[j] y[start + f hop_length + j] exp(-2 pi i j k / n_fft), 0 <= k <= n_fft // 2,
@@ -120,15 +120,15 @@ class STFT(checks.Unchanging):
         vars(self).update(state)
         self.window.flags.writeable = False  # which copies forget
 
-    @cached_property
+    @cached_attribute
     def _analysis(self) -> Analysis:
         return Analysis(self.n_fft, self.hop_length, self.window, self.dtype)
 
-    @cached_property
+    @cached_attribute
     def _short(self) -> ShortSignals:
         return ShortSignals(self.dtype, self._make_ready)
 
-    @cached_property
+    @cached_attribute
     def _complex(self) -> np.dtype[Any]:
         return np.result_type(self.dtype, np.complex64)
 
@@ -319,7 +319,7 @@ class STFT(checks.Unchanging):
             self._synthesis.run_any(part, target, start=-self._geometry.start)
         return y
 
-    @cached_property
+    @cached_attribute
     def invertible(self) -> bool:
         """Whether the window and the hop tell all samples: sum over f of w[j - f hop_length]**2 is never near 0 (NOLA).
 
@@ -327,7 +327,7 @@ class STFT(checks.Unchanging):
         """
         return window_energy(self.window, self.hop_length) > 1e-10
 
-    @cached_property
+    @cached_attribute
     def _synthesis(self) -> Synthesis:
         return Synthesis(self.n_fft, self.hop_length, self.window, self.dtype)
 

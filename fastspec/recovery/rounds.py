@@ -1,6 +1,5 @@
 """Rounds of phase recovery: magnitudes laid out once, then from signal to signal."""
 
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,6 +7,7 @@ from numpy.typing import NDArray
 
 from .. import arrange
 from ..bands import bands_of
+from ..immutable import cached_attribute
 from ..kernels import compiled, plan, rounds
 from ..kernels.calls import aligned
 from ..kernels.frames import OTHER, ROOT, SQUARE
@@ -82,24 +82,24 @@ class Rounds:
             group *= 2
         return group
 
-    @cached_property
+    @cached_attribute
     def in_pairs(self) -> Real:
         """Magnitudes in the order in which the inverse transform meets them."""
         return arrange.in_lanes(self.S, plan.pairs(self.tables), scales=self.scales**self.power)
 
-    @cached_property
+    @cached_attribute
     def in_order(self) -> Real:
         """Magnitudes or mels in their own order."""
         return arrange.in_lanes(self.S, np.arange(self.S.shape[1]), scales=self.scales**self.power)
 
-    @cached_property
+    @cached_attribute
     def state(self) -> Real:
         """A complex number a bin, for relaxations."""
         state = aligned(len(self.S) * self.tiles * plan.lanes(self.dtype) * 2 * self.made.n_bins, self.dtype)
         state[:] = 0
         return state
 
-    @cached_property
+    @cached_attribute
     def filters(self) -> list[NDArray[np.int64]]:
         """The bank B, and B' with its rows divided by their sums, as kernels unpack them."""
         none = np.zeros((1, 1))
@@ -107,7 +107,7 @@ class Rounds:
         self.kept = [bands_of(B.astype(self.dtype)) for B in banks]
         return [pack(Rows(*bands)) for bands in self.kept]
 
-    @cached_property
+    @cached_attribute
     def norms(self) -> NDArray[np.float64]:
         """The size of each signal's S, root of the sum of squares."""
         norms: NDArray[np.float64] = np.sqrt(np.einsum("brf,brf->b", self.S, self.S, dtype=np.float64))
