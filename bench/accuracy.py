@@ -12,7 +12,7 @@ import exact
 import numpy as np
 import scipy.fft
 
-from fastspec.kernels import plan
+from fastspec.kernels.fft import tables as fft_tables
 
 from . import measure
 
@@ -22,7 +22,7 @@ KINDS = ("noise", "impulses", "sines")
 
 def row(n: int, dtype: str) -> dict[str, Any]:
     """Errors at one size: for each kind, (norm, largest) of both."""
-    found: dict[str, Any] = {"size": n, "dtype": dtype, "in lanes": plan.analysed(n)}
+    found: dict[str, Any] = {"size": n, "dtype": dtype, "in lanes": fft_tables.analysed(n)}
     for kind in KINDS:
         x = exact.frames(kind, n, int(np.clip(SAMPLES // n, 16, 4096)), dtype)
         found[kind] = {"fastspec": exact.errors(exact.ours(x), x), "scipy": exact.errors(scipy.fft.rfft(x), x)}

@@ -225,10 +225,6 @@ def faces(dtype: str) -> Iterator[Call]:
     yield f"librosa.amplitude_to_db {dtype}", lambda: face.amplitude_to_db(S)
     yield f"librosa.db_to_power {dtype}", lambda: face.db_to_power(face.power_to_db(S**2))
     mel = face.feature.melspectrogram(y=y, sr=16000, n_mels=40)
-    yield (
-        f"librosa.mel_to_audio {dtype}",
-        lambda: face.feature.inverse.mel_to_audio(mel, sr=16000, n_iter=2, random_state=0),
-    )
     yield f"librosa.mel_to_stft {dtype}", lambda: face.feature.inverse.mel_to_stft(mel, sr=16000)
     yield f"librosa.filters.mel {dtype}", lambda: face.filters.mel(sr=16000, n_fft=512, dtype=np.dtype(dtype))
 

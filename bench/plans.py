@@ -11,9 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from fastspec.kernels import codelets, compiled, factors, plan
-from fastspec.kernels.calls import aligned, call
-from fastspec.kernels.jit import int64, kernel
+from fastspec.kernels import compiled
+from fastspec.kernels.fft import codelets, factors
+from fastspec.kernels.fft import tables as fft_tables
+from fastspec.kernels.runtime.calls import aligned, call
+from fastspec.kernels.runtime.jit import int64, kernel
 
 GAIN = 1.04
 REPEAT = 9
@@ -47,9 +49,9 @@ def rows_of(n, depth):
 
 def candidates(half):
     """(n1, radices) that are worth a measurement."""
-    depth = len(plan.ruled(half)[2]) + 1
+    depth = len(fft_tables.ruled(half)[2]) + 1
     columns = [n1 for n1 in codelets.COLUMN if half % n1 == 0 and (n1 > 2 or half < 16)]
-    return [(n1, rows) for n1 in columns for rows in rows_of(half // n1, depth)] or [plan.ruled(half)[::2]]
+    return [(n1, rows) for n1 in columns for rows in rows_of(half // n1, depth)] or [fft_tables.ruled(half)[::2]]
 
 
 def fastest(function):
@@ -64,16 +66,16 @@ def fastest(function):
 
 def time_plan(half, n1, rows):
     """Seconds a tile."""
-    n_fft, V = 2 * half, plan.lanes(DTYPE)
+    n_fft, V = 2 * half, fft_tables.lanes(DTYPE)
     hop = max(1, n_fft // 4)
-    lead = plan.lead(n_fft, hop, 1, DTYPE)
+    lead = fft_tables.lead(n_fft, hop, 1, DTYPE)
     addresses = tuple(f(DTYPE).address for f in (compiled.transform_rows, compiled.forward, compiled.inverse))
-    p = plan.tables(n_fft, hop, lead, np.ones(n_fft), np.ones(n_fft), DTYPE, addresses, (n1, half // n1, rows))
+    p = fft_tables.tables(n_fft, hop, lead, np.ones(n_fft), np.ones(n_fft), DTYPE, addresses, (n1, half // n1, rows))
     rng = np.random.default_rng(0)
     tile = aligned(hop * lead, DTYPE)
     tile[:] = rng.standard_normal(tile.size)
-    work, out, y = (aligned(n, DTYPE) for n in (plan.work_size(p) * 2 * V, (n_fft + 2) * V, n_fft * V))
-    mag = aligned(plan.pairs(p).size * V, DTYPE)
+    work, out, y = (aligned(n, DTYPE) for n in (fft_tables.work_size(p) * 2 * V, (n_fft + 2) * V, n_fft * V))
+    mag = aligned(fft_tables.pairs(p).size * V, DTYPE)
     mag[:] = 1
     times = max(1, 40000 // n_fft)
     arguments = tile, p, work, out, mag, y, DTYPE.type(1e-20), times
@@ -85,7 +87,7 @@ def time_row(m, rows):
     z = aligned(4 * m * 32, DTYPE)
     z[:] = 0
     address = compiled.transform_rows(DTYPE).address
-    arguments = address, z, m, np.array(rows, np.int64), plan.pass_twiddles(m, rows, DTYPE), 200
+    arguments = address, z, m, np.array(rows, np.int64), fft_tables.pass_twiddles(m, rows, DTYPE), 200
     return fastest(lambda: transform_row(*arguments)) / 200
 
 
@@ -121,10 +123,12 @@ def main():
     parser.add_argument("--limit", type=int, default=4096, help="largest half size")
     parser.add_argument("--write", action="store_true", help="write fastspec/kernels/factors.py")
     arguments = parser.parse_args()
-    halves = [h for h in smooth(arguments.limit, (2, 3, 5, 7)) if h >= 8 and plan.ruled(h)]
-    plans = table(halves, candidates, lambda h: plan.ruled(h)[::2], lambda h, o: time_plan(h, *o), "transform")
-    lengths = [m for m in smooth(512, (2, 3, 5, 7)) if m >= 16 and plan.row_radices(m)]
-    rows = table(lengths, lambda m: list(rows_of(m, len(plan.row_radices(m)) + 1)), plan.row_radices, time_row, "row")
+    halves = [h for h in smooth(arguments.limit, (2, 3, 5, 7)) if h >= 8 and fft_tables.ruled(h)]
+    plans = table(halves, candidates, lambda h: fft_tables.ruled(h)[::2], lambda h, o: time_plan(h, *o), "transform")
+    lengths = [m for m in smooth(512, (2, 3, 5, 7)) if m >= 16 and fft_tables.row_radices(m)]
+    rows = table(
+        lengths, lambda m: list(rows_of(m, len(fft_tables.row_radices(m)) + 1)), fft_tables.row_radices, time_row, "row"
+    )
     if arguments.write:
         target = Path(factors.__file__)
         head = target.read_text().split("PLANS = {")[0]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import fastspec
-from fastspec import levels
+from fastspec.notebook import spectra
 
 from . import measure, sounds
 from .engine import speech
@@ -30,7 +30,7 @@ def one(name: str, rate: int, n_fft: int, hop: int, dtype: str, rounds: int) -> 
     S = fastspec.pretty_spectrogram(y, thresh=4, fft_size=n_fft, step_size=hop)
     invert = partial(fastspec.invert_pretty_spectrogram, S, fft_size=n_fft, step_size=hop, n_iter=10)
     ways: dict[str, measure.Call] = {"exact": invert, "auto": partial(invert, segments="auto")}
-    found = {way: levels.convergence(np.asarray(call()), 10**S, n_fft, hop) for way, call in ways.items()}
+    found = {way: spectra.convergence(np.asarray(call()), 10**S, n_fft, hop) for way, call in ways.items()}
     taken = measure.medians({way: (call, rounds) for way, call in ways.items()}, warm=True)
     row = {"sound": name, "rate": rate, "n_fft": n_fft, "hop": hop, "dtype": dtype, "frames": len(S)}
     return {**row, "seconds": taken, "convergence": found}

@@ -14,7 +14,7 @@ import numpy as np
 import twins
 
 import fastspec
-from fastspec.kernels.calls import aligned
+from fastspec.kernels.runtime.calls import aligned
 
 from . import measure
 from .writing import write, write_new

@@ -4,10 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from fastspec.kernels.calls import aligned
-from fastspec.kernels.jit import kernel, parallel_kernel, prange
-from fastspec.kernels.transpose import memory_fence, transpose_block_streamed
-from fastspec.kernels.vector import lanes
+from fastspec.kernels.runtime.calls import aligned
+from fastspec.kernels.runtime.jit import kernel, prange
+from fastspec.kernels.runtime.threads import parallel_kernel
+from fastspec.kernels.simd.transpose import memory_fence, transpose_block_streamed
+from fastspec.kernels.simd.vector import lanes
 
 CHUNK = 1 << 16
 

@@ -7,6 +7,8 @@ when they are first used.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from . import moved
+
 if TYPE_CHECKING:
     from .patch import CallableModule
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 __version__ = "0.4.0"
 
 _NAMES = {
-    "fastspec.notebook": (
+    "fastspec.notebook.functions": (
         "butter_bandpass",
         "butter_bandpass_filter",
         "invert_pretty_spectrogram",
@@ -26,7 +28,7 @@ _NAMES = {
         "stft",
         "xcorr_offset",
     ),
-    "fastspec.notebook_mel": (
+    "fastspec.notebook.mel": (
         "create_mel_filter",
         "get_filterbanks",
         "hz2mel",
@@ -37,15 +39,17 @@ _NAMES = {
 }
 __all__ = [name for names in _NAMES.values() for name in names]
 _HOME = {name: module for module, names in _NAMES.items() for name in names} | {
-    "threads": "fastspec.kernels.jit",
-    "STFT": "fastspec.spectrum",
-    "FilterBank": "fastspec.mel",
-    "MelBank": "fastspec.mel",
+    "threads": "fastspec.kernels.runtime.threads",
+    "STFT": "fastspec.plan",
+    "FilterBank": "fastspec.features.banks",
+    "MelBank": "fastspec.features.banks",
     "recover": "fastspec.recovery.recover",
-    "recover_mel": "fastspec.recovery.mels",
+    "recover_mel": "fastspec.recovery.recover_mel",
     **dict.fromkeys(("is_patched", "patched", "unpatch"), "fastspec.patch"),
 }
 _MODULES = ("files", "librosa", "patch", "stream")  # attributes before they are imported, too; `patch` can be called
+
+moved.install()
 
 
 def __getattr__(name: str) -> Any:

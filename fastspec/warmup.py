@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from . import cepstrum, decibels, levels, offset, spectrum
+from . import plan
+from .features import cepstrum, decibels
 from .kernels import compiled
-from .recovery import pghi, polar, spsi
+from .notebook import inversion, spectra
+from .recovery import pghi, phase, spsi
 
 Step = tuple[str, Callable[[], object]]
 
@@ -85,12 +87,12 @@ def _of(dtype: np.dtype[Any]) -> list[Step]:
         )
     ]
     called: list[Step] = [
-        ("spectrum", lambda: levels.complex_spectrum(x, 72, 8, 4, bins=36)),
-        ("log spectrum", lambda: levels.log_magnitude(x, 72, 8, 4, thresh=4.0)),
-        ("short signals", lambda: spectrum.STFT(32, dtype=dtype).forward(x)),
-        ("frames for SciPy's transforms", lambda: spectrum.STFT(22, dtype=dtype).forward(x)),
-        ("inversion", lambda: offset.recover(S, 32, 8, 0)),
-        ("inversion without offsets", lambda: offset.invert_complex(D, 1.0, 8, search=False)),
+        ("spectrum", lambda: spectra.complex_spectrum(x, 72, 8, 4, bins=36)),
+        ("log spectrum", lambda: spectra.log_magnitude(x, 72, 8, 4, thresh=4.0)),
+        ("short signals", lambda: plan.STFT(32, dtype=dtype).forward(x)),
+        ("frames for SciPy's transforms", lambda: plan.STFT(22, dtype=dtype).forward(x)),
+        ("inversion", lambda: inversion.recover(S, 32, 8, 0)),
+        ("inversion without offsets", lambda: inversion.invert_complex(D, 1.0, 8, search=False)),
         (
             "decibels",
             lambda: decibels.to_db(many, 1.0, factor=10.0, amin=1e-5, top_db=80.0, axes=(0,), magnitude=False),
@@ -99,10 +101,10 @@ def _of(dtype: np.dtype[Any]) -> list[Step]:
         ("cepstrum", lambda: cepstrum.cepstrum(many.reshape(2, -1), 2)),
         (
             "phases by their gradient",
-            lambda: pghi.phases(spectrum.STFT(32, dtype=dtype), S.T[None, :17], tol=0.1, rng=np.random.default_rng(0)),
+            lambda: pghi.phases(plan.STFT(32, dtype=dtype), S.T[None, :17], tol=0.1, rng=np.random.default_rng(0)),
         ),
-        ("phases of peaks", lambda: spsi.phases(spectrum.STFT(32, dtype=dtype), S.T[None, :17])),
-        ("magnitudes and phases", lambda: polar.polar(S, S)),
-        ("offset of two segments", lambda: offset.segment_offset(x, x)),
+        ("phases of peaks", lambda: spsi.phases(plan.STFT(32, dtype=dtype), S.T[None, :17])),
+        ("magnitudes and phases", lambda: phase.polar(S, S)),
+        ("offset of two segments", lambda: inversion.segment_offset(x, x)),
     ]
     return [(f"{name}, {dtype}", step) for name, step in [*built, *called]]

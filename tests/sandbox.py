@@ -1,4 +1,4 @@
-"""Packages of their own for the tests of the runtime: the real jit.py and cache.py beside kernels made for the tests.
+"""Packages for the tests of the runtime: the real compiler, cache and threads below kernels made for the tests.
 
 A child process imports such a copy as ``fastspec``, so a test may edit its sources, damage its cache, fork it, kill it.
 """
@@ -16,7 +16,7 @@ from typing import Any
 REAL = Path(__file__).resolve().parents[1] / "fastspec" / "kernels"
 
 CALLEE = """
-from .jit import kernel
+from .runtime.jit import kernel
 
 @kernel
 def weight(value):
@@ -27,7 +27,8 @@ KERNELS = """
 import math
 import numpy as np
 from .callee import weight
-from .jit import entry, get_thread_id, intrinsic, ir, kernel, parallel_kernel, prange, team_size, types
+from .runtime.jit import entry, get_thread_id, intrinsic, ir, kernel, prange, types
+from .runtime.threads import parallel_kernel, team_size
 
 X = np.random.default_rng(7).standard_normal((400, 60))
 MUCH = 1 << 24          # as the work of a call: far more than is done alone for being little
@@ -122,14 +123,15 @@ def right(factor=2.0, x=X):
     return bool(np.allclose(row_sums(x), np.sin(factor * x).sum(1), rtol=1e-12, atol=1e-12))
 
 def answer_to(queue):
-    from .jit import thread_count
+    from .runtime.threads import thread_count
     queue.put((right(), thread_count()))
 """
 
 PREAMBLE = """
 import ctypes, os, signal, sys, threading, time
 import numpy as np
-from fastspec.kernels import demo, jit
+from fastspec.kernels import demo
+from fastspec.kernels.runtime import cache, jit, threads
 assert jit.__file__.startswith({root!r}), jit.__file__
 """
 
@@ -141,8 +143,10 @@ class Sandbox:
         self.root, self.cache = root, root / "cache"
         self.kernels = root / "fastspec" / "kernels"
         self.kernels.mkdir(parents=True)
-        for name in ("jit.py", "cache.py"):
-            shutil.copy(REAL / name, self.kernels / name)
+        runtime = self.kernels / "runtime"
+        runtime.mkdir()
+        for name in ("__init__.py", "jit.py", "cache.py", "threads.py"):
+            shutil.copy(REAL / "runtime" / name, runtime / name)
         (self.kernels.parent / "__init__.py").touch()
         (self.kernels / "__init__.py").touch()
         self.write("callee", CALLEE)

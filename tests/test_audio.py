@@ -10,7 +10,8 @@ import pytest
 import soundfile
 from scipy.io import wavfile
 
-from fastspec import atomic, audio, extras
+from fastspec import atomic, extras
+from fastspec.files import audio
 
 RATE = 8000
 TONE = 0.5 * np.sin(2 * np.pi * 440 / RATE * np.arange(RATE))

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from cases import speech
 
-from fastspec import STFT, audio
+from fastspec import STFT
 from fastspec.__main__ import main
+from fastspec.files import audio
 
 RATE = 16000
 TONE = 0.5 * np.sin(2 * np.pi * 1000 / RATE * np.arange(RATE // 2))
@@ -281,7 +282,7 @@ def test_doctor_names_versions_threads_cache_and_extras(capsys: pytest.CaptureFi
 def test_doctor_prune_names_what_it_removes(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from fastspec.kernels import jit
+    from fastspec.kernels.runtime import jit
 
     monkeypatch.setattr(jit, "prune_cache", lambda: [Path("old-kernels")])
     assert main(["doctor", "--prune"]) == 0
@@ -289,7 +290,7 @@ def test_doctor_prune_names_what_it_removes(
 
 
 def test_doctor_survives_a_broken_part(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    from fastspec.kernels import jit
+    from fastspec.kernels.runtime import jit
 
     def broken() -> str:
         raise RuntimeError("no layer\nat all")

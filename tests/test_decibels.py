@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastspec.librosa as ours
-from fastspec import decibels
+from fastspec.features import decibels
 
 Array = np.ndarray[Any, np.dtype[Any]]
 DTYPES = ["float32", "float64"]

@@ -14,8 +14,10 @@ import numpy as np
 import pytest
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
-from fastspec import STFT, FilterBank, MelBank, analysis, spectrum, synthesis
-from fastspec.kernels import calls
+from fastspec import STFT, FilterBank, MelBank
+from fastspec import plan as fastspec_plan
+from fastspec.kernels.runtime import calls
+from fastspec.transform import forward, inverse
 
 Array = np.ndarray[Any, np.dtype[Any]]
 SIZES = [*range(2, 81), 96, 100, 120, 127, 128, 200, 256, 400, 441, 512, 1024]
@@ -62,8 +64,8 @@ def fences(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
             assert (whole[256 + count :].view(np.uint8) == 0xAB).all()
         made.clear()
 
-    monkeypatch.setattr(analysis, "aligned", fenced)
-    monkeypatch.setattr(synthesis, "aligned", fenced)
+    monkeypatch.setattr(forward, "aligned", fenced)
+    monkeypatch.setattr(inverse, "aligned", fenced)
     return check
 
 
@@ -208,8 +210,8 @@ def test_padding_is_numpys_whole_or_in_blocks(n_fft: int, monkeypatch: pytest.Mo
             whisper = plan.mel(y, bank, log="whisper") if n > 5 else None
             for block in 1, 500:
                 with monkeypatch.context() as patch:
-                    patch.setattr(spectrum, "BLOCK", block)
-                    patch.setattr(spectrum, "HELD", block)
+                    patch.setattr(fastspec_plan, "BLOCK", block)
+                    patch.setattr(fastspec_plan, "HELD", block)
                     np.testing.assert_array_equal(plan.forward(y.astype(">f4")), expected)
                     out = np.empty((2, 2 * expected.shape[1], 2 * expected.shape[2]), np.complex64)[:, ::2, ::2]
                     np.testing.assert_array_equal(plan.forward(y, out=out), expected)

@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fastspec import STFT, FilterBank, MelBank, files
-from fastspec.files import about, arrays, flow, picture, sound, stored
-from fastspec.mel import BinBank
+from fastspec.features.banks import BinBank
+from fastspec.files import array_readers, array_writers, metadata, picture, pipeline, sound_readers
 
 RATE = 16_000
 FORMATS = ["npy", "npz", "zarr"]
@@ -34,10 +34,10 @@ def speech(tmp_path: Path) -> Path:
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a few seconds are many blocks."""
-    monkeypatch.setattr(sound, "BLOCK", 7001)
-    monkeypatch.setattr(arrays, "WINDOW", 40 * 70)
-    monkeypatch.setattr(arrays, "_CHUNK", 40 * 33)
-    monkeypatch.setattr(stored, "WINDOW", 40 * 50)
+    monkeypatch.setattr(sound_readers, "BLOCK", 7001)
+    monkeypatch.setattr(array_writers, "WINDOW", 40 * 70)
+    monkeypatch.setattr(array_writers, "_CHUNK", 40 * 33)
+    monkeypatch.setattr(array_readers, "WINDOW", 40 * 50)
 
 
 def samples(path: Path, *, mono: bool = True, dtype: str = "float32") -> np.ndarray:
@@ -111,17 +111,17 @@ def test_neither_blocks_nor_lengths_matter(tmp_path: Path, size: int, n: int, ce
     y = speech_16k()[8000 : 8000 + n].astype(np.float32)
     soundfile.write(tmp_path / "x.wav", y, RATE, subtype="FLOAT")
     plan = STFT(400, hop_length=160, center=center)
-    whole, out, before = None, tmp_path / "m.npy", sound.BLOCK
+    whole, out, before = None, tmp_path / "m.npy", sound_readers.BLOCK
     with contextlib.suppress(ValueError):  # too short for a frame, or for one that is left
         whole = plan.mel(y, BANK, log=log)  # type: ignore[arg-type]
     try:
-        sound.BLOCK = size
+        sound_readers.BLOCK = size
         files.mel(tmp_path / "x.wav", out, plan, BANK, log=log)  # type: ignore[arg-type]
         np.testing.assert_array_equal(np.load(out), whole)
     except ValueError:
         assert whole is None
     finally:
-        sound.BLOCK = before
+        sound_readers.BLOCK = before
 
 
 @settings(deadline=None, max_examples=50)
@@ -131,8 +131,8 @@ def test_whispers_largest_is_that_of_all_frames_but_the_last(sizes: list[int], l
     L = np.random.default_rng(n).uniform(-10, 0, (2, 3, n)).astype(np.float32)
     L[:, :, loudest % max(n, 1) :][..., :1] = 5
     with tempfile.TemporaryFile() as file:
-        frames = arrays.Npy(file, arrays.Shape(3, 2, L.dtype))
-        sink = arrays.Whisper(frames, frames)
+        frames = array_writers.Npy(file, array_writers.Shape(3, 2, L.dtype))
+        sink = array_writers.Whisper(frames, frames)
         for block in np.split(L, np.cumsum(sizes)[:-1], axis=-1):
             sink.write(block)
         if n < 2:
@@ -187,8 +187,8 @@ def test_what_it_is_of_is_kept(speech: Path, kind: str, window: object, filters:
     else:
         bank = MelBank(RATE, 400, 30, fmin=50, fmax=7000, htk=True, norm=None) if filters == "mel" else FilterBank(own)
         files.mel(speech, out, plan, bank, power=0.5, log="db")
-    with stored.opened(out) as levels:
-        found = about.About.of_facts(levels.facts, levels.dtype, "x")
+    with array_readers.opened(out) as levels:
+        found = metadata.About.of_facts(levels.facts, levels.dtype, "x")
     assert (found.sr, found.power, found.log, found.samples) == (RATE, 0.5, "db", len(speech_16k()))
     np.testing.assert_array_equal(found.plan.window, plan.window)
     assert (found.plan.n_fft, found.plan.hop_length, found.plan.center) == (400, 160, False)
@@ -243,7 +243,7 @@ def test_pictures_are_drawn(speech: Path, what: str) -> None:
 )
 def test_the_time_axis_of_any_length_has_a_few_round_ticks(seconds: float, words: str) -> None:
     plan = STFT(1024, hop_length=256)
-    drawn = picture.Picture(about.About(RATE, plan, None, 1.0, None), Path("x.png"), "x", 80)
+    drawn = picture.Picture(metadata.About(RATE, plan, None, 1.0, None), Path("x.png"), "x", 80)
     drawn.write(np.ones((513, 5), np.float32))
     (axes, _) = drawn.figure(seconds).axes
     assert axes.get_xlabel() == words
@@ -306,10 +306,10 @@ def test_an_error_of_either_thread_ends_the_work(end: str) -> None:
 
     def work() -> None:
         if end == "ahead":
-            with flow.ahead(failing(at) for at in range(9)) as blocks:
+            with pipeline.ahead(failing(at) for at in range(9)) as blocks:
                 seen.extend(blocks)
         else:
-            with flow.behind(lambda at: seen.append(failing(at))) as put:
+            with pipeline.behind(lambda at: seen.append(failing(at))) as put:
                 for at in range(9):
                     put(at)
 
@@ -326,9 +326,9 @@ def test_what_waits_is_bounded_and_all_is_written_in_order() -> None:
             made.append(at)
             yield at
 
-    with flow.ahead(blocks()) as ahead, flow.behind(seen.append) as put:
+    with pipeline.ahead(blocks()) as ahead, pipeline.behind(seen.append) as put:
         for at in ahead:
-            assert len(made) <= at + flow.HELD
+            assert len(made) <= at + pipeline.HELD
             put(at)
     assert seen == list(range(50))
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastspec import STFT, FilterBank, MelBank, files, stream
-from fastspec.files import arrays, backward, sound, stored
+from fastspec.files import array_readers, array_writers, sound_readers, to_sound
 
 RATE = 16_000
 PLAN, BANK = STFT(512, hop_length=128), MelBank(RATE, 512, 60)
@@ -27,9 +27,9 @@ def speech(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sound, "BLOCK", 7001)
-    monkeypatch.setattr(arrays, "WINDOW", 257 * 70)
-    monkeypatch.setattr(stored, "WINDOW", 257 * 50)
+    monkeypatch.setattr(sound_readers, "BLOCK", 7001)
+    monkeypatch.setattr(array_writers, "WINDOW", 257 * 70)
+    monkeypatch.setattr(array_readers, "WINDOW", 257 * 50)
 
 
 def recovered(S: np.ndarray, length: int | None = None, plan: STFT = PLAN, **how: Any) -> np.ndarray:
@@ -159,7 +159,7 @@ def test_a_loud_sound_is_made_softer_in_whole_numbers_alone(speech: Path) -> Non
 @given(ahead=st.lists(st.integers(0, 40), max_size=12), behind=st.lists(st.integers(0, 40), max_size=12))
 def test_the_convergence_does_not_depend_on_the_blocks(ahead: list[int], behind: list[int]) -> None:
     wanted, heard = np.random.default_rng(5).uniform(0, 1, (2, 257, 300)).astype(np.float32)
-    recovery = backward.Recovery(PLAN)
+    recovery = to_sound.Recovery(PLAN)
     for S in np.split(wanted, np.minimum(np.cumsum(ahead, dtype=int), 300), axis=1):
         recovery.wanted(S)
     for L in np.split(heard, np.minimum(np.cumsum(behind, dtype=int), 300), axis=1):

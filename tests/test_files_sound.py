@@ -16,11 +16,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fastspec import files
-from fastspec.files import pcm, riff, waves
+from fastspec.files import pcm, riff, sound_writers
 
 RATE = 8000
 NOISE = np.random.default_rng(3).uniform(-1, 1, (20_011, 3))
-WAV = [*waves.SUBTYPES, "ULAW", "IMA_ADPCM"]
+WAV = [*sound_writers.SUBTYPES, "ULAW", "IMA_ADPCM"]
 
 
 def whole(path: Path, size: int | None = None, **how: object) -> np.ndarray:
@@ -249,11 +249,11 @@ def test_a_package_that_is_absent_is_named(tmp_path: Path, name: str, sr: int | 
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-@pytest.mark.parametrize("subtype", list(waves.SUBTYPES))
+@pytest.mark.parametrize("subtype", list(sound_writers.SUBTYPES))
 @pytest.mark.parametrize("channels", [None, 2])
 def test_what_is_written_can_be_read_by_others(tmp_path: Path, subtype: str, channels: int | None) -> None:
     y = NOISE[:, 0].astype(np.float32) if channels is None else NOISE[:, :2].T.astype(np.float32)
-    with waves.opened(tmp_path / "x.wav", RATE, channels, subtype=subtype) as file:
+    with sound_writers.opened(tmp_path / "x.wav", RATE, channels, subtype=subtype) as file:
         file.write(y[..., :5000])
         file.write(y[..., 5000:])
         file.finish()
@@ -274,13 +274,13 @@ def test_whole_numbers_are_the_nearest_and_end_at_full_scale(coding: str, larges
 def test_only_what_would_clip_is_made_softer(tmp_path: Path) -> None:
     for largest, gain in ((1.0, 1.0), (2.0, 0.475)):
         for name in ("x.wav", "x.flac"):
-            with waves.opened(tmp_path / name, RATE, None) as file:
+            with sound_writers.opened(tmp_path / name, RATE, None) as file:
                 file.write(np.array([0.5, -largest, 0.25], np.float32))
                 file.finish()
                 assert file.gain == pytest.approx(gain)  # type: ignore[attr-defined]
             expected = gain * np.array([0.5, -largest, 0.25])
             np.testing.assert_allclose(soundfile.read(tmp_path / name)[0], expected, atol=2**-14)
-    with waves.opened(tmp_path / "x.wav", RATE, None, subtype="FLOAT") as file:
+    with sound_writers.opened(tmp_path / "x.wav", RATE, None, subtype="FLOAT") as file:
         file.write(np.array([2.0, -3.0], np.float32))
         file.finish()
     np.testing.assert_array_equal(soundfile.read(tmp_path / "x.wav")[0], [2.0, -3.0])

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastspec
-from fastspec import library_synthesis, synthesis
-from fastspec.kernels import plan
-from fastspec.synthesis import Synthesis, window_energy
+from fastspec.kernels.fft import tables as fft_tables
+from fastspec.transform import inverse, inverse_scipy
+from fastspec.transform.inverse import Synthesis, window_energy
 
 DTYPES = [np.float32, np.float64]
 GUARD = 12345.0
@@ -56,7 +56,7 @@ def assert_like_the_twin(got, D, n_fft, hop, window, start, dtype):
     total, energy, scale = twins.overlap_add(D, n_fft, hop, window)
     divisor = np.where(energy > np.finfo(dtype).tiny, energy, 1)
     want = twins.cut(total / divisor, start, got.shape[1])
-    passes = 2 if plan.supported(n_fft) else 4
+    passes = 2 if fft_tables.supported(n_fft) else 4
     bound = twins.cut(passes * 12 * np.finfo(dtype).eps * scale / divisor, start, got.shape[1])
     assert got.dtype == dtype
     assert (np.abs(got - want) <= bound).all(), (n_fft, hop, D.shape, float((np.abs(got - want) / bound.max()).max()))
@@ -139,7 +139,7 @@ def test_an_output_that_goes_by_blocks_is_the_same_signal(dtype, monkeypatch):
     rng = np.random.default_rng(2)
     D, ready = spectra(rng, 3, 16, 200, dtype), Synthesis(16, 5, hann(16) + 0.1, dtype)
     want = run(ready, D, 1100, dtype, start=8)
-    monkeypatch.setattr(synthesis, "BLOCK", 64)
+    monkeypatch.setattr(inverse, "BLOCK", 64)
     out = np.full((3, 2200), GUARD, dtype)[:, ::2]
     ready.run(D, out, start=8)
     np.testing.assert_array_equal(out, want)
@@ -155,7 +155,7 @@ def test_sizes_that_go_by_blocks_of_frames_are_the_same_signal(n_fft, dtype, mon
         assert_like_the_twin(want, D, n_fft, hop, hann(n_fft) + 0.1, 3, dtype)
         for block in (1, 8 * n_fft, 40 * n_fft):
             with monkeypatch.context() as patch:
-                patch.setattr(library_synthesis, "BLOCK", block)
+                patch.setattr(inverse_scipy, "BLOCK", block)
                 np.testing.assert_array_equal(run(ready, D, 80 * hop, dtype, start=3), want)
 
 
@@ -245,9 +245,9 @@ def test_how_frames_are_shared_out_changes_no_bit(hop, dtype, monkeypatch):
     with fastspec.threads(1):
         want = run(ready, D, length, dtype, start=3)
     for shares, least, tiles in ((4, 0, 1), (100, 0, 2), (100, 1, 100), (3, 8, 3)):
-        monkeypatch.setattr(synthesis, "SHARES", shares)
-        monkeypatch.setattr(synthesis, "LEAST_RUN", least)
-        monkeypatch.setattr(synthesis, "SUM_BYTES", tiles << 10)
+        monkeypatch.setattr(inverse, "SHARES", shares)
+        monkeypatch.setattr(inverse, "LEAST_RUN", least)
+        monkeypatch.setattr(inverse, "SUM_BYTES", tiles << 10)
         again = Synthesis(64, hop, hann(64) + 0.1, dtype)
         with fastspec.threads(2):
             np.testing.assert_array_equal(run(again, D, length, dtype, start=3), want)

@@ -4,17 +4,19 @@ import numpy as np
 import pytest
 
 import fastspec
-from fastspec import offset, offset_passes
-from fastspec.kernels import compiled, oneframe, plan
-from fastspec.kernels.calls import aligned
-from fastspec.kernels.offsets import TOLERANCE
+from fastspec.kernels import compiled
+from fastspec.kernels.fft import single
+from fastspec.kernels.fft.single import correlator
+from fastspec.kernels.notebook.xcorr_offset import TOLERANCE
+from fastspec.kernels.runtime.calls import aligned
+from fastspec.notebook import inversion, passes
 
 LENGTHS = [2, 3, 16, 31, 97, 200, 384, 896, 1500]
 
 
 def machine(n1, n2):
     """(correlator, flat, z, x, spectrum, swapped): tables and scratch."""
-    p = plan.correlator(n1, n2, compiled.transform_rows(np.dtype(np.float32)).address, np.float32(TOLERANCE))
+    p = correlator(n1, n2, compiled.transform_rows(np.dtype(np.float32)).address, np.float32(TOLERANCE))
     return p, *(aligned(n, np.float32) for n in (32 * p.m, 128 * p.m, 2 * p.half, 2 * p.half, 2 * p.half))
 
 
@@ -22,12 +24,12 @@ def machine(n1, n2):
 def test_single_frame_transform_is_the_real_transform(n):
     p, flat, z, x, bins, _ = machine(n, n)
     signal = np.random.default_rng(n).standard_normal(n)
-    oneframe.centre(signal, 0, n, 0.25, 2.0, flat, 32 * p.m)
+    single.centre(signal, 0, n, 0.25, 2.0, flat, 32 * p.m)
     np.testing.assert_allclose(flat[:n], (signal - 0.25) * 2, atol=1e-6)
     assert not flat[n:].any()
     want = np.fft.rfft(flat.astype(np.float64))
-    oneframe.transform(flat, p, z, x)
-    oneframe.spectrum(x, p, bins, 0)
+    single.transform(flat, p, z, x)
+    single.spectrum(x, p, bins, 0)
     got = (bins[: p.h + 1] + 1j * bins[p.half : p.half + p.h + 1]) * 4 * p.h
     assert np.abs(got - want).max() < 1e-6 * np.abs(want).max()
 
@@ -37,12 +39,12 @@ def correlation(x1, x2, p):
     _, flat, z, x, bins, swapped = machine(p.n1, p.n2)
     centred = [s - s.mean() for s in (x1, x2)]
     norm = np.prod([np.linalg.norm(c) for c in centred])
-    oneframe.centre(x2, 0, p.n2, x2.mean(), 1.0, flat, 32 * p.m)
-    oneframe.transform(flat, p, z, x)
-    oneframe.spectrum(x, p, bins, 0)
-    oneframe.centre(x1, 0, p.n1, x1.mean(), 1.0, flat, 32 * p.m)
-    oneframe.transform(flat, p, z, x)
-    oneframe.correlate(x, bins, 0, p, z, swapped, flat)
+    single.centre(x2, 0, p.n2, x2.mean(), 1.0, flat, 32 * p.m)
+    single.transform(flat, p, z, x)
+    single.spectrum(x, p, bins, 0)
+    single.centre(x1, 0, p.n1, x1.mean(), 1.0, flat, 32 * p.m)
+    single.transform(flat, p, z, x)
+    single.correlate(x, bins, 0, p, z, swapped, flat)
     a, b = (np.fft.rfft(c, 32 * p.m) for c in centred)
     return flat / norm, np.fft.irfft(a * b.conj(), 32 * p.m) / norm
 
@@ -80,7 +82,7 @@ def test_lags_a_float32_correlation_cannot_tell_apart_are_decided_in_float64(dty
         # a bump so slow that the correlation at neighbouring lags differs in the seventh digit
         bumps = (np.exp(-(((np.arange(n) - n / 2 - 200 * rng.random()) / 900) ** 2)) for _ in range(2))
         x1, x2 = ((b + 1e-5 * rng.standard_normal(n)).astype(dtype) for b in bumps)
-        assert offset.segment_offset(x1, x2) == slow_offset(x1.astype(float), x2.astype(float))
+        assert inversion.segment_offset(x1, x2) == slow_offset(x1.astype(float), x2.astype(float))
         got, _ = correlation(x1.astype(float), x2.astype(float), machine(n, n)[0])
         decided += np.count_nonzero(got >= got.max() - TOLERANCE) > 1
     assert decided > 6  # the test is about ties, so there must be some
@@ -90,7 +92,7 @@ def test_of_equal_correlations_the_first_counts():
     x1, x2 = np.zeros((2, 100))
     x1[[20, 60, 61, 21]] = 1, 1, -1, -1
     x2[[40, 41]] = 1, -1
-    assert offset.segment_offset(x1, x2) == slow_offset(x1, x2) == -20 - 1
+    assert inversion.segment_offset(x1, x2) == slow_offset(x1, x2) == -20 - 1
 
 
 @pytest.mark.parametrize("scale", [1e-200, 1e-30, 1e30, 1e200])
@@ -117,9 +119,9 @@ def test_the_chain_gives_the_same_bits_for_any_number_of_workers(dtype, n_fft):
 def test_logarithms_are_inverted_like_the_numbers_they_stand_for(search, frames):
     S = np.random.default_rng(frames).uniform(-3, 0, (frames, 32))
     given = {"n_fft": 64, "hop": 8, "n_iter": 1, "search": search}
-    from_logs = offset.recover(S, **given, logarithmic=True, mirrored=True)
+    from_logs = inversion.recover(S, **given, logarithmic=True, mirrored=True)
     both = np.concatenate([10**S, 10 ** S[:, ::-1]], axis=1)
-    np.testing.assert_allclose(from_logs, offset.recover(both, **given), atol=1e-12 * np.abs(from_logs).max())
+    np.testing.assert_allclose(from_logs, inversion.recover(both, **given), atol=1e-12 * np.abs(from_logs).max())
 
 
 @pytest.mark.parametrize(
@@ -131,8 +133,8 @@ def test_magnitudes_near_the_ends_of_their_dtype_are_inverted_like_others(dtype,
     given = {"n_fft": 64, "hop": 8, "n_iter": 2, "mirrored": True}
     far = S.astype(np.float64) + decades
     far, gain = far if logarithmic else 10**far, 10.0**decades
-    got = offset.recover(far.astype(dtype), **given, logarithmic=logarithmic).astype(np.float64) / gain
-    want = offset.recover(
+    got = inversion.recover(far.astype(dtype), **given, logarithmic=logarithmic).astype(np.float64) / gain
+    want = inversion.recover(
         (far - decades if logarithmic else far / gain).astype(dtype), **given, logarithmic=logarithmic
     )
     # a logarithm of 30 has six decimals in float32, so the magnitudes themselves are that much apart
@@ -143,6 +145,6 @@ def test_magnitudes_near_the_ends_of_their_dtype_are_inverted_like_others(dtype,
 def test_slices_and_small_rings_do_not_show(monkeypatch):
     S = np.random.default_rng(14).random((200, 64))
     whole = fastspec.iterate_invert_spectrogram(S, 64, 8, n_iter=1)
-    monkeypatch.setattr(offset_passes, "SLICE_FRAMES", 32)
-    monkeypatch.setattr(offset_passes, "RING_BYTES", 0)
+    monkeypatch.setattr(passes, "SLICE_FRAMES", 32)
+    monkeypatch.setattr(passes, "RING_BYTES", 0)
     np.testing.assert_array_equal(fastspec.iterate_invert_spectrogram(S, 64, 8, n_iter=1), whole)

@@ -3,11 +3,16 @@
 import numpy as np
 import pytest
 
-from fastspec import analysis, levels
-from fastspec.framing import hamming
-from fastspec.kernels import codelets, compiled, factors, frames, lanes, plan, realfft
-from fastspec.kernels.calls import aligned, call
-from fastspec.kernels.jit import int64, kernel
+from fastspec.kernels import compiled
+from fastspec.kernels.fft import codelets, factors, realfft
+from fastspec.kernels.fft import tables as fft_tables
+from fastspec.kernels.framing import memory, polyphase
+from fastspec.kernels.framing.polyphase import Line
+from fastspec.kernels.runtime.calls import aligned, call
+from fastspec.kernels.runtime.jit import int64, kernel
+from fastspec.notebook import spectra
+from fastspec.transform import forward
+from fastspec.transform.framing import hamming
 
 DTYPES = [np.float32, np.float64]
 HALVES = sorted({2**a * 3**b * 5**c * 7**d for a in range(8) for b in range(4) for c in range(3) for d in range(3)})
@@ -30,7 +35,7 @@ def in_lanes(z, dtype):
 
 
 def from_lanes(work, dtype):
-    V = plan.lanes(dtype)
+    V = fft_tables.lanes(dtype)
     parts = work.reshape(-1, 2, V)
     return parts[:, 0] + 1j * parts[:, 1].astype(np.float64)
 
@@ -38,12 +43,12 @@ def from_lanes(work, dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("b", [1, 3])
 def test_interleaved_rows_are_transformed_each_alone(dtype, b):
-    V, rng = plan.lanes(dtype), np.random.default_rng(3)
+    V, rng = fft_tables.lanes(dtype), np.random.default_rng(3)
     for n in (1, 2, 6, 7, 8, 10, 12, 16, 20, 30, 48, 60, 64, 100, 126, 256):
-        radices = plan.row_radices(n)
+        radices = fft_tables.row_radices(n)
         z = rng.standard_normal((b * n, V)) + 1j * rng.standard_normal((b * n, V))
         work = np.concatenate([in_lanes(z, dtype), np.zeros(2 * V * 3 * b * n, dtype)])
-        tw = plan.pass_twiddles(n, radices, dtype)
+        tw = fft_tables.pass_twiddles(n, radices, dtype)
         rows(compiled.transform_rows(np.dtype(dtype)).address, work, 0, b, b * n, b, 2 * b * n, b, n,
              np.array(radices, np.int64), tw)  # fmt: skip
         got = from_lanes(work, dtype)[b * n : 2 * b * n].reshape(n, b, V)
@@ -72,13 +77,13 @@ def test_every_half_size_of_the_codelets_primes_is_transformed(dtype):
     rng = np.random.default_rng(4)
     for half in HALVES:
         n_fft, count = 2 * half, int(rng.integers(1, 40))
-        assert plan.supported(n_fft), half
+        assert fft_tables.supported(n_fft), half
         hop = int(rng.integers(1, n_fft + 3))
         x = rng.standard_normal(int(rng.integers(1, count * hop + n_fft))).astype(dtype)
         want = np.fft.fft(frames_of(x, n_fft, hop, count))
-        got = levels.complex_spectrum(x, n_fft, hop, count, bins=n_fft)
+        got = spectra.complex_spectrum(x, n_fft, hop, count, bins=n_fft)
         assert np.abs(got - want).max() <= bound(dtype) * np.abs(want).max(), (n_fft, hop, count)
-        level = levels.magnitude(x, n_fft, hop, count)
+        level = spectra.magnitude(x, n_fft, hop, count)
         assert np.abs(level - np.abs(want[:, :half])).max() <= bound(dtype) * np.abs(want).max(), (n_fft, hop, count)
 
 
@@ -88,37 +93,37 @@ def test_every_odd_size_of_the_codelets_primes_is_analysed(dtype):
     for n_fft in sorted({3**a * 5**b * 7**c for a in range(6) for b in range(4) for c in range(3)}):
         if not 3 <= n_fft <= 3000:
             continue
-        assert plan.analysed(n_fft), n_fft
-        assert not plan.supported(n_fft)
+        assert fft_tables.analysed(n_fft), n_fft
+        assert not fft_tables.supported(n_fft)
         count, hop = int(rng.integers(1, 40)), int(rng.integers(1, n_fft + 3))
         x = rng.standard_normal(int(rng.integers(1, count * hop + n_fft))).astype(dtype)
         want = np.fft.fft(frames_of(x, n_fft, hop, count))
-        got = levels.complex_spectrum(x, n_fft, hop, count, bins=n_fft)
+        got = spectra.complex_spectrum(x, n_fft, hop, count, bins=n_fft)
         assert np.abs(got - want).max() <= bound(dtype) * np.abs(want).max(), (n_fft, hop, count)
-        level = levels.magnitude(x, n_fft, hop, count)
+        level = spectra.magnitude(x, n_fft, hop, count)
         assert np.abs(level - np.abs(want[:, : n_fft // 2])).max() <= bound(dtype) * np.abs(want).max(), n_fft
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("n_fft", [11, 13, 22, 26, 34, 101, 2 * plan.LARGEST])
+@pytest.mark.parametrize("n_fft", [11, 13, 22, 26, 34, 101, 2 * fft_tables.LARGEST])
 def test_other_sizes_come_from_scipy_behind_the_same_entry(dtype, n_fft):
-    assert not plan.analysed(n_fft)
+    assert not fft_tables.analysed(n_fft)
     x = np.random.default_rng(5).standard_normal(500).astype(dtype)
     hop, count = max(1, n_fft // 3), 7
     want = np.fft.fft(frames_of(x, n_fft, hop, count))
-    got = levels.complex_spectrum(x, n_fft, hop, count, bins=n_fft)
+    got = spectra.complex_spectrum(x, n_fft, hop, count, bins=n_fft)
     assert got.dtype == np.result_type(dtype, np.complex64)
     assert np.abs(got - want).max() <= 2 * bound(dtype) * np.abs(want).max()
-    half = levels.complex_spectrum(x, n_fft, hop, count, bins=n_fft // 2 + 1)
+    half = spectra.complex_spectrum(x, n_fft, hop, count, bins=n_fft // 2 + 1)
     np.testing.assert_array_equal(half, got[:, : n_fft // 2 + 1])
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_large_outputs_past_the_caches_hold_the_same_bits(dtype, monkeypatch):
     x = np.random.default_rng(6).standard_normal(9000).astype(dtype)
-    near = levels.complex_spectrum(x, 512, 100, 80, bins=256), levels.magnitude(x, 512, 100, 80)
-    monkeypatch.setattr(analysis, "STREAM_BYTES", 0)
-    far = levels.complex_spectrum(x, 512, 100, 80, bins=256), levels.magnitude(x, 512, 100, 80)
+    near = spectra.complex_spectrum(x, 512, 100, 80, bins=256), spectra.magnitude(x, 512, 100, 80)
+    monkeypatch.setattr(forward, "STREAM_BYTES", 0)
+    far = spectra.complex_spectrum(x, 512, 100, 80, bins=256), spectra.magnitude(x, 512, 100, 80)
     for a, b in zip(near, far, strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -137,27 +142,27 @@ def with_magnitudes(source, tile, p, work, mag, least, bins, y):
 def tile_of(dtype, n_fft, hop, rng):
     """(signal, its strip, tables, scratch) of one tile of frames."""
     dtype = np.dtype(dtype)
-    V, lead = plan.lanes(dtype), plan.lead(n_fft, hop, 1, dtype)
+    V, lead = fft_tables.lanes(dtype), fft_tables.lead(n_fft, hop, 1, dtype)
     addresses = tuple(f(dtype).address for f in (compiled.transform_rows, compiled.forward, compiled.inverse))
-    p = plan.tables(n_fft, hop, lead, np.ones(n_fft), np.ones(n_fft), dtype, addresses)
+    p = fft_tables.tables(n_fft, hop, lead, np.ones(n_fft), np.ones(n_fft), dtype, addresses)
     x = rng.standard_normal(n_fft + hop * (V - 1)).astype(dtype)
     strip = aligned(hop * lead, dtype)
-    work = aligned(plan.work_size(p) * 2 * V, dtype)
-    line = plan.Line(x, 0, x, 0, x.size, 0, 0, dtype.type(0), dtype.type(1))
-    lanes.polyphase(line, 0, hop, min(hop, n_fft), strip, lead, work)
+    work = aligned(fft_tables.work_size(p) * 2 * V, dtype)
+    line = Line(x, 0, x, 0, x.size, 0, 0, dtype.type(0), dtype.type(1))
+    polyphase.polyphase(line, 0, hop, min(hop, n_fft), strip, lead, work)
     return x, strip, p, work
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_inverse_gives_back_the_frames_or_their_phases_with_other_magnitudes(dtype):
-    rng, V = np.random.default_rng(7), plan.lanes(dtype)
+    rng, V = np.random.default_rng(7), fft_tables.lanes(dtype)
     least = np.dtype(dtype).type(1e-20)
     for n_fft in (2, 4, 6, 10, 14, 16, 20, 32, 48, 98, 100, 256, 400, 882, 1024):
         hop, half = max(1, n_fft // 3), n_fft // 2
         x, strip, p, work = tile_of(dtype, n_fft, hop, rng)
         framed = np.lib.stride_tricks.sliding_window_view(x.astype(float), n_fft)[::hop][:V]
         bins, y = aligned((half + 1) * 2 * V, dtype), aligned(n_fft * V, dtype)
-        order = plan.pairs(p)
+        order = fft_tables.pairs(p)
         assert set(order) == set(range(half + 1))
         A = rng.random((V, half + 1))
         mag = np.ascontiguousarray(A.T[order]).astype(dtype).ravel()
@@ -177,11 +182,11 @@ def test_inverse_gives_back_the_frames_or_their_phases_with_other_magnitudes(dty
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("hop", "size"), [(1, 5), (3, 40), (7, 7), (24, 100), (33, 20), (16, 64)])
 def test_overlap_add_undoes_polyphase(dtype, hop, size):
-    rng, V = np.random.default_rng(8), plan.lanes(dtype)
-    lead, rows = plan.lead(size, hop, 1, dtype), min(hop, size)
+    rng, V = np.random.default_rng(8), fft_tables.lanes(dtype)
+    lead, rows = fft_tables.lead(size, hop, 1, dtype), min(hop, size)
     y = rng.standard_normal((size, V)).astype(dtype)
     o = np.zeros(rows * lead, dtype)
-    lanes.overlap_add(y.ravel(), 0, V, size, o, 0, hop, lead)
+    polyphase.overlap_add(y.ravel(), 0, V, size, o, 0, hop, lead)
     out = np.zeros(lead * hop + size, dtype)
     for r in range(rows):
         out[r::hop][:lead] = o[r * lead : (r + 1) * lead]
@@ -194,12 +199,12 @@ def test_overlap_add_undoes_polyphase(dtype, hop, size):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("bins", [1, 3, 8, 20, 65])
 def test_frames_go_to_lanes_and_back(dtype, bins):
-    V = plan.lanes(dtype)
+    V = fft_tables.lanes(dtype)
     D = np.random.default_rng(9).standard_normal((V, 2 * bins)).astype(dtype)
     c, back = np.zeros(2 * V * bins, dtype), np.zeros_like(D)
-    frames.read_complex(D.ravel(), 0, 2 * bins, bins, c)
+    memory.read_complex(D.ravel(), 0, 2 * bins, bins, c)
     np.testing.assert_array_equal(c.reshape(bins, 2, V), D.reshape(V, bins, 2).transpose(1, 2, 0))
-    frames.write_complex(c, bins, back.reshape(-1), 0, 2 * bins, False)
+    memory.write_complex(c, bins, back.reshape(-1), 0, 2 * bins, False)
     np.testing.assert_array_equal(back, D)
 
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from fastspec.kernels import transpose, vector
-from fastspec.kernels.calls import address, aligned, exchange, increment, observe, publish
-from fastspec.kernels.jit import kernel
-from fastspec.kernels.logs import exp10, log10
-from fastspec.kernels.plan import lanes as lanes_of
+from fastspec.kernels.fft.tables import lanes as lanes_of
+from fastspec.kernels.runtime.calls import address, aligned, exchange, increment, observe, publish
+from fastspec.kernels.runtime.jit import kernel
+from fastspec.kernels.simd import transpose, vector
+from fastspec.kernels.simd.log import exp10, log10
 
 DTYPES = [np.float32, np.float64]
 

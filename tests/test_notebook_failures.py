@@ -392,7 +392,7 @@ def test_magnitudes_taken_for_logarithms_are_named(dtype: type[np.floating], val
 
 
 def test_read_only_and_unaligned_samples_compile_nothing_new() -> None:
-    from fastspec.kernels.strips import each_strip
+    from fastspec.kernels.runtime.tasks import each_strip
 
     want = fastspec.stft(X, 64, 16)
     before = len(each_strip.dispatcher.signatures)

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 import fastspec
-from fastspec import levels, maps, mel, notebook_mel, offset_passes
+from fastspec.notebook import blockwise, passes, spectra
+from fastspec.notebook import mel as notebook_mel
+from fastspec.notebook.mel import resample_time, resampled_columns
 
 Array = np.ndarray[Any, np.dtype[Any]]
 N_FFT, HOP = 128, 16
@@ -59,12 +61,12 @@ def kinds(x: Array) -> list[Array]:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """All blocks are so small that there are many of them."""
-    monkeypatch.setattr(maps, "LONG", 2048)
-    monkeypatch.setattr(levels, "LONG", 2048)
-    monkeypatch.setattr(levels, "BLOCK", 5000)
-    monkeypatch.setattr(maps, "FILED_BYTES", 1000)
-    monkeypatch.setattr(offset_passes, "KEPT_BYTES", 0)
-    monkeypatch.setattr(offset_passes, "SLICE_FRAMES", 64)
+    monkeypatch.setattr(blockwise, "LONG", 2048)
+    monkeypatch.setattr(spectra, "LONG", 2048)
+    monkeypatch.setattr(spectra, "BLOCK", 5000)
+    monkeypatch.setattr(blockwise, "FILED_BYTES", 1000)
+    monkeypatch.setattr(passes, "KEPT_BYTES", 0)
+    monkeypatch.setattr(passes, "SLICE_FRAMES", 64)
     monkeypatch.setattr(notebook_mel, "LONG", 8192)
 
 
@@ -185,7 +187,7 @@ FAR = (1 << 31) + 5000
 
 @pytest.mark.parametrize("name", ["overlap", "stft", "logarithms", "magnitudes"])
 def test_samples_beyond_two_to_the_31_count(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(maps.Numbers, "mean", lambda _: 0.0)  # to read all the zeros would take a while
+    monkeypatch.setattr(blockwise.Numbers, "mean", lambda _: 0.0)  # to read all the zeros would take a while
     x = np.memmap(tmp_path / "x", np.float32, "w+", shape=(FAR,))
     hop = 1 << 27
     call = {
@@ -206,8 +208,8 @@ def test_samples_beyond_two_to_the_31_count(name: str, tmp_path: Path, monkeypat
 @pytest.mark.parametrize(("columns", "factor"), [(300, 3.0), (1000, 0.37), (257, 1.0), (90, 10.0)])
 def test_splines_in_blocks_are_those_of_the_whole(columns: int, factor: float) -> None:
     M = np.random.default_rng(columns).standard_normal((5, columns))
-    want, total = mel.resample_time(M, factor), round(columns * factor)
-    found = [mel.resampled_columns(lambda a, b: M[:, a:b], columns, total, *s) for s in maps.spans(total, 61)]
+    want, total = resample_time(M, factor), round(columns * factor)
+    found = [resampled_columns(lambda a, b: M[:, a:b], columns, total, *s) for s in blockwise.spans(total, 61)]
     got = np.concatenate(found, axis=1)
     if not want[:, -1].any():  # SciPy takes the last column for one outside, where its place is rounded upwards
         got, want = got[:, :-1], want[:, :-1]

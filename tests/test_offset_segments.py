@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import fastspec
-from fastspec import levels, offset_runs
+from fastspec.notebook import segments as notebook_segments
+from fastspec.notebook import spectra
 
 Array = np.ndarray[Any, np.dtype[Any]]
 SIZES = [(512, 64), (1024, 256), (2048, 128)]
@@ -30,7 +31,7 @@ def inverted(S: Array, hop: int, segments: Any, n_iter: int = 3) -> Array:
 @pytest.mark.parametrize("segments", [2, 3, 8, "auto"])
 def test_runs_are_at_most_a_tenth_of_a_decibel_worse_than_the_chain(n_fft: int, hop: int, segments: Any) -> None:
     S = spectrogram(n_fft, hop)
-    losses = [levels.convergence(inverted(S, hop, s, 10), 10**S, n_fft, hop) for s in (None, segments)]
+    losses = [spectra.convergence(inverted(S, hop, s, 10), 10**S, n_fft, hop) for s in (None, segments)]
     assert losses[1] < losses[0] + 0.1
 
 
@@ -60,7 +61,7 @@ def test_too_many_segments_are_fewer(frames: int) -> None:
 
 
 def test_of_auto_the_number_depends_on_the_frames_alone() -> None:
-    counts = [offset_runs.count_of(n) for n in (1, 2999, 3000, 7500, 24000, 40000, 10**6)]
+    counts = [notebook_segments.count_of(n) for n in (1, 2999, 3000, 7500, 24000, 40000, 10**6)]
     assert counts == [1, 1, 2, 4, 16, 16, 656]
 
 
@@ -69,7 +70,7 @@ def test_loudness_does_not_matter(gain: float) -> None:
     S = spectrogram(512, 64, 3, np.float64)
     near, far = inverted(S, 64, 3), inverted(S + gain, 64, 3)
     assert far.dtype == np.float64
-    got, want = (levels.convergence(y, 10**S, 512, 64) for y in (far / 10**gain, near))
+    got, want = (spectra.convergence(y, 10**S, 512, 64) for y in (far / 10**gain, near))
     assert abs(got - want) < 0.3
 
 
@@ -80,7 +81,7 @@ def test_other_functions_take_segments_too() -> None:
         lambda n: fastspec.iterate_invert_spectrogram(both, 512, 64, 2, segments=n),
         lambda n: fastspec.invert_spectrogram(both, 64, segments=n),
     ):
-        one, many = (levels.convergence(call(n), S, 512, 64) for n in (None, 3))
+        one, many = (spectra.convergence(call(n), S, 512, 64) for n in (None, 3))
         assert many < one + 0.1
 
 
@@ -104,5 +105,5 @@ def test_sizes_that_the_kernels_lack_are_one_chain() -> None:
 def test_runs_beyond_those_made_at_a_time_are_joined_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     S = spectrogram(512, 64)
     want = inverted(S, 64, 7)
-    monkeypatch.setattr(offset_runs, "SIDE_BY_SIDE", 2)
+    monkeypatch.setattr(notebook_segments, "SIDE_BY_SIDE", 2)
     np.testing.assert_array_equal(inverted(S, 64, 7), want)

@@ -10,7 +10,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 import fastspec
-from fastspec.recovery import offset_start, segments
+from fastspec.recovery import segments, shifted
 
 Array = np.ndarray[Any, np.dtype[Any]]
 DTYPES = ["float32", "float64"]
@@ -47,7 +47,7 @@ def magnitudes(plan: fastspec.STFT, signals: int, frames: int, seed: int = 0) ->
 
 
 def signals(plan: fastspec.STFT, S: Array, length: int | None = None) -> Array:
-    return offset_start.signals(plan, S, plan.n_samples(S.shape[2]) if length is None else length)
+    return shifted.signals(plan, S, plan.n_samples(S.shape[2]) if length is None else length)
 
 
 def rounding(plan: fastspec.STFT) -> float:
@@ -150,7 +150,7 @@ def test_threads_slices_and_blocks_do_not_change_bits(
     for count in (1, 2):
         with fastspec.threads(count):
             found.append(signals(plan, S))
-    monkeypatch.setattr(offset_start, "SLICE", 1 << 20)
+    monkeypatch.setattr(shifted, "SLICE", 1 << 20)
     monkeypatch.setattr(segments, "KEPT_BYTES", 1)
     found.append(signals(plan, S))
     for y in found[1:]:

@@ -12,11 +12,13 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import minimum_spanning_tree
 
 import fastspec
-from fastspec.kernels.hills import KEYS
-from fastspec.kernels.jit import kernel
-from fastspec.kernels.turns import sine_cosine
-from fastspec.kernels.vector import lanes, load, store
-from fastspec.recovery import pghi, polar, spsi
+from fastspec.kernels.recovery.watershed import KEYS
+from fastspec.kernels.runtime.jit import kernel
+from fastspec.kernels.simd.trig import sine_cosine
+from fastspec.kernels.simd.vector import lanes, load, store
+from fastspec.recovery import pghi, spsi
+from fastspec.recovery import phase as recovery_phase
+from fastspec.recovery.phase import gaussian_constant
 
 Array = np.ndarray[Any, np.dtype[Any]]
 DTYPES = ["float32", "float64"]
@@ -48,7 +50,7 @@ def about_middle(plan: fastspec.STFT, phase: Array) -> Array:
 
 def slopes(plan: fastspec.STFT, S: Array, tol: float) -> tuple[Array, Array]:
     """Derivatives of the phase about the window's middle, a frame and a bin, by central differences."""
-    factor = plan.hop_length * plan.n_fft / pghi.gaussian_constant(plan.window)
+    factor = plan.hop_length * plan.n_fft / gaussian_constant(plan.window)
     L = np.log(np.maximum(S, 0.1 * tol * S.max()))
     last = L[-2:-1] if plan.n_fft % 2 == 0 else L[-1:]
     around = np.concatenate([L[1:2], L, last])
@@ -248,15 +250,13 @@ def test_peaks_of_a_tone_turn_at_its_frequency() -> None:
     [("hann", 0.25645), ("hamming", 0.29794), ("blackman", 0.17954), ("cosine", 0.41532)],
 )
 def test_the_constant_of_a_window_is_near_that_of_the_paper(window: str, paper: float) -> None:
-    assert pghi.gaussian_constant(fastspec.STFT(1024, window=window).window) / 1024**2 == pytest.approx(
-        paper, rel=0.031
-    )
+    assert gaussian_constant(fastspec.STFT(1024, window=window).window) / 1024**2 == pytest.approx(paper, rel=0.031)
 
 
 @pytest.mark.parametrize(("n", "deviation"), [(1024, 100), (1023, 80), (64, 7.3)])
 def test_the_constant_of_a_gaussian_is_its_own(n: int, deviation: float) -> None:
     window = fastspec.STFT(2 * n, win_length=n, window=("gaussian", deviation)).window
-    assert pghi.gaussian_constant(window) == pytest.approx(2 * np.pi * deviation**2, rel=1e-4)
+    assert gaussian_constant(window) == pytest.approx(2 * np.pi * deviation**2, rel=1e-4)
 
 
 # ---- peaks ----
@@ -396,7 +396,7 @@ def test_sine_and_cosine(dtype: str) -> None:
 def test_magnitudes_and_phases_become_complex(shape: tuple[int, ...], dtype: str) -> None:
     rng = np.random.default_rng(1)
     S, phase = rng.uniform(0, 9, shape).astype(dtype), rng.uniform(-4, 4, shape).astype(dtype)
-    D = polar.polar(S, np.asfortranarray(phase))
+    D = recovery_phase.polar(S, np.asfortranarray(phase))
     assert D.shape == shape
     assert D.dtype == np.result_type(dtype, np.complex64)
     assert np.abs(D - S * np.exp(1j * phase.astype(np.float64))).max(initial=0) < 9 * 2 * EPS[dtype]

@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import fastspec
-from fastspec.recovery import blocks, pghi, starts
-from fastspec.recovery.chains import stages_of
-from fastspec.recovery.recipe import Recipe
+from fastspec.recovery import blocks, pghi
+from fastspec.recovery.methods import stages_of
+from fastspec.recovery.phase import Known
+from fastspec.recovery.solve import Recipe
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -142,11 +143,11 @@ def test_long_signals_are_taken_in_blocks_and_many_a_few_at_a_time(monkeypatch: 
     plan = fastspec.STFT(32, hop_length=8)
     S = np.abs(noise(3, plan.n_bins, 3000))
     whole, parts = (fastspec.recover(S, plan, n_iter=2, rng=0, block=block) for block in (None, 1 << 10))
-    from fastspec.recovery import order
+    from fastspec.recovery import recover
 
-    monkeypatch.setattr(order, "LONG", plan.n_bins * 3000)  # one signal at a time
+    monkeypatch.setattr(recover, "LONG", plan.n_bins * 3000)  # one signal at a time
     assert np.array_equal(fastspec.recover(S, plan, n_iter=2, rng=0), whole)
-    monkeypatch.setattr(order, "LONG", plan.n_bins * 3000 - 1)
+    monkeypatch.setattr(recover, "LONG", plan.n_bins * 3000 - 1)
     monkeypatch.setattr(blocks, "NUMBERS", plan.n_bins << 10)
     assert np.array_equal(fastspec.recover(S, plan, n_iter=2, rng=0), parts)
     assert not np.array_equal(parts, whole)
@@ -197,7 +198,7 @@ def test_phases_go_on_from_those_that_are_known() -> None:
     S = plan.power(y, power=1)[None]
     free = pghi.phases(plan, S, tol=1e-3, rng=np.random.default_rng(0))
     turn = 0.7
-    known = starts.Known(free[:, :, :60] + turn, 60)
+    known = Known(free[:, :, :60] + turn, 60)
     found = pghi.phases(plan, S, tol=1e-3, rng=np.random.default_rng(0), known=known)
     # islands that reach into the known frames are turned with them, the others stay
     gap = np.angle(np.exp(1j * (found - free)))[0, 1:-1]

@@ -9,7 +9,9 @@ import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
 
-from fastspec import audio, display, report, story
+from fastspec.demo import pipeline, report
+from fastspec.files import audio
+from fastspec.plot import figures
 
 RATE = 16000
 VOID = {"meta", "img", "br", "hr", "link", "input"}
@@ -24,12 +26,12 @@ def sweep(seconds: float) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def told() -> story.Story:
-    return story.tell(sweep(1.0), story.Settings.for_rate(RATE))
+def told() -> pipeline.Story:
+    return pipeline.tell(sweep(1.0), pipeline.Settings.for_rate(RATE))
 
 
 @pytest.fixture(scope="module")
-def folder(told: story.Story, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(told: pipeline.Story, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demo")
     report.write(told, folder, "<my> & 'sound'.wav")
     return folder
@@ -60,7 +62,7 @@ def page(folder: Path) -> str:
 
 
 def test_at_the_notebooks_rate_the_parameters_are_the_notebooks() -> None:
-    s = story.Settings.for_rate(44100)
+    s = pipeline.Settings.for_rate(44100)
     assert (s.fft_size, s.step_size, s.spec_thresh) == (2048, 128, 4)
     assert (s.lowcut, s.highcut, s.start_freq, s.end_freq) == (500, 15000, 300, 8000)
     assert (s.n_mel, s.shorten_factor, s.n_iter) == (64, 10, 10)
@@ -68,7 +70,7 @@ def test_at_the_notebooks_rate_the_parameters_are_the_notebooks() -> None:
 
 @pytest.mark.parametrize("rate", [4000, 8000, 11025, 16000, 22050, 32000, 48000, 96000, 192000])
 def test_the_parameters_fit_every_rate(rate: int) -> None:
-    s = story.Settings.for_rate(rate)
+    s = pipeline.Settings.for_rate(rate)
     assert 0 < s.lowcut < s.highcut < rate / 2
     assert 0 < s.start_freq < s.end_freq <= rate / 2
     assert s.fft_size == 16 * s.step_size
@@ -77,17 +79,17 @@ def test_the_parameters_fit_every_rate(rate: int) -> None:
 
 def test_a_rate_too_low_for_the_mel_bands_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 4000 Hz, got 3999"):
-        story.Settings.for_rate(3999)
+        pipeline.Settings.for_rate(3999)
 
 
 def test_a_sound_too_short_for_a_mel_column_is_refused() -> None:
-    s = story.Settings.for_rate(RATE)
+    s = pipeline.Settings.for_rate(RATE)
     with pytest.raises(ValueError, match=r"at least 0\.25 s of sound, got 6\.25e-05 s \(1 samples\)"):
-        story.tell(np.ones(1), s)
-    assert story.tell(sweep(0.25), s).mel.shape[1] >= 1
+        pipeline.tell(np.ones(1), s)
+    assert pipeline.tell(sweep(0.25), s).mel.shape[1] >= 1
 
 
-def test_the_story_is_what_the_notebooks_functions_give(told: story.Story) -> None:
+def test_the_story_is_what_the_notebooks_functions_give(told: pipeline.Story) -> None:
     import fastspec
 
     s = told.settings
@@ -106,7 +108,7 @@ def test_the_story_is_what_the_notebooks_functions_give(told: story.Story) -> No
     np.testing.assert_array_equal(told.mel_recovered, from_mel)
 
 
-def test_every_round_has_its_convergence_and_the_rounds_help(told: story.Story) -> None:
+def test_every_round_has_its_convergence_and_the_rounds_help(told: pipeline.Story) -> None:
     for curve in told.convergence.values():
         assert len(curve) == told.settings.n_iter + 1
         assert curve[-1] < curve[0] - 1
@@ -132,13 +134,13 @@ def test_silence_makes_a_page_too(tmp_path: Path) -> None:
     assert not audio.read(tmp_path / "out" / "original.wav")[0].any()
 
 
-def test_the_folder_holds_the_sounds_the_pictures_and_the_page(folder: Path, told: story.Story) -> None:
+def test_the_folder_holds_the_sounds_the_pictures_and_the_page(folder: Path, told: pipeline.Story) -> None:
     sounds = {f"{stem}.wav" for stem in report.sounds(told)}
     pictures = {f"{stem}.png" for stem in report.pictures(told)}
     assert {path.name for path in folder.iterdir()} == sounds | pictures | {"report.html"}
 
 
-def test_the_sounds_are_equally_loud_and_do_not_clip(folder: Path, told: story.Story) -> None:
+def test_the_sounds_are_equally_loud_and_do_not_clip(folder: Path, told: pipeline.Story) -> None:
     loudness = []
     for stem, expected in (("filtered", told.filtered), ("recovered", told.recovered)):
         y, rate = audio.read(folder / f"{stem}.wav")
@@ -149,10 +151,10 @@ def test_the_sounds_are_equally_loud_and_do_not_clip(folder: Path, told: story.S
     assert loudness[1] == pytest.approx(loudness[0], rel=0.01)
 
 
-def test_every_picture_is_drawn(folder: Path, told: story.Story) -> None:
+def test_every_picture_is_drawn(folder: Path, told: pipeline.Story) -> None:
     for stem in report.pictures(told):
         picture = np.asarray(Image.open(folder / f"{stem}.png").convert("RGB"))
-        assert picture.shape[1] == round(display.WIDTH * display.DPI)
+        assert picture.shape[1] == round(figures.WIDTH * figures.DPI)
         assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 20
 
 
@@ -167,12 +169,12 @@ def test_the_page_loads_nothing_from_anywhere(page: str) -> None:
     assert "url(" not in page
 
 
-def test_the_page_holds_every_sound_and_picture(page: str, told: story.Story) -> None:
+def test_the_page_holds_every_sound_and_picture(page: str, told: pipeline.Story) -> None:
     assert page.count("data:image/png;base64,") == len(report.pictures(told))
     assert page.count("<audio") >= len(report.sounds(told))
 
 
-def test_the_page_shows_shapes_times_and_convergence(page: str, told: story.Story) -> None:
+def test_the_page_shows_shapes_times_and_convergence(page: str, told: pipeline.Story) -> None:
     for stage in told.stages.values():
         assert " × ".join(f"{n:,}" for n in stage.shape) in page
     for curve in told.convergence.values():
@@ -196,7 +198,7 @@ def test_the_bundled_recording_comes_with_its_terms(tmp_path: Path) -> None:
 def test_a_spectrogram_puts_a_tone_at_its_frequency_and_time() -> None:
     S = np.full((100, 128), -4.0)
     S[60:70, 64] = 0.0  # 2000 Hz of 4000, frames 60 to 69 of 100 at 32 samples: 0.26 s to 0.29 s
-    figure = display.spectrogram(S, rate=8000, n_fft=256, hop=32)
+    figure = figures.spectrogram(S, rate=8000, n_fft=256, hop=32)
     axes = figure.axes[0]
     image = axes.images[0]
     left, right, bottom, top = image.get_extent()
@@ -212,7 +214,7 @@ def test_a_spectrogram_puts_a_tone_at_its_frequency_and_time() -> None:
 
 def test_compared_spectrograms_share_their_loudest_point() -> None:
     loud, soft = np.zeros((30, 16)), np.full((30, 16), -1.0)
-    figure = display.spectrograms({"loud": loud, "soft": soft}, rate=8000, n_fft=32, hop=8)
+    figure = figures.spectrograms({"loud": loud, "soft": soft}, rate=8000, n_fft=32, hop=8)
     assert [float(axes.images[0].get_array().max()) for axes in figure.axes[:2]] == [0.0, -20.0]
     assert len({axes.images[0].get_clim() for axes in figure.axes[:2]}) == 1
 
@@ -221,7 +223,7 @@ def test_mel_bands_are_labelled_by_their_centre_frequency() -> None:
     import fastspec
 
     low, high, bands = 300.0, 8000.0, 64
-    figure = display.mel_spectrogram(np.zeros((bands, 10)), rate=RATE, hop=640, low=low, high=high)
+    figure = figures.mel_spectrogram(np.zeros((bands, 10)), rate=RATE, hop=640, low=low, high=high)
     centres = fastspec.mel2hz(np.linspace(fastspec.hz2mel(low), fastspec.hz2mel(high), bands + 2))[1:-1]
     axes = figure.axes[0]
     for position, label in zip(axes.get_yticks(), axes.get_yticklabels(), strict=True):
@@ -231,28 +233,28 @@ def test_mel_bands_are_labelled_by_their_centre_frequency() -> None:
 
 def test_pooling_keeps_every_peak_and_bounds_the_columns() -> None:
     values = np.random.default_rng(4).standard_normal((3, 1001))
-    pooled, factor = display.pooled(values, 100)
+    pooled, factor = figures.pooled(values, 100)
     assert pooled.shape == (3, 91)
     assert factor == 11
     np.testing.assert_array_equal(pooled[:, 5], values[:, 55:66].max(axis=1))
     np.testing.assert_array_equal(pooled[:, -1], values[:, 990:].max(axis=1))
-    assert display.pooled(values, 1001)[1] == 1
+    assert figures.pooled(values, 1001)[1] == 1
 
 
 def test_a_long_spectrogram_ends_where_its_sound_ends() -> None:
     frames = 10_001
-    figure = display.spectrogram(np.zeros((frames, 16)), rate=8000, n_fft=32, hop=8)
+    figure = figures.spectrogram(np.zeros((frames, 16)), rate=8000, n_fft=32, hop=8)
     assert figure.axes[0].get_xlim() == (0, ((frames - 1) * 8 + 32) / 8000)
 
 
 @pytest.mark.parametrize("S", [np.zeros(5), np.zeros((0, 5)), np.zeros((5, 0))])
 def test_what_is_no_spectrogram_is_not_drawn(S: np.ndarray) -> None:
     with pytest.raises(ValueError, match="S must be a two-dimensional array with at least one element"):
-        display.spectrogram(S, rate=8000, n_fft=32, hop=8)
+        figures.spectrogram(S, rate=8000, n_fft=32, hop=8)
 
 
 def test_a_picture_is_saved_in_the_colours_it_was_drawn_in(tmp_path: Path) -> None:
-    display.save(display.spectrogram(np.zeros((50, 64)), rate=8000, n_fft=128, hop=8), tmp_path / "x.png")
+    figures.save(figures.spectrogram(np.zeros((50, 64)), rate=8000, n_fft=128, hop=8), tmp_path / "x.png")
     picture = np.asarray(Image.open(tmp_path / "x.png").convert("RGB"), dtype=float)
     brightest = np.array([252, 253, 191])  # the last colour of magma
     assert np.abs(picture[picture.shape[0] // 2, picture.shape[1] // 2] - brightest).max() <= 2

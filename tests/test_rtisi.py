@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fastspec
-from fastspec.recovery import buffers, rtisi
+from fastspec.recovery import rtisi
+from fastspec.recovery import rtisi as recovery_rtisi
 from fastspec.recovery import segments as cutting
 from fastspec.recovery.segments import Cuts
 
@@ -141,7 +142,7 @@ def test_threads_and_slices_do_not_change_bits(dtype: str, monkeypatch: pytest.M
     for count in (1, 2):
         with fastspec.threads(count):
             found.append(rtisi.recover(plan, S, n_iter=2))
-    monkeypatch.setattr(buffers, "SLICE", 1)
+    monkeypatch.setattr(recovery_rtisi, "SLICE", 1)
     found.append(rtisi.recover(plan, S, n_iter=2))
     for y in found[1:]:
         np.testing.assert_array_equal(y, found[0])

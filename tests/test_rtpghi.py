@@ -8,7 +8,8 @@ import twins_rtpghi as twin
 from test_rtisi import convergence, magnitudes, speech
 
 import fastspec
-from fastspec.recovery import pghi, rtpghi
+from fastspec.recovery import rtpghi
+from fastspec.recovery.phase import gaussian_constant, middle_of
 
 DTYPES = ["float32", "float64"]
 CASES: list[dict[str, Any]] = [
@@ -32,7 +33,7 @@ def made(plan: fastspec.STFT, S: Any, *, look_ahead: int = 1, tolerance: float =
 
 def twins(plan: fastspec.STFT, S: Any, seeds: Any, look_ahead: int, tolerance: float, start: int = 0) -> Any:
     known = (
-        plan.n_fft, plan.hop_length, pghi.gaussian_constant(plan.window), pghi.middle_of(plan.window), look_ahead,
+        plan.n_fft, plan.hop_length, gaussian_constant(plan.window), middle_of(plan.window), look_ahead,
         tolerance,
     )  # fmt: skip
     tiny = float(np.finfo(plan.dtype).tiny)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sandbox import Sandbox, finish
 
-from fastspec.kernels import cache
+from fastspec.kernels.runtime import cache
 
 USE_ALL = """
 def hits():
@@ -97,7 +97,8 @@ def test_one_function_compiled_three_ways_is_kept_three_times(tmp_path: Path) ->
     box.write(
         "thrice",
         """
-from .jit import entry, get_thread_id, kernel, parallel_kernel, prange, types
+from .runtime.jit import entry, get_thread_id, kernel, prange, types
+from .runtime.threads import parallel_kernel
 
 def body(serial, lo, hi, x):
     for i in prange(lo, hi):
@@ -127,7 +128,9 @@ built = entry(body, types.boolean, types.int64, types.int64, types.Array(types.f
 
 def test_a_kernel_that_asks_for_its_thread_outside_a_parallel_loop_can_be_loaded(tmp_path: Path) -> None:
     box = Sandbox(tmp_path)
-    box.write("asks", "from .jit import get_thread_id, kernel\n@kernel\ndef who():\n    return get_thread_id()\n")
+    box.write(
+        "asks", "from .runtime.jit import get_thread_id, kernel\n@kernel\ndef who():\n    return get_thread_id()\n"
+    )
     code = "from fastspec.kernels import asks; print(asks.who(), sum(asks.who.stats.cache_hits.values()))"
     assert box.run(code) == (["0", "0"], [])
     assert box.run(code) == (["0", "1"], [])
@@ -137,7 +140,7 @@ def test_types_of_the_same_name_do_not_take_each_others_code(tmp_path: Path) -> 
     box = Sandbox(tmp_path)
     for module in ("one", "two"):
         (tmp_path / f"{module}.py").write_text("from collections import namedtuple\nP = namedtuple('P', 'x')\n")
-    box.write("reads", "from .jit import kernel\n@kernel\ndef x_of(p):\n    return p.x\n")
+    box.write("reads", "from .runtime.jit import kernel\n@kernel\ndef x_of(p):\n    return p.x\n")
     code = "import one, two; from fastspec.kernels.reads import x_of; print(x_of({0}.P(7)), x_of({1}.P(8)))"
     assert box.run(code.format("one", "two")) == (["7", "8"], [])
     assert box.run(code.format("two", "one")) == (["7", "8"], [])
@@ -146,8 +149,10 @@ def test_types_of_the_same_name_do_not_take_each_others_code(tmp_path: Path) -> 
 
 def test_only_named_functions_of_the_kernel_folder_are_kept(tmp_path: Path) -> None:
     box = Sandbox(tmp_path)
-    (tmp_path / "outside.py").write_text("from fastspec.kernels.jit import kernel\n@kernel\ndef f(x):\n    return x\n")
-    box.write("inside", "from .jit import kernel\nf, g = kernel(lambda x: x + 1), kernel(lambda x: x + 2)\n")
+    (tmp_path / "outside.py").write_text(
+        "from fastspec.kernels.runtime.jit import kernel\n@kernel\ndef f(x):\n    return x\n"
+    )
+    box.write("inside", "from .runtime.jit import kernel\nf, g = kernel(lambda x: x + 1), kernel(lambda x: x + 2)\n")
     words, warned = box.run("""
         import outside
         from fastspec.kernels import inside
@@ -158,7 +163,7 @@ def test_only_named_functions_of_the_kernel_folder_are_kept(tmp_path: Path) -> N
 
 
 def test_each_kind_of_processor_has_code_of_its_own(box: Sandbox) -> None:
-    code = USE_ALL + "use_all(); print(hits(), jit.cpu_name())"
+    code = USE_ALL + "use_all(); print(hits(), cache.cpu_name())"
     assert box.run(code, NUMBA_CPU_NAME="generic") == (["0", "generic"], [])
     assert box.run(code, NUMBA_CPU_NAME="generic") == (["5", "generic"], [])
     assert box.run(code)[0][0] == "5"
@@ -226,7 +231,7 @@ def test_a_whole_file_that_numba_cannot_read_is_replaced(box: Sandbox) -> None:
         import hashlib, pathlib
         kept, codegen = demo.finite._cache, demo.finite.targetctx.codegen()
         key = kept._key((jit.types.Array(jit.float64, 1, "C"),), codegen)
-        jit._store.save(kept.name, key, b"no pickle")
+        cache._store.save(kept.name, key, b"no pickle")
     """
     whole = path.read_bytes()
     assert box.run(forged) == ([], [])
@@ -239,7 +244,7 @@ def test_a_whole_file_that_numba_cannot_read_is_replaced(box: Sandbox) -> None:
 def test_a_directory_that_cannot_be_made_costs_one_warning(tmp_path: Path) -> None:
     box = Sandbox(tmp_path)
     (tmp_path / "file").touch()
-    words, warned = box.run(USE_ALL_AND_TELL + "; print(jit.cache_writable())", FASTSPEC_CACHE_DIR=tmp_path / "file")
+    words, warned = box.run(USE_ALL_AND_TELL + "; print(cache.cache_writable())", FASTSPEC_CACHE_DIR=tmp_path / "file")
     assert (words, len(warned)) == (["0", "False"], 1)
     assert "FASTSPEC_CACHE_DIR" in warned[0]
 
@@ -256,7 +261,7 @@ def test_a_filled_directory_is_read_where_it_cannot_be_written(box: Sandbox) -> 
     for folder in folders:
         folder.chmod(0o555)
     try:
-        told = box.run(USE_ALL_AND_TELL + "; print(jit.cache_writable())", preexec_fn=as_mere_owner)
+        told = box.run(USE_ALL_AND_TELL + "; print(cache.cache_writable())", preexec_fn=as_mere_owner)
     finally:
         for folder in folders:
             folder.chmod(0o755)

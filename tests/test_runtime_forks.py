@@ -54,8 +54,8 @@ def test_a_fork_after_a_parallel_call_works_alone(box: Sandbox, layer: str) -> N
         WAIT
         + """
 assert demo.right()
-print(jit.threading_layer(), jit.thread_count())
-print(wait(fork(good)), wait(fork(lambda: jit.thread_count())), wait(fork(lambda: wait(fork(good)))))
+print(threads.threading_layer(), threads.thread_count())
+print(wait(fork(good)), wait(fork(lambda: threads.thread_count())), wait(fork(lambda: wait(fork(good)))))
 print(demo.right())
 """,
         NUMBA_THREADING_LAYER=layer,
@@ -189,8 +189,9 @@ def import_now():
     from fastspec.kernels import demo
     return 0 if demo.right() else 1
 print(wait(fork(import_now)))
-from fastspec.kernels import demo, jit
-print(jit.thread_count(), demo.right())
+from fastspec.kernels import demo
+from fastspec.kernels.runtime import cache, jit, threads
+print(threads.thread_count(), demo.right())
 """,
         preamble="import numpy as np\n",
     )

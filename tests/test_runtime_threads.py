@@ -25,10 +25,10 @@ def test_the_bits_do_not_depend_on_threads_or_slices(box: Sandbox, layer: str) -
     words, _ = box.run(
         """
         import hashlib
-        print(jit.threading_layer())
+        print(threads.threading_layer())
         for n in 1, 2, 3, 4:
             for work in 1, demo.MUCH, 1 << 40:              # alone, in one slice, in many
-                with jit.threads(n):
+                with threads.threads(n):
                     print(hashlib.sha256(demo.row_sums(work=work)).hexdigest())
     """,
         NUMBA_THREADING_LAYER=layer,
@@ -46,11 +46,11 @@ def test_every_item_is_done_once_by_a_thread_of_the_team(box: Sandbox, layer: st
         for n in 0, 1, 2, 3, 7, 64, 1001:
             for team in 1, 2, 3, 4:
                 for work in 1, demo.MUCH, 1 << 36:
-                    with jit.threads(team):
+                    with threads.threads(team):
                         visits, who = np.zeros(n, int), np.zeros(n, int)
                         demo.count(n, visits, who, work=work)
                         assert (visits == 1).all(), (n, team, work)
-                        assert ((0 <= who) & (who < jit.team_size())).all(), (n, team, work, set(who))
+                        assert ((0 <= who) & (who < threads.team_size())).all(), (n, team, work, set(who))
         print(demo.team_used())
     """,
         NUMBA_THREADING_LAYER=layer,
@@ -70,7 +70,7 @@ def test_many_python_threads_may_call_at_once(box: Sandbox, layer: str) -> None:
             barrier.wait()
             return all(np.array_equal(demo.row_sums(), want) for _ in range(100))
         with ThreadPoolExecutor(8) as pool:
-            print(all(pool.map(work, range(8))), jit.threading_layer())
+            print(all(pool.map(work, range(8))), threads.threading_layer())
     """,
         NUMBA_THREADING_LAYER=layer,
         NUMBA_NUM_THREADS=4,
@@ -106,18 +106,18 @@ def test_threads_limits_this_block_of_this_python_thread(box: Sandbox) -> None:
         """
         def elsewhere():
             told = []
-            thread = threading.Thread(target=lambda: told.append(jit.thread_count()))
+            thread = threading.Thread(target=lambda: told.append(threads.thread_count()))
             thread.start(), thread.join()
             return told[0]
-        print(jit.thread_count())
-        with jit.threads(3):
-            print(jit.thread_count(), elsewhere())
-            with jit.threads(1):
-                print(jit.thread_count(), jit.team_size())
-            with jit.threads(100):
-                print(jit.thread_count(), jit.team_size())
-            print(jit.thread_count())
-        print(jit.thread_count())
+        print(threads.thread_count())
+        with threads.threads(3):
+            print(threads.thread_count(), elsewhere())
+            with threads.threads(1):
+                print(threads.thread_count(), threads.team_size())
+            with threads.threads(100):
+                print(threads.thread_count(), threads.team_size())
+            print(threads.thread_count())
+        print(threads.thread_count())
     """,
         NUMBA_NUM_THREADS=4,
     )
@@ -129,7 +129,7 @@ def test_calls_leave_numbas_own_setting_as_it_was(box: Sandbox) -> None:
         """
         import numba
         numba.set_num_threads(3)
-        with jit.threads(2):
+        with threads.threads(2):
             demo.row_sums()
             print(numba.get_num_threads())
             try:
@@ -138,7 +138,7 @@ def test_calls_leave_numbas_own_setting_as_it_was(box: Sandbox) -> None:
                 print(type(error).__name__)
             print(numba.get_num_threads())
         demo.row_sums()
-        print(numba.get_num_threads(), jit.thread_count(), demo.right())
+        print(numba.get_num_threads(), threads.thread_count(), demo.right())
     """,
         NUMBA_NUM_THREADS=4,
     )
@@ -146,7 +146,7 @@ def test_calls_leave_numbas_own_setting_as_it_was(box: Sandbox) -> None:
 
 
 def test_the_environment_limits_the_process(box: Sandbox) -> None:
-    code = "print(jit.thread_count(), demo.right())"
+    code = "print(threads.thread_count(), demo.right())"
     assert box.run(code, FASTSPEC_NUM_THREADS=1)[0] == ["1", "True"]
     assert box.run(code, FASTSPEC_NUM_THREADS=2, NUMBA_NUM_THREADS=4)[0] == ["2", "True"]
     assert box.run(code, FASTSPEC_NUM_THREADS="")[0] == ["2", "True"]
@@ -156,7 +156,7 @@ def test_a_number_of_threads_that_is_none_is_refused(box: Sandbox) -> None:
     words, _ = box.run("""
         for n in 0, -1, 1.5, "two", None:
             try:
-                with jit.threads(n):
+                with threads.threads(n):
                     pass
             except (TypeError, ValueError) as error:
                 print(type(error).__name__, repr(n) in str(error))
@@ -206,6 +206,8 @@ def test_an_import_starts_no_threads_and_loads_nothing_heavy(box: Sandbox) -> No
 
 
 def test_the_pool_says_what_it_is(box: Sandbox) -> None:
-    words, _ = box.run("print(jit.threading_layer(), jit.cpu_name(), jit.cache_directory(), jit.cache_writable())")
+    words, _ = box.run(
+        "print(threads.threading_layer(), cache.cpu_name(), cache.cache_directory(), cache.cache_writable())"
+    )
     assert words[0] in layers()
     assert words[2:] == [str(box.files()[0].parent), "True"]

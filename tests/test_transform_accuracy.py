@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import scipy.fft
 
-from fastspec.kernels import plan
-from fastspec.kernels.roots import roots
+from fastspec.kernels.fft import tables as fft_tables
+from fastspec.kernels.fft.roots import roots
 
 DTYPES = [dtype for dtype in ("float32", "float64") if exact.judged(dtype)]
 
@@ -37,7 +37,7 @@ def test_the_error_is_at_most_that_of_scipy(dtype: str, kind: str) -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_error_grows_no_faster_than_the_passes(dtype: str) -> None:
     for n in exact.SIZES:
-        if plan.analysed(n):
+        if fft_tables.analysed(n):
             x = exact.frames("noise", n, int(np.clip((1 << 15) // n, 8, 1024)), dtype)
             norm, largest = exact.errors(exact.ours(x), x)
             # a sum of random errors of half an epsilon at most, a handful at each doubling of the size

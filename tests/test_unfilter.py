@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastspec
-from fastspec import compression, notebook, notebook_mel
+from fastspec.features import log as features_log
+from fastspec.notebook import functions, mel
+from fastspec.notebook.mel import notebook_levels
 
 Array = np.ndarray[Any, np.dtype[Any]]
 DTYPES = ["float32", "float64"]
@@ -73,7 +75,7 @@ def banks(draw: st.DrawFn) -> Array:
 def test_any_bank_is_inverted_as_by_the_twin(B: Array, frames: int, rounds: int, dtype: str, seed: int) -> None:
     B = B.astype(dtype).astype(np.float64)
     M = (B @ np.random.default_rng(seed).random((B.shape[1], frames))).astype(dtype)
-    got = fastspec.mel.FilterBank(B).inverse(M, n_iter=rounds)
+    got = fastspec.FilterBank(B).inverse(M, n_iter=rounds)
     assert got.dtype == dtype
     assert (got >= 0).all()
     assert not got[~B.any(axis=0)].any()  # bins in no filter
@@ -216,17 +218,17 @@ def test_silence_stays_silence_and_the_largest_numbers_stay_finite(method: Any) 
     assert not BANK.inverse(np.zeros((40, 3)), method=method).any()
     assert not BANK.inverse(-mels(3), method=method, n_iter=200).any() or method == "pinv"
     largest = np.full((2, 3), np.finfo(np.float32).max, np.float32)
-    S = fastspec.mel.FilterBank(np.eye(2)).inverse(largest, method=method)
+    S = fastspec.FilterBank(np.eye(2)).inverse(largest, method=method)
     np.testing.assert_allclose(S, largest, rtol=1e-6)
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_one_filter_no_filter_and_all_bins(method: Any) -> None:
-    row = fastspec.mel.FilterBank([[0, 1, 2, 0]])
+    row = fastspec.FilterBank([[0, 1, 2, 0]])
     np.testing.assert_allclose(row.inverse([[10.0]], method=method).T @ [0, 1, 2, 0], [10.0], rtol=1e-9)
-    assert not fastspec.mel.FilterBank(np.zeros((3, 4))).inverse(np.ones((3, 2)), method=method).any()
+    assert not fastspec.FilterBank(np.zeros((3, 4))).inverse(np.ones((3, 2)), method=method).any()
     S = np.abs(np.random.default_rng(1).standard_normal((5, 6)))
-    np.testing.assert_allclose(fastspec.mel.FilterBank(np.eye(5)).inverse(S, method=method), S, rtol=1e-9)
+    np.testing.assert_allclose(fastspec.FilterBank(np.eye(5)).inverse(S, method=method), S, rtol=1e-9)
     assert BANK.inverse(np.zeros((2, 40, 0)), method=method).shape == (2, 257, 0)
 
 
@@ -259,7 +261,7 @@ def test_errors_name_the_argument(change: dict[str, Any], error: type[Exception]
 
 
 def test_out_must_be_other_memory() -> None:
-    square = fastspec.mel.FilterBank(np.eye(4))
+    square = fastspec.FilterBank(np.eye(4))
     M = np.ones((4, 4))
     with pytest.raises(ValueError, match="out must not share memory"):
         square.inverse(M, out=M)
@@ -278,14 +280,14 @@ def test_logarithms_of_mels_are_undone(dtype: Any, power: float, log: Any, sampl
     floor = {"ln": 1e-5, "log10": 1e-10, "db": 1e-5**power, "whisper": max(1e-10, 1e-8 * M[:, :-1].max())}[log]
     M = np.maximum(M[:, : L.shape[1]], floor)
     largest = np.abs(L).max() * (4 if log == "whisper" else np.log(10))
-    np.testing.assert_allclose(compression.linear(L, log, power), M, rtol=8 * largest * np.finfo(dtype).eps)
+    np.testing.assert_allclose(features_log.linear(L, log, power), M, rtol=8 * largest * np.finfo(dtype).eps)
 
 
 def test_levels_without_a_logarithm_are_left_alone_and_nothing_is_zero() -> None:
     M = mels(3)
-    assert compression.linear(M, None) is M
-    np.testing.assert_array_equal(compression.linear(np.array([-np.inf, 0.0, 1.0]), "log10"), [0, 1, 10])
-    np.testing.assert_array_equal(compression.linear(np.array([0, 20], np.int16), "db", 1.0), [1, 10])
+    assert features_log.linear(M, None) is M
+    np.testing.assert_array_equal(features_log.linear(np.array([-np.inf, 0.0, 1.0]), "log10"), [0, 1, 10])
+    np.testing.assert_array_equal(features_log.linear(np.array([0, 20], np.int16), "db", 1.0), [1, 10])
 
 
 @pytest.mark.parametrize(
@@ -303,24 +305,24 @@ def test_levels_without_a_logarithm_are_left_alone_and_nothing_is_zero() -> None
 )
 def test_what_is_no_logarithm_is_an_error(L: Any, log: str, says: str) -> None:
     with pytest.raises(ValueError, match=says):
-        compression.linear(L, log)
+        features_log.linear(L, log)
 
 
 @pytest.mark.parametrize("shorten", [1, 3])
 def test_the_notebooks_mels_become_magnitudes(shorten: int) -> None:
     t = np.arange(30000) / 22050
     y = np.sin(2 * np.pi * (800 + 900 * t) * t) * np.hanning(len(t))
-    S = notebook.pretty_spectrogram(y, fft_size=512, step_size=128, thresh=4)
-    forward, backward = notebook_mel.create_mel_filter(512, 64, 300, 8000, 22050)
-    M = notebook_mel.make_mel(S, forward, shorten)
-    got = compression.notebook_levels(M, forward.T, spec_thresh=4, shorten_factor=shorten)
+    S = functions.pretty_spectrogram(y, fft_size=512, step_size=128, thresh=4)
+    forward, backward = mel.create_mel_filter(512, 64, 300, 8000, 22050)
+    M = mel.make_mel(S, forward, shorten)
+    got = notebook_levels(M, forward.T, spec_thresh=4, shorten_factor=shorten)
     assert got.shape == (256, round(M.shape[1] * shorten))
     assert got.dtype == np.float32
     assert got.min() >= 0.999e-4
     columns = np.linspace(0, len(S) - 1, M.shape[1] + 2)[1:-1]  # resampled, the first and the last stay where they are
     expected = S[np.round(np.linspace(columns[0], columns[-1], got.shape[1])).astype(int)].T
     inside = forward.any(axis=1)
-    spread = notebook_mel.mel_to_spectrogram(M, backward, 4, shorten).astype(np.float64)
+    spread = mel.mel_to_spectrogram(M, backward, 4, shorten).astype(np.float64)
     misses = [float(np.linalg.norm((found - expected)[inside])) for found in (np.log10(got), spread)]
     assert misses[0] < misses[1]
     if shorten == 1:  # filtered again, what was given, to float16's eleven bits
@@ -340,4 +342,4 @@ def test_the_notebooks_mels_become_magnitudes(shorten: int) -> None:
 )
 def test_errors_about_the_notebooks_mels_name_the_argument(change: dict[str, Any], says: str) -> None:
     with pytest.raises(ValueError, match=says):
-        compression.notebook_levels(**({"mel_spec": np.zeros((40, 2)), "bank": BANK} | change))
+        notebook_levels(**({"mel_spec": np.zeros((40, 2)), "bank": BANK} | change))

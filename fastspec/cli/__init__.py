@@ -8,7 +8,7 @@ import typer
 
 import fastspec
 
-from . import house, sounds
+from . import maintenance, sounds
 
 Abort = typer.Abort
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
@@ -30,6 +30,7 @@ def fastspec_(
 
 
 for command in (
-    house.demo, sounds.mel, sounds.spectrogram, sounds.invert, sounds.resynth, house.warmup, house.doctor
+    maintenance.demo, sounds.mel, sounds.spectrogram, sounds.invert, sounds.resynth, maintenance.warmup,
+    maintenance.doctor,
 ):  # fmt: skip
     app.command()(command)

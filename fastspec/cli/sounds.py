@@ -34,7 +34,7 @@ from .options import (
 
 if TYPE_CHECKING:
     from ..files import Done, Raw, Sound
-    from ..spectrum import STFT
+    from ..plan import STFT
 
 STORED = (".npy", ".npz", ".zarr")
 ARRAY = "OUT.npy, OUT.npz or OUT.zarr for the numbers, OUT.png for a picture; - is standard output, as .npy."
@@ -68,7 +68,7 @@ def mel(
     The array is (n_mels, frames); .npz and .zarr hold all that `fastspec invert` has to know.
     """
     from .. import files
-    from ..mel import MelBank
+    from ..features.banks import MelBank
 
     options.check_folder(target)
     with files.open_sound(source, sr=sr, mono=mono, raw=_raw(raw, rate, channels, dtype)) as sound:
@@ -170,16 +170,17 @@ def invert(
     quiet: Quiet = False,
 ) -> None:
     """Turn a stored spectrogram or mel spectrogram of any length into sound, or give a sound other phases."""
-    from .. import files, resound
+    from .. import files
+    from . import methods
 
     options.check_folder(target)
     stored, numbers = source.suffix.lower() in STORED, source.suffix.lower() == ".npy"
     if numbers and rate is None:
         raise typer.BadParameter("a .npy spectrogram does not know its sample rate: add --rate HZ.")
     if method == "notebook":
-        resound.check_notebook(init)
+        methods.check_notebook(init)
         return _notebook_invert(source, target, numbers, rate, sr, n_fft, hop, n_iter, threshold, quiet)
-    how = resound.how(method, init, n_iter)
+    how = methods.how(method, init, n_iter)
     if not stored:
         return _resynth(source, target, sr, n_fft, hop, None, center, True, None, subtype, how, quiet)
     plan, bank = _described(source, rate, n_fft, hop, center, mels, (fmin, fmax, htk)) if numbers else (None, None)
@@ -212,10 +213,10 @@ def resynth(
     quiet: Quiet = False,
 ) -> None:
     """Throw the phases of a sound of any length away and find others that fit."""
-    from .. import resound
+    from . import methods
 
     options.check_folder(target)
-    how, samples = resound.how(method, init, n_iter), _raw(raw, rate, channels, dtype)
+    how, samples = methods.how(method, init, n_iter), _raw(raw, rate, channels, dtype)
     if samples is not None and str(target) == "-" and subtype is None:
         subtype = {"int16": "PCM_16", "int32": "PCM_32", "float32": "FLOAT"}[samples.dtype]
     _resynth(source, target, sr, n_fft, hop, win_length, center, mono, samples, subtype, how, quiet)
@@ -237,9 +238,9 @@ def _resynth(
 ) -> None:
     """From sound to sound."""
     from .. import files
-    from ..files import waves
+    from ..files import sound_writers
 
-    waves.check(target, subtype)
+    sound_writers.check(target, subtype)
     with files.open_sound(source, sr=sr, mono=mono, raw=raw) as sound:
         plan = _plan(sound, n_fft, hop, win_length, center)
         with _bar(source, sound, quiet) as progress:
@@ -253,8 +254,8 @@ def _plan(
     sound: Sound, n_fft: int | None, hop: int | None, win_length: int | None, center: bool, *, picture: bool = False
 ) -> STFT:
     """What is asked for, else by the rate; the picture of a short sound has more frames."""
-    from ..spectrum import STFT
-    from ..story import window_size
+    from ..plan import STFT
+    from ..transform.framing import window_size
 
     size = n_fft or window_size(sound.rate)
     short = picture and sound.total is not None and sound.total < _FINE * size // 4
@@ -266,11 +267,11 @@ def _described(
     source: Path, rate: int | None, n_fft: int | None, hop: int | None, center: bool, mels: bool, edges: tuple[Any, ...]
 ) -> tuple[STFT, Any]:
     """(plan, bank) of a .npy."""
-    from ..files import stored
-    from ..mel import MelBank
-    from ..spectrum import STFT
+    from ..features.banks import MelBank
+    from ..files import array_readers
+    from ..plan import STFT
 
-    with stored.opened(source) as levels:
+    with array_readers.opened(source) as levels:
         rows = levels.shape[-2]
     if mels and n_fft is None:
         raise typer.BadParameter("a .npy of mels does not know its transform: add --n-fft.")
@@ -282,11 +283,11 @@ def _described(
 
 def _frames_a_second(source: Path, plan: STFT | None, rate: int | None) -> float:
     """Of stored levels, for the bar; 0 if it is not known."""
-    from ..files import stored
-
     if plan is not None:
         return (rate or 0) / plan.hop_length
-    with stored.opened(source) as levels:
+    from ..files import array_readers
+
+    with array_readers.opened(source) as levels:
         facts = levels.facts
     return float(facts.get("sr", 0)) / max(1, int(facts.get("hop_length", 1)))
 
@@ -332,8 +333,10 @@ def _notebook_spectrogram(
     source: Path, target: Path, sr: int | None, n_fft: int | None, hop: int | None, threshold: float, quiet: bool
 ) -> None:
     """All in memory, as the notebook does it."""
-    from .. import atomic, audio, display, pretty_spectrogram
-    from ..story import window_size
+    from .. import atomic, pretty_spectrogram
+    from ..files import audio
+    from ..plot import figures
+    from ..transform.framing import window_size
 
     if target.suffix.lower() not in (".npy", ".png"):
         raise typer.BadParameter(f"OUT must end in .npy or .png with --notebook, got {target.name}.")
@@ -343,7 +346,7 @@ def _notebook_spectrogram(
     S = pretty_spectrogram(y, log=True, thresh=threshold, fft_size=size, step_size=step)
     if target.suffix.lower() == ".png":
         about: dict[str, Any] = {"rate": rate, "n_fft": size, "hop": step, "seconds": len(y) / rate}
-        display.save(display.spectrogram(S, title=source.name, db_range=20 * threshold, **about), target)
+        figures.save(figures.spectrogram(S, title=source.name, db_range=20 * threshold, **about), target)
     else:
         atomic.save_array(target, S)
     _say(target, f"{S.shape[0]} frames × {S.shape[1]} bins, n_fft {size}, hop {step}, {rate} Hz", quiet)
@@ -362,13 +365,15 @@ def _notebook_invert(
     quiet: bool,
 ) -> None:
     """All in memory, by the notebook's chain of offsets."""
-    from .. import audio, pretty_spectrogram, resound
-    from ..story import window_size
+    from .. import pretty_spectrogram
+    from ..files import audio
+    from ..transform.framing import window_size
+    from . import methods
 
     audio.check_format(target)
     y = None
     if numbers:
-        S, rate = resound.load(source), rate or 0
+        S, rate = methods.load(source), rate or 0
         size = n_fft or 2 * S.shape[1]
         if size != 2 * S.shape[1]:
             raise ValueError(f"{source}: has {S.shape[1]} bins, so --n-fft must be {2 * S.shape[1]}, got {n_fft}")
@@ -380,6 +385,6 @@ def _notebook_invert(
         S = pretty_spectrogram(y, log=True, thresh=threshold, fft_size=size, step_size=step)
     with bars.stages() as stage:
         tell = (lambda done, total: None) if quiet else (lambda done, total: stage("inversion", done, total))
-        wave, reached = resound.notebook(S, size, step, 10 if n_iter is None else n_iter, tell)
+        wave, reached = methods.notebook(S, size, step, 10 if n_iter is None else n_iter, tell)
     audio.write(target, audio.level(wave, like=y), rate)
     _say(target, f"{len(wave) / rate:.2f} s at {rate} Hz, spectral convergence {reached:.2f} dB", quiet)

@@ -10,9 +10,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .backward import invert, resynth
-    from .forward import Done, mel, spectrogram
-    from .sound import Raw, Sound, open_sound
+    from .sound_readers import Raw, Sound, open_sound
+    from .to_levels import Done, mel, spectrogram
+    from .to_sound import invert, resynth
 
 __all__ = ["Done", "Raw", "Sound", "invert", "mel", "open_sound", "resynth", "spectrogram"]
 _HOME = {

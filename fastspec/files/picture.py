@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import display, extras, ticks
-from ..mel import MelBank, hz_to_mel
-from .about import About
-from .sound import PathLike
+from .. import extras
+from ..features.banks import MelBank
+from ..features.scales import hz_to_mel
+from ..plot import figures, ticks
+from .metadata import About
+from .sound_readers import PathLike
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -70,7 +72,7 @@ class Picture(Columns):
         self._about, self._path, self._title, self._db_range = about, path, title, db_range
 
     def finish(self, samples: int) -> None:
-        display.save(self.figure(samples / self._about.sr), self._path)
+        figures.save(self.figure(samples / self._about.sr), self._path)
 
     def figure(self, seconds: float) -> Figure:
         """Levels in dB, 0 at the loudest point."""
@@ -85,8 +87,8 @@ class Picture(Columns):
             "seconds": seconds, "title": self._title, "db_range": self._db_range,
         }  # fmt: skip
         if about.bank is None:
-            return display.levels(dB, nyquist=about.sr / 2, **across)
-        return display.levels(dB, mel=_places(about.bank), **across)
+            return figures.levels(dB, nyquist=about.sr / 2, **across)
+        return figures.levels(dB, mel=_places(about.bank), **across)
 
 
 def _places(bank: Any) -> ticks.Places:

@@ -7,24 +7,19 @@ from functools import cache
 
 import numpy as np
 
-from . import (
-    alignment,
-    analysis,
-    arrange,
-    chains,
-    plan,
-    realfft,
-    rounds,
-    rows,
-    rtisi,
-    rtpghi,
-    runs,
-    shifts,
-    splits,
-    synthesis,
-    unfilter,
-)
-from .jit import entry, from_dtype, types
+from .features import nnls
+from .fft import realfft, rows, splits
+from .fft import tables as fft_tables
+from .fft.single import Correlator
+from .framing import magnitudes
+from .notebook import align, segments
+from .notebook.align import Alignment, Ring, Sound, Turn
+from .recovery import griffin_lim, rtisi, rtpghi, shifted
+from .runtime.jit import entry, from_dtype, types
+from .stft import forward as stft_forward
+from .stft import inverse as stft_inverse
+from .stft import overlap_add
+from .stft.forward import Job, Last
 
 i64 = types.int64
 
@@ -39,14 +34,14 @@ def tables_type(dtype):
     """Type of plan.Tables."""
     _, reals, ints = _types(dtype)
     offsets = types.Array(types.uint32, 1, "C")
-    return types.NamedTuple([i64] * 6 + [ints] + [reals] * 3 + [offsets] + [reals] * 2, plan.Tables)
+    return types.NamedTuple([i64] * 6 + [ints] + [reals] * 3 + [offsets] + [reals] * 2, fft_tables.Tables)
 
 
 def job_types(dtype):
     """Types of plan.Job and Last."""
     real, reals, ints = _types(dtype)
-    job = types.NamedTuple([i64] * 2 + [types.boolean] * 5 + [i64] * 15, plan.Job)
-    last = types.NamedTuple([i64, types.boolean] + [real] * 4 + [reals, ints, ints], plan.Last)
+    job = types.NamedTuple([i64] * 2 + [types.boolean] * 5 + [i64] * 15, Job)
+    last = types.NamedTuple([i64, types.boolean] + [real] * 4 + [reals, ints, ints], Last)
     return job, last
 
 
@@ -102,19 +97,19 @@ def _putter(function, dtype):
 @cache
 def put_complex(dtype):
     """analysis.put_complex(c, job, last, out, o, ld, streamed, peaks, p0)."""
-    return _putter(analysis.put_complex, dtype)
+    return _putter(stft_forward.put_complex, dtype)
 
 
 @cache
 def put_levels(dtype):
     """analysis.put_levels(c, job, last, out, o, ld, streamed, peaks, p0)."""
-    return _putter(analysis.put_levels, dtype)
+    return _putter(stft_forward.put_levels, dtype)
 
 
 @cache
 def put_filtered(dtype):
     """analysis.put_filtered(c, job, last, out, o, ld, streamed, peaks, p0)."""
-    return _putter(analysis.put_filtered, dtype)
+    return _putter(stft_forward.put_filtered, dtype)
 
 
 def _strip(function, dtype):
@@ -125,85 +120,85 @@ def _strip(function, dtype):
 @cache
 def analysis_strip(dtype):
     """analysis.strip(s, slot, record, scratch)."""
-    return _strip(analysis.strip, dtype)
+    return _strip(stft_forward.strip, dtype)
 
 
 def correlator_type():
     """Type of plan.Correlator."""
     _, reals, ints = _types(np.float32)
-    return types.NamedTuple([i64] * 11 + [types.float32, ints, reals, reals, reals], plan.Correlator)
+    return types.NamedTuple([i64] * 11 + [types.float32, ints, reals, reals, reals], Correlator)
 
 
 def aligning_types(dtype):
     """Types of plan.Sound, Tables, Correlator, Alignment and Ring, the last arguments of what follows."""
     real, reals, _ = _types(dtype)
     single = types.Array(types.float32, 1, "C")
-    sound = types.NamedTuple([reals] * 4, plan.Sound)
-    job = types.NamedTuple([i64, types.boolean] + [i64] * 14 + [types.boolean] + [i64] * 3 + [real] * 3, plan.Alignment)
-    ring = types.NamedTuple([reals, single, reals, reals, single], plan.Ring)
+    sound = types.NamedTuple([reals] * 4, Sound)
+    job = types.NamedTuple([i64, types.boolean] + [i64] * 14 + [types.boolean] + [i64] * 3 + [real] * 3, Alignment)
+    ring = types.NamedTuple([reals, single, reals, reals, single], Ring)
     return sound, tables_type(dtype), correlator_type(), job, ring
 
 
 @cache
 def prepare(dtype):
     """alignment.prepare(s, slot, sound, t, p, job, ring)."""
-    return entry(alignment.prepare, i64, i64, *aligning_types(dtype))
+    return entry(align.prepare, i64, i64, *aligning_types(dtype))
 
 
 @cache
 def chain(dtype):
     """alignment.chain(lo, hi, slot, sound, p, job, ring)."""
     sound, _, p, job, ring = aligning_types(dtype)
-    return entry(alignment.chain, i64, i64, i64, sound, p, job, ring)
+    return entry(align.chain, i64, i64, i64, sound, p, job, ring)
 
 
 @cache
 def duty(dtype):
     """alignment.duty(worker, turn, board, done, sound, t, p, job, ring)."""
-    turn, ints = types.NamedTuple([i64] * 4, plan.Turn), types.Array(i64, 1, "C")
-    return entry(alignment.duty, i64, turn, ints, ints, *aligning_types(dtype))
+    turn, ints = types.NamedTuple([i64] * 4, Turn), types.Array(i64, 1, "C")
+    return entry(align.duty, i64, turn, ints, ints, *aligning_types(dtype))
 
 
 @cache
 def chain_walk(dtype):
     """chains.walk(s, slot, record, scratch)."""
-    return _strip(chains.walk, dtype)
+    return _strip(segments.walk, dtype)
 
 
 @cache
 def synthesis_strip(dtype):
     """synthesis.strip(s, slot, record, scratch)."""
-    return _strip(synthesis.strip, dtype)
+    return _strip(overlap_add.strip, dtype)
 
 
 @cache
 def synthesis_join(dtype):
     """synthesis.join(s, slot, record, scratch)."""
-    return _strip(synthesis.join, dtype)
+    return _strip(overlap_add.join, dtype)
 
 
 @cache
 def runs_strip(dtype):
     """runs.strip(s, slot, record, scratch)."""
-    return _strip(runs.strip, dtype)
+    return _strip(stft_inverse.strip, dtype)
 
 
 @cache
 def arrange_strip(dtype):
     """arrange.strip(s, slot, record, scratch)."""
-    return _strip(arrange.strip, dtype)
+    return _strip(magnitudes.strip, dtype)
 
 
 @cache
 def round_strip(dtype):
     """rounds.strip(s, slot, record, scratch)."""
-    return _strip(rounds.strip, dtype)
+    return _strip(griffin_lim.strip, dtype)
 
 
 @cache
 def round_misfit(dtype):
     """rounds.misfit(s, slot, record, scratch)."""
-    return _strip(rounds.misfit, dtype)
+    return _strip(griffin_lim.misfit, dtype)
 
 
 @cache
@@ -221,10 +216,10 @@ def rtpghi_steps(dtype):
 @cache
 def shift_steps(dtype):
     """shifts.steps(s, slot, record, scratch)."""
-    return _strip(shifts.steps, dtype)
+    return _strip(shifted.steps, dtype)
 
 
 @cache
 def unfilter_strip(dtype):
     """unfilter.strip(s, slot, record, scratch)."""
-    return _strip(unfilter.strip, dtype)
+    return _strip(nnls.strip, dtype)

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
-from ..mel import FilterBank, MelBank, mel_frequencies
+from ..features.banks import FilterBank, MelBank
+from ..features.scales import mel_frequencies
 from ._names import parameter_error
 from .util.utils import normalize
 

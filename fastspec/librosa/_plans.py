@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..spectrum import STFT
+from ..plan import STFT
 from ._names import parameter_error, warn
 from .filters import get_window
 from .util.utils import is_positive_int

@@ -3,13 +3,13 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
+from .._typing import Array
+from ._banks import bank
 from ._names import face, find, parameter_error, warn
 
 __all__ = ["get_window", "mel"]
-
-Array = NDArray[Any]
 
 EMPTY = (
     "Empty filters detected in mel frequency basis: some channels are always zero, narrower than a bin. "
@@ -68,7 +68,6 @@ def mel(
     UserWarning
         If a filter is so narrow that it holds no bin.
     """
-    from ._banks import bank
 
     found = bank(sr=sr, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax, htk=htk, norm=norm, dtype=dtype)
     if found.empty:

@@ -13,16 +13,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import checks
-from ..spectrum import STFT
-from . import starts
+from .._typing import Real
+from ..plan import STFT
 from .engines import engine_of
-from .recipe import Recipe
-from .walk import AnyRounds, Watch, run
-
-Real = NDArray[np.floating]
+from .phase import Known
+from .rounds_scipy import AnyRounds
+from .solve import Recipe, Watch, run
 
 MARGIN = 16
 """Frames of context and frames ahead, as many times as overlap at a sample."""
@@ -184,14 +182,14 @@ class Blocks:
         made: Real = y[0] * (1 / scale)
         return made
 
-    def _phases(self) -> starts.Known:
+    def _phases(self) -> Known:
         """Of the frames that are held, as far as the signal is known and, behind the seam, nearly final."""
         plan = self._recipe.plan
         reach = reach_of(plan)
         count = min(self._seam - self._first + reach, self._count)
         D = plan.forward(self._known[: plan.n_samples(count + reach)])[:, :count]
         phase: Real = np.angle(D).astype(plan.dtype, copy=False)
-        return starts.Known(phase[None], 2 * reach)
+        return Known(phase[None], 2 * reach)
 
 
 def generators(seed: Any, signals: int) -> list[np.random.Generator]:

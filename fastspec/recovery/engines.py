@@ -3,14 +3,12 @@
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..spectrum import STFT
-from ..streamed import StreamingISTFT
+from .._typing import Real
+from ..plan import STFT
 from . import rtisi, rtpghi
-from .chains import Stage
-
-Real = NDArray[np.floating]
+from .methods import Stage
+from .rtpghi import Gradients
 
 
 class Engine(Protocol):
@@ -30,42 +28,6 @@ class Engine(Protocol):
 
     def finish(self, length: int | None = None) -> Real:
         """The rest of the signals, to `length` samples; nothing can follow it."""
-
-
-class _Inverse(StreamingISTFT):
-    """The same, of whose gaps somebody else has told."""
-
-    def _tell_of_gaps(self, plan: STFT) -> None:
-        pass
-
-
-class Gradients:
-    """The engine of "rtpghi": phases by `recovery.rtpghi`, samples by `StreamingISTFT`."""
-
-    def __init__(
-        self, plan: STFT, signals: int, *, look_ahead: int, tolerance: float, rng: np.random.Generator
-    ) -> None:
-        self._plan, self._look_ahead = plan, look_ahead
-        self._spectra = rtpghi.Spectra(plan, signals, look_ahead=look_ahead, tolerance=tolerance, rng=rng)
-        self._inverse = _Inverse(plan)
-
-    def ready(self, frames: int) -> int:
-        """See `Engine`."""
-        return self._inverse.final(max(0, frames - self._look_ahead))
-
-    def slowest(self) -> int:
-        """See `Engine`."""
-        return self._look_ahead + self._plan.n_fft // self._plan.hop_length + 2
-
-    def push(self, S: Real, out: Real | None = None) -> Real:
-        """See `Engine`."""
-        made = self._inverse.push(self._spectra.push(S), out)
-        return made if out is None else out
-
-    def finish(self, length: int | None = None) -> Real:
-        """See `Engine`."""
-        rest = self._inverse.push(self._spectra.finish())
-        return np.concatenate([rest, self._inverse.flush(length)], axis=1)
 
 
 def engine_of(plan: STFT, signals: int, stage: Stage, rng: np.random.Generator, tolerance: float) -> Engine:

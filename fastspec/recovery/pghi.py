@@ -1,66 +1,19 @@
 """Phases from magnitudes in one pass: phase gradient heap integration, without the heap."""
 
 import math
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..kernels import pghi as kernels
-from ..kernels.calls import new_board
-from ..kernels.hills import KEYS
-from ..kernels.jit import team_size
-from .polar import by_frames
-
-if TYPE_CHECKING:
-    from ..spectrum import STFT
-    from .starts import Known
-
-Array = NDArray[Any]
+from .._typing import Array
+from ..kernels.recovery import pghi as kernels
+from ..kernels.recovery.watershed import KEYS
+from ..kernels.runtime.calls import new_board
+from ..kernels.runtime.threads import team_size
+from ..plan import STFT
+from .phase import Known, by_frames, gaussian_constant, turn_of_middle
 
 BLOCK = 1 << 14
 """Bins of a block of frames: what is known of them stays in the second-level cache."""
-
-
-def gaussian_constant(window: NDArray[np.float64]) -> float:
-    """gamma of the Gaussian exp(-pi t**2 / gamma) that is most like the window, both about the window's middle.
-
-    Most like: the cosine of the angle between the two, as vectors, is largest.  gamma = C n**2 for n samples has
-    C = 0.2489 for Hann, 0.2973 for Hamming, 0.1768 for Blackman; Průša, Balazs & Søndergaard (2017), who match widths,
-    have 0.2565, 0.2979 and 0.1795.
-    """
-    return _gaussian_constant(np.asarray(window, np.float64).tobytes())
-
-
-@lru_cache(64)
-def _gaussian_constant(window: bytes) -> float:
-    w = np.frombuffer(window)
-    square = (np.arange(len(w)) - middle_of(w)) ** 2
-
-    def likeness(exponent: float) -> float:
-        g = np.exp(-math.pi * square * math.exp(-exponent))
-        return float(g @ w / np.sqrt(g @ g))
-
-    low, high = math.log(1e-2), math.log(100 * len(w) ** 2)
-    ratio = (math.sqrt(5) - 1) / 2
-    for _ in range(64):  # golden section
-        a, b = high - ratio * (high - low), low + ratio * (high - low)
-        low, high = (low, b) if likeness(a) > likeness(b) else (a, high)
-    return math.exp((low + high) / 2)
-
-
-def middle_of(window: NDArray[np.float64]) -> float:
-    """The sample about which the energy of the window lies."""
-    energy = np.square(window)
-    total = energy.sum()
-    return float(energy @ np.arange(len(window)) / total) if total > 0 else len(window) / 2
-
-
-def turn_of_middle(plan: "STFT") -> Array:
-    """2 pi c k / n_fft of each bin less whole turns: what the phase about the window's middle c is ahead."""
-    turns = np.mod(middle_of(plan.window) * np.arange(plan.n_bins) / plan.n_fft, 1)
-    return (2 * np.pi * turns).astype(plan.dtype)
 
 
 def phases(plan: "STFT", S: Array, *, tol: float, rng: np.random.Generator, known: "Known | None" = None) -> Array:

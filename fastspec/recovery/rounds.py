@@ -1,29 +1,27 @@
 """Rounds of phase recovery: magnitudes laid out once, then from signal to signal."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import arrange
-from ..bands import bands_of
+from .._typing import Complex, Real
+from ..features.bands import bands_of
+from ..features.banks import FilterBank
 from ..immutable import cached_attribute
-from ..kernels import compiled, plan, rounds
-from ..kernels.calls import aligned
-from ..kernels.frames import OTHER, ROOT, SQUARE
-from ..kernels.jit import team_size
-from ..kernels.jobs import Round, Rows
-from ..kernels.realfft import BINS
-from ..kernels.records import pack, places
-from ..mel import FilterBank
-from ..synthesis import Space, Task, add_up, address, extent, run_strips, sum_size, task_of
+from ..kernels import compiled
+from ..kernels.features.levels import OTHER, ROOT, SQUARE, Rows
+from ..kernels.fft import tables as fft_tables
+from ..kernels.fft.realfft import BINS
+from ..kernels.recovery import griffin_lim
+from ..kernels.recovery.griffin_lim import Round
+from ..kernels.runtime.calls import aligned
+from ..kernels.runtime.layout import pack, places
+from ..kernels.runtime.threads import team_size
+from ..kernels.stft.overlap_add import Synthesis
+from ..plan import STFT
+from ..transform import memory
+from ..transform.inverse import Space, Task, add_up, run_strips, sum_size, task_of
+from ..transform.memory import address, extent
 from .methods import Method, Momentum, Relaxation
-
-if TYPE_CHECKING:
-    from ..spectrum import STFT
-
-Real = NDArray[np.floating]
-Complex = NDArray[np.complexfloating]
 
 STRIP_BYTES = 96 << 10  # a strip, as long a piece of the signal and the sum of its frames share the second-level cache
 STRIPS = 8  # enough of them to share out
@@ -57,17 +55,17 @@ class Rounds:
         power: float = 1.0,
     ) -> None:
         self.made, self.S, self.length, self.scales, self.bank, self.power = made, S, length, scales, bank, power
-        self.dtype, self.frames, V = made.dtype, S.shape[2], plan.lanes(made.dtype)
+        self.dtype, self.frames, V = made.dtype, S.shape[2], fft_tables.lanes(made.dtype)
         self.tiles = -(-self.frames // V)
         self.group = self._group(V)
         n_fft, hop = made.n_fft, made.hop_length
-        self.lead = plan.lead(n_fft, hop, self.group, self.dtype)
+        self.lead = fft_tables.lead(n_fft, hop, self.group, self.dtype)
         addresses = (
             compiled.transform_rows(self.dtype).address,
             compiled.forward_of(n_fft, self.dtype).address,
             compiled.inverse(self.dtype).address,
         )
-        self.tables = plan.tables(n_fft, hop, self.lead, made.window, made.window, self.dtype, addresses)
+        self.tables = fft_tables.tables(n_fft, hop, self.lead, made.window, made.window, self.dtype, addresses)
         self.tasks: dict[object, Task] = {}
         self.space = Space(self.dtype)
         self.packed: dict[tuple[int, Method], NDArray[np.int64]] = {}  # by task
@@ -77,7 +75,7 @@ class Rounds:
         n_fft, hop, group = self.made.n_fft, self.made.hop_length, 1
         rows, itemsize = min(hop, n_fft), self.dtype.itemsize
         while 2 * group <= self.tiles // STRIPS:
-            if rows * plan.lead(n_fft, hop, 2 * group, self.dtype) * itemsize > STRIP_BYTES:
+            if rows * fft_tables.lead(n_fft, hop, 2 * group, self.dtype) * itemsize > STRIP_BYTES:
                 break
             group *= 2
         return group
@@ -85,17 +83,17 @@ class Rounds:
     @cached_attribute
     def in_pairs(self) -> Real:
         """Magnitudes in the order in which the inverse transform meets them."""
-        return arrange.in_lanes(self.S, plan.pairs(self.tables), scales=self.scales**self.power)
+        return memory.in_lanes(self.S, fft_tables.pairs(self.tables), scales=self.scales**self.power)
 
     @cached_attribute
     def in_order(self) -> Real:
         """Magnitudes or mels in their own order."""
-        return arrange.in_lanes(self.S, np.arange(self.S.shape[1]), scales=self.scales**self.power)
+        return memory.in_lanes(self.S, np.arange(self.S.shape[1]), scales=self.scales**self.power)
 
     @cached_attribute
     def state(self) -> Real:
         """A complex number a bin, for relaxations."""
-        state = aligned(len(self.S) * self.tiles * plan.lanes(self.dtype) * 2 * self.made.n_bins, self.dtype)
+        state = aligned(len(self.S) * self.tiles * fft_tables.lanes(self.dtype) * 2 * self.made.n_bins, self.dtype)
         state[:] = 0
         return state
 
@@ -119,7 +117,7 @@ class Rounds:
         width, y = self.dtype.itemsize, np.empty((len(D), self.length), self.dtype)
         before, reach = extent(D, width)
         steps = [stride // width for stride in D.strides]
-        task = self._task(rounds.MAGNITUDES, 1.0)
+        task = self._task(griffin_lim.MAGNITUDES, 1.0)
         job = task.job._replace(
             origin=before, signal_step=steps[0], bin_step=steps[1], frame_step=steps[2], lane_step=steps[2]
         )
@@ -132,10 +130,12 @@ class Rounds:
     def step(self, now: Real, before: Real, out: Real, method: Method) -> None:
         """out = the signals (signals, length) after `now` and `before`."""
         if isinstance(method, Relaxation):
-            gain, kind, given = 1.0, rounds.RELAXED, self.in_order
+            gain, kind, given = 1.0, griffin_lim.RELAXED, self.in_order
         else:
             gain = method.gain
-            kind, given = (rounds.MAGNITUDES, self.in_pairs) if self.bank is None else (rounds.FILTERED, self.in_order)
+            kind, given = (
+                (griffin_lim.MAGNITUDES, self.in_pairs) if self.bank is None else (griffin_lim.FILTERED, self.in_order)
+            )
         task = self._task(kind, gain)
         record, edges = self._record(task, kind, now, before, method)
         wave, previous, known = ((address(a), a.size) for a in (out, now, given))
@@ -148,9 +148,9 @@ class Rounds:
 
     def convergence(self, y: Real) -> NDArray[np.float64]:
         """20 log10 (||levels of y - S|| / ||S||) of each signal, in dB, over all rows and frames."""
-        V, kind = plan.lanes(self.dtype), rounds.MAGNITUDES if self.bank is None else rounds.FILTERED
+        V, kind = fft_tables.lanes(self.dtype), griffin_lim.MAGNITUDES if self.bank is None else griffin_lim.FILTERED
         sums = np.empty(len(y) * self.tiles * V, self.dtype)
-        task, given = self._task(rounds.FILTERED, 1.0), self.in_order
+        task, given = self._task(griffin_lim.FILTERED, 1.0), self.in_order
         record, edges = self._record(task, kind, y, y, Momentum(1.0))
         record[:8] = 0, 0, 0, 0, address(given), given.size, 0, 0
         peaks = len(task.record) + PEAKS
@@ -198,7 +198,7 @@ class Rounds:
         back = {1.0: SQUARE, 2.0: ROOT}.get(self.power, OTHER)
         relaxed = tuple(method)[:7] if isinstance(method, Relaxation) else (0.0,) * 7
         kept = (method.kept_now, method.kept_before) if isinstance(method, Momentum) else (0.0, 0.0)
-        state = self.state if kind == rounds.RELAXED else np.zeros(0, self.dtype)
+        state = self.state if kind == griffin_lim.RELAXED else np.zeros(0, self.dtype)
         gains = map(self.dtype.type, (*mixed, *kept, *relaxed, self.power / 2, 1 / self.power))
         return Round(
             kind, shape, back, self.length, pad, pad, self.tiles, 0 if self.bank is None else len(self.bank),
@@ -208,23 +208,23 @@ class Rounds:
     @property
     def _room(self) -> int:
         hop, rows = self.made.hop_length, min(self.made.hop_length, self.made.n_fft)
-        V, filters = plan.lanes(self.dtype), 0 if self.bank is None else len(self.bank)
+        V, filters = fft_tables.lanes(self.dtype), 0 if self.bank is None else len(self.bank)
         return -(-max((self.lead - 1) * hop + rows, V * (3 * self.made.n_bins + filters)) // 16) * 16
 
     def _task(self, kind: int, gain: float) -> Task:
         """The strips of a round, and their scratch."""
         if (kind, gain) not in self.tasks:
-            made, V = self.made, plan.lanes(self.dtype)
+            made, V = self.made, fft_tables.lanes(self.dtype)
             n_fft, hop, lead, signals = made.n_fft, made.hop_length, self.lead, len(self.S)
-            count = plan.pairs(self.tables).size if kind == rounds.MAGNITUDES else self.S.shape[1]
+            count = fft_tables.pairs(self.tables).size if kind == griffin_lim.MAGNITUDES else self.S.shape[1]
             rows = min(hop, n_fft)
-            job = plan.Synthesis(
+            job = Synthesis(
                 BINS, False, False, hop, n_fft, n_fft, 0, 1, -(-n_fft // hop), signals,
                 strips=-(-self.tiles // self.group), frames=self.frames, number=0, total=self.frames, origin=0,
                 signal_step=self.tiles * V * count, frame_step=count, lane_step=0, bin_step=0,
                 start=-made._geometry.start, length=self.length, place=0, wave_step=self.length, group=self.group,
-                rows=rows, lead=lead, bins=made.n_bins, work=plan.work_size(self.tables), scratch=0, sum_rows=rows,
-                sum_lead=lead, sums=sum_size(rows, lead, self.dtype), mean=0.0, least=LEAST,
+                rows=rows, lead=lead, bins=made.n_bins, work=fft_tables.work_size(self.tables), scratch=0,
+                sum_rows=rows, sum_lead=lead, sums=sum_size(rows, lead, self.dtype), mean=0.0, least=LEAST,
             )  # fmt: skip
             weight = made._synthesis._weight(self.frames) * self.dtype.type(gain)
             self.tasks[kind, gain] = task_of(self.tables, job, weight.reshape(-1), self._room)

@@ -1,28 +1,59 @@
 """Phases from magnitudes, frame by frame: real-time phase gradient heap integration; see `kernels.rtpghi`."""
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import checks
+from .._typing import Complex, Real
 from ..kernels import compiled
-from ..kernels.calls import aligned, new_board
-from ..kernels.jit import team_size
-from ..kernels.plan import lanes
-from ..kernels.records import pack, places
-from ..kernels.rtpghi import KEPT, NEEDED
-from ..kernels.streams import Integration
-from ..kernels.strips import each_strip
-from ..synthesis import address, extent
-from .pghi import gaussian_constant, turn_of_middle
+from ..kernels.fft.tables import lanes
+from ..kernels.recovery.rtpghi import KEPT, NEEDED, Integration
+from ..kernels.runtime.calls import aligned, new_board
+from ..kernels.runtime.layout import pack, places
+from ..kernels.runtime.tasks import each_strip
+from ..kernels.runtime.threads import team_size
+from ..plan import STFT
+from ..stream.inverse import StreamingISTFT
+from ..transform.memory import address, extent
+from .phase import gaussian_constant, turn_of_middle
 
-if TYPE_CHECKING:
-    from ..spectrum import STFT
 
-Real = NDArray[np.floating]
-Complex = NDArray[np.complexfloating]
+class _Inverse(StreamingISTFT):
+    """The same, of whose gaps somebody else has told."""
+
+    def _tell_of_gaps(self, plan: STFT) -> None:
+        pass
+
+
+class Gradients:
+    """The engine of "rtpghi": phases by `recovery.rtpghi`, samples by `StreamingISTFT`."""
+
+    def __init__(
+        self, plan: STFT, signals: int, *, look_ahead: int, tolerance: float, rng: np.random.Generator
+    ) -> None:
+        self._plan, self._look_ahead = plan, look_ahead
+        self._spectra = Spectra(plan, signals, look_ahead=look_ahead, tolerance=tolerance, rng=rng)
+        self._inverse = _Inverse(plan)
+
+    def ready(self, frames: int) -> int:
+        """See `Engine`."""
+        return self._inverse.final(max(0, frames - self._look_ahead))
+
+    def slowest(self) -> int:
+        """See `Engine`."""
+        return self._look_ahead + self._plan.n_fft // self._plan.hop_length + 2
+
+    def push(self, S: Real, out: Real | None = None) -> Real:
+        """See `Engine`."""
+        made = self._inverse.push(self._spectra.push(S), out)
+        return made if out is None else out
+
+    def finish(self, length: int | None = None) -> Real:
+        """See `Engine`."""
+        rest = self._inverse.push(self._spectra.finish())
+        return np.concatenate([rest, self._inverse.flush(length)], axis=1)
+
 
 ENDLESS = 1 << 60  # frames of a signal that may go on
 FLOOR = 2.0**-50  # of the loudest: softer levels are taken to be so loud, as ratios must be numbers of the dtype

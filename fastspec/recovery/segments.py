@@ -1,19 +1,14 @@
 """Long signals in segments that are made side by side, where else one frame would wait for another."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import checks
-from ..kernels.plan import lanes
-
-if TYPE_CHECKING:
-    from ..spectrum import STFT
-
-Real = NDArray[np.floating]
-Whole = NDArray[np.int64]
+from .._typing import Real, Whole
+from ..kernels.fft.tables import lanes
+from ..plan import STFT
 
 SEGMENT = 320
 """Frames of a segment at least, if their number is ours to choose: shorter ones cost too much where they are joined."""

@@ -1,20 +1,13 @@
 """Phases from magnitudes in one pass: single pass spectrogram inversion."""
 
-from typing import TYPE_CHECKING, Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-from ..kernels import spsi as kernels
-from ..kernels.calls import new_board
-from ..kernels.jit import team_size
-from .pghi import turn_of_middle
-from .polar import by_frames
-
-if TYPE_CHECKING:
-    from ..spectrum import STFT
-
-Array = NDArray[Any]
+from .._typing import Array
+from ..kernels.recovery import spsi as kernels
+from ..kernels.runtime.calls import new_board
+from ..kernels.runtime.threads import team_size
+from ..plan import STFT
+from .phase import by_frames, turn_of_middle
 
 CHUNK = 1 << 16  # bins a work item
 

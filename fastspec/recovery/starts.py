@@ -1,27 +1,18 @@
 """Signals for the rounds of phase recovery to begin with."""
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import offset_start, pghi, spsi
+from .._typing import Real
+from ..plan import STFT
+from . import pghi, shifted, spsi
 from .methods import griffinlim
-from .polar import polar
+from .phase import Known, polar
+from .rounds_scipy import AnyRounds
 
-if TYPE_CHECKING:
-    from ..spectrum import STFT
-    from .walk import AnyRounds
-
-Real = NDArray[np.floating]
 STARTS = ("pghi", "spsi", "offset", "random", "zero")
-
-
-class Known(NamedTuple):
-    """Phases of the first frames."""
-
-    phase: Real  # (signals, n_bins, any number)
-    fitted: int  # how many of them, the last ones, the phases of "pghi" are fitted to
 
 
 def start(
@@ -55,7 +46,7 @@ def start(
         return y
     scaled = S * rounds.scales[:, None, None].astype(kind)
     if isinstance(init, str) and init == "offset":
-        return offset_start.signals(made, scaled, length)
+        return shifted.signals(made, scaled, length)
     return rounds.signals_of(_spectrum(made, scaled, init, rng, tolerance, known))
 
 

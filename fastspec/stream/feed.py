@@ -9,23 +9,27 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..analysis import MIXING, Analysis, Place, Step, signals_of
-from ..kernels import compiled, plan
-from ..kernels.calls import aligned, new_board
-from ..kernels.jit import team_size
-from ..kernels.realfft import COMPLEX
-from ..kernels.records import places
-from ..kernels.strips import each_strip_of, keep_last
-
-Real = NDArray[np.floating]
+from .._typing import Real
+from ..kernels import compiled
+from ..kernels.fft import tables as fft_tables
+from ..kernels.fft.realfft import COMPLEX
+from ..kernels.framing.polyphase import Signals, keep_last
+from ..kernels.runtime.calls import aligned, new_board
+from ..kernels.runtime.layout import places
+from ..kernels.runtime.tasks import each_strip_of
+from ..kernels.runtime.threads import team_size
+from ..kernels.stft.forward import Job
+from ..transform.epilogue import Step
+from ..transform.forward import MIXING, Analysis, signals_of
+from ..transform.memory import Place
 
 PIECE = 1 << 26  # operations of a call: a millisecond or ten, between which Ctrl-C acts
 MOST = 4096  # frames of a call
 
-_JOB = places(plan.Signals) + places(plan.Tables)
-_PLACES, _N = places(plan.Signals, "places"), places(plan.Signals, "n")
-_ORIGIN, _FRAMES = (_JOB + places(plan.Job, name) for name in ("origin", "frames"))
-_STRIPS, _ACROSS, _LD = (_JOB + places(plan.Job, name) for name in ("strips", "across", "ld"))
+_JOB = places(Signals) + places(fft_tables.Tables)
+_PLACES, _N = places(Signals, "places"), places(Signals, "n")
+_ORIGIN, _FRAMES = (_JOB + places(Job, name) for name in ("origin", "frames"))
+_STRIPS, _ACROSS, _LD = (_JOB + places(Job, name) for name in ("strips", "across", "ld"))
 
 
 class Samples(NamedTuple):
@@ -64,7 +68,7 @@ class Feed:
         self.size = self.origin = 0
         self._flat = self.kept.reshape(-1)
         self._work = analysis.work(signals, 1, step)
-        self._lanes = V = plan.lanes(analysis.dtype)
+        self._lanes = V = fft_tables.lanes(analysis.dtype)
         self._unit = 2 if step.op == COMPLEX else 1
         self._function = compiled.analysis_strip(analysis.dtype).address
         self._most = max(V, min(MOST, PIECE // self._work) // V * V)
@@ -138,8 +142,8 @@ class Feed:
         if group and group not in self._analyses:
             self._analyses[group] = Analysis(analysis.n_fft, analysis.hop, analysis.window, dtype, group)
         used = self._analyses[group] if group else analysis
-        none, V = np.zeros(0, dtype), plan.lanes(dtype)
-        signals = plan.Signals(
+        none, V = np.zeros(0, dtype), fft_tables.lanes(dtype)
+        signals = Signals(
             none, self._starts, self._flat, none, self._places, self._peaks, 0, self.kept.shape[1], 0,
             dtype.type(0), dtype.type(1),
         )  # fmt: skip

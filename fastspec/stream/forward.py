@@ -3,17 +3,17 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from .. import checks
-from ..analysis import Place, Step, place_of
-from ..compression import Log, log_scale
-from ..framing import LOCAL
-from ..mel import FilterBank
-from ..spectrum import STFT
+from .._typing import Array
+from ..features.banks import FilterBank
+from ..features.log import Log, log_scale
+from ..plan import STFT
+from ..transform.epilogue import Step
+from ..transform.framing import LOCAL
+from ..transform.memory import Place, place_of
 from .feed import Feed, Samples
-
-Array = NDArray[Any]
 
 STAGE = 1 << 16  # numbers converted at a time
 

@@ -11,16 +11,14 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from ..compression import Log
-from ..mel import FilterBank
-from ..spectrum import STFT
-from ..streamed import StreamingISTFT
+from .._typing import Array
+from ..features.banks import FilterBank
+from ..features.log import Log
+from ..plan import STFT
 from .forward import StreamingMel, StreamingPower, StreamingSTFT
-from .recovery import StreamingRecover
-
-Array = NDArray[Any]
+from .inverse import StreamingISTFT
 
 
 def stft(
@@ -87,11 +85,6 @@ def istft(blocks: Iterable[ArrayLike], plan: STFT, *, length: int | None = None)
     y : np.ndarray [shape=(..., n)]
     """
     return _run(StreamingISTFT(plan), blocks, length)
-
-
-def recover(blocks: Iterable[ArrayLike], plan: STFT, *, length: int | None = None, **options: Any) -> Iterator[Array]:
-    """Signals with the magnitudes of blocks (..., n_bins, m), by `StreamingRecover(plan, **options)`; see `istft`."""
-    return _run(StreamingRecover(plan, **options), blocks, length)
 
 
 def _turned(blocks: Iterable[ArrayLike], channels_last: bool) -> Iterable[ArrayLike]:

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from ... import decibels
+from ..._typing import Array
+from ...features import decibels
 from .._names import face, parameter_error, warn
 
-Array = NDArray[Any]
 Axes = Literal["auto"] | int | tuple[int, ...] | None
 Reference = float | Callable[..., Any]
 

@@ -256,7 +256,7 @@ def hz_to_mel(frequencies: ArrayLike, *, htk: bool = False) -> Numbers:
     -------
     mels : float
     """
-    from ...mel import hz_to_mel as scale
+    from ...features.scales import mel_to_hz as scale
 
     return scale(np.asanyarray(frequencies), htk)[()]
 
@@ -275,7 +275,7 @@ def mel_to_hz(mels: ArrayLike, *, htk: bool = False) -> Numbers:
     frequencies : float
         In Hz.
     """
-    from ...mel import mel_to_hz as scale
+    from ...features.scales import mel_to_hz as scale
 
     return scale(np.asanyarray(mels), htk)[()]
 
@@ -299,6 +299,6 @@ def mel_frequencies(
     frequencies : np.ndarray [shape=(n_mels,)]
         In Hz.
     """
-    from ...mel import mel_frequencies as spaced
+    from ...features.scales import mel_frequencies as spaced
 
     return spaced(n_mels, fmin, fmax, htk)

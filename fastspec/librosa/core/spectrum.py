@@ -3,8 +3,9 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
+from ..._typing import Array
 from ...recovery import recover, starts
 from .. import util
 from .._names import face, find, parameter_error, warn
@@ -21,8 +22,6 @@ __all__ = [
     "power_to_db",
     "stft",
 ]
-
-Array = NDArray[Any]
 
 
 def __getattr__(name: str) -> Any:

@@ -3,9 +3,10 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
-from ... import cepstrum
+from ..._typing import Array
+from ...features import cepstrum
 from .._banks import bank
 from .._names import face, find, parameter_error, warn
 from .._plans import precision
@@ -14,8 +15,6 @@ from ..core.spectrum import griffinlim
 from ..filters import EMPTY
 
 __all__ = ["mel_to_audio", "mel_to_stft", "mfcc_to_audio", "mfcc_to_mel"]
-
-Array = NDArray[Any]
 
 
 def __getattr__(name: str) -> Any:

@@ -3,17 +3,15 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ...cepstrum import cepstrum
+from ..._typing import Array
+from ...features.cepstrum import cepstrum
 from .. import util
 from .._banks import bank
 from .._names import face, find, parameter_error, warn
 from .._plans import analysis, precision
 from ..core._levels import power_to_db
 from ..filters import EMPTY
-
-Array = NDArray[Any]
 
 
 def __getattr__(name: str) -> Any:

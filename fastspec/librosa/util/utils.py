@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike
 
+from ..._typing import Array
 from .._names import face, find, parameter_error
-
-Array = NDArray[Any]
 
 
 def __getattr__(name: str) -> Any:

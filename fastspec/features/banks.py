@@ -1,0 +1,225 @@
+"""Mel scales, filter banks, and their way to and from spectrograms."""
+
+import warnings
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from .. import checks
+from ..immutable import Immutable
+from .bands import bands_of
+from .nnls import unfilter
+from .scales import mel_frequencies
+
+SPLINE_REACH = 40
+"""Columns beside a block of which its splines are made."""
+
+Norm = Literal["slaney"] | float | None
+
+
+class FilterBank(Immutable):
+    """Filters over the bins of a spectrum, kept as the bands in which they are not zero; array-like.
+
+    Parameters
+    ----------
+    weights : np.ndarray [shape=(n_filters, n_bins)]
+        Finite real numbers; float32 is kept, everything else becomes float64.
+    name : str
+        What errors call them.
+
+    Attributes
+    ----------
+    shape : tuple
+        (n_filters, n_bins).
+    dtype : np.dtype
+
+    Raises
+    ------
+    TypeError, ValueError
+        If weights is no matrix of finite real numbers.
+    """
+
+    ndim = 2
+
+    def __init__(self, weights: ArrayLike, *, name: str = "weights") -> None:
+        dense = checks.filters(name, weights)
+        self.shape, self.dtype = dense.shape, dense.dtype
+        self.first, self.starts, self.weights = bands_of(dense)
+        self.__setstate__({})
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        for array in (self.first, self.starts, self.weights):
+            array.flags.writeable = False  # which copies forget
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        if copy is False:
+            raise ValueError("the bank is kept as bands, so an array of it is always a copy")
+        dense = np.zeros(self.shape, dtype or self.dtype)
+        for row, a, w, end in zip(dense, self.first, self.starts[:-1], self.starts[1:], strict=True):
+            row[a : a + end - w] = self.weights[w:end]
+        return dense
+
+    def __matmul__(self, S: ArrayLike) -> NDArray[Any]:
+        """Filters times S (..., n_bins, n_frames)."""
+        return np.asarray(self) @ np.asarray(S)
+
+    def inverse(
+        self,
+        M: ArrayLike,
+        *,
+        power: float = 1.0,
+        method: Literal["fista", "pinv", "nnls"] = "fista",
+        n_iter: int | Literal["auto"] = "auto",
+        order: Literal["F", "C"] = "F",
+        out: NDArray[np.floating] | None = None,
+    ) -> NDArray[np.floating]:
+        """Levels that are never negative and that the filters make M of: S >= 0 with bank @ S near M.
+
+        There are more bins than filters, so that many S fit.  All methods start from the smooth one among them that the
+        filters themselves span, and the iterations stay near it.
+
+        Parameters
+        ----------
+        M : np.ndarray [shape=(..., n_filters, n_frames)]
+            Finite real numbers; float32 is kept, everything else becomes float64.  Negative ones (noise) are fitted as
+            well as levels can: no clipping before.
+        power : float
+            What M was made of: |D|**power; the result is |D|, as S**(1 / power).
+        method : str
+            "fista"  projected gradient steps with momentum, n_iter of them (Beck & Teboulle, SIAM J. Imaging Sci. 2,
+                     2009, 183-202), the step of a bin as long as its filters let it be
+            "pinv"   max(0, B^+ M) with the pseudo-inverse B^+ = B^T (B B^T)^+
+            "nnls"   the least squares: the same steps until one moves no bin by more than 1e-6 (float32; 1e-9 in
+                     float64) times the largest of its frame, with restarts (O'Donoghue & Candes, Found. Comput. Math.
+                     15, 2015, 715-732); n_iter at most, which is 20000 by default
+        n_iter : int or "auto"
+            Steps; 60 by default.
+        order : "F" or "C"
+            Order of the result's memory without `out`: the bins of a frame are neighbours, or the frames of a bin.
+        out : np.ndarray [shape=(..., n_bins, n_frames)]
+            Real array to write to, in any order of memory.
+
+        Returns
+        -------
+        S : np.ndarray [shape=(..., n_bins, n_frames)]
+            In M's dtype; `out` if that is given.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If M has not a row for each filter or a number that is not finite, or another argument is out of its range.
+        """
+
+        return unfilter(self, M, power=power, method=method, n_iter=n_iter, order=order, out=out)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(shape={self.shape}, dtype={self.dtype})"
+
+
+class BinBank(FilterBank):
+    """A filter for each bin, which holds it alone with weight 1: a spectrogram that last steps take as filtered levels.
+
+    Parameters
+    ----------
+    n_bins : int
+    dtype : float32 or float64
+    """
+
+    def __init__(self, n_bins: int, dtype: DTypeLike = "float32") -> None:
+        self.shape, self.dtype = (checks.whole("n_bins", n_bins, 1), n_bins), checks.real_dtype("dtype", dtype)
+        self.first, self.starts = np.arange(n_bins, dtype=np.int64), np.arange(n_bins + 1, dtype=np.int64)
+        self.weights = np.ones(n_bins, self.dtype)
+        self.__setstate__({})
+
+
+class MelBank(FilterBank):
+    """Triangular filters, their corners evenly spaced in mel.
+
+    With corners c[0] .. c[n_mels + 1] in Hz and bin k at f = k sr / n_fft, filter i is
+
+        max(0, min((f - c[i]) / (c[i+1] - c[i]), (c[i+2] - f) / (c[i+2] - c[i+1])))
+
+    times 2 / (c[i+2] - c[i]) for norm="slaney" (equal areas), or divided by its p-norm for norm=p.
+
+    Parameters
+    ----------
+    sr : float
+        Sampling rate in Hz.
+    n_fft : int
+        Length of the transform.
+    n_mels : int
+        Number of filters.
+    fmin, fmax : float
+        Lowest and highest corner in Hz; fmax=None is sr / 2.
+    htk : bool
+        HTK's mel scale instead of Slaney's; see `hz_to_mel`.
+    norm : "slaney", number or None
+    dtype : float32 or float64
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of its range.
+
+    Warns
+    -----
+    UserWarning
+        If filters are narrower than a bin and hold none.
+    """
+
+    def __init__(
+        self,
+        sr: float,
+        n_fft: int,
+        n_mels: int = 128,
+        *,
+        fmin: float = 0.0,
+        fmax: float | None = None,
+        htk: bool = False,
+        norm: Norm = "slaney",
+        dtype: DTypeLike = "float32",
+    ) -> None:
+        self.sr, self.n_fft = checks.finite_number("sr", sr), checks.whole("n_fft", n_fft, 1)
+        if self.sr <= 0:
+            raise ValueError(f"sr must be above 0, got {sr!r}")
+        self.n_mels = checks.whole("n_mels", n_mels, 1)
+        self.fmin = checks.finite_number("fmin", fmin)
+        self.fmax = self.sr / 2 if fmax is None else checks.finite_number("fmax", fmax)
+        if not 0 <= self.fmin < self.fmax:
+            raise ValueError(f"fmin and fmax must be 0 <= fmin < fmax, got {fmin!r} and {fmax!r}")
+        self.htk, self.norm = bool(htk), norm
+        super().__init__(self._triangles(checks.real_dtype("dtype", dtype)))
+
+    def _triangles(self, dtype: np.dtype[Any]) -> NDArray[Any]:
+        """The filters; rounded to the dtype before and after they are scaled, as librosa's are."""
+        corners = mel_frequencies(self.n_mels + 2, self.fmin, self.fmax, self.htk)
+        low, middle, high = (corners[i : self.n_mels + i, None] for i in range(3))
+        f = np.fft.rfftfreq(self.n_fft, 1 / self.sr)
+        bank = np.maximum(0, np.minimum((f - low) / (middle - low), (high - f) / (high - middle))).astype(dtype)
+        empty = int(np.count_nonzero((bank.max(axis=1) == 0) & (middle[:, 0] > 0)))
+        if empty:
+            warnings.warn(
+                f"{empty} of {self.n_mels} mel filters are empty, narrower than a bin: use fewer, or a larger n_fft",
+                UserWarning,
+                stacklevel=4,
+            )
+        if self.norm is None:
+            return bank
+        if isinstance(self.norm, str):
+            if self.norm != "slaney":
+                raise ValueError(f"norm must be 'slaney', a number above 0 or None, got {self.norm!r}")
+            return (bank * (2.0 / (high - low))).astype(dtype)
+        if not isinstance(self.norm, int | float | np.number) or not self.norm > 0:
+            raise ValueError(f"norm must be 'slaney', a number above 0 or None, got {self.norm!r}")
+        size = np.linalg.norm(bank.astype(np.float64), ord=float(self.norm), axis=1, keepdims=True)
+        return (bank / np.where(size == 0, 1.0, size)).astype(dtype)
+
+
+def bank_of(bank: FilterBank | ArrayLike) -> FilterBank:
+    """The bank, or the matrix of filters as one."""
+    return bank if isinstance(bank, FilterBank) else FilterBank(bank, name="bank")

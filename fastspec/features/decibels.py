@@ -1,0 +1,124 @@
+"""Levels to decibels and back: 10 log10 of powers, 20 log10 of amplitudes, above a floor.
+
+The largest value is found by NumPy; the rest is one pass of a kernel, in float32 or float64.  What kernels do not take
+(NaN, infinities, references that vary within a channel, a handful of numbers) is written in NumPy.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from .._typing import Array
+from ..checks import plain
+from ..kernels.features.decibels import from_decibels, to_decibels
+from ..kernels.runtime.calls import new_board
+from ..kernels.runtime.threads import team_size
+
+Axes = tuple[int, ...]
+
+CHUNK = 1 << 15  # numbers a work item
+SMALL = 1 << 13  # as many numbers NumPy has done before a kernel is called
+FEW = 64  # channels of fewer numbers are left to NumPy as well
+
+
+def to_db(
+    S: Array, reference: Any, *, factor: float, amin: float, top_db: float | None, axes: Axes, magnitude: bool
+) -> Array:
+    """max(L, max L - top_db), where L = factor log10(max(S, amin)) - factor log10(max(reference, amin)).
+
+    Parameters
+    ----------
+    S : np.ndarray
+        Levels, of a real dtype.
+    reference : number or np.ndarray
+        The level of 0 dB; broadcasts to S.
+    factor : float
+        10 for powers, 20 for amplitudes.
+    amin : float > 0
+        The least level, and the least reference.
+    top_db : float or None
+        How far below the largest over `axes` (each from 0 up) the floor is; None for no floor.
+    magnitude : bool
+        Whether the sign of S is dropped.
+
+    Returns
+    -------
+    L : np.ndarray
+        In S's shape; float32 and float16 stay, all else becomes float64.
+    """
+    work = _working_dtype(S.dtype)
+    if S.dtype != work:
+        L = to_db(S.astype(work), reference, factor=factor, amin=amin, top_db=top_db, axes=axes, magnitude=magnitude)
+        return L.astype(S.dtype) if S.dtype.kind == "f" and S.dtype.itemsize < 8 else L
+    shift = factor * np.log10(np.maximum(amin, np.asarray(reference, np.float64)))
+    channels = _channels(S, axes, shift) if amin >= np.finfo(work).tiny else None
+    if channels is not None:
+        x, order, shifts = channels
+        peaks = np.maximum(x.max(axis=1), -x.min(axis=1)) if magnitude else x.max(axis=1)
+        if np.isfinite(peaks).all():
+            floors = np.full(len(x), -np.inf, work)
+            if top_db is not None:
+                floors[:] = factor * np.log10(np.maximum(amin, peaks.astype(np.float64))) - shifts - top_db
+            out = _lowered(x, factor, amin, magnitude, shifts.astype(work), floors)
+            return out.reshape([S.shape[a] for a in order]).transpose(np.argsort(order))
+    L = factor * np.log10(np.maximum(work.type(amin), np.abs(S) if magnitude else S))
+    L = np.asarray(L - shift.astype(work))
+    if top_db is not None and S.size:
+        L = np.maximum(L, L.max(axis=axes, keepdims=True) - work.type(top_db))
+    return L
+
+
+def from_db(L: Array, *, factor: float, scale: float) -> Array:
+    """scale 10**(L / factor), in L's shape and order of memory; float32 and float16 stay, all else becomes float64."""
+    work = _working_dtype(L.dtype)
+    if L.dtype != work:
+        S = from_db(L.astype(work), factor=factor, scale=scale)
+        return S.astype(L.dtype) if L.dtype.kind == "f" and L.dtype.itemsize < 8 else S
+    channels = _channels(L, tuple(range(L.ndim)), np.zeros(()))
+    if channels is None or np.isnan(channels[0].max()):
+        return np.asarray(work.type(scale) * np.power(work.type(10), L / work.type(factor)))
+    x, order, _ = channels
+    out = np.empty_like(x)
+    items, number = -(-x.size // CHUNK), work.type
+    from_decibels(
+        items, team_size(), new_board(), plain(x.reshape(-1)), CHUNK, number(1 / factor), number(scale), out.reshape(-1)
+    )
+    return out.reshape([L.shape[a] for a in order]).transpose(np.argsort(order))
+
+
+def _working_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """What is computed in: float32 for float32 and less, else float64."""
+    return np.dtype(np.float32 if dtype.kind == "f" and dtype.itemsize <= 4 else np.float64)
+
+
+def _channels(S: Array, axes: Axes, shift: Array) -> tuple[Array, list[int], Array] | None:
+    """(S as (channels, numbers of each), its axes from slow to fast, a shift a channel), or None if it is not so made.
+
+    A channel is what lies along `axes`; it must be one run of memory, or S is copied so that it is.
+    """
+    kept = [a for a in range(S.ndim) if a not in axes]
+    count = int(np.prod([S.shape[a] for a in kept]))
+    if S.size < SMALL or S.size < FEW * count or kept != list(range(len(kept))):
+        return None
+    order = sorted(range(S.ndim), key=lambda a: -abs(S.strides[a]))
+    ordered = S.transpose(order)
+    if not ordered.flags.c_contiguous or sorted(order[: len(kept)]) != kept:
+        order, ordered = list(range(S.ndim)), np.ascontiguousarray(S)
+    try:
+        shifts = np.broadcast_to(shift, [1 if a in axes else S.shape[a] for a in range(S.ndim)])
+    except ValueError:
+        return None
+    return ordered.reshape(count, -1), order, shifts.transpose(order).reshape(-1)
+
+
+def _lowered(x: Array, factor: float, amin: float, magnitude: bool, shifts: Array, floors: Array) -> Array:
+    """The kernel's pass over all channels."""
+    out = np.empty_like(x)
+    number, size = x.dtype.type, x.shape[1]
+    sign = number(-1 if magnitude else 1)
+    items = len(x) * -(-size // CHUNK)
+    to_decibels(
+        items, team_size(), new_board(), plain(x.reshape(-1)), size, CHUNK, number(factor), number(amin), sign,
+        shifts, floors, out.reshape(-1),
+    )  # fmt: skip
+    return out

@@ -1,0 +1,1 @@
+"""Filtered levels and decibels, and what undoes them."""

@@ -1,0 +1,1 @@
+"""Between signals or arrays in memory and tiles of frames."""

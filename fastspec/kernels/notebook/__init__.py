@@ -1,0 +1,1 @@
+"""The notebook's aligned overlap-add: correlation offsets, frame by frame and in segments."""

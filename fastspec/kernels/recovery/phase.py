@@ -1,0 +1,77 @@
+"""What the makers of phases share: levels of bins, hashes, bins that are real."""
+
+import math
+
+import numpy as np
+
+from ..runtime.calls import claim
+from ..runtime.jit import kernel, prange
+from ..runtime.threads import parallel_kernel
+from ..simd.log import log10
+from ..simd.trig import sine_cosine
+from ..simd.vector import lanes, load, load_part, maximum, splat, store, store_part, zip_high, zip_low
+
+
+@kernel
+def levels(S, at, bins, least, row, L):
+    """L[row + k] = log10 max(S[at + k], least)."""
+    V, low, k = lanes(S), splat(S, least), 0
+    while k + V <= bins:
+        store(L, row + k, log10(maximum(load(S, at + k), low)))
+        k += V
+    if k < bins:
+        store_part(L, row + k, log10(maximum(load_part(S, at + k, bins - k), low)), bins - k)
+
+
+@kernel
+def hashed(i, seed):
+    """32 bits that look random, from a number and a seed (the finaliser of MurmurHash3, A. Appleby)."""
+    x = np.uint32(np.uint32(i) * np.uint32(0x9E3779B9) + seed)
+    x = np.uint32((x ^ (x >> np.uint32(16))) * np.uint32(0x85EBCA6B))
+    x = np.uint32((x ^ (x >> np.uint32(13))) * np.uint32(0xC2B2AE35))
+    return np.uint32(x ^ (x >> np.uint32(16)))
+
+
+@kernel
+def make_real(phase, at, bins, odd):
+    """Phases from -pi to pi of DC, and of Nyquist where there is a bin of it, become 0 or pi, whichever is nearer."""
+    kind = phase.dtype.type
+    phase[at] = kind(math.pi) if abs(phase[at]) > kind(math.pi / 2) else kind(0)
+    if not odd:
+        last = at + bins - 1
+        phase[last] = kind(math.pi) if abs(phase[last]) > kind(math.pi / 2) else kind(0)
+
+
+@kernel
+def turn_chunk(s, S, phase, chunk, out):
+    """Item s: numbers s chunk ... (s + 1) chunk - 1; out holds real and imaginary parts in turn."""
+    V = lanes(S)
+    i, stop = s * chunk, min(S.size, (s + 1) * chunk)
+    while i + V <= stop:
+        sine, cosine = sine_cosine(load(phase, i))
+        size = load(S, i)
+        re, im = size * cosine, size * sine
+        store(out, 2 * i, zip_low(re, im))
+        store(out, 2 * i + V, zip_high(re, im))
+        i += V
+    if i < stop:
+        count = stop - i
+        sine, cosine = sine_cosine(load_part(phase, i, count))
+        size = load_part(S, i, count)
+        re, im = size * cosine, size * sine
+        store_part(out, 2 * i, zip_low(re, im), 2 * count)
+        store_part(out, 2 * i + V, zip_high(re, im), 2 * count - V)
+
+
+@parallel_kernel
+def turn(serial, lo, hi, workers, board, S, phase, chunk, out):
+    """out = S exp(i phase), complex numbers as pairs, in chunks."""
+    if serial:
+        for s in range(lo, hi):
+            turn_chunk(s, S, phase, chunk, out)
+    else:
+        for _worker in prange(workers):
+            s = claim(board, 0, hi)
+            while s >= 0:
+                turn_chunk(s, S, phase, chunk, out)
+                s = claim(board, 0, hi)

@@ -1,0 +1,241 @@
+"""Where compiled kernels are kept on disk: one folder a version of the sources, one checked file a compilation.
+
+    <base>/fastspec/<hash of the sources and the toolchain>/<name>-<hash of the key>.bin
+    file = sha256(key + payload) + payload
+
+A changed source or an upgraded compiler gets a folder of its own, so nothing stale is ever loaded.  The digest turns
+away a file that is truncated, zero-filled or misplaced before anything looks into it: it guards against accidents,
+not against someone who may write to the folder.  Files appear whole (written aside, then renamed), so processes may
+write at once.  Whatever fails costs a compilation and one warning, never an error; a folder that can be read but not
+written is read.
+
+Numba's own disk cache is not used: it neither checks its files, nor reads a folder it cannot write, nor notices an
+edited callee.
+"""
+
+import contextlib
+import hashlib
+import os
+import pickle
+import re
+import secrets
+import shutil
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import llvmlite
+import llvmlite.binding
+import numba
+import numpy as np
+from numba import config
+from numba.core.compiler import CompileResult
+from numba.core.runtime import rtsys
+from numba.core.serialize import dumps
+
+_DIGEST = hashlib.sha256().digest_size
+_NOWHERE = Path(os.devnull)  # stands for a home that cannot be found: every write below it fails
+_ABANDONED = 3600.0  # seconds after which a half-written file has no writer any more
+
+_said: set[str] = set()
+
+
+def warn_once(kind: str, text: str) -> None:
+    """Give a RuntimeWarning, the first time in this process that something of this kind goes wrong."""
+    if kind not in _said:
+        _said.add(kind)
+        warnings.warn(f"fastspec: {text}", RuntimeWarning, stacklevel=3)
+
+
+def base_directory() -> Path:
+    """FASTSPEC_CACHE_DIR, else NUMBA_CACHE_DIR, else the system's folder for caches of this user."""
+    chosen = os.environ.get("FASTSPEC_CACHE_DIR") or os.environ.get("NUMBA_CACHE_DIR")
+    if not chosen and sys.platform not in ("win32", "darwin"):
+        chosen = os.environ.get("XDG_CACHE_HOME")
+    try:
+        if chosen:
+            return Path(chosen).expanduser().absolute()
+        return Path.home() / {"win32": "AppData/Local", "darwin": "Library/Caches"}.get(sys.platform, ".cache")
+    except RuntimeError:  # this user has no home
+        return _NOWHERE
+
+
+def scope_of(folder: Path, toolchain: tuple[str, ...]) -> str:
+    """Sixteen hexadecimal digits that change whenever a source below the folder or the toolchain does."""
+    digest = hashlib.sha256(repr(toolchain).encode())
+    for source in sorted(folder.rglob("*.py")):
+        text = source.read_bytes()
+        digest.update(f"\0{source.relative_to(folder).as_posix()}\0{len(text)}\0".encode() + text)
+    return digest.hexdigest()[:16]
+
+
+class Store:
+    """Payloads by key, in the folder of one scope."""
+
+    def __init__(self, scope: str) -> None:
+        self.scope = scope
+
+    @property
+    def directory(self) -> Path:
+        """The folder in use; it exists once something was saved."""
+        return base_directory() / "fastspec" / self.scope
+
+    def path(self, name: str, key: str) -> Path:
+        """The file that holds the payload of a key; the name is there for people to read."""
+        return self.directory / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:20]}.bin"
+
+    def load(self, name: str, key: str) -> bytes | None:
+        """The payload saved under this key, or None where there is none, or none that is whole."""
+        path = self.path(name, key)
+        try:
+            content = path.read_bytes()
+        except OSError:
+            return None
+        payload = content[_DIGEST:]
+        if content[:_DIGEST] != hashlib.sha256(key.encode() + payload).digest():
+            warn_once("damaged", f"compiling anew what the damaged file {path} held")
+            return None
+        return payload
+
+    def save(self, name: str, key: str, payload: bytes) -> None:
+        """Keep the payload under this key, if the folder can be written."""
+        path = self.path(name, key)
+        aside = path.with_name(f"{path.name}.{secrets.token_hex(8)}.tmp")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            aside.write_bytes(hashlib.sha256(key.encode() + payload).digest() + payload)
+            os.replace(aside, path)
+        except OSError as error:
+            if not os.path.exists(path):  # or else another process has just written it (Windows lets one at a time)
+                warn_once(
+                    "unwritable",
+                    f"cannot write to {path.parent}, so each process compiles anew ({error}); "
+                    "FASTSPEC_CACHE_DIR names another folder",
+                )
+        finally:
+            with contextlib.suppress(OSError):
+                aside.unlink(missing_ok=True)
+
+    def writable(self) -> bool:
+        """Whether a file can be written to the folder, found out by writing one."""
+        probe = self.directory / f"{secrets.token_hex(8)}.tmp"
+        try:
+            probe.parent.mkdir(parents=True, exist_ok=True)
+            probe.write_bytes(b"probe")
+        except OSError:
+            return False
+        finally:
+            with contextlib.suppress(OSError):
+                probe.unlink(missing_ok=True)
+        return True
+
+    def prune(self) -> list[Path]:
+        """Remove the folders of other scopes and what interrupted writers left in ours; return what went."""
+        directory, now, found = self.directory, time.time(), []
+        with contextlib.suppress(OSError):
+            found += [
+                path
+                for path in directory.parent.iterdir()
+                if re.fullmatch("[0-9a-f]{16}", path.name) and path.name != self.scope
+            ]
+            found += [path for path in directory.glob("*.tmp") if now - path.stat().st_mtime > _ABANDONED]
+        for path in found:
+            if os.path.isdir(path):
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                with contextlib.suppress(OSError):
+                    path.unlink()
+        return [path for path in found if not os.path.exists(path)]
+
+
+_folder = Path(__file__).resolve().parents[1]  # of all kernels
+_store = Store(scope_of(_folder, (numba.__version__, llvmlite.__version__, np.__version__)))
+
+
+# ---- compiling and keeping ----
+class Overloads:
+    """What numba asks of a function's cache: load and save what it compiled for one signature."""
+
+    def __init__(self, function: Callable[..., Any], kind: str) -> None:
+        code = function.__code__
+        self.name = f"{function.__module__.rpartition('.')[2]}.{function.__qualname__}"
+        source = Path(code.co_filename).resolve()
+        self.kept = "<" not in self.name and source.is_relative_to(_folder) and source.is_file()
+        self.identity = (
+            kind,
+            function.__module__,
+            function.__qualname__,
+            code.co_firstlineno,
+            sys.implementation.cache_tag,
+        )
+
+    @property
+    def cache_path(self) -> str:
+        """The folder, as numba's statistics name it."""
+        return str(_store.directory)
+
+    def _key(self, arguments: tuple[Any, ...], codegen: Any) -> str:
+        switches = config.OPT, config.BOUNDSCHECK, config.LOOP_VECTORIZE, config.SLP_VECTORIZE
+        return repr((self.identity, [str(a) for a in arguments], codegen.magic_tuple(), [str(s) for s in switches]))
+
+    def load_overload(self, signature: Any, target_context: Any) -> Any:
+        """The compilation for these argument types, or None.
+
+        numba would first set up its whole type system (0.3 s, SciPy's BLAS included); finished code needs only
+        the memory runtime, and a compilation after it sets up the rest.
+        """
+        if not self.kept:
+            return None
+        arguments = tuple(getattr(signature, "args", signature))
+        try:
+            rtsys.initialize(target_context)
+            payload = _store.load(self.name, self._key(arguments, target_context.codegen()))
+            if payload is None:
+                return None
+            if b"get_thread_id" in payload:  # outside prange numba forgets to start the pool: a crash
+                numba.get_num_threads()
+            found = CompileResult._rebuild(target_context, *pickle.loads(payload))
+        except Exception as error:  # whole, yet not for this numba after all
+            warn_once("damaged", f"compiling {self.name} anew: what {_store.directory} holds does not load ({error!r})")
+            return None
+        return found if tuple(found.signature.args) == arguments else None
+
+    def save_overload(self, signature: Any, compiled: Any) -> None:
+        """Keep what was compiled, if it can be kept."""
+        if not self.kept:
+            return
+        arguments = tuple(getattr(signature, "args", signature))
+        try:
+            if compiled.lifted or compiled.library.has_dynamic_globals:
+                raise ValueError("it refers to addresses of this process")
+            _store.save(self.name, self._key(arguments, compiled.library.codegen), dumps(compiled._reduce()))
+        except Exception as error:
+            warn_once("unkept", f"{self.name} cannot be kept, so each process compiles it anew ({error!r})")
+
+    def flush(self) -> None:
+        """Forget nothing: a compilation that is saved again replaces the old one."""
+
+    enable = disable = flush
+
+
+def cpu_name() -> str:
+    """The processor that kernels are compiled for, as LLVM names it; NUMBA_CPU_NAME chooses another."""
+    return str(config.CPU_NAME or llvmlite.binding.get_host_cpu_name())
+
+
+def cache_directory() -> Path:
+    """The folder of compiled kernels for these sources and this toolchain; it need not exist yet."""
+    return _store.directory
+
+
+def cache_writable() -> bool:
+    """Whether compiled kernels can be kept for the next process."""
+    return _store.writable()
+
+
+def prune_cache() -> list[Path]:
+    """Remove compiled kernels of other versions and what interrupted processes left behind; return what was removed."""
+    return _store.prune()

@@ -1,0 +1,92 @@
+"""How kernels are compiled.  Only this folder knows Numba, and only this file hands its names to the other kernels.
+
+``@kernel`` functions do the work of one item and may call each other.  ``entry(function, *types)`` builds such a
+function as machine code with an address, for other kernels to call without linking it in again.  Parallel loops are
+those of `threads`; compiled code is kept on disk by `cache`.
+
+Nothing compiles on import.  A kernel may depend on nothing that can change outside the sources of kernels: no constants
+from elsewhere, none read from the environment.  Functions defined in other folders, inside other functions, or as
+lambdas compile anew in each process.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy.ma  # noqa: F401  numba does it in its first call, outside its lock: a fork at that moment would hang
+from llvmlite import ir
+from numba import float32, float64, from_dtype, get_thread_id, int64, njit, prange, types
+from numba.core import cgutils
+from numba.core.ccallback import CFunc  # private to numba, as are the next name and the attribute `_cache` set below
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba.extending import intrinsic, lower_builtin, models, register_model
+
+from .cache import Overloads
+
+__all__ = [  # ours, and the names of numba and llvmlite that the other kernel modules need
+    "FASTMATH",
+    "I32",
+    "I64",
+    "AbstractTemplate",
+    "cgutils",
+    "compiled",
+    "data_pointer",
+    "entry",
+    "float32",
+    "float64",
+    "from_dtype",
+    "get_thread_id",
+    "infer_global",
+    "int64",
+    "intrinsic",
+    "ir",
+    "kernel",
+    "lower_builtin",
+    "models",
+    "prange",
+    "register_model",
+    "signature",
+    "types",
+]
+
+FASTMATH = ("nsz", "arcp", "contract", "afn", "reassoc")  # all of fastmath but what deletes isnan and isinf
+_OPTIONS = {"error_model": "numpy", "fastmath": set(FASTMATH)}
+
+
+def compiled(function: Callable[..., Any], parallel: bool) -> Any:
+    """Numba's dispatcher of a function, whose compilations are kept on disk."""
+    dispatcher = njit(function, parallel=parallel, nogil=True, **_OPTIONS)
+    dispatcher._cache = Overloads(function, "parallel" if parallel else "serial")
+    return dispatcher
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """A serial kernel, callable from Python and from other kernels, compiled for each signature at its first call."""
+    return compiled(function, parallel=False)
+
+
+_entries: dict[tuple[Any, ...], Any] = {}  # for good: their addresses are in other hands
+
+
+def entry(function: Callable[..., Any], *argument_types: Any) -> Any:
+    """Compile a function now, or load it, for these numba types; its ``.address`` (int) is a C function returning void.
+
+    Calling it again gives the same object.  Whoever calls the address must pass exactly these types.
+    """
+    function = getattr(function, "py_func", function)
+    with global_compiler_lock:
+        found: Any = _entries.get((function, argument_types))
+        if found is None:
+            found = CFunc(function, (argument_types, types.void), {}, {"nopython": True, **_OPTIONS})
+            found._cache = Overloads(function, "entry")
+            found.compile()
+            _entries[function, argument_types] = found
+    return found
+
+
+I32, I64 = ir.IntType(32), ir.IntType(64)
+
+
+def data_pointer(context, builder, array_type, array):
+    """Address of element 0."""
+    return context.make_array(array_type)(context, builder, array).data

@@ -1,0 +1,1 @@
+"""Vectors in registers: loads, stores, transposes, logarithms, sines."""

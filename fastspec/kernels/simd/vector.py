@@ -1,0 +1,389 @@
+"""Vector values for kernels: ``Vec(float32, 16)`` and ``Vec(float64, 8)``, one 64-byte vector of neighbouring lanes.
+
+The element type and the number of lanes come from the array (or vector) an intrinsic is given, so one source
+serves float32 and float64.  Offsets are plain int64 element offsets, without wraparound and without bounds checks:
+whoever calls these has validated everything before.
+"""
+
+import functools
+import operator
+
+from ..runtime.jit import (
+    FASTMATH,
+    I32,
+    I64,
+    AbstractTemplate,
+    cgutils,
+    data_pointer,
+    infer_global,
+    intrinsic,
+    ir,
+    lower_builtin,
+    models,
+    register_model,
+    signature,
+    types,
+)
+
+LANES = {types.float32: 16, types.float64: 8}
+
+
+class Vec(types.Type):
+    """A register of `lanes` neighbouring numbers of `dtype`; arithmetic with a Vec or a scalar is lane by lane."""
+
+    def __init__(self, dtype, lanes):
+        self.dtype, self.lanes = dtype, lanes
+        super().__init__(f"Vec({dtype}, {lanes})")
+
+    @property
+    def key(self):
+        return self.dtype, self.lanes
+
+    @property
+    def llvm(self):
+        return ir.VectorType(ir.FloatType() if self.dtype == types.float32 else ir.DoubleType(), self.lanes)
+
+    @property
+    def align(self):
+        return self.dtype.bitwidth // 8
+
+
+@register_model(Vec)
+class VecModel(models.PrimitiveModel):
+    """A Vec is an LLVM vector, by value."""
+
+    def __init__(self, dmm, fe_type):
+        super().__init__(dmm, fe_type, fe_type.llvm)
+
+
+def vec_of(array):
+    """The Vec whose lanes are the array's elements."""
+    return Vec(array.dtype, LANES[array.dtype])
+
+
+# ---- building blocks for code generators ----
+def splatted(builder, value, lanes):
+    """LLVM value in every lane."""
+    vector = ir.VectorType(value.type, lanes)
+    one = builder.insert_element(ir.Constant(vector, ir.Undefined), value, ir.Constant(I32, 0))
+    return shuffled(builder, one, ir.Constant(vector, ir.Undefined), [0] * lanes)
+
+
+def shuffled(builder, a, b, mask):
+    """Lane i of the result is lane mask[i] of a and b laid side by side."""
+    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(I32, len(mask)), list(mask)))
+
+
+def constant(llvm_vector, value):
+    """The same constant in every lane."""
+    return ir.Constant(llvm_vector, [ir.Constant(llvm_vector.element, value)] * llvm_vector.count)
+
+
+def pointer_at(builder, data, offset, llvm_type):
+    """Address of element `offset`, as a pointer to `llvm_type`."""
+    return builder.bitcast(builder.gep(data, [offset]), llvm_type.as_pointer())
+
+
+def llvm_function(builder, name, result, *arguments):
+    """An LLVM intrinsic such as llvm.sqrt."""
+    return cgutils.get_or_insert_function(builder.module, ir.FunctionType(result, arguments), name)
+
+
+# ---- arithmetic ----
+def _arithmetic(op, instruction):
+    @infer_global(op)
+    class Template(AbstractTemplate):
+        def generic(self, args, kws):
+            vectors = [a for a in args if isinstance(a, Vec)]
+            if len(args) != 2 or not vectors or any(v != vectors[0] for v in vectors):
+                return None
+            if all(isinstance(a, (Vec, types.Float)) for a in args):
+                return signature(vectors[0], *(a if isinstance(a, Vec) else vectors[0].dtype for a in args))
+            return None
+
+    def lower(context, builder, sig, args):
+        lanes = sig.return_type.lanes
+        a, b = (
+            value if isinstance(kind, Vec) else splatted(builder, value, lanes)
+            for kind, value in zip(sig.args, args, strict=True)
+        )
+        return getattr(builder, instruction)(a, b, flags=FASTMATH)
+
+    lower_builtin(op, Vec, Vec)(lower)
+    lower_builtin(op, Vec, types.Float)(lower)
+    lower_builtin(op, types.Float, Vec)(lower)
+
+
+for _op, _instruction in (
+    (operator.add, "fadd"),
+    (operator.sub, "fsub"),
+    (operator.mul, "fmul"),
+    (operator.truediv, "fdiv"),
+):
+    _arithmetic(_op, _instruction)
+
+
+@intrinsic
+def maximum(typingctx, a, b):
+    """The larger of two vectors, lane by lane (the second where a is NaN)."""
+
+    def codegen(context, builder, sig, args):
+        return builder.select(builder.fcmp_ordered(">", args[0], args[1]), args[0], args[1])
+
+    return a(a, a), codegen
+
+
+@intrinsic
+def sqrt(typingctx, v):
+    """Square root."""
+
+    def codegen(context, builder, sig, args):
+        root = llvm_function(builder, f"llvm.sqrt.v{v.lanes}f{v.dtype.bitwidth}", v.llvm, v.llvm)
+        return builder.call(root, [args[0]])
+
+    return v(v), codegen
+
+
+@intrinsic
+def at_least(typingctx, v, bound):
+    """A bit a lane, the lowest for lane 0: 1 where the lane is >= bound."""
+
+    def codegen(context, builder, sig, args):
+        hits = builder.fcmp_ordered(">=", args[0], splatted(builder, args[1], v.lanes))
+        return builder.zext(builder.bitcast(hits, ir.IntType(v.lanes)), I64)
+
+    return types.int64(v, v.dtype), codegen
+
+
+def _chosen(comparison):
+    @intrinsic
+    def chosen(typingctx, a, b, x, y):
+        def codegen(context, builder, sig, args):
+            compare = builder.fcmp_unordered if comparison == "!=" else builder.fcmp_ordered
+            return builder.select(compare(comparison, args[0], args[1]), args[2], args[3])
+
+        return a(a, a, a, a), codegen
+
+    return chosen
+
+
+where_above = _chosen(">")  # lane by lane x where a > b, else y
+where_reaches = _chosen(">=")
+where_differs = _chosen("!=")
+
+
+def _compared(comparison):
+    @intrinsic
+    def compared(typingctx, a, b):
+        def codegen(context, builder, sig, args):
+            hits = builder.fcmp_ordered(comparison, args[0], args[1])
+            return builder.zext(builder.bitcast(hits, ir.IntType(a.lanes)), I64)
+
+        return types.int64(a, a), codegen
+
+    return compared
+
+
+above = _compared(">")  # a bit a lane, the lowest for lane 0: 1 where a > b
+reaches = _compared(">=")
+
+
+@intrinsic
+def trailing_zeros(typingctx, mask):
+    """Position of the lowest set bit; 64 if there is none."""
+
+    def codegen(context, builder, sig, args):
+        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 0))
+
+    return types.int64(types.int64), codegen
+
+
+# ---- memory ----
+@intrinsic
+def load(typingctx, a, i):
+    """The vector a[i : i + lanes]."""
+    vec = vec_of(a)
+
+    def codegen(context, builder, sig, args):
+        data = data_pointer(context, builder, a, args[0])
+        return builder.load(pointer_at(builder, data, args[1], vec.llvm), align=vec.align)
+
+    return vec(a, types.int64), codegen
+
+
+@intrinsic
+def store(typingctx, a, i, v):
+    """a[i : i + lanes] = v."""
+    if v != vec_of(a):
+        return None
+
+    def codegen(context, builder, sig, args):
+        data = data_pointer(context, builder, a, args[0])
+        builder.store(args[2], pointer_at(builder, data, args[1], v.llvm), align=v.align)
+        return context.get_dummy_value()
+
+    return types.void(a, types.int64, v), codegen
+
+
+def _mask(builder, count, lanes):
+    """Lanes below `count`."""
+    numbers = ir.Constant(ir.VectorType(I64, lanes), [ir.Constant(I64, k) for k in range(lanes)])
+    return builder.icmp_signed("<", numbers, splatted(builder, count, lanes))
+
+
+@intrinsic
+def load_part(typingctx, a, i, count):
+    """The vector a[i : i + count], zeros in the other lanes; nothing beyond is read."""
+    vec = vec_of(a)
+
+    def codegen(context, builder, sig, args):
+        at = pointer_at(builder, data_pointer(context, builder, a, args[0]), args[1], vec.llvm)
+        mask, zero = _mask(builder, args[2], vec.lanes), constant(vec.llvm, 0.0)
+        name = f"llvm.masked.load.v{vec.lanes}f{vec.dtype.bitwidth}.p0"
+        load = llvm_function(builder, name, vec.llvm, at.type, I32, mask.type, vec.llvm)
+        return builder.call(load, [at, ir.Constant(I32, vec.align), mask, zero])
+
+    return vec(a, types.int64, types.int64), codegen
+
+
+@intrinsic
+def load_lanes(typingctx, a, i, first, last):
+    """The vector a[i : i + lanes] in lanes first .. last - 1, zeros in the others; nothing else is read."""
+    vec = vec_of(a)
+
+    def codegen(context, builder, sig, args):
+        at = pointer_at(builder, data_pointer(context, builder, a, args[0]), args[1], vec.llvm)
+        below = builder.not_(_mask(builder, args[2], vec.lanes))
+        mask = builder.and_(_mask(builder, args[3], vec.lanes), below)
+        name = f"llvm.masked.load.v{vec.lanes}f{vec.dtype.bitwidth}.p0"
+        load = llvm_function(builder, name, vec.llvm, at.type, I32, mask.type, vec.llvm)
+        return builder.call(load, [at, ir.Constant(I32, vec.align), mask, constant(vec.llvm, 0.0)])
+
+    return vec(a, types.int64, types.int64, types.int64), codegen
+
+
+@intrinsic
+def store_part(typingctx, a, i, v, count):
+    """a[i : i + count] = the first lanes of v; nothing beyond is touched."""
+    if v != vec_of(a):
+        return None
+
+    def codegen(context, builder, sig, args):
+        at = pointer_at(builder, data_pointer(context, builder, a, args[0]), args[1], v.llvm)
+        mask = _mask(builder, args[3], v.lanes)
+        name = f"llvm.masked.store.v{v.lanes}f{v.dtype.bitwidth}.p0"
+        store = llvm_function(builder, name, ir.VoidType(), v.llvm, at.type, I32, mask.type)
+        builder.call(store, [args[2], at, ir.Constant(I32, v.align), mask])
+        return context.get_dummy_value()
+
+    return types.void(a, types.int64, v, types.int64), codegen
+
+
+@intrinsic
+def load_splat(typingctx, a, i):
+    """The number a[i] in every lane."""
+    vec = vec_of(a)
+
+    def codegen(context, builder, sig, args):
+        data = data_pointer(context, builder, a, args[0])
+        return splatted(builder, builder.load(builder.gep(data, [args[1]])), vec.lanes)
+
+    return vec(a, types.int64), codegen
+
+
+@intrinsic
+def splat(typingctx, like, value):
+    """A number in every lane of a vector like the array's."""
+    vec = vec_of(like)
+
+    def codegen(context, builder, sig, args):
+        return splatted(builder, args[1], vec.lanes)
+
+    return vec(like, like.dtype), codegen
+
+
+@intrinsic
+def centred(typingctx, x, i, mean, scale):
+    """(x[i : i + 16] - mean) * scale, computed in x's dtype, as a float32 vector."""
+    wide = ir.VectorType(vec_of(x).llvm.element, 16)
+    narrow = Vec(types.float32, 16)
+
+    def codegen(context, builder, sig, args):
+        data = data_pointer(context, builder, x, args[0])
+        v = builder.load(pointer_at(builder, data, args[1], wide), align=vec_of(x).align)
+        v = builder.fsub(v, splatted(builder, args[2], 16), flags=FASTMATH)
+        v = builder.fmul(v, splatted(builder, args[3], 16), flags=FASTMATH)
+        return v if x.dtype == types.float32 else builder.fptrunc(v, narrow.llvm)
+
+    return narrow(x, types.int64, x.dtype, x.dtype), codegen
+
+
+@intrinsic
+def lanes(typingctx, a):
+    """Lanes of the array's vectors, a constant."""
+    count = LANES[a.dtype]
+
+    def codegen(context, builder, sig, args):
+        return ir.Constant(I64, count)
+
+    return types.int64(a), codegen
+
+
+# ---- order of lanes ----
+@intrinsic
+def backwards(typingctx, v):
+    """The lanes in reverse."""
+
+    def codegen(context, builder, sig, args):
+        return shuffled(builder, args[0], args[0], range(v.lanes - 1, -1, -1))
+
+    return v(v), codegen
+
+
+def _every_other(first):
+    @intrinsic
+    def every_other(typingctx, a, b):
+        def codegen(context, builder, sig, args):
+            return shuffled(builder, args[0], args[1], range(first, 2 * a.lanes, 2))
+
+        return a(a, a), codegen
+
+    return every_other
+
+
+evens = _every_other(0)  # elements 0, 2, 4 ... of two vectors laid side by side
+odds = _every_other(1)  # elements 1, 3, 5 ...
+
+
+def _halves(upper):
+    @intrinsic
+    def zipped(typingctx, a, b):
+        start = a.lanes // 2 if upper else 0
+        mask = [x for k in range(start, start + a.lanes // 2) for x in (k, k + a.lanes)]
+
+        def codegen(context, builder, sig, args):
+            return shuffled(builder, args[0], args[1], mask)
+
+        return a(a, a), codegen
+
+    return zipped
+
+
+zip_low = _halves(False)  # a0 b0 a1 b1 ... of the lower halves
+zip_high = _halves(True)  # the same of the upper halves
+
+
+def _reduction(combine):
+    @intrinsic
+    def reduce(typingctx, v):
+        def codegen(context, builder, sig, args):
+            picked = [builder.extract_element(args[0], ir.Constant(I32, k)) for k in range(v.lanes)]
+            return functools.reduce(lambda a, b: combine(builder, a, b), picked)
+
+        return v.dtype(v), codegen
+
+    return reduce
+
+
+lane_sum = _reduction(lambda builder, a, b: builder.fadd(a, b, flags=FASTMATH))
+lane_max = _reduction(lambda builder, a, b: builder.select(builder.fcmp_ordered(">", b, a), b, a))

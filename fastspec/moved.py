@@ -1,0 +1,72 @@
+"""Module paths of version 0.4: they still work, and warn of their deprecation.
+
+Plans and banks that 0.4 pickled name their classes by these paths.
+"""
+
+import sys
+import warnings
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+MOVED = {
+    "audio": ("files.audio",),
+    "bands": ("features.bands",),
+    "cepstrum": ("features.cepstrum",),
+    "compression": ("features.log",),
+    "decibels": ("features.decibels",),
+    "display": ("plot.figures",),
+    "framing": ("transform.framing",),
+    "kernels.jit": ("kernels.runtime.jit", "kernels.runtime.threads", "kernels.runtime.cache"),
+    "levels": ("notebook.spectra",),
+    "mel": ("features.banks", "features.scales", "notebook.mel"),
+    "notebook_mel": ("notebook.mel",),
+    "offset": ("notebook.inversion",),
+    "recovery.mels": ("recovery.recover_mel",),
+    "report": ("demo.report",),
+    "resound": ("cli.methods",),
+    "spectrum": ("plan", "transform.framing"),
+    "story": ("demo.pipeline",),
+    "stream.recovery": ("recovery.streaming",),
+    "streamed": ("stream.inverse",),
+    "ticks": ("plot.ticks",),
+    "unfilter": ("features.nnls",),
+}
+"""Where the names of a module are now; all below `fastspec`."""
+
+
+class Finder(MetaPathFinder, Loader):
+    """Makes a module of each old path that looks its names up where they are now."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """A spec for the old paths only."""
+        package, _, name = fullname.partition(".")
+        return ModuleSpec(fullname, self) if package == "fastspec" and name in MOVED else None
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Warn, and hand every attribute on."""
+        homes = [f"fastspec.{home}" for home in MOVED[module.__name__.partition(".")[2]]]
+        warnings.warn(
+            f"{module.__name__} is deprecated since fastspec 0.5 and goes in 0.6: use {' or '.join(homes)}",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+
+        def find(name: str) -> Any:
+            for home in homes:
+                if hasattr(import_module(home), name):
+                    return getattr(import_module(home), name)
+            raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
+
+        module.__getattr__ = find  # type: ignore[method-assign]
+
+
+def install() -> None:
+    """Let imports find the old paths, after all others."""
+    if not any(isinstance(finder, Finder) for finder in sys.meta_path):
+        sys.meta_path.append(Finder())

@@ -1,0 +1,420 @@
+"""`STFT`, the plan of a short-time Fourier transform: y -> D, y -> |D|**p, y -> mels, D -> y."""
+
+import warnings
+from collections.abc import Callable, Hashable
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from . import checks
+from ._typing import Complex, Real
+from .features.banks import FilterBank, bank_of
+from .features.log import LINEAR, Log, LogScale, log_scale, whisper
+from .immutable import Immutable, cached_attribute
+from .kernels.fft.realfft import COMPLEX
+from .kernels.framing.polyphase import Signals
+from .transform.epilogue import Step, complex_step, filter_step, last_step, level_step
+from .transform.forward import Analysis, Ready, signals_of
+from .transform.framing import Geometry, PadMode, Window
+from .transform.inverse import Synthesis, window_energy
+from .transform.memory import Place, matching, place_of
+from .transform.short import ShortSignals
+
+Order = Literal["F", "C"]
+
+BLOCK = 1 << 22  # samples converted at a time
+FRAMES = 1 << 18  # of a signal transformed at a time
+HELD = 1 << 18  # results held at a time that have to be put into place
+
+
+class STFT(Immutable):
+    """The plan of a short-time Fourier transform and its inverse.
+
+    D[k, f] = sum over j < n_fft of w[j] y[start + f hop_length + j] exp(-2 pi i j k / n_fft), 0 <= k <= n_fft // 2,
+
+    where w is the window, win_length samples in the middle of n_fft, and start is -(n_fft // 2) if centred (frame f is
+    then around sample f hop_length, and the signal is padded), else 0.  Allen & Rabiner, Proc. IEEE 65 (1977),
+    1558-1564.
+
+    A plan is made once and used for any number of signals, from any number of threads.
+
+    Parameters
+    ----------
+    n_fft : int
+        Length of the transform, at least 2.
+    hop_length : int
+        Samples from one frame to the next; a quarter of win_length by default.
+    win_length : int
+        Length of the window, n_fft by default.
+    window : str, tuple, number, callable or np.ndarray
+        What `scipy.signal.get_window` knows (periodic), a function of win_length, or the win_length numbers.
+    center : bool
+        Whether frames are centred.
+    pad_mode : str or callable
+        What the signal is padded with if they are: a mode of `numpy.pad`.
+    dtype : float32 or float64
+        Of the samples; spectra have the complex dtype of the same precision.
+
+    Attributes
+    ----------
+    n_fft, hop_length, win_length, center, pad_mode, dtype
+        As given, or the defaults they stand for.
+    window : np.ndarray [shape=(n_fft,), dtype=float64]
+    n_bins : int
+        n_fft // 2 + 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of its range; the error names it.
+
+    Examples
+    --------
+    >>> plan = fastspec.STFT(1024, hop_length=256)
+    >>> D = plan.forward(y)  # (..., 513, frames)
+    >>> y = plan.inverse(D, length=y.shape[-1])
+    >>> M = plan.mel(y, fastspec.MelBank(22050, 1024, 80), log="db")
+    """
+
+    def __init__(
+        self,
+        n_fft: int = 2048,
+        *,
+        hop_length: int | None = None,
+        win_length: int | None = None,
+        window: Window = "hann",
+        center: bool = True,
+        pad_mode: PadMode = "constant",
+        dtype: DTypeLike = "float32",
+    ) -> None:
+        self._geometry = g = Geometry(n_fft, hop_length, win_length, window, center, pad_mode)
+        self.n_fft, self.hop_length, self.win_length = g.n_fft, g.hop_length, g.win_length
+        self.window, self.center, self.pad_mode = g.window, g.center, pad_mode
+        self.dtype = checks.real_dtype("dtype", dtype)
+        self.n_bins = self.n_fft // 2 + 1
+        self._name = window if isinstance(window, str | tuple | int | float) else None
+
+    def __repr__(self) -> str:
+        window = "array" if self._name is None else repr(self._name)
+        return (
+            f"STFT(n_fft={self.n_fft}, hop_length={self.hop_length}, win_length={self.win_length}, window={window}, "
+            f"center={self.center}, pad_mode={self.pad_mode!r}, dtype={self.dtype})"
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what holds addresses of this process."""
+        return {name: value for name, value in vars(self).items() if name not in ("_analysis", "_short", "_synthesis")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.window.flags.writeable = False  # which copies forget
+
+    @cached_attribute
+    def _analysis(self) -> Analysis:
+        return Analysis(self.n_fft, self.hop_length, self.window, self.dtype)
+
+    @cached_attribute
+    def _short(self) -> ShortSignals:
+        return ShortSignals(self.dtype, self._make_ready)
+
+    @cached_attribute
+    def _complex(self) -> np.dtype[Any]:
+        return np.result_type(self.dtype, np.complex64)
+
+    # ---- counts ----
+    def n_frames(self, n_samples: int) -> int:
+        """Frames of a signal: 1 + n_samples // hop_length if centred (of even n_fft); those that fit if not.
+
+        Raises
+        ------
+        ValueError
+            If none fits.
+        """
+        return self._geometry.n_frames(n_samples)
+
+    def n_samples(self, n_frames: int) -> int:
+        """Samples that n_frames frames tell of: hop_length (n_frames - 1) if centred (of even n_fft), else + n_fft."""
+        return self._geometry.n_samples(n_frames)
+
+    def times(self, n_frames: int, sr: float) -> NDArray[np.float64]:
+        """Seconds at the middle of each frame, shape (n_frames,), at `sr` samples a second."""
+        middle = 0.0 if self.center else self.n_fft / 2
+        samples = np.arange(checks.whole("n_frames", n_frames, 0), dtype=np.float64) * self.hop_length
+        return (samples + middle) / self._rate(sr)
+
+    def frequencies(self, sr: float) -> NDArray[np.float64]:
+        """Hz of each bin, k sr / n_fft, shape (n_bins,)."""
+        return np.arange(self.n_bins, dtype=np.float64) * (self._rate(sr) / self.n_fft)
+
+    @staticmethod
+    def _rate(sr: float) -> float:
+        rate = checks.finite_number("sr", sr)
+        if rate <= 0:
+            raise ValueError(f"sr must be above 0, got {sr!r}")
+        return rate
+
+    # ---- y -> D, |D|**p, mels ----
+    def forward(self, y: ArrayLike, *, out: Complex | None = None, order: Order = "F", scale: bool = False) -> Complex:
+        """The spectrogram of real signals.
+
+        Parameters
+        ----------
+        y : np.ndarray [shape=(..., n)]
+            Real samples, taken in the plan's dtype.  NaN and infinities stay in the frames that hold them.
+        out : np.ndarray [shape=(..., n_bins, n_frames)]
+            Complex array to write to, in any order of memory.
+        order : "F" or "C"
+            Order of the result's memory without `out`: the bins of a frame are neighbours, or the frames of a bin.
+        scale : bool
+            Whether integers are divided by the largest power of two of their dtype (int16: 32768).
+
+        Returns
+        -------
+        D : np.ndarray [shape=(..., n_bins, n_frames)]
+            complex64 or complex128; `out` if that is given.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If y is not real, is empty or too short for a frame, or out has another shape or dtype.
+        """
+        D = self._short.run(y, "complex", out, order)
+        return D if D is not None else self._run(y, self._complex_step(), out, order, scale)[0]
+
+    def power(
+        self, y: ArrayLike, *, power: float = 2.0, out: Real | None = None, order: Order = "F", scale: bool = False
+    ) -> Real:
+        """|D|**power of `forward`, without holding D.
+
+        Parameters
+        ----------
+        y, out, order, scale
+            As in `forward`; out is real.
+        power : float
+            Above 0: 1 for magnitudes, 2 for energies.  By way of |D|**2, which has to be a number of the dtype: in
+            float32 magnitudes from 1e-19 to 1e19 keep their digits.
+
+        Returns
+        -------
+        S : np.ndarray [shape=(..., n_bins, n_frames)]
+            Of the plan's dtype.
+        """
+        exponent = self._exponent(power)
+        S = self._short.run(y, ("power", exponent), out, order)
+        return S if S is not None else self._run(y, self._level_step(exponent), out, order, scale)[0]
+
+    def mel(
+        self,
+        y: ArrayLike,
+        bank: FilterBank | ArrayLike,
+        *,
+        power: float = 2.0,
+        log: Log | None = None,
+        out: Real | None = None,
+        order: Order = "C",
+        scale: bool = False,
+    ) -> Real:
+        """Filters over |D|**power, M = bank @ S, or their logarithms, holding neither D nor S.
+
+        Parameters
+        ----------
+        y, out, order, scale
+            As in `forward`; out is real, and the frames of a filter are neighbours by default.
+        bank : MelBank, or np.ndarray [shape=(n_mels, n_bins)]
+            The filters.
+        power : float
+            See `power`.
+        log : str
+            None       M
+            "ln"       ln max(M, 1e-5)
+            "log10"    log10 max(M, 1e-10)
+            "db"       (20 / power) log10 max(M, 1e-5**power): decibels of a magnitude or a power, from -100 up
+            "whisper"  L = log10 max(M, 1e-10) without the last frame, then (max(L, max L - 8) + 4) / 4, where max L is
+                       the largest of the signal (Radford et al., Proc. ICML 2023, their published front end)
+
+        Returns
+        -------
+        M : np.ndarray [shape=(..., n_mels, n_frames)]
+            Of the plan's dtype; with log="whisper" a frame less.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in `forward`; or if bank has not n_bins columns, or log is unknown.
+        """
+        exponent = self._exponent(power)
+        scaling = log_scale(log, exponent, self.dtype)
+        if isinstance(bank, FilterBank) and log != "whisper":
+            M = self._short.run(y, ("mel", bank, exponent, scaling), out, order)
+            if M is not None:
+                return M
+        step = self._filter_step(bank, exponent, scaling)
+        M, tops = self._run(y, step, out, order, scale, drop=int(log == "whisper"))
+        if log == "whisper":
+            whisper(M, tops)
+        return M
+
+    # ---- D -> y ----
+    def inverse(self, D: ArrayLike, *, length: int | None = None, out: Real | None = None) -> Real:
+        """The signals whose spectrograms are nearest to D.
+
+        y[t] = sum over f of w[j] x_f[j] / sum over f of w[j]**2 with j = t - start - f hop_length and x_f the inverse
+        transform of D[:, f] (Griffin & Lim, IEEE Trans. ASSP-32, 1984, 236-243, eq. 6); it is not divided where the
+        sum of squares is no larger than the smallest normal number of the dtype.
+
+        Parameters
+        ----------
+        D : np.ndarray [shape=(..., n_bins, n_frames)]
+            Complex, in any order of memory.
+        length : int
+            Samples to give: zeros past the last frame.  `n_samples(n_frames)` by default.
+        out : np.ndarray [shape=(..., length)]
+            Real array to write to.
+
+        Returns
+        -------
+        y : np.ndarray [shape=(..., length)]
+            Of the plan's dtype; `out` if that is given.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If D has not n_bins rows or no frame, or out has another shape or dtype.
+
+        Warns
+        -----
+        UserWarning
+            If the window and the hop leave samples that no frame tells of (the NOLA condition fails).
+
+        Notes
+        -----
+        Frames are added up from the first to the last, so that a signal has the same bits alone and in a batch, for any
+        order of D's memory and any number of threads, and block by block (`stream.StreamingISTFT`).
+        """
+        if not self.invertible:
+            warnings.warn(
+                f"hop_length {self.hop_length} is too large for the window, so that D does not tell all samples",
+                UserWarning,
+                stacklevel=2,
+            )
+        return self._inverse(D, length=length, out=out)
+
+    def _inverse(self, D: ArrayLike, *, length: int | None = None, out: Real | None = None) -> Real:
+        """`inverse` without its warning, for those whose callers ask for gaps."""
+        X = checks.spectra("D", D, self.n_bins)
+        size = self.n_samples(X.shape[-1]) if length is None else checks.whole("length", length, 0)
+        y = checks.output("out", out, (*X.shape[:-2], size), self.dtype, "C", X)
+        for part, target in matching(X, y) if y.size else ():
+            self._synthesis.run_any(part, target, start=-self._geometry.start)
+        return y
+
+    @cached_attribute
+    def invertible(self) -> bool:
+        """Whether the window and the hop tell all samples: sum over f of w[j - f hop_length]**2 is never near 0 (NOLA).
+
+        Near is below 1e-10 of its largest value.
+        """
+        return window_energy(self.window, self.hop_length) > 1e-10
+
+    @cached_attribute
+    def _synthesis(self) -> Synthesis:
+        return Synthesis(self.n_fft, self.hop_length, self.window, self.dtype)
+
+    # ---- last steps ----
+    def _complex_step(self) -> Step:
+        return complex_step(self.dtype, self.n_bins)
+
+    def _level_step(self, exponent: float) -> Step:
+        return level_step(self.n_bins, last_step(self.dtype, power=exponent))
+
+    def _filter_step(self, bank: FilterBank | ArrayLike, exponent: float, scaling: LogScale) -> Step:
+        filters = bank_of(bank)
+        if filters.shape[1] != self.n_bins:
+            raise ValueError(f"bank must have n_bins = {self.n_bins} columns, got shape {filters.shape}")
+        last = last_step(
+            self.dtype, power=exponent, log=scaling != LINEAR, floor=scaling.floor, gain=scaling.gain,
+            weights=filters.weights.astype(self.dtype), first=filters.first, starts=filters.starts,
+        )  # fmt: skip
+        return filter_step(last)
+
+    @staticmethod
+    def _exponent(power: float) -> float:
+        exponent = checks.finite_number("power", power)
+        if exponent <= 0:
+            raise ValueError(f"power must be above 0, got {power!r}")
+        return exponent
+
+    # ---- the way of all three ----
+    def _run(
+        self, y: ArrayLike, step: Step, out: NDArray[Any] | None, order: Order, scale: bool, drop: int = 0
+    ) -> tuple[NDArray[Any], Real]:
+        """(result, largest peak of each signal): checks, allocates, and runs the analysis, whole or in blocks."""
+        x = checks.signals("y", y)
+        n, hop = x.shape[-1], self.hop_length
+        if n - 2 * self._geometry.start < self.n_fft:
+            raise ValueError(f"y must have at least n_fft = {self.n_fft} samples without centring, got {n}")
+        frames = self._geometry.n_frames(n) - drop
+        if frames < 1:
+            raise ValueError(f"y must reach into a second frame, hop_length = {hop} samples on, got {n} samples")
+        kind = self._complex if step.op == COMPLEX else self.dtype
+        out = checks.output("out", out, (*x.shape[:-1], step.width, frames), kind, order, x)
+        place = place_of(out)
+        plain = x.dtype == self.dtype and x.flags.aligned and all(s % x.itemsize == 0 for s in x.strides)
+        if place and ((plain and x.strides[-1] == x.itemsize) or x.size <= BLOCK):
+            signals = self._signals(checks.converted(x, self.dtype, scale))
+            if frames <= FRAMES:
+                return out, self._analysis.run(signals, self._geometry.start, frames, out, step, place).max(axis=-1)
+            return out, self._in_parts(signals, frames, out, step)
+        return out, self._in_blocks(x, frames, out, step, place, scale)
+
+    def _in_parts(self, signals: Signals, frames: int, out: NDArray[Any], step: Step) -> Real:
+        """The same for so many frames that their peaks would take much memory; the largest peak of each signal."""
+        start, tops = self._geometry.start, np.full(len(signals.starts), -np.inf, self.dtype)
+        for a in range(0, frames, FRAMES):
+            part = out[..., a : a + FRAMES]
+            peaks = self._analysis.run(signals, start + a * self.hop_length, part.shape[-1], part, step)
+            np.maximum(tops, peaks.max(axis=-1), out=tops)
+        return tops
+
+    def _make_ready(self, n: int, what: Hashable, across: bool) -> Ready | None:
+        simple = not self.center or self.pad_mode == "constant"
+        if not simple or n < 1 or n - 2 * self._geometry.start < self.n_fft:
+            return None
+        makers: dict[str, Callable[..., Step]] = {
+            "complex": self._complex_step, "power": self._level_step, "mel": self._filter_step
+        }  # fmt: skip
+        kind, *arguments = what if isinstance(what, tuple) else (what,)
+        frames = self._geometry.n_frames(n)
+        return self._analysis.ready(n, self._geometry.start, frames, makers[kind](*arguments), across=across)
+
+    def _signals(self, x: Real) -> Signals:
+        """The samples, and what stands beside them."""
+        if not self.center or self.pad_mode == "constant":
+            return signals_of(x)
+        edges, left, right = self._geometry.beside(x.reshape(-1, x.shape[-1]))
+        return signals_of(x, edges, left=left, right=right)
+
+    def _in_blocks(
+        self, x: NDArray[Any], frames: int, out: NDArray[Any], step: Step, place: Place | None, scale: bool
+    ) -> Real:
+        """The same, block by block of frames, where samples must be converted or results put into place."""
+        if not self._geometry.local:
+            x = checks.converted(x, self.dtype, scale)
+        start, n, margin = self._geometry.start, x.shape[-1], self.n_fft
+        size = BLOCK if place else HELD
+        count = max(1, size // (x.size // n * max(self.hop_length, step.width)))
+        tops = np.full(x.size // n, -np.inf, self.dtype)
+        for a in range(0, frames, count):
+            b = min(frames, a + count)
+            first, last = 0, n
+            if self._geometry.local:
+                first = max(0, start + a * self.hop_length - margin)
+                last = min(n, start + (b - 1) * self.hop_length + self.n_fft + margin)
+            signals = self._signals(checks.converted(x[..., first:last], self.dtype, scale))
+            target = out[..., a:b] if place else np.empty((*out.shape[:-1], b - a), out.dtype)
+            origin = start + a * self.hop_length - first
+            np.maximum(tops, self._analysis.run(signals, origin, b - a, target, step).max(axis=-1), out=tops)
+            if place is None:
+                out[..., a:b] = target
+        return tops

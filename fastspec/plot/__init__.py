@@ -1,0 +1,1 @@
+"""Figures of signals and spectrograms."""

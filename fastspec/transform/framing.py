@@ -1,0 +1,188 @@
+"""Sizes, counts and windows of framed signals; computed in one place, for both directions."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .. import checks
+
+Window = str | float | tuple[Any, ...] | ArrayLike | Callable[[int], ArrayLike]
+PadMode = str | Callable[..., Any]
+
+LOCAL = ("edge", "linear_ramp", "reflect", "symmetric")
+"""Modes of `numpy.pad` that look no further into the signal than they pad."""
+FARTHEST = 1 << 48
+"""The longest hop: kernels count the samples of some hundred frames, whether or not there are so many."""
+PAD_MODES = ("constant", *LOCAL, "empty", "maximum", "mean", "median", "minimum", "wrap")
+
+
+def frame_count(n: int, n_fft: int, hop_length: int) -> int:
+    """Frames of the notebook's framing: n samples, zero-padded by n_fft - n mod n_fft (a whole window at most).
+
+    The notebook takes (padded - n_fft) // hop_length of them, one fewer than fit; here there is always at least one.
+    """
+    padded = n + n_fft - n % n_fft
+    return max(1, (padded - n_fft) // hop_length)
+
+
+def hamming(n: int) -> NDArray[np.float64]:
+    """The symmetric Hamming window, 0.54 - 0.46 cos(2 pi k / (n - 1)); one sample is 1."""
+    if n == 1:
+        return np.ones(1)
+    return 0.54 - 0.46 * np.cos(2 * np.pi * np.arange(n) / (n - 1))
+
+
+def window_sum(window: NDArray[np.float64], frames: int, hop_length: int) -> NDArray[np.float64]:
+    """Sum of the windows of all frames, as long as hop_length * frames + len(window)."""
+    size = len(window)
+    runs = -(-size // hop_length)
+    chunks = np.zeros(runs * hop_length)
+    chunks[:size] = window
+    total = np.zeros((frames + runs, hop_length))
+    for q, chunk in enumerate(chunks.reshape(runs, hop_length)):
+        total[q : q + frames] += chunk
+    return total.ravel()[: hop_length * frames + size]
+
+
+def comfortable_scale(largest: float, dtype: np.dtype[Any]) -> float:
+    """A power of two that brings numbers up to `largest` well inside float32; 1 where they are there already."""
+    if largest == 0 or 2.0**-40 < largest < 2.0**40:
+        return 1.0
+    limit = np.finfo(dtype).maxexp - 8
+    return 2.0 ** -int(np.clip(np.frexp(largest)[1], -limit, limit))
+
+
+class Geometry:
+    """Where frames lie: sizes, window, padding, counts; the same for both directions.
+
+    Frame f holds samples start + f hop_length ... + n_fft - 1, where start is -(n_fft // 2) if centred, so that sample
+    f hop_length is in its middle, and else 0.
+
+    Parameters
+    ----------
+    n_fft : int
+        Length of a frame and of the transform, at least 2.
+    hop_length : int or None
+        From one frame to the next; None is a quarter of win_length.
+    win_length : int or None
+        Length of the window, at most n_fft, centred in the frame; None is n_fft.
+    window : str, tuple, number, callable or array
+        What `scipy.signal.get_window` knows (periodic), a function of win_length that gives one, or the window.
+    center : bool
+    pad_mode : str or callable
+        What stands before and after the signal if centred; see `numpy.pad`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a size is not a whole number from its least value up, or the window is not one.
+    """
+
+    def __init__(
+        self,
+        n_fft: int,
+        hop_length: int | None,
+        win_length: int | None,
+        window: Window,
+        center: bool,
+        pad_mode: PadMode,
+    ) -> None:
+        self.n_fft = checks.whole("n_fft", n_fft, 2)
+        self.win_length = self.n_fft if win_length is None else checks.whole("win_length", win_length, 1)
+        if self.win_length > self.n_fft:
+            raise ValueError(f"win_length must be at most n_fft = {self.n_fft}, got {win_length!r}")
+        self.hop_length = (
+            max(1, self.win_length // 4) if hop_length is None else checks.whole("hop_length", hop_length, 1)
+        )
+        if self.hop_length > FARTHEST:
+            raise ValueError(f"hop_length must be at most {FARTHEST}, got {hop_length!r}")
+        if not callable(pad_mode) and not (isinstance(pad_mode, str) and pad_mode in PAD_MODES):
+            raise ValueError(f"pad_mode must be a function or one of {', '.join(PAD_MODES)}, got {pad_mode!r}")
+        self.center, self.pad_mode = bool(center), pad_mode
+        self.window = centred(window_of(window, self.win_length), self.n_fft)
+        self.window.flags.writeable = False
+
+    @property
+    def start(self) -> int:
+        """The sample at which frame 0 starts."""
+        return -(self.n_fft // 2) if self.center else 0
+
+    @property
+    def local(self) -> bool:
+        """Whether what stands beside a signal depends on its ends alone."""
+        return not self.center or self.pad_mode in ("constant", *LOCAL)
+
+    def n_frames(self, n_samples: int) -> int:
+        """1 + (n_samples - 2 start - n_fft) // hop_length: the frames that fit.
+
+        Raises
+        ------
+        ValueError
+            If not even one fits.
+        """
+        n = checks.whole("n_samples", n_samples, 1)
+        room = n - 2 * self.start - self.n_fft
+        if room < 0:
+            raise ValueError(f"n_samples must be at least n_fft = {self.n_fft} without centring, got {n}")
+        return 1 + room // self.hop_length
+
+    def n_samples(self, n_frames: int) -> int:
+        """hop_length (n_frames - 1) + n_fft + 2 start: the samples that the frames tell of."""
+        return self.hop_length * (checks.whole("n_frames", n_frames, 1) - 1) + self.n_fft + 2 * self.start
+
+    def beside(self, x: NDArray[np.floating]) -> tuple[NDArray[np.floating] | None, int, int]:
+        """(what stands before and after the signals x (signals, n), how much before, how much after)."""
+        pad, n = -self.start, x.shape[-1]
+        if not pad or self.pad_mode == "constant":
+            return None, 0, 0
+        mode: Any = self.pad_mode
+        if mode in LOCAL and n > pad:
+            head = np.pad(x[:, : pad + 1], ((0, 0), (pad, 0)), mode)[:, :pad]
+            tail = np.pad(x[:, n - pad - 1 :], ((0, 0), (0, pad)), mode)[:, pad + 1 :]
+        else:
+            whole = (
+                np.stack([np.pad(signal, pad, mode) for signal in x])  # a function sees signals, and nothing else
+                if callable(mode)
+                else np.pad(x, ((0, 0), (pad, pad)), mode)
+            )
+            head, tail = whole[:, :pad], whole[:, pad + n :]
+        return np.concatenate([head, tail], axis=1), pad, pad
+
+
+def window_of(window: Window, size: int) -> NDArray[np.float64]:
+    """The window of `size` samples: periodic, by name; from a function; or the array itself."""
+    if callable(window):
+        w = checks.an_array("window", window(size))
+    elif isinstance(window, str | tuple | int | float):
+        from scipy.signal import get_window
+
+        try:
+            w = get_window(window, size, fftbins=True)
+        except (TypeError, ValueError, IndexError) as error:
+            raise (TypeError if isinstance(error, TypeError) else ValueError)(
+                f"window must be one that scipy.signal.get_window knows, got {window!r}: {error}"
+            ) from None
+    else:
+        w = checks.an_array("window", window)
+    if w.ndim != 1 or w.dtype.kind not in "fiu":
+        raise ValueError(f"window must be one-dimensional and real, got shape {w.shape} of {w.dtype}")
+    if len(w) != size:
+        raise ValueError(f"window must have win_length = {size} samples, got {len(w)}")
+    checks.all_finite("window", w.astype(np.float64))
+    return w.astype(np.float64)
+
+
+def centred(window: NDArray[np.float64], n_fft: int) -> NDArray[np.float64]:
+    """The window with zeros on both sides, (n_fft - len(window)) // 2 of them before it."""
+    out = np.zeros(n_fft)
+    before = (n_fft - len(window)) // 2
+    out[before : before + len(window)] = window
+    return out
+
+
+def window_size(rate: int) -> int:
+    """The power of two nearest to the duration of the notebook's window, 2048 samples at 44.1 kHz; at least 16."""
+    return 1 << max(4, round(math.log2(2048 * rate / 44100)))
