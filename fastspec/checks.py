@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 MIX_DOWN = "mix channels down first, as with samples.mean(axis=1)"
 
 
-def whole(name: str, value: object, least: int) -> int:
+def as_int(name: str, value: object, least: int) -> int:
     """A whole number of at least `least`; a float such as 128.0 will do."""
     try:
         number = operator.index(value)  # type: ignore[arg-type]
@@ -29,7 +29,7 @@ def whole(name: str, value: object, least: int) -> int:
     return number
 
 
-def finite_number(name: str, value: object) -> float:
+def as_finite(name: str, value: object) -> float:
     """A real number that is neither NaN nor infinite."""
     try:
         number = float(value)  # type: ignore[arg-type]
@@ -42,7 +42,7 @@ def finite_number(name: str, value: object) -> float:
     return number
 
 
-def real_dtype(name: str, value: DTypeLike) -> np.dtype[Any]:
+def as_real_dtype(name: str, value: DTypeLike) -> np.dtype[Any]:
     """float32 or float64."""
     try:
         dtype = np.dtype("" if value is None else value)  # None would be float64
@@ -53,7 +53,7 @@ def real_dtype(name: str, value: DTypeLike) -> np.dtype[Any]:
     return dtype.newbyteorder("=")
 
 
-def an_array(name: str, value: ArrayLike) -> NDArray[Any]:
+def as_array(name: str, value: ArrayLike) -> NDArray[Any]:
     """The value as an array of any kind."""
     try:
         return np.asarray(value)
@@ -61,13 +61,13 @@ def an_array(name: str, value: ArrayLike) -> NDArray[Any]:
         raise ValueError(f"{name} must be an array: {error}") from None
 
 
-def floating(name: str, array: ArrayLike) -> NDArray[np.floating]:
+def as_float_array(name: str, array: ArrayLike) -> NDArray[np.floating]:
     """A real array as float32 if it is that, else float64; C-contiguous, native byte order, copied only if need be."""
-    a = an_array(name, array)
+    a = as_array(name, array)
     if a.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, got dtype {a.dtype}")
     single = a.dtype.kind == "f" and a.dtype.itemsize == 4
-    return plain(np.ascontiguousarray(a, dtype=np.float32 if single else np.float64))
+    return writable_view(np.ascontiguousarray(a, dtype=np.float32 if single else np.float64))
 
 
 class _Memory:
@@ -78,7 +78,7 @@ class _Memory:
         self.__array_interface__ = {**array.__array_interface__, "data": (array.ctypes.data, False)}
 
 
-def plain(a: NDArray[Any]) -> NDArray[Any]:
+def writable_view(a: NDArray[Any]) -> NDArray[Any]:
     """The same numbers as an array of the one type that kernels are compiled for, without a copy if it is aligned.
 
     Numba compiles anew for read-only and for unaligned arrays.  Kernels never write to what a caller gave.
@@ -88,17 +88,17 @@ def plain(a: NDArray[Any]) -> NDArray[Any]:
     return a if a.flags.writeable else np.asarray(_Memory(a))
 
 
-def mean_of_finite(name: str, x: NDArray[np.floating]) -> float:
+def finite_mean(name: str, x: NDArray[np.floating]) -> float:
     """The mean, which is finite only if every number is (a sum that overflows is looked at number by number)."""
     with np.errstate(over="ignore", invalid="ignore"):
         mean = float(x.mean(dtype=np.float64))
         if not math.isfinite(mean):
-            all_finite(name, x)
+            check_finite(name, x)
             mean = float((x / x.size).sum(dtype=np.float64))
     return mean
 
 
-def all_finite(name: str, array: NDArray[np.floating], *, silence: bool = False, before: int = 0) -> None:
+def check_finite(name: str, array: NDArray[np.floating], *, silence: bool = False, before: int = 0) -> None:
     """No NaN, no infinity; with `silence`, -inf may stand (the logarithm of nothing); `before` rows stand before it."""
     if array.size and np.isfinite(array.max()) and (silence or np.isfinite(array.min())):
         return
@@ -110,16 +110,16 @@ def all_finite(name: str, array: NDArray[np.floating], *, silence: bool = False,
     raise ValueError(f"{name}[{place}] is {array[first]}: every value must be finite")
 
 
-def samples(name: str, array: ArrayLike) -> NDArray[np.floating]:
+def as_samples(name: str, array: ArrayLike) -> NDArray[np.floating]:
     """One channel of at least one finite real sample."""
-    x = channel(name, array)
-    all_finite(name, x)
+    x = as_channel(name, array)
+    check_finite(name, x)
     return x
 
 
-def channel(name: str, array: ArrayLike) -> NDArray[np.floating]:
+def as_channel(name: str, array: ArrayLike) -> NDArray[np.floating]:
     """One channel of at least one real sample; whether they are finite is not looked at."""
-    x = floating(name, array)
+    x = as_float_array(name, array)
     if x.ndim != 1:
         raise ValueError(f"{name} must be one-dimensional, got shape {x.shape}; {MIX_DOWN}")
     if not x.size:
@@ -127,15 +127,15 @@ def channel(name: str, array: ArrayLike) -> NDArray[np.floating]:
     return x
 
 
-def matrix(name: str, array: ArrayLike) -> NDArray[np.floating]:
+def as_matrix(name: str, array: ArrayLike) -> NDArray[np.floating]:
     """A real matrix with at least one row and one column; whether its numbers are finite is not looked at."""
-    S = floating(name, array)
+    S = as_float_array(name, array)
     if S.ndim != 2 or not S.size:
         raise ValueError(f"{name} must be a matrix (frames, bins) with at least one of each, got shape {S.shape}")
     return S
 
 
-def powers_fit(name: str, largest: float, dtype: np.dtype[Any]) -> None:
+def check_log_range(name: str, largest: float, dtype: np.dtype[Any]) -> None:
     """Decimal logarithms up to `largest` whose powers of ten are numbers of their dtype."""
     limit = float(np.log10(np.finfo(dtype).max)) - 1
     if largest > limit:
@@ -145,23 +145,23 @@ def powers_fit(name: str, largest: float, dtype: np.dtype[Any]) -> None:
         )
 
 
-def spectrogram(name: str, array: ArrayLike, *, silence: bool = False) -> NDArray[np.floating]:
+def as_spectrogram(name: str, array: ArrayLike, *, silence: bool = False) -> NDArray[np.floating]:
     """A real matrix (frames, bins) of finite numbers, with at least one of each."""
-    S = matrix(name, array)
-    all_finite(name, S, silence=silence)
+    S = as_matrix(name, array)
+    check_finite(name, S, silence=silence)
     return S
 
 
-def filters(name: str, array: ArrayLike) -> NDArray[np.floating]:
+def as_filters(name: str, array: ArrayLike) -> NDArray[np.floating]:
     """A real matrix (filters, bins) of finite numbers, with at least one of each."""
-    weights = floating(name, array)
+    weights = as_float_array(name, array)
     if weights.ndim != 2 or not weights.size:
         raise ValueError(f"{name} must be a matrix (filters, bins), at least one of each, got shape {weights.shape}")
-    all_finite(name, weights)
+    check_finite(name, weights)
     return weights
 
 
-def complex_size(name: str, D: NDArray[Any]) -> float:
+def complex_norm(name: str, D: NDArray[Any]) -> float:
     """Of a complex matrix (frames, bins) of finite numbers its norm, or their largest part if that is no number."""
     if D.ndim != 2 or not D.size:
         raise ValueError(f"{name} must be a matrix (frames, bins) with at least one of each, got shape {D.shape}")
@@ -186,9 +186,9 @@ def complex_size(name: str, D: NDArray[Any]) -> float:
     return largest
 
 
-def signals(name: str, array: ArrayLike) -> NDArray[Any]:
+def as_signals(name: str, array: ArrayLike) -> NDArray[Any]:
     """Real signals along the last axis, at least one of at least one sample, in whatever dtype they have."""
-    x = an_array(name, array)
+    x = as_array(name, array)
     if x.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, got dtype {x.dtype}")
     if x.ndim == 0 or not x.size:
@@ -196,9 +196,9 @@ def signals(name: str, array: ArrayLike) -> NDArray[Any]:
     return x
 
 
-def spectra(name: str, array: ArrayLike, bins: int) -> NDArray[Any]:
+def as_spectra(name: str, array: ArrayLike, bins: int) -> NDArray[Any]:
     """Spectrograms (..., bins, frames) of at least one frame, in whatever dtype they have."""
-    D = an_array(name, array)
+    D = as_array(name, array)
     if D.dtype.kind not in "fciu":
         raise TypeError(f"{name} must hold complex numbers, got dtype {D.dtype}")
     if D.ndim < 2 or D.shape[-2] != bins or not D.shape[-1]:
@@ -206,9 +206,9 @@ def spectra(name: str, array: ArrayLike, bins: int) -> NDArray[Any]:
     return D
 
 
-def level_array(name: str, array: ArrayLike, rows: int) -> NDArray[Any]:
+def as_level_array(name: str, array: ArrayLike, rows: int) -> NDArray[Any]:
     """Real numbers of shape (..., rows, frames), a frame at least; which they are is not looked at."""
-    S = an_array(name, array)
+    S = as_array(name, array)
     if S.dtype.kind not in "fiu":
         raise TypeError(f"{name} must hold real numbers, got dtype {S.dtype}")
     if S.ndim < 2 or S.shape[-2] != rows or not S.size:
@@ -216,14 +216,14 @@ def level_array(name: str, array: ArrayLike, rows: int) -> NDArray[Any]:
     return S
 
 
-def levels(
+def as_levels(
     name: str, array: ArrayLike, rows: int, dtype: np.dtype[Any], where: tuple[int, ...] = (), frame: int = 0
 ) -> NDArray[np.floating]:
     """Finite numbers >= 0 of shape (..., rows, frames), a frame at least, in `dtype`; copied only if need be.
 
     The array may be part of a larger one, whose index `where` it is, from a frame on.
     """
-    S = level_array(name, array, rows).astype(dtype, copy=False)
+    S = as_level_array(name, array, rows).astype(dtype, copy=False)
     least, most = float(S.min()), float(S.max())
     if not (least >= 0 and most < math.inf):
         at = np.unravel_index(int((~((S >= 0) & (math.inf > S))).argmax()), S.shape)
@@ -232,7 +232,7 @@ def levels(
     return S
 
 
-def converted(x: NDArray[Any], dtype: np.dtype[Any], scale: bool) -> NDArray[np.floating]:
+def convert_samples(x: NDArray[Any], dtype: np.dtype[Any], scale: bool) -> NDArray[np.floating]:
     """Samples in `dtype`, the last axis contiguous; with `scale` integers of b bits are divided by 2**(b - 1).
 
     Unsigned integers have their middle taken off first.
@@ -254,7 +254,7 @@ def converted(x: NDArray[Any], dtype: np.dtype[Any], scale: bool) -> NDArray[np.
     return y
 
 
-def room(
+def stream_out(
     name: str, out: NDArray[Any] | None, lead: tuple[int, ...], count: int, dtype: np.dtype[Any], block: NDArray[Any]
 ) -> NDArray[Any]:
     """The array (*lead, count) for what a stream makes of a block: a new one of zeros, or the first part of `out`."""
@@ -272,7 +272,7 @@ def room(
     return out[..., :count]
 
 
-def output(
+def output_array(
     name: str, out: NDArray[Any] | None, shape: tuple[int, ...], dtype: np.dtype[Any], order: str, x: NDArray[Any]
 ) -> NDArray[Any]:
     """The array for a result (..., rows, frames): a new one, or `out` if it is one that can be written."""

@@ -91,7 +91,7 @@ class STFT(Immutable):
         self._geometry = g = Geometry(n_fft, hop_length, win_length, window, center, pad_mode)
         self.n_fft, self.hop_length, self.win_length = g.n_fft, g.hop_length, g.win_length
         self.window, self.center, self.pad_mode = g.window, g.center, pad_mode
-        self.dtype = checks.real_dtype("dtype", dtype)
+        self.dtype = checks.as_real_dtype("dtype", dtype)
         self.n_bins = self.n_fft // 2 + 1
         self._name = window if isinstance(window, str | tuple | int | float) else None
 
@@ -140,7 +140,7 @@ class STFT(Immutable):
     def times(self, n_frames: int, sr: float) -> NDArray[np.float64]:
         """Seconds at the middle of each frame, shape (n_frames,), at `sr` samples a second."""
         middle = 0.0 if self.center else self.n_fft / 2
-        samples = np.arange(checks.whole("n_frames", n_frames, 0), dtype=np.float64) * self.hop_length
+        samples = np.arange(checks.as_int("n_frames", n_frames, 0), dtype=np.float64) * self.hop_length
         return (samples + middle) / self._rate(sr)
 
     def frequencies(self, sr: float) -> NDArray[np.float64]:
@@ -149,7 +149,7 @@ class STFT(Immutable):
 
     @staticmethod
     def _rate(sr: float) -> float:
-        rate = checks.finite_number("sr", sr)
+        rate = checks.as_finite("sr", sr)
         if rate <= 0:
             raise ValueError(f"sr must be above 0, got {sr!r}")
         return rate
@@ -302,9 +302,9 @@ class STFT(Immutable):
 
     def _inverse(self, D: ArrayLike, *, length: int | None = None, out: Real | None = None) -> Real:
         """`inverse` without its warning, for those whose callers ask for gaps."""
-        X = checks.spectra("D", D, self.n_bins)
-        size = self.n_samples(X.shape[-1]) if length is None else checks.whole("length", length, 0)
-        y = checks.output("out", out, (*X.shape[:-2], size), self.dtype, "C", X)
+        X = checks.as_spectra("D", D, self.n_bins)
+        size = self.n_samples(X.shape[-1]) if length is None else checks.as_int("length", length, 0)
+        y = checks.output_array("out", out, (*X.shape[:-2], size), self.dtype, "C", X)
         for part, target in matching(X, y) if y.size else ():
             self._synthesis.run_any(part, target, start=-self._geometry.start)
         return y
@@ -340,7 +340,7 @@ class STFT(Immutable):
 
     @staticmethod
     def _exponent(power: float) -> float:
-        exponent = checks.finite_number("power", power)
+        exponent = checks.as_finite("power", power)
         if exponent <= 0:
             raise ValueError(f"power must be above 0, got {power!r}")
         return exponent
@@ -350,7 +350,7 @@ class STFT(Immutable):
         self, y: ArrayLike, step: Step, out: NDArray[Any] | None, order: Order, scale: bool, drop: int = 0
     ) -> tuple[NDArray[Any], Real]:
         """(result, largest peak of each signal): checks, allocates, and runs the analysis, whole or in blocks."""
-        x = checks.signals("y", y)
+        x = checks.as_signals("y", y)
         n, hop = x.shape[-1], self.hop_length
         if n - 2 * self._geometry.start < self.n_fft:
             raise ValueError(f"y must have at least n_fft = {self.n_fft} samples without centring, got {n}")
@@ -358,11 +358,11 @@ class STFT(Immutable):
         if frames < 1:
             raise ValueError(f"y must reach into a second frame, hop_length = {hop} samples on, got {n} samples")
         kind = self._complex if step.op == COMPLEX else self.dtype
-        out = checks.output("out", out, (*x.shape[:-1], step.width, frames), kind, order, x)
+        out = checks.output_array("out", out, (*x.shape[:-1], step.width, frames), kind, order, x)
         place = place_of(out)
         plain = x.dtype == self.dtype and x.flags.aligned and all(s % x.itemsize == 0 for s in x.strides)
         if place and ((plain and x.strides[-1] == x.itemsize) or x.size <= BLOCK):
-            signals = self._signals(checks.converted(x, self.dtype, scale))
+            signals = self._signals(checks.convert_samples(x, self.dtype, scale))
             if frames <= FRAMES:
                 return out, self._analysis.run(signals, self._geometry.start, frames, out, step, place).max(axis=-1)
             return out, self._in_parts(signals, frames, out, step)
@@ -400,7 +400,7 @@ class STFT(Immutable):
     ) -> Real:
         """The same, block by block of frames, where samples must be converted or results put into place."""
         if not self._geometry.local:
-            x = checks.converted(x, self.dtype, scale)
+            x = checks.convert_samples(x, self.dtype, scale)
         start, n, margin = self._geometry.start, x.shape[-1], self.n_fft
         size = BLOCK if place else HELD
         count = max(1, size // (x.size // n * max(self.hop_length, step.width)))
@@ -411,7 +411,7 @@ class STFT(Immutable):
             if self._geometry.local:
                 first = max(0, start + a * self.hop_length - margin)
                 last = min(n, start + (b - 1) * self.hop_length + self.n_fft + margin)
-            signals = self._signals(checks.converted(x[..., first:last], self.dtype, scale))
+            signals = self._signals(checks.convert_samples(x[..., first:last], self.dtype, scale))
             target = out[..., a:b] if place else np.empty((*out.shape[:-1], b - a), out.dtype)
             origin = start + a * self.hop_length - first
             np.maximum(tops, self._analysis.run(signals, origin, b - a, target, step).max(axis=-1), out=tops)

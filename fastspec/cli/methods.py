@@ -59,6 +59,6 @@ def load(path: Path) -> Array:
     except (ValueError, EOFError) as error:
         raise ValueError(f"{path}: not a readable .npy array ({error})") from None
     try:
-        return checks.spectrogram(path.name, S)
+        return checks.as_spectrogram(path.name, S)
     except TypeError as error:
         raise ValueError(error) from None

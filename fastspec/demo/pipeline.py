@@ -125,7 +125,7 @@ class _Clock:
         n_fft, hop, rounds = settings.fft_size, settings.step_size, settings.n_iter
         curve = self.convergence[name] = []
         with self.stage(name, rounds + 1) as entry:
-            magnitudes = checks.spectrogram("10**S", np.power(S.dtype.type(10), S))
+            magnitudes = checks.as_spectrogram("10**S", np.power(S.dtype.type(10), S))
             rounded = S.dtype == np.float16  # then its powers are, too, as in the notebook
 
             def measure(i: int, n_iter: int, wave: Array) -> None:

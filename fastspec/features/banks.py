@@ -43,7 +43,7 @@ class FilterBank(Immutable):
     ndim = 2
 
     def __init__(self, weights: ArrayLike, *, name: str = "weights") -> None:
-        dense = checks.filters(name, weights)
+        dense = checks.as_filters(name, weights)
         self.shape, self.dtype = dense.shape, dense.dtype
         self.first, self.starts, self.weights = bands_of(dense)
         self.__setstate__({})
@@ -131,7 +131,7 @@ class BinBank(FilterBank):
     """
 
     def __init__(self, n_bins: int, dtype: DTypeLike = "float32") -> None:
-        self.shape, self.dtype = (checks.whole("n_bins", n_bins, 1), n_bins), checks.real_dtype("dtype", dtype)
+        self.shape, self.dtype = (checks.as_int("n_bins", n_bins, 1), n_bins), checks.as_real_dtype("dtype", dtype)
         self.first, self.starts = np.arange(n_bins, dtype=np.int64), np.arange(n_bins + 1, dtype=np.int64)
         self.weights = np.ones(n_bins, self.dtype)
         self.__setstate__({})
@@ -184,16 +184,16 @@ class MelBank(FilterBank):
         norm: Norm = "slaney",
         dtype: DTypeLike = "float32",
     ) -> None:
-        self.sr, self.n_fft = checks.finite_number("sr", sr), checks.whole("n_fft", n_fft, 1)
+        self.sr, self.n_fft = checks.as_finite("sr", sr), checks.as_int("n_fft", n_fft, 1)
         if self.sr <= 0:
             raise ValueError(f"sr must be above 0, got {sr!r}")
-        self.n_mels = checks.whole("n_mels", n_mels, 1)
-        self.fmin = checks.finite_number("fmin", fmin)
-        self.fmax = self.sr / 2 if fmax is None else checks.finite_number("fmax", fmax)
+        self.n_mels = checks.as_int("n_mels", n_mels, 1)
+        self.fmin = checks.as_finite("fmin", fmin)
+        self.fmax = self.sr / 2 if fmax is None else checks.as_finite("fmax", fmax)
         if not 0 <= self.fmin < self.fmax:
             raise ValueError(f"fmin and fmax must be 0 <= fmin < fmax, got {fmin!r} and {fmax!r}")
         self.htk, self.norm = bool(htk), norm
-        super().__init__(self._triangles(checks.real_dtype("dtype", dtype)))
+        super().__init__(self._triangles(checks.as_real_dtype("dtype", dtype)))
 
     def _triangles(self, dtype: np.dtype[Any]) -> NDArray[Any]:
         """The filters; rounded to the dtype before and after they are scaled, as librosa's are."""

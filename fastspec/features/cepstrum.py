@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .._typing import Array
-from ..checks import plain
+from ..checks import writable_view
 from ..kernels.features.matmul import products
 from ..kernels.runtime.calls import new_board
 from ..kernels.runtime.threads import team_size
@@ -114,7 +114,7 @@ def _product(A: Array, S: Array) -> Array:
     if S.dtype.kind == "c" or n < FEW or not S.size or not A.size:
         return np.matmul(A, S)
     C = np.empty((*leading, len(A), n), dtype)
-    x = plain(np.ascontiguousarray(S, dtype)).reshape(-1)
+    x = writable_view(np.ascontiguousarray(S, dtype)).reshape(-1)
     items = x.size // (bands * n) * -(-n // CHUNK)
     products(
         items,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._typing import Array
-from ..checks import plain
+from ..checks import writable_view
 from ..kernels.features.decibels import from_decibels, to_decibels
 from ..kernels.runtime.calls import new_board
 from ..kernels.runtime.threads import team_size
@@ -81,7 +81,14 @@ def from_db(L: Array, *, factor: float, scale: float) -> Array:
     out = np.empty_like(x)
     items, number = -(-x.size // CHUNK), work.type
     from_decibels(
-        items, team_size(), new_board(), plain(x.reshape(-1)), CHUNK, number(1 / factor), number(scale), out.reshape(-1)
+        items,
+        team_size(),
+        new_board(),
+        writable_view(x.reshape(-1)),
+        CHUNK,
+        number(1 / factor),
+        number(scale),
+        out.reshape(-1),
     )
     return out.reshape([L.shape[a] for a in order]).transpose(np.argsort(order))
 
@@ -118,7 +125,7 @@ def _lowered(x: Array, factor: float, amin: float, magnitude: bool, shifts: Arra
     sign = number(-1 if magnitude else 1)
     items = len(x) * -(-size // CHUNK)
     to_decibels(
-        items, team_size(), new_board(), plain(x.reshape(-1)), size, CHUNK, number(factor), number(amin), sign,
+        items, team_size(), new_board(), writable_view(x.reshape(-1)), size, CHUNK, number(factor), number(amin), sign,
         shifts, floors, out.reshape(-1),
     )  # fmt: skip
     return out

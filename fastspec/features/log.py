@@ -91,7 +91,7 @@ def linear(L: ArrayLike, log: str | None, power: float = 2.0) -> NDArray[np.floa
     TypeError, ValueError
         If L is not real, holds NaN or what is too large for a logarithm, or log is unknown.
     """
-    levels = checks.floating("M", L)
+    levels = checks.as_float_array("M", L)
     scale = log_scale(log, power, levels.dtype)
     if scale == LINEAR:
         return levels
@@ -102,7 +102,7 @@ def linear(L: ArrayLike, log: str | None, power: float = 2.0) -> NDArray[np.floa
 
 def _in_range(name: str, L: NDArray[np.floating], gain: float, instead: str) -> None:
     """Whether 10**(L / gain) are numbers of L's dtype; -inf may stand."""
-    checks.all_finite(name, L, silence=True)
+    checks.check_finite(name, L, silence=True)
     limit = gain * (float(np.log10(np.finfo(L.dtype).max)) - 1)
     if L.size and float(L.max()) > limit:
         raise ValueError(

@@ -74,23 +74,23 @@ def unfilter(
     bank: Any, M: ArrayLike, *, power: float, method: Method, n_iter: int | str, order: str, out: Real | None
 ) -> Real:
     """What `mel.FilterBank.inverse` does, and says."""
-    exponent = checks.finite_number("power", power)
+    exponent = checks.as_finite("power", power)
     if exponent <= 0:
         raise ValueError(f"power must be above 0, got {power!r}")
     rounds, exact = _rounds(method, n_iter)
     levels = _levels(M, len(bank))
     single = levels.dtype.kind == "f" and levels.dtype.itemsize == 4
     dtype, frames = np.dtype(np.float32 if single else np.float64), levels.shape[-1]
-    S = checks.output("out", out, (*levels.shape[:-2], bank.shape[1], frames), dtype, order, levels)
+    S = checks.output_array("out", out, (*levels.shape[:-2], bank.shape[1], frames), dtype, order, levels)
     tables, tolerance = _tables(bank, dtype, method != "pinv"), TOLERANCE[str(dtype)] if exact else 0.0
     some = max(1, NUMBERS // max(1, levels[..., :1].size + S[..., :1].size))
     parts = [slice(a, a + some) for a in range(0, frames if S.size else 0, some)]
     for part in parts if len(parts) > 1 else []:
-        checks.all_finite("M", levels[..., part])
+        checks.check_finite("M", levels[..., part])
     for part in parts:
-        given = checks.floating("M", levels[..., part])
+        given = checks.as_float_array("M", levels[..., part])
         if len(parts) == 1:
-            checks.all_finite("M", given)
+            checks.check_finite("M", given)
         place, target = place_of(S[..., part]), S[..., part]
         if place is None:
             target = np.empty(target.shape, dtype)
@@ -110,13 +110,13 @@ def _rounds(method: object, n_iter: object) -> tuple[int, bool]:
         if n_iter != "auto":
             raise ValueError(f"n_iter must be a whole number or 'auto', got {n_iter!r}")
         return {"fista": ROUNDS, "nnls": MOST, "pinv": 0}[str(method)], method == "nnls"
-    rounds = checks.whole("n_iter", n_iter, 0)
+    rounds = checks.as_int("n_iter", n_iter, 0)
     return 0 if method == "pinv" else rounds, method == "nnls"
 
 
 def _levels(M: ArrayLike, rows: int) -> Real:
     """Filtered levels (..., rows, frames), of any real dtype; whether they are finite is not looked at."""
-    levels = checks.an_array("M", M)
+    levels = checks.as_array("M", M)
     if levels.dtype.kind not in "fiub":
         raise TypeError(f"M must hold real numbers, got dtype {levels.dtype}")
     if levels.ndim < 2 or levels.shape[-2] != rows:

@@ -72,7 +72,7 @@ class Stored:
         """
         try:
             dtype = about.plan.dtype
-            M = checks.levels("M", linear(window.astype(dtype), about.log, about.power), about.rows, dtype)
+            M = checks.as_levels("M", linear(window.astype(dtype), about.log, about.power), about.rows, dtype)
         except ValueError as error:
             raise ValueError(f"{self.name}: in the {window.shape[-1]} frames from {first} on, {error}") from None
         if about.bank is not None:

@@ -33,7 +33,7 @@ class About:
     samples: int | None = None  #: of the signal that they are of, if it is known
 
     def __post_init__(self) -> None:
-        if checks.finite_number("power", self.power) <= 0:
+        if checks.as_finite("power", self.power) <= 0:
             raise ValueError(f"power must be above 0, got {self.power!r}")
         log_scale(self.log, self.power, self.plan.dtype)
         if self.bank is not None and self.bank.shape[1] != self.plan.n_bins:
@@ -89,7 +89,7 @@ class About:
                 bank = MelBank(facts["sr"], plan.n_fft, **mels, norm=facts["norm"] or None, dtype=dtype)
             elif "filters" in facts:
                 bank = bank_of(np.array(facts["filters"], dtype))
-            sr = checks.whole("sr", facts["sr"], 1)
+            sr = checks.as_int("sr", facts["sr"], 1)
             return cls(sr, plan, bank, facts["power"], facts["log"] or None, facts.get("samples"))
         except KeyError as error:
             raise ValueError(f"{name}: does not say its {error.args[0]}") from None

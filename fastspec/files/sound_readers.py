@@ -91,7 +91,7 @@ class Sound:
         ValueError
             If there is none, fewer than the header promises, or one that is not finite.
         """
-        count = max(1, BLOCK // self._held) if size is None else checks.whole("size", size, 1)
+        count = max(1, BLOCK // self._held) if size is None else checks.as_int("size", size, 1)
         blocks = self._mixed(count, most)
         for block in blocks if self.rate == self.file_rate else self._resampled(blocks):
             self.samples += block.shape[-1]
@@ -200,8 +200,8 @@ def open_sound(
     ImportError
         If its format, or the other rate, needs a package that is not installed.
     """
-    rate = None if sr is None else checks.whole("sr", sr, 1)
-    kind = checks.real_dtype("dtype", dtype)
+    rate = None if sr is None else checks.as_int("sr", sr, 1)
+    kind = checks.as_real_dtype("dtype", dtype)
     with _opened(path) as file:
         name = "standard input" if file.fileno() == 0 else str(path)
         status = os.fstat(file.fileno())
@@ -236,7 +236,7 @@ def _opened(path: PathLike) -> Iterator[BinaryIO]:
 def _raw_header(raw: Raw) -> riff.Header:
     if raw.dtype not in pcm.BY_DTYPE:
         raise ValueError(f"dtype must be one of {', '.join(pcm.BY_DTYPE)}, got {raw.dtype!r}")
-    rate, channels = checks.whole("rate", raw.rate, 1), checks.whole("channels", raw.channels, 1)
+    rate, channels = checks.as_int("rate", raw.rate, 1), checks.as_int("channels", raw.channels, 1)
     return riff.Header(pcm.BY_DTYPE[raw.dtype], rate, channels, 0, 0)
 
 

@@ -184,7 +184,7 @@ def _about(
         )
     else:
         filters = None if bank is None else bank_of(bank)
-        about = About(checks.whole("sr", sr, 1), plan, filters, 1.0 if power is None else power, log)
+        about = About(checks.as_int("sr", sr, 1), plan, filters, 1.0 if power is None else power, log)
     if levels.shape[-2] != about.rows:
         whose = "bins of n_fft" if about.bank is None else "filters"
         raise ValueError(f"{levels.name}: has {levels.shape[-2]} rows, but there are {about.rows} {whose}")

@@ -66,7 +66,7 @@ class Numbers:
     """
 
     def __init__(self, name: str, array: ArrayLike, convert: Callable[[Array], Array] | None = None) -> None:
-        a = checks.an_array(name, array)
+        a = checks.as_array(name, array)
         if a.dtype.kind not in "fiub":
             raise TypeError(f"{name} must hold real numbers, got dtype {a.dtype}")
         single = a.dtype.kind == "f" and a.dtype.itemsize == 4
@@ -80,7 +80,7 @@ class Numbers:
         return self.shape[0]
 
     def _converted(self, part: Array) -> Array:
-        return checks.floating(self.name, part) if self._own is None else self._own(part)
+        return checks.as_float_array(self.name, part) if self._own is None else self._own(part)
 
     @property
     def _many(self) -> int:
@@ -107,15 +107,15 @@ class Numbers:
         return self._range
 
     def finite(self, *, silence: bool = False) -> "Numbers":
-        """Itself, if every number is finite; see `checks.all_finite`."""
+        """Itself, if every number is finite; see `checks.check_finite`."""
         for number, part in enumerate(self.blocks()):
-            checks.all_finite(self.name, part, silence=silence, before=number * self._many)
+            checks.check_finite(self.name, part, silence=silence, before=number * self._many)
         return self
 
     def mean(self) -> float:
         """The mean of finite numbers; of those that are converted block by block, the mean of sums of blocks."""
         if self.whole is not None:
-            return checks.mean_of_finite(self.name, self.whole)
+            return checks.finite_mean(self.name, self.whole)
         with np.errstate(over="ignore", invalid="ignore"):
             mean = math.fsum(float(part.sum(dtype=np.float64)) for part in self.blocks()) / len(self)
         if not math.isfinite(mean):

@@ -25,7 +25,7 @@ from .segments import count_of
 
 
 def _window_size(name: str, value: object) -> int:
-    size = checks.whole(name, value, 2)
+    size = checks.as_int(name, value, 2)
     if size % 2:
         raise ValueError(f"Window size must be even! ({name} is {size})")
     return size
@@ -60,13 +60,13 @@ def butter_bandpass(lowcut: float, highcut: float, fs: float, order: int = 5) ->
     """
     from scipy.signal import butter
 
-    low, high, rate = (checks.finite_number(n, v) for n, v in (("lowcut", lowcut), ("highcut", highcut), ("fs", fs)))
+    low, high, rate = (checks.as_finite(n, v) for n, v in (("lowcut", lowcut), ("highcut", highcut), ("fs", fs)))
     if not 0 < low < high < rate / 2:
         raise ValueError(
             f"the band must lie in 0 < lowcut < highcut < fs / 2 = {rate / 2:g}, got {lowcut!r} to {highcut!r}"
         )
     nyquist = 0.5 * rate
-    b, a = butter(checks.whole("order", order, 1), [low / nyquist, high / nyquist], btype="band")
+    b, a = butter(checks.as_int("order", order, 1), [low / nyquist, high / nyquist], btype="band")
     return b, a
 
 
@@ -124,7 +124,7 @@ def overlap(X: ArrayLike, window_size: int, window_step: int, *, out: Array | No
     ValueError
         If the window size is odd or X is not one-dimensional.
     """
-    size, step = _window_size("window_size", window_size), checks.whole("window_step", window_step, 1)
+    size, step = _window_size("window_size", window_size), checks.as_int("window_step", window_step, 1)
     x = np.asarray(X)
     if x.ndim != 1 or not x.size:
         raise ValueError(f"X must be one-dimensional, with at least one sample, got shape {x.shape}; {checks.MIX_DOWN}")
@@ -144,7 +144,7 @@ def _framing(
     names: tuple[str, str, str], X: ArrayLike, size: object, step: object
 ) -> tuple[blockwise.Numbers, float, int, int, int]:
     """(samples, their mean, n_fft, hop, frames) of the arguments so named."""
-    n_fft, hop = _window_size(names[1], size), checks.whole(names[2], step, 1)
+    n_fft, hop = _window_size(names[1], size), checks.as_int(names[2], step, 1)
     x = blockwise.channel(names[0], X)
     return x, x.mean(), n_fft, hop, frame_count(len(x), n_fft, hop)
 
@@ -221,7 +221,7 @@ def pretty_spectrogram(
         float32 if d is, else float64.
     """
     x, mean, n_fft, hop, frames = _framing(("d", "fft_size", "step_size"), d, fft_size, step_size)
-    floor = checks.finite_number("thresh", thresh)
+    floor = checks.as_finite("thresh", thresh)
     made = None if out is None else blockwise.result(out, (frames, n_fft // 2), x.dtype, d)
     if log:
         S = spectra.log_magnitude(x, n_fft, hop, frames, mean=mean, thresh=floor, out=made)
@@ -246,7 +246,7 @@ def _runs(segments: object, frames: int) -> int | None:
         if segments != "auto":
             raise ValueError(f"segments must be None, a whole number or 'auto', got {segments!r}")
         return count_of(frames)
-    return checks.whole("segments", segments, 1)
+    return checks.as_int("segments", segments, 1)
 
 
 def _wave(out: Array | None, shape: tuple[int, int], hop: int, dtype: np.dtype[Any], given: object) -> Array | None:
@@ -290,14 +290,14 @@ def invert_pretty_spectrogram(
     y : np.ndarray [shape=(frames * step_size + fft_size // 2,)]
         float32 if X_s is, else float64.  float16 logarithms become float16 magnitudes first, as in the notebook.
     """
-    hop, rounds = checks.whole("step_size", step_size, 1), checks.whole("n_iter", n_iter, 0)
-    raw = checks.an_array("X_s", X_s)
+    hop, rounds = checks.as_int("step_size", step_size, 1), checks.as_int("n_iter", n_iter, 0)
+    raw = checks.as_array("X_s", X_s)
     half_precision = raw.dtype == np.float16
     S = blockwise.rows("X_s", raw).finite(silence=bool(log))
     n_fft = 2 * S.shape[1]
     if log:
-        checks.powers_fit("X_s", S.range()[1], S.dtype)
-    if rounds and checks.whole("fft_size", fft_size, 2) != n_fft:
+        checks.check_log_range("X_s", S.range()[1], S.dtype)
+    if rounds and checks.as_int("fft_size", fft_size, 2) != n_fft:
         raise ValueError(f"fft_size must be twice the {S.shape[1]} columns of X_s, {n_fft}, got {fft_size!r}")
     if log and half_precision:
         S, log = blockwise.rows("10**X_s in float16", raw, _powers_of_ten).finite(), False
@@ -342,7 +342,7 @@ def iterate_invert_spectrogram(
     y : np.ndarray [shape=(frames * step + fftsize // 2,)]
         float32 if X_s is, else float64.
     """
-    hop, rounds = checks.whole("step", step, 1), checks.whole("n_iter", n_iter, 0)
+    hop, rounds = checks.as_int("step", step, 1), checks.as_int("n_iter", n_iter, 0)
     S = blockwise.rows("X_s", X_s).finite()
     n_fft = S.shape[1]
     if rounds and _window_size("fftsize", fftsize) != n_fft:
@@ -396,7 +396,7 @@ def invert_spectrogram(
     UserWarning
         If step is half of the columns or more: then segments of `step` samples are compared.
     """
-    hop = checks.whole("step", step, 1)
+    hop = checks.as_int("step", step, 1)
     X = np.asarray(X_s)
     if X.ndim == 2 and X.shape[1] < 2:
         raise ValueError(f"X_s must have at least two columns, got shape {X.shape}")
@@ -408,7 +408,7 @@ def invert_spectrogram(
         made = _wave(out, (len(S), S.shape[1]), hop, S.dtype, X)
         y = inversion.recover(S, S.shape[1], hop, 0, search=bool(calculate_offset), segments=runs, out=made)
         return blockwise.given_back(out, y)
-    norm = checks.complex_size("X_s", X)
+    norm = checks.complex_norm("X_s", X)
     made = _wave(out, (X.shape[0], X.shape[1]), hop, np.dtype("f4" if X.dtype.itemsize == 8 else "f8"), X)
     return blockwise.given_back(out, inversion.invert_complex(X, norm, hop, search=bool(calculate_offset), out=made))
 
@@ -429,8 +429,8 @@ def xcorr_offset(x1: ArrayLike, x2: ArrayLike) -> int:
     offset : int
         The first of equal maxima counts.  -len(x1) where no value counts.
     """
-    a, b = checks.channel("x1", x1), checks.channel("x2", x2)
-    checks.mean_of_finite("x1", a)
-    checks.mean_of_finite("x2", b)
+    a, b = checks.as_channel("x1", x1), checks.as_channel("x2", x2)
+    checks.finite_mean("x1", a)
+    checks.finite_mean("x2", b)
     dtype = np.result_type(a, b)
     return inversion.segment_offset(a.astype(dtype, copy=False), b.astype(dtype, copy=False))

@@ -57,7 +57,7 @@ def invert_complex(D: Array, size: float, hop: int, *, search: bool = True, out:
     given = Given(
         (frames, 1 if ready else n_fft),
         kind,
-        lambda first, last: checks.plain(np.ascontiguousarray(D[first:last], kind)),
+        lambda first, last: checks.writable_view(np.ascontiguousarray(D[first:last], kind)),
     )
     passes = Passes(frames, n_fft, hop, real, given, size, search=search)
     y = np.empty(passes.length, real) if out is None else out

@@ -58,12 +58,12 @@ def notebook_levels(
     TypeError, ValueError
         If mel_spec is no matrix of finite real numbers with a row for each filter, or another argument is out of range.
     """
-    filters, thresh = bank_of(bank), checks.finite_number("spec_thresh", spec_thresh)
-    factor = checks.finite_number("shorten_factor", shorten_factor)
+    filters, thresh = bank_of(bank), checks.as_finite("spec_thresh", spec_thresh)
+    factor = checks.as_finite("shorten_factor", shorten_factor)
     if factor <= 0:
         raise ValueError(f"shorten_factor must be above 0, got {shorten_factor!r}")
-    M = checks.an_array("mel_spec", mel_spec)
-    M = checks.spectrogram("mel_spec", M.astype(np.float32) if M.dtype == np.float16 else M)
+    M = checks.as_array("mel_spec", mel_spec)
+    M = checks.as_spectrogram("mel_spec", M.astype(np.float32) if M.dtype == np.float16 else M)
     if factor != 1:
         M = resample_time(M, factor).astype(M.dtype)
     raised = filters.inverse(M + M.dtype.type(thresh))
@@ -143,8 +143,8 @@ def make_mel(
     mel_spec : np.ndarray [shape=(n_mels, round(frames / shorten_factor) - 2), dtype=float16]
         Without the first and the last column.
     """
-    S, bank = blockwise.rows("spectrogram", spectrogram), checks.spectrogram("mel_filter", mel_filter)
-    factor = checks.finite_number("shorten_factor", shorten_factor)
+    S, bank = blockwise.rows("spectrogram", spectrogram), checks.as_spectrogram("mel_filter", mel_filter)
+    factor = checks.as_finite("shorten_factor", shorten_factor)
     if factor <= 0:
         raise ValueError(f"shorten_factor must be above 0, got {shorten_factor!r}")
     if S.shape[1] != bank.shape[0]:
@@ -154,7 +154,7 @@ def make_mel(
         frames = S.block(first, last)
         M: Array = bank.T.dot(frames.T)
         if not np.isfinite(M).all():  # every number of S is in a sum, so that only then S needs a look
-            checks.all_finite("spectrogram", frames, before=first)
+            checks.check_finite("spectrogram", frames, before=first)
         return M
 
     total = round(len(S) * (1.0 / factor))
@@ -203,11 +203,11 @@ def mel_to_spectrogram(
     S : np.ndarray [shape=(bins, round(columns * shorten_factor)), dtype=float16]
         Its transpose is what `invert_pretty_spectrogram` takes.
     """
-    M, bank = np.asarray(mel_spec), checks.spectrogram("mel_inversion_filter", mel_inversion_filter)
+    M, bank = np.asarray(mel_spec), checks.as_spectrogram("mel_inversion_filter", mel_inversion_filter)
     blockwise.rows("mel_spec", M).finite()
     thresh, factor = (
-        checks.finite_number("spec_thresh", spec_thresh),
-        checks.finite_number("shorten_factor", shorten_factor),
+        checks.as_finite("spec_thresh", spec_thresh),
+        checks.as_finite("shorten_factor", shorten_factor),
     )
     if factor <= 0:
         raise ValueError(f"shorten_factor must be above 0, got {shorten_factor!r}")
@@ -260,9 +260,9 @@ def get_filterbanks(
     bank : np.ndarray [shape=(nfilt, nfft // 2)]
         A filter a row, peaks of 1.
     """
-    count, n_fft = checks.whole("nfilt", nfilt, 1), checks.whole("nfft", nfft, 2)
-    rate, low = checks.finite_number("samplerate", samplerate), checks.finite_number("lowfreq", lowfreq)
-    high = checks.finite_number("highfreq", highfreq or rate / 2)
+    count, n_fft = checks.as_int("nfilt", nfilt, 1), checks.as_int("nfft", nfft, 2)
+    rate, low = checks.as_finite("samplerate", samplerate), checks.as_finite("lowfreq", lowfreq)
+    high = checks.as_finite("highfreq", highfreq or rate / 2)
     if not 0 <= low < high <= rate / 2:
         raise ValueError(f"need 0 <= lowfreq < highfreq <= samplerate / 2 = {rate / 2:g}, got {low:g} and {high:g}")
     return triangles(count, n_fft, rate, low, high)

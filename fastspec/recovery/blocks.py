@@ -64,7 +64,7 @@ def checked_block(plan: STFT, block: object) -> int:
         if block != "auto":
             raise ValueError(f"block must be a number of frames, None or 'auto', got {block!r}")
         return block_of(plan)
-    frames, least = checks.whole("block", block, 1), margin_of(plan)
+    frames, least = checks.as_int("block", block, 1), margin_of(plan)
     if frames < least:
         raise ValueError(f"block must be at least {MARGIN} ceil(n_fft / hop_length) = {least} frames, got {block!r}")
     return frames

@@ -127,7 +127,7 @@ def stages_of(method: Chain, n_iter: int | str, options: Mapping[str, Any]) -> l
             _refuse(options, f"method={method!r}")
             stages = [_stage(*entry) for entry in PRESETS[method]]
             if n_iter != "auto":
-                stages[-1] = stages[-1]._replace(rounds=checks.whole("n_iter", n_iter, 0))
+                stages[-1] = stages[-1]._replace(rounds=checks.as_int("n_iter", n_iter, 0))
             return stages
         return [_stage(method, _count(method, n_iter), options)]
     if n_iter != "auto":
@@ -143,11 +143,11 @@ def stages_of(method: Chain, n_iter: int | str, options: Mapping[str, Any]) -> l
 
 
 def _count(name: str, n_iter: int | str) -> int:
-    return DEFAULT.get(name, OTHERS) if n_iter == "auto" else checks.whole("n_iter", n_iter, 0)
+    return DEFAULT.get(name, OTHERS) if n_iter == "auto" else checks.as_int("n_iter", n_iter, 0)
 
 
 def _stage(name: Any, rounds: Any, options: Mapping[str, Any] | None = None) -> Stage:
-    options, count = dict(options or {}), checks.whole("n_iter", rounds, 0)
+    options, count = dict(options or {}), checks.as_int("n_iter", rounds, 0)
     if name == "rtpghi" and count:
         raise ValueError(f"n_iter must be left out or 0 for 'rtpghi', which has no rounds, got {rounds!r}")
     if isinstance(name, str) and name in STARTING:
@@ -158,7 +158,7 @@ def _stage(name: Any, rounds: Any, options: Mapping[str, Any] | None = None) -> 
         raise ValueError(f"method must be one of {', '.join(NAMES)} or a list of (name, rounds), got {name!r}")
     known = set(signature(METHODS[name]).parameters)
     _refuse({key: value for key, value in options.items() if key not in known}, f"method={name!r}", known)
-    return Stage(name, count, METHODS[name](**{key: checks.finite_number(key, options[key]) for key in options}))
+    return Stage(name, count, METHODS[name](**{key: checks.as_finite(key, options[key]) for key in options}))
 
 
 def _refuse(options: Mapping[str, Any], whose: str, known: Set[str] = frozenset()) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._typing import Array, Real
-from ..checks import plain
+from ..checks import writable_view
 from ..kernels.recovery import phase as kernels
 from ..kernels.runtime.calls import new_board
 from ..kernels.runtime.threads import team_size
@@ -60,7 +60,7 @@ CHUNK = 1 << 14  # numbers a work item
 
 def by_frames(S: Array) -> Array:
     """S (..., bins, frames) as numbers in a row, the bins of a frame side by side; a copy only where it must be one."""
-    return plain(np.ascontiguousarray(S.swapaxes(-1, -2)).reshape(-1))
+    return writable_view(np.ascontiguousarray(S.swapaxes(-1, -2)).reshape(-1))
 
 
 def polar(S: Array, phase: Array) -> Array:

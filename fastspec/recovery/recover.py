@@ -120,7 +120,7 @@ def recover(
     >>> y, info = fastspec.recover(S, plan, method="best", rng=0, return_info=True)
     """
     stages = stages_of(method, n_iter, options)
-    magnitudes = checks.level_array("S", S, plan.n_bins)
+    magnitudes = checks.as_level_array("S", S, plan.n_bins)
     order = Order("S", plan, magnitudes, length, out, tol, callback, return_info)
     start = begin("init", init, magnitudes.shape, stages)
     return order.filled(Recipe(plan, stages, start, share("tolerance", tolerance)), rng, block)
@@ -155,7 +155,7 @@ def griffin_lim(
 
 def share(name: str, value: object) -> float:
     """A number from 0 to below 1."""
-    number = checks.finite_number(name, value)
+    number = checks.as_finite(name, value)
     if not 0 <= number < 1:
         raise ValueError(f"{name} must be at least 0 and below 1, got {value!r}")
     return number
@@ -172,7 +172,7 @@ def begin(name: str, init: str | ArrayLike, shape: tuple[int, ...], stages: list
         raise ValueError(f"{name} must be an array of phases or one of {', '.join(starts.STARTS)}, got {init!r}")
     if named:
         return str(init)
-    phases = checks.an_array(name, init)
+    phases = checks.as_array(name, init)
     if phases.dtype.kind not in "fciu" or phases.shape != shape:
         raise ValueError(f"{name} must be real or complex like S, of shape {shape}, got {phases.dtype} {phases.shape}")
     for a in range(0, shape[-1], 1 << 12):
@@ -216,11 +216,11 @@ class Order:
     ) -> None:
         self.name, self.plan, self.levels = name, plan, levels
         self.leading, frames = levels.shape[:-2], levels.shape[-1]
-        self.length = plan.n_samples(frames) if length is None else checks.whole("length", length, 0)
+        self.length = plan.n_samples(frames) if length is None else checks.as_int("length", length, 0)
         if self.length and plan.n_frames(self.length) != frames:
             raise ValueError(f"length={length} gives {plan.n_frames(self.length)} frames, but {name} has {frames}")
-        self.out = checks.output("out", out, (*self.leading, self.length), plan.dtype, "C", levels)
-        self.tol = None if tol is None else checks.finite_number("tol", tol)
+        self.out = checks.output_array("out", out, (*self.leading, self.length), plan.dtype, "C", levels)
+        self.tol = None if tol is None else checks.as_finite("tol", tol)
         if callback is not None and not callable(callback):
             raise TypeError(f"callback must be a function of (round, convergence), got {callback!r}")
         self.tell, self.return_info = callback, return_info

@@ -94,7 +94,7 @@ def recover_mel(
             tol=tol, callback=callback, return_info=return_info, out=out, tolerance=tolerance, block=block, **options,
         )  # fmt: skip
     recipe = recipe_of(plan, bank, power, log, method, rounds, n_iter, options, share("tolerance", tolerance))
-    mels = checks.level_array("M", M, recipe.rows)
+    mels = checks.as_level_array("M", M, recipe.rows)
     order = Order("M", plan, mels, length, out, tol, callback, return_info)
     start = begin("init", init, (*mels.shape[:-2], plan.n_bins, mels.shape[-1]), recipe.stages)
     return order.filled(recipe._replace(init=start), rng, block)
@@ -122,7 +122,7 @@ def recipe_of(
     filters = bank_of(bank)
     if filters.shape[1] != plan.n_bins:
         raise ValueError(f"bank must have n_bins = {plan.n_bins} columns, got shape {filters.shape}")
-    exponent = checks.finite_number("power", power)
+    exponent = checks.as_finite("power", power)
     if exponent <= 0:
         raise ValueError(f"power must be above 0, got {power!r}")
     log_scale(log, exponent, plan.dtype)

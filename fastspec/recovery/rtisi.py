@@ -97,7 +97,7 @@ class Stream:
     """
 
     def __init__(self, plan: "STFT", signals: int = 1, *, look_ahead: int = 3, n_iter: int = 5) -> None:
-        self._plan, self._signals = plan, checks.whole("signals", signals, 1)
+        self._plan, self._signals = plan, checks.as_int("signals", signals, 1)
         self._look_ahead, n_iter = _checked(plan, look_ahead, n_iter)
         self._buffers = buffers_of(plan, self._signals, self._look_ahead, n_iter)
         self._frames = 0
@@ -144,10 +144,10 @@ class Stream:
 
 
 def _checked(plan: "STFT", look_ahead: int, n_iter: int) -> tuple[int, int]:
-    ahead, most = checks.whole("look_ahead", look_ahead, 0), lanes(plan.dtype) - 1
+    ahead, most = checks.as_int("look_ahead", look_ahead, 0), lanes(plan.dtype) - 1
     if ahead > most:
         raise ValueError(f"look_ahead must be at most {most} in {plan.dtype}, got {look_ahead!r}")
-    return ahead, checks.whole("n_iter", n_iter, 1)
+    return ahead, checks.as_int("n_iter", n_iter, 1)
 
 
 def _magnitudes(plan: "STFT", S: Real) -> Real:

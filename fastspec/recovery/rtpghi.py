@@ -186,7 +186,7 @@ class Spectra:
 
 def checked(look_ahead: int) -> int:
     """0 or 1."""
-    ahead = checks.whole("look_ahead", look_ahead, 0)
+    ahead = checks.as_int("look_ahead", look_ahead, 0)
     if ahead > 1:
         raise ValueError(f"look_ahead must be 0 or 1, got {look_ahead!r}")
     return ahead

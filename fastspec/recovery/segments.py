@@ -45,7 +45,7 @@ class Cuts(NamedTuple):
         elif isinstance(segments, str):
             raise ValueError(f"segments must be a whole number or 'auto', got {segments!r}")
         else:
-            wanted = checks.whole("segments", segments, 1)
+            wanted = checks.as_int("segments", segments, 1)
         count = max(1, min(wanted, total // (4 * least)))
         spread = total // count // 20
         frames = min(total, -(-total // count) + 2 * spread + least)

@@ -38,7 +38,7 @@ class Recipe(NamedTuple):
     def levels(self, name: str, given: NDArray[Any], where: tuple[int, ...] = (), frame: int = 0) -> Real:
         """Levels (..., rows, frames) as they were given, which may be logarithms, checked and converted.
 
-        They may be part of a larger array; see `checks.levels`.
+        They may be part of a larger array; see `checks.as_levels`.
 
         Raises
         ------
@@ -46,7 +46,7 @@ class Recipe(NamedTuple):
             If a number is not finite or negative.
         """
         levels = given if self.log is None else linear(given, self.log, self.power)
-        return checks.levels(name, levels, self.rows, self.plan.dtype, where, frame)
+        return checks.as_levels(name, levels, self.rows, self.plan.dtype, where, frame)
 
     def magnitudes(self, M: Real) -> Real:
         """What starts are made from."""

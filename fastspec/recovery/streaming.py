@@ -172,7 +172,7 @@ class StreamingRecover:
         if engine is None:
             engine = self._make(prod(lead), self._rng)
         ready, end = engine.ready(frames), self._end(engine, frames)
-        y = checks.room("out", out, lead, end - self._given, self.plan.dtype, magnitudes)
+        y = checks.stream_out("out", out, lead, end - self._given, self.plan.dtype, magnitudes)
         self._engine, self._lead = engine, lead
         flat = magnitudes.reshape(prod(lead), *magnitudes.shape[-2:])
         straight = ready == end and not self._held.size and y.flags.c_contiguous
@@ -202,11 +202,11 @@ class StreamingRecover:
         """
         self._going()
         if self._engine is None or not self._frames:
-            if length is not None and checks.whole("length", length, 0):
+            if length is not None and checks.as_int("length", length, 0):
                 raise ValueError(f"length={length}, but no frame has come")
             self._over = True
             return np.empty((*self._lead, 0), self.plan.dtype)
-        end = self.plan.n_samples(self._frames) if length is None else checks.whole("length", length, 0)
+        end = self.plan.n_samples(self._frames) if length is None else checks.as_int("length", length, 0)
         if end < self._given:
             raise ValueError(f"length must be at least {self._given}, the samples given so far, got {length!r}")
         if end and self.plan.n_frames(end) != self._frames:
@@ -225,7 +225,7 @@ class StreamingRecover:
         """The block in the plan's dtype."""
         self._going()
         name, rows, lead = self._name, self._recipe.rows, self._lead
-        block = checks.an_array(name, S)
+        block = checks.as_array(name, S)
         if block.ndim < 2 or block.shape[-2] != rows:
             raise ValueError(f"{name} must have shape (..., {rows}, frames), got {block.shape}")
         if self._engine is not None and block.shape[:-2] != lead:

@@ -69,7 +69,7 @@ class ForwardStream:
             If block is not real or has other leading axes than the blocks before, out does not fit, or the stream has
             been flushed.  The stream is as it was.
         """
-        x = block if type(block) is np.ndarray else checks.an_array("block", block)
+        x = block if type(block) is np.ndarray else checks.as_array("block", block)
         self._check(x)
         feed, n = self._feed or self._begin(x.shape[:-1]), x.shape[-1]
         count = self._count(feed, n)
@@ -158,7 +158,7 @@ class ForwardStream:
         """(where frames are written, what is returned)."""
         rows = self._step.width
         if out is None:
-            made = checks.output("out", None, (*axes, rows, count), self._kind, self._order, x)
+            made = checks.output_array("out", None, (*axes, rows, count), self._kind, self._order, x)
             return made, made
         if not isinstance(out, np.ndarray) or out.dtype != self._kind or out.shape[:-1] != (*axes, rows):
             got = f"{out.dtype} of shape {out.shape}" if isinstance(out, np.ndarray) else repr(type(out))
@@ -235,7 +235,7 @@ def _samples(x: Array, dtype: np.dtype[Any]) -> Samples | None:
         flat, stride = x[0], x.strides[0] // item
     else:
         return None
-    return Samples(flat if flat.flags.writeable else checks.plain(flat), stride, n)
+    return Samples(flat if flat.flags.writeable else checks.writable_view(flat), stride, n)
 
 
 _NONE = np.zeros(1, np.int64)

@@ -125,7 +125,7 @@ class StreamingISTFT:
         """
         D = self._checked(block)
         count = self.final(self._frames + D.shape[-1]) - self._given
-        y = checks.room("out", out, D.shape[:-2], count, self.plan.dtype, D)
+        y = checks.stream_out("out", out, D.shape[:-2], count, self.plan.dtype, D)
         if self._lead is None:
             self._begin(D.shape[:-2])
         if D.dtype == self.plan._complex and D.flags.aligned and writable(y):
@@ -153,7 +153,7 @@ class StreamingISTFT:
             If more samples have been given than length, or if the stream has ended.
         """
         self._going()
-        whole = self._given if length is None else checks.whole("length", length, 0)
+        whole = self._given if length is None else checks.as_int("length", length, 0)
         if self._frames and length is None:
             whole = self.plan.n_samples(self._frames)
         if whole < self._given:
@@ -181,7 +181,7 @@ class StreamingISTFT:
     def _checked(self, block: ArrayLike) -> NDArray[Any]:
         """The block, in whatever dtype it has."""
         self._going()
-        D, bins = checks.an_array("block", block), self.plan.n_bins
+        D, bins = checks.as_array("block", block), self.plan.n_bins
         if D.dtype.kind not in "fciu":
             raise TypeError(f"block must hold complex numbers, got dtype {D.dtype}")
         if D.ndim < 2 or D.shape[-2] != bins:

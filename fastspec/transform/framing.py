@@ -90,12 +90,12 @@ class Geometry:
         center: bool,
         pad_mode: PadMode,
     ) -> None:
-        self.n_fft = checks.whole("n_fft", n_fft, 2)
-        self.win_length = self.n_fft if win_length is None else checks.whole("win_length", win_length, 1)
+        self.n_fft = checks.as_int("n_fft", n_fft, 2)
+        self.win_length = self.n_fft if win_length is None else checks.as_int("win_length", win_length, 1)
         if self.win_length > self.n_fft:
             raise ValueError(f"win_length must be at most n_fft = {self.n_fft}, got {win_length!r}")
         self.hop_length = (
-            max(1, self.win_length // 4) if hop_length is None else checks.whole("hop_length", hop_length, 1)
+            max(1, self.win_length // 4) if hop_length is None else checks.as_int("hop_length", hop_length, 1)
         )
         if self.hop_length > FARTHEST:
             raise ValueError(f"hop_length must be at most {FARTHEST}, got {hop_length!r}")
@@ -123,7 +123,7 @@ class Geometry:
         ValueError
             If not even one fits.
         """
-        n = checks.whole("n_samples", n_samples, 1)
+        n = checks.as_int("n_samples", n_samples, 1)
         room = n - 2 * self.start - self.n_fft
         if room < 0:
             raise ValueError(f"n_samples must be at least n_fft = {self.n_fft} without centring, got {n}")
@@ -131,7 +131,7 @@ class Geometry:
 
     def n_samples(self, n_frames: int) -> int:
         """hop_length (n_frames - 1) + n_fft + 2 start: the samples that the frames tell of."""
-        return self.hop_length * (checks.whole("n_frames", n_frames, 1) - 1) + self.n_fft + 2 * self.start
+        return self.hop_length * (checks.as_int("n_frames", n_frames, 1) - 1) + self.n_fft + 2 * self.start
 
     def beside(self, x: NDArray[np.floating]) -> tuple[NDArray[np.floating] | None, int, int]:
         """(what stands before and after the signals x (signals, n), how much before, how much after)."""
@@ -155,7 +155,7 @@ class Geometry:
 def window_of(window: Window, size: int) -> NDArray[np.float64]:
     """The window of `size` samples: periodic, by name; from a function; or the array itself."""
     if callable(window):
-        w = checks.an_array("window", window(size))
+        w = checks.as_array("window", window(size))
     elif isinstance(window, str | tuple | int | float):
         from scipy.signal import get_window
 
@@ -166,12 +166,12 @@ def window_of(window: Window, size: int) -> NDArray[np.float64]:
                 f"window must be one that scipy.signal.get_window knows, got {window!r}: {error}"
             ) from None
     else:
-        w = checks.an_array("window", window)
+        w = checks.as_array("window", window)
     if w.ndim != 1 or w.dtype.kind not in "fiu":
         raise ValueError(f"window must be one-dimensional and real, got shape {w.shape} of {w.dtype}")
     if len(w) != size:
         raise ValueError(f"window must have win_length = {size} samples, got {len(w)}")
-    checks.all_finite("window", w.astype(np.float64))
+    checks.check_finite("window", w.astype(np.float64))
     return w.astype(np.float64)
 
 
