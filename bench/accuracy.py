@@ -22,7 +22,7 @@ KINDS = ("noise", "impulses", "sines")
 
 def row(n: int, dtype: str) -> dict[str, Any]:
     """Errors at one size: for each kind, (norm, largest) of both."""
-    found: dict[str, Any] = {"size": n, "dtype": dtype, "in lanes": fft_tables.analysed(n)}
+    found: dict[str, Any] = {"size": n, "dtype": dtype, "in lanes": fft_tables.has_forward(n)}
     for kind in KINDS:
         x = exact.frames(kind, n, int(np.clip(SAMPLES // n, 16, 4096)), dtype)
         found[kind] = {"fastspec": exact.errors(exact.ours(x), x), "scipy": exact.errors(scipy.fft.rfft(x), x)}

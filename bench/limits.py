@@ -38,12 +38,12 @@ def transforms(serial, lo, hi, count, tile, p, scratch, work, width):  # type: i
 def alone(n_fft: int, hop: int, shape: tuple[int, ...], dtype: str, threads: int) -> dict[str, Callable[[], object]]:
     """Calls: as many transforms as the output of that shape needs, of a tile that stays in the cache; its writing."""
     kind = np.dtype(dtype)
-    V, lead = fft_tables.lanes(kind), fft_tables.lead(n_fft, hop, 1, kind)
+    V, lead = fft_tables.lane_count(kind), fft_tables.strip_stride(n_fft, hop, 1, kind)
     addresses = (compiled.transform_rows(kind).address, compiled.forward_of(n_fft, kind).address, 0)
-    p = fft_tables.tables(n_fft, hop, lead, np.hanning(n_fft), np.ones(n_fft), kind, addresses)
+    p = fft_tables.transform_tables(n_fft, hop, lead, np.hanning(n_fft), np.ones(n_fft), kind, addresses)
     tile = aligned(min(hop, n_fft) * lead, kind)
     tile[:] = np.random.default_rng(0).standard_normal(tile.size)
-    work = 2 * V * fft_tables.work_size(p)
+    work = 2 * V * fft_tables.scratch_elements(p)
     width = work + 2 * V * shape[-2]
     scratch = aligned(width * threads, kind)
     count = -(-prod(shape) // shape[-2] // (V * threads))

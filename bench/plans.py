@@ -49,9 +49,9 @@ def rows_of(n, depth):
 
 def candidates(half):
     """(n1, radices) that are worth a measurement."""
-    depth = len(fft_tables.ruled(half)[2]) + 1
+    depth = len(fft_tables.factorise_by_rule(half)[2]) + 1
     columns = [n1 for n1 in codelets.COLUMN if half % n1 == 0 and (n1 > 2 or half < 16)]
-    return [(n1, rows) for n1 in columns for rows in rows_of(half // n1, depth)] or [fft_tables.ruled(half)[::2]]
+    return [(n1, rows) for n1 in columns for rows in rows_of(half // n1, depth)] or [fft_tables.factorise_by_rule(half)[::2]]
 
 
 def fastest(function):
@@ -66,16 +66,16 @@ def fastest(function):
 
 def time_plan(half, n1, rows):
     """Seconds a tile."""
-    n_fft, V = 2 * half, fft_tables.lanes(DTYPE)
+    n_fft, V = 2 * half, fft_tables.lane_count(DTYPE)
     hop = max(1, n_fft // 4)
-    lead = fft_tables.lead(n_fft, hop, 1, DTYPE)
+    lead = fft_tables.strip_stride(n_fft, hop, 1, DTYPE)
     addresses = tuple(f(DTYPE).address for f in (compiled.transform_rows, compiled.forward, compiled.inverse))
-    p = fft_tables.tables(n_fft, hop, lead, np.ones(n_fft), np.ones(n_fft), DTYPE, addresses, (n1, half // n1, rows))
+    p = fft_tables.transform_tables(n_fft, hop, lead, np.ones(n_fft), np.ones(n_fft), DTYPE, addresses, (n1, half // n1, rows))
     rng = np.random.default_rng(0)
     tile = aligned(hop * lead, DTYPE)
     tile[:] = rng.standard_normal(tile.size)
-    work, out, y = (aligned(n, DTYPE) for n in (fft_tables.work_size(p) * 2 * V, (n_fft + 2) * V, n_fft * V))
-    mag = aligned(fft_tables.pairs(p).size * V, DTYPE)
+    work, out, y = (aligned(n, DTYPE) for n in (fft_tables.scratch_elements(p) * 2 * V, (n_fft + 2) * V, n_fft * V))
+    mag = aligned(fft_tables.bin_order(p).size * V, DTYPE)
     mag[:] = 1
     times = max(1, 40000 // n_fft)
     arguments = tile, p, work, out, mag, y, DTYPE.type(1e-20), times
@@ -123,8 +123,8 @@ def main():
     parser.add_argument("--limit", type=int, default=4096, help="largest half size")
     parser.add_argument("--write", action="store_true", help="write fastspec/kernels/factors.py")
     arguments = parser.parse_args()
-    halves = [h for h in smooth(arguments.limit, (2, 3, 5, 7)) if h >= 8 and fft_tables.ruled(h)]
-    plans = table(halves, candidates, lambda h: fft_tables.ruled(h)[::2], lambda h, o: time_plan(h, *o), "transform")
+    halves = [h for h in smooth(arguments.limit, (2, 3, 5, 7)) if h >= 8 and fft_tables.factorise_by_rule(h)]
+    plans = table(halves, candidates, lambda h: fft_tables.factorise_by_rule(h)[::2], lambda h, o: time_plan(h, *o), "transform")
     lengths = [m for m in smooth(512, (2, 3, 5, 7)) if m >= 16 and fft_tables.row_radices(m)]
     rows = table(
         lengths, lambda m: list(rows_of(m, len(fft_tables.row_radices(m)) + 1)), fft_tables.row_radices, time_row, "row"

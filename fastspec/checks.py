@@ -254,21 +254,29 @@ def convert_samples(x: NDArray[Any], dtype: np.dtype[Any], scale: bool) -> NDArr
     return y
 
 
-def stream_out(
-    name: str, out: NDArray[Any] | None, lead: tuple[int, ...], count: int, dtype: np.dtype[Any], block: NDArray[Any]
-) -> NDArray[Any]:
-    """The array (*lead, count) for what a stream makes of a block: a new one of zeros, or the first part of `out`."""
-    if out is None:
-        return np.zeros((*lead, count), dtype)
-    right = isinstance(out, np.ndarray) and out.ndim == len(lead) + 1 and out.shape[:-1] == lead
-    if not right or out.dtype != dtype or out.shape[-1] < count:
+def check_out(
+    name: str, out: object, shape: tuple[int | str, ...], dtype: np.dtype[Any], source: NDArray[Any], *, fits: bool
+) -> None:
+    """An array of this dtype and shape (`fits`) that can be written and shares no memory with the source."""
+    if not isinstance(out, np.ndarray) or out.dtype != dtype or not fits:
         got = f"{out.dtype} of shape {out.shape}" if isinstance(out, np.ndarray) else repr(type(out))
-        shape = ", ".join(map(str, (*lead, f"{count} or more")))
-        raise ValueError(f"{name} must be an array of {dtype} of shape ({shape}), got {got}")
+        wanted = f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+        raise ValueError(f"{name} must be an array of {dtype} of shape {wanted}, got {got}")
     if not out.flags.writeable:
         raise ValueError(f"{name} must be writable")
-    if np.may_share_memory(out, block):
-        raise ValueError(f"{name} must not share memory with the block")
+    if np.may_share_memory(out, source):
+        raise ValueError(f"{name} must not share memory with the input")
+
+
+def stream_out(
+    name: str, out: NDArray[Any] | None, axes: tuple[int, ...], count: int, dtype: np.dtype[Any], block: NDArray[Any]
+) -> NDArray[Any]:
+    """The array (*axes, count) for the result of a block: new and zero, or the first `count` columns of `out`."""
+    if out is None:
+        return np.zeros((*axes, count), dtype)
+    fits = isinstance(out, np.ndarray) and out.shape[:-1] == axes and out.ndim == len(axes) + 1
+    fits = fits and out.shape[-1] >= count
+    check_out(name, out, (*axes, f"{count} or more"), dtype, block, fits=fits)
     return out[..., :count]
 
 
@@ -282,11 +290,5 @@ def output_array(
         if order == "C":
             return np.empty(shape, dtype)
         return np.empty((*shape[:-2], shape[-1], shape[-2]), dtype).swapaxes(-1, -2)
-    if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != dtype:
-        got = f"{out.dtype} of shape {out.shape}" if isinstance(out, np.ndarray) else repr(type(out))
-        raise ValueError(f"{name} must be an array of {dtype} of shape {shape}, got {got}")
-    if not out.flags.writeable:
-        raise ValueError(f"{name} must be writable")
-    if np.may_share_memory(out, x):
-        raise ValueError(f"{name} must not share memory with the input")
+    check_out(name, out, shape, dtype, x, fits=getattr(out, "shape", None) == shape)
     return out

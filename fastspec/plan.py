@@ -13,19 +13,19 @@ from .features.banks import FilterBank, bank_of
 from .features.log import LINEAR, Log, LogScale, log_scale, whisper
 from .immutable import Immutable, cached_attribute
 from .kernels.fft.realfft import COMPLEX
-from .kernels.framing.polyphase import Signals
-from .transform.epilogue import Step, complex_step, filter_step, last_step, level_step
-from .transform.forward import Analysis, Ready, signals_of
+from .kernels.framing.polyphase import SignalArgs
+from .transform.epilogue import Epilogue, complex_bins, epilogue_args, filtered_levels, levels_of_bins
+from .transform.forward import ForwardTransform, PreparedTile
 from .transform.framing import Geometry, PadMode, Window
-from .transform.inverse import Synthesis, window_energy
-from .transform.memory import Place, matching, place_of
+from .transform.inverse import InverseTransform, window_energy
+from .transform.memory import MemoryLayout, has_whole_strides, layout_of, pair_signals, signal_args
 from .transform.short import ShortSignals
 
 Order = Literal["F", "C"]
 
-BLOCK = 1 << 22  # samples converted at a time
-FRAMES = 1 << 18  # of a signal transformed at a time
-HELD = 1 << 18  # results held at a time that have to be put into place
+CONVERTED_SAMPLES = 1 << 22  # converted at a time
+CALL_FRAMES = 1 << 18  # of a signal transformed in one call of the kernels
+BUFFERED_NUMBERS = 1 << 18  # results held at a time where they cannot be written to the output directly
 
 
 class STFT(Immutable):
@@ -88,7 +88,7 @@ class STFT(Immutable):
         pad_mode: PadMode = "constant",
         dtype: DTypeLike = "float32",
     ) -> None:
-        self._geometry = g = Geometry(n_fft, hop_length, win_length, window, center, pad_mode)
+        self.geometry = g = Geometry(n_fft, hop_length, win_length, window, center, pad_mode)
         self.n_fft, self.hop_length, self.win_length = g.n_fft, g.hop_length, g.win_length
         self.window, self.center, self.pad_mode = g.window, g.center, pad_mode
         self.dtype = checks.as_real_dtype("dtype", dtype)
@@ -103,23 +103,28 @@ class STFT(Immutable):
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without what holds addresses of this process."""
-        return {name: value for name, value in vars(self).items() if name not in ("_analysis", "_short", "_synthesis")}
+        """All but objects that hold addresses of this process."""
+        transforms = "forward_transform", "inverse_transform", "_short_signals"
+        return {name: value for name, value in vars(self).items() if name not in transforms}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        if "_geometry" in state:  # pickled by version 0.4
+            state = {**state, "geometry": state["_geometry"]}
         vars(self).update(state)
         self.window.flags.writeable = False  # which copies forget
 
     @cached_attribute
-    def _analysis(self) -> Analysis:
-        return Analysis(self.n_fft, self.hop_length, self.window, self.dtype)
+    def forward_transform(self) -> ForwardTransform:
+        """The tables of the forward transform: for the engine."""
+        return ForwardTransform(self.n_fft, self.hop_length, self.window, self.dtype)
 
     @cached_attribute
-    def _short(self) -> ShortSignals:
-        return ShortSignals(self.dtype, self._make_ready)
+    def _short_signals(self) -> ShortSignals:
+        return ShortSignals(self.dtype, self._prepare_tile)
 
     @cached_attribute
-    def _complex(self) -> np.dtype[Any]:
+    def complex_dtype(self) -> np.dtype[Any]:
+        """Of spectra: complex64 or complex128."""
         return np.result_type(self.dtype, np.complex64)
 
     # ---- counts ----
@@ -131,11 +136,11 @@ class STFT(Immutable):
         ValueError
             If none fits.
         """
-        return self._geometry.n_frames(n_samples)
+        return self.geometry.n_frames(n_samples)
 
     def n_samples(self, n_frames: int) -> int:
-        """Samples that n_frames frames tell of: hop_length (n_frames - 1) if centred (of even n_fft), else + n_fft."""
-        return self._geometry.n_samples(n_frames)
+        """Samples covered by n_frames frames: hop_length (n_frames - 1) if centred (of even n_fft), else + n_fft."""
+        return self.geometry.n_samples(n_frames)
 
     def times(self, n_frames: int, sr: float) -> NDArray[np.float64]:
         """Seconds at the middle of each frame, shape (n_frames,), at `sr` samples a second."""
@@ -179,8 +184,8 @@ class STFT(Immutable):
         TypeError, ValueError
             If y is not real, is empty or too short for a frame, or out has another shape or dtype.
         """
-        D = self._short.run(y, "complex", out, order)
-        return D if D is not None else self._run(y, self._complex_step(), out, order, scale)[0]
+        D = self._short_signals.run(y, "complex", out, order)
+        return D if D is not None else self._run(y, self._complex_epilogue(), out, order, scale)[0]
 
     def power(
         self, y: ArrayLike, *, power: float = 2.0, out: Real | None = None, order: Order = "F", scale: bool = False
@@ -201,8 +206,8 @@ class STFT(Immutable):
             Of the plan's dtype.
         """
         exponent = self._exponent(power)
-        S = self._short.run(y, ("power", exponent), out, order)
-        return S if S is not None else self._run(y, self._level_step(exponent), out, order, scale)[0]
+        S = self._short_signals.run(y, ("power", exponent), out, order)
+        return S if S is not None else self._run(y, self._level_epilogue(exponent), out, order, scale)[0]
 
     def mel(
         self,
@@ -246,17 +251,17 @@ class STFT(Immutable):
         exponent = self._exponent(power)
         scaling = log_scale(log, exponent, self.dtype)
         if isinstance(bank, FilterBank) and log != "whisper":
-            M = self._short.run(y, ("mel", bank, exponent, scaling), out, order)
+            M = self._short_signals.run(y, ("mel", bank, exponent, scaling), out, order)
             if M is not None:
                 return M
-        step = self._filter_step(bank, exponent, scaling)
-        M, tops = self._run(y, step, out, order, scale, drop=int(log == "whisper"))
+        epilogue = self._filter_epilogue(bank, exponent, scaling)
+        M, tops = self._run(y, epilogue, out, order, scale, drop=int(log == "whisper"))
         if log == "whisper":
             whisper(M, tops)
         return M
 
     # ---- D -> y ----
-    def inverse(self, D: ArrayLike, *, length: int | None = None, out: Real | None = None) -> Real:
+    def inverse(self, D: ArrayLike, *, length: int | None = None, out: Real | None = None, warn: bool = True) -> Real:
         """The signals whose spectrograms are nearest to D.
 
         y[t] = sum over f of w[j] x_f[j] / sum over f of w[j]**2 with j = t - start - f hop_length and x_f the inverse
@@ -271,11 +276,13 @@ class STFT(Immutable):
             Samples to give: zeros past the last frame.  `n_samples(n_frames)` by default.
         out : np.ndarray [shape=(..., length)]
             Real array to write to.
+        warn : bool
+            Whether a window and hop that violate NOLA are warned of.
 
         Returns
         -------
         y : np.ndarray [shape=(..., length)]
-            Of the plan's dtype; `out` if that is given.
+            Of the plan's dtype; `out` if that is not None.
 
         Raises
         ------
@@ -285,58 +292,61 @@ class STFT(Immutable):
         Warns
         -----
         UserWarning
-            If the window and the hop leave samples that no frame tells of (the NOLA condition fails).
+            If window and hop_length violate NOLA: some samples cannot be reconstructed.
 
         Notes
         -----
         Frames are added up from the first to the last, so that a signal has the same bits alone and in a batch, for any
         order of D's memory and any number of threads, and block by block (`stream.StreamingISTFT`).
         """
-        if not self.invertible:
+        if warn and not self.invertible:
             warnings.warn(
-                f"hop_length {self.hop_length} is too large for the window, so that D does not tell all samples",
+                f"window and hop_length = {self.hop_length} violate NOLA: some samples cannot be reconstructed from D",
                 UserWarning,
                 stacklevel=2,
             )
-        return self._inverse(D, length=length, out=out)
-
-    def _inverse(self, D: ArrayLike, *, length: int | None = None, out: Real | None = None) -> Real:
-        """`inverse` without its warning, for those whose callers ask for gaps."""
         X = checks.as_spectra("D", D, self.n_bins)
         size = self.n_samples(X.shape[-1]) if length is None else checks.as_int("length", length, 0)
         y = checks.output_array("out", out, (*X.shape[:-2], size), self.dtype, "C", X)
-        for part, target in matching(X, y) if y.size else ():
-            self._synthesis.run_any(part, target, start=-self._geometry.start)
+        for spectra, signals in pair_signals(X, y) if y.size else ():
+            self.inverse_transform.run_any(spectra, signals, start=-self.geometry.start)
         return y
 
     @cached_attribute
     def invertible(self) -> bool:
-        """Whether the window and the hop tell all samples: sum over f of w[j - f hop_length]**2 is never near 0 (NOLA).
+        """Whether window and hop_length satisfy NOLA: sum over f of w[j - f hop_length]**2 is never near 0.
 
         Near is below 1e-10 of its largest value.
         """
         return window_energy(self.window, self.hop_length) > 1e-10
 
     @cached_attribute
-    def _synthesis(self) -> Synthesis:
-        return Synthesis(self.n_fft, self.hop_length, self.window, self.dtype)
+    def inverse_transform(self) -> InverseTransform:
+        """The tables of the inverse transform: for the engine."""
+        return InverseTransform(self.n_fft, self.hop_length, self.window, self.dtype)
 
-    # ---- last steps ----
-    def _complex_step(self) -> Step:
-        return complex_step(self.dtype, self.n_bins)
+    # ---- epilogues ----
+    def _complex_epilogue(self) -> Epilogue:
+        return complex_bins(self.dtype, self.n_bins)
 
-    def _level_step(self, exponent: float) -> Step:
-        return level_step(self.n_bins, last_step(self.dtype, power=exponent))
+    def _level_epilogue(self, exponent: float) -> Epilogue:
+        return levels_of_bins(self.n_bins, epilogue_args(self.dtype, power=exponent))
 
-    def _filter_step(self, bank: FilterBank | ArrayLike, exponent: float, scaling: LogScale) -> Step:
+    def _filter_epilogue(self, bank: FilterBank | ArrayLike, exponent: float, scaling: LogScale) -> Epilogue:
         filters = bank_of(bank)
         if filters.shape[1] != self.n_bins:
             raise ValueError(f"bank must have n_bins = {self.n_bins} columns, got shape {filters.shape}")
-        last = last_step(
-            self.dtype, power=exponent, log=scaling != LINEAR, floor=scaling.floor, gain=scaling.gain,
-            weights=filters.weights.astype(self.dtype), first=filters.first, starts=filters.starts,
-        )  # fmt: skip
-        return filter_step(last)
+        args = epilogue_args(
+            self.dtype,
+            power=exponent,
+            log=scaling != LINEAR,
+            floor=scaling.floor,
+            gain=scaling.gain,
+            weights=filters.weights.astype(self.dtype),
+            first=filters.first,
+            starts=filters.starts,
+        )
+        return filtered_levels(args)
 
     @staticmethod
     def _exponent(power: float) -> float:
@@ -345,76 +355,87 @@ class STFT(Immutable):
             raise ValueError(f"power must be above 0, got {power!r}")
         return exponent
 
-    # ---- the way of all three ----
+    # ---- forward, power and mel ----
     def _run(
-        self, y: ArrayLike, step: Step, out: NDArray[Any] | None, order: Order, scale: bool, drop: int = 0
+        self, y: ArrayLike, epilogue: Epilogue, out: NDArray[Any] | None, order: Order, scale: bool, drop: int = 0
     ) -> tuple[NDArray[Any], Real]:
-        """(result, largest peak of each signal): checks, allocates, and runs the analysis, whole or in blocks."""
+        """(result, largest peak of each signal): checks, allocates, and runs the transform, whole or in blocks."""
         x = checks.as_signals("y", y)
-        n, hop = x.shape[-1], self.hop_length
-        if n - 2 * self._geometry.start < self.n_fft:
+        n, hop, geometry = x.shape[-1], self.hop_length, self.geometry
+        if n - 2 * geometry.start < self.n_fft:
             raise ValueError(f"y must have at least n_fft = {self.n_fft} samples without centring, got {n}")
-        frames = self._geometry.n_frames(n) - drop
+        frames = geometry.n_frames(n) - drop
         if frames < 1:
             raise ValueError(f"y must reach into a second frame, hop_length = {hop} samples on, got {n} samples")
-        kind = self._complex if step.op == COMPLEX else self.dtype
-        out = checks.output_array("out", out, (*x.shape[:-1], step.width, frames), kind, order, x)
-        place = place_of(out)
-        plain = x.dtype == self.dtype and x.flags.aligned and all(s % x.itemsize == 0 for s in x.strides)
-        if place and ((plain and x.strides[-1] == x.itemsize) or x.size <= BLOCK):
-            signals = self._signals(checks.convert_samples(x, self.dtype, scale))
-            if frames <= FRAMES:
-                return out, self._analysis.run(signals, self._geometry.start, frames, out, step, place).max(axis=-1)
-            return out, self._in_parts(signals, frames, out, step)
-        return out, self._in_blocks(x, frames, out, step, place, scale)
+        dtype = self.complex_dtype if epilogue.op == COMPLEX else self.dtype
+        out = checks.output_array("out", out, (*x.shape[:-1], epilogue.width, frames), dtype, order, x)
+        layout = layout_of(out)
+        as_it_is = x.dtype == self.dtype and has_whole_strides(x) and x.strides[-1] == x.itemsize
+        if layout is None or not (as_it_is or x.size <= CONVERTED_SAMPLES):
+            return out, self._run_in_blocks(x, frames, out, epilogue, layout, scale)
+        signals = self._signal_args(checks.convert_samples(x, self.dtype, scale))
+        if frames > CALL_FRAMES:
+            return out, self._run_in_calls(signals, frames, out, epilogue)
+        peaks = self.forward_transform.run(signals, geometry.start, frames, out, epilogue, layout)
+        return out, peaks.max(axis=-1)
 
-    def _in_parts(self, signals: Signals, frames: int, out: NDArray[Any], step: Step) -> Real:
+    def _run_in_calls(self, signals: SignalArgs, frames: int, out: NDArray[Any], epilogue: Epilogue) -> Real:
         """The same for so many frames that their peaks would take much memory; the largest peak of each signal."""
-        start, tops = self._geometry.start, np.full(len(signals.starts), -np.inf, self.dtype)
-        for a in range(0, frames, FRAMES):
-            part = out[..., a : a + FRAMES]
-            peaks = self._analysis.run(signals, start + a * self.hop_length, part.shape[-1], part, step)
+        start, tops = self.geometry.start, np.full(len(signals.offsets), -np.inf, self.dtype)
+        for a in range(0, frames, CALL_FRAMES):
+            target = out[..., a : a + CALL_FRAMES]
+            origin = start + a * self.hop_length
+            peaks = self.forward_transform.run(signals, origin, target.shape[-1], target, epilogue)
             np.maximum(tops, peaks.max(axis=-1), out=tops)
         return tops
 
-    def _make_ready(self, n: int, what: Hashable, across: bool) -> Ready | None:
-        simple = not self.center or self.pad_mode == "constant"
-        if not simple or n < 1 or n - 2 * self._geometry.start < self.n_fft:
+    def _prepare_tile(self, n: int, epilogue: Hashable, frames_contiguous: bool) -> PreparedTile | None:
+        start, padded_with_zeros = self.geometry.start, not self.center or self.pad_mode == "constant"
+        if not padded_with_zeros or n < 1 or n - 2 * start < self.n_fft:
             return None
-        makers: dict[str, Callable[..., Step]] = {
-            "complex": self._complex_step, "power": self._level_step, "mel": self._filter_step
-        }  # fmt: skip
-        kind, *arguments = what if isinstance(what, tuple) else (what,)
-        frames = self._geometry.n_frames(n)
-        return self._analysis.ready(n, self._geometry.start, frames, makers[kind](*arguments), across=across)
+        epilogues: dict[str, Callable[..., Epilogue]] = {
+            "complex": self._complex_epilogue,
+            "power": self._level_epilogue,
+            "mel": self._filter_epilogue,
+        }
+        name, *arguments = epilogue if isinstance(epilogue, tuple) else (epilogue,)
+        frames, last_step = self.geometry.n_frames(n), epilogues[name](*arguments)
+        return self.forward_transform.prepare_tile(n, start, frames, last_step, frames_contiguous=frames_contiguous)
 
-    def _signals(self, x: Real) -> Signals:
-        """The samples, and what stands beside them."""
+    def _signal_args(self, x: Real) -> SignalArgs:
+        """The samples, and those of the padding."""
         if not self.center or self.pad_mode == "constant":
-            return signals_of(x)
-        edges, left, right = self._geometry.beside(x.reshape(-1, x.shape[-1]))
-        return signals_of(x, edges, left=left, right=right)
+            return signal_args(x)
+        edges, left, right = self.geometry.edges(x.reshape(-1, x.shape[-1]))
+        return signal_args(x, edges, left=left, right=right)
 
-    def _in_blocks(
-        self, x: NDArray[Any], frames: int, out: NDArray[Any], step: Step, place: Place | None, scale: bool
+    def _run_in_blocks(
+        self,
+        x: NDArray[Any],
+        frames: int,
+        out: NDArray[Any],
+        epilogue: Epilogue,
+        layout: MemoryLayout | None,
+        scale: bool,
     ) -> Real:
-        """The same, block by block of frames, where samples must be converted or results put into place."""
-        if not self._geometry.local:
+        """The same, block by block of frames, where samples must be converted or results cannot be written directly."""
+        geometry, hop = self.geometry, self.hop_length
+        if not geometry.local:
             x = checks.convert_samples(x, self.dtype, scale)
-        start, n, margin = self._geometry.start, x.shape[-1], self.n_fft
-        size = BLOCK if place else HELD
-        count = max(1, size // (x.size // n * max(self.hop_length, step.width)))
+        start, n, margin = geometry.start, x.shape[-1], self.n_fft
+        numbers = CONVERTED_SAMPLES if layout else BUFFERED_NUMBERS
+        block_frames = max(1, numbers // (x.size // n * max(hop, epilogue.width)))
         tops = np.full(x.size // n, -np.inf, self.dtype)
-        for a in range(0, frames, count):
-            b = min(frames, a + count)
+        for a in range(0, frames, block_frames):
+            b = min(frames, a + block_frames)
             first, last = 0, n
-            if self._geometry.local:
-                first = max(0, start + a * self.hop_length - margin)
-                last = min(n, start + (b - 1) * self.hop_length + self.n_fft + margin)
-            signals = self._signals(checks.convert_samples(x[..., first:last], self.dtype, scale))
-            target = out[..., a:b] if place else np.empty((*out.shape[:-1], b - a), out.dtype)
-            origin = start + a * self.hop_length - first
-            np.maximum(tops, self._analysis.run(signals, origin, b - a, target, step).max(axis=-1), out=tops)
-            if place is None:
+            if geometry.local:
+                first = max(0, start + a * hop - margin)
+                last = min(n, start + (b - 1) * hop + self.n_fft + margin)
+            signals = self._signal_args(checks.convert_samples(x[..., first:last], self.dtype, scale))
+            target = out[..., a:b] if layout else np.empty((*out.shape[:-1], b - a), out.dtype)
+            peaks = self.forward_transform.run(signals, start + a * hop - first, b - a, target, epilogue)
+            np.maximum(tops, peaks.max(axis=-1), out=tops)
+            if layout is None:
                 out[..., a:b] = target
         return tops

@@ -35,7 +35,7 @@ def in_lanes(z, dtype):
 
 
 def from_lanes(work, dtype):
-    V = fft_tables.lanes(dtype)
+    V = fft_tables.lane_count(dtype)
     parts = work.reshape(-1, 2, V)
     return parts[:, 0] + 1j * parts[:, 1].astype(np.float64)
 
@@ -43,7 +43,7 @@ def from_lanes(work, dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("b", [1, 3])
 def test_interleaved_rows_are_transformed_each_alone(dtype, b):
-    V, rng = fft_tables.lanes(dtype), np.random.default_rng(3)
+    V, rng = fft_tables.lane_count(dtype), np.random.default_rng(3)
     for n in (1, 2, 6, 7, 8, 10, 12, 16, 20, 30, 48, 60, 64, 100, 126, 256):
         radices = fft_tables.row_radices(n)
         z = rng.standard_normal((b * n, V)) + 1j * rng.standard_normal((b * n, V))
@@ -77,7 +77,7 @@ def test_every_half_size_of_the_codelets_primes_is_transformed(dtype):
     rng = np.random.default_rng(4)
     for half in HALVES:
         n_fft, count = 2 * half, int(rng.integers(1, 40))
-        assert fft_tables.supported(n_fft), half
+        assert fft_tables.has_inverse(n_fft), half
         hop = int(rng.integers(1, n_fft + 3))
         x = rng.standard_normal(int(rng.integers(1, count * hop + n_fft))).astype(dtype)
         want = np.fft.fft(frames_of(x, n_fft, hop, count))
@@ -93,8 +93,8 @@ def test_every_odd_size_of_the_codelets_primes_is_analysed(dtype):
     for n_fft in sorted({3**a * 5**b * 7**c for a in range(6) for b in range(4) for c in range(3)}):
         if not 3 <= n_fft <= 3000:
             continue
-        assert fft_tables.analysed(n_fft), n_fft
-        assert not fft_tables.supported(n_fft)
+        assert fft_tables.has_forward(n_fft), n_fft
+        assert not fft_tables.has_inverse(n_fft)
         count, hop = int(rng.integers(1, 40)), int(rng.integers(1, n_fft + 3))
         x = rng.standard_normal(int(rng.integers(1, count * hop + n_fft))).astype(dtype)
         want = np.fft.fft(frames_of(x, n_fft, hop, count))
@@ -107,7 +107,7 @@ def test_every_odd_size_of_the_codelets_primes_is_analysed(dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("n_fft", [11, 13, 22, 26, 34, 101, 2 * fft_tables.LARGEST])
 def test_other_sizes_come_from_scipy_behind_the_same_entry(dtype, n_fft):
-    assert not fft_tables.analysed(n_fft)
+    assert not fft_tables.has_forward(n_fft)
     x = np.random.default_rng(5).standard_normal(500).astype(dtype)
     hop, count = max(1, n_fft // 3), 7
     want = np.fft.fft(frames_of(x, n_fft, hop, count))
@@ -142,12 +142,12 @@ def with_magnitudes(source, tile, p, work, mag, least, bins, y):
 def tile_of(dtype, n_fft, hop, rng):
     """(signal, its strip, tables, scratch) of one tile of frames."""
     dtype = np.dtype(dtype)
-    V, lead = fft_tables.lanes(dtype), fft_tables.lead(n_fft, hop, 1, dtype)
+    V, lead = fft_tables.lane_count(dtype), fft_tables.strip_stride(n_fft, hop, 1, dtype)
     addresses = tuple(f(dtype).address for f in (compiled.transform_rows, compiled.forward, compiled.inverse))
-    p = fft_tables.tables(n_fft, hop, lead, np.ones(n_fft), np.ones(n_fft), dtype, addresses)
+    p = fft_tables.transform_tables(n_fft, hop, lead, np.ones(n_fft), np.ones(n_fft), dtype, addresses)
     x = rng.standard_normal(n_fft + hop * (V - 1)).astype(dtype)
     strip = aligned(hop * lead, dtype)
-    work = aligned(fft_tables.work_size(p) * 2 * V, dtype)
+    work = aligned(fft_tables.scratch_elements(p) * 2 * V, dtype)
     line = Line(x, 0, x, 0, x.size, 0, 0, dtype.type(0), dtype.type(1))
     polyphase.polyphase(line, 0, hop, min(hop, n_fft), strip, lead, work)
     return x, strip, p, work
@@ -155,14 +155,14 @@ def tile_of(dtype, n_fft, hop, rng):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_inverse_gives_back_the_frames_or_their_phases_with_other_magnitudes(dtype):
-    rng, V = np.random.default_rng(7), fft_tables.lanes(dtype)
+    rng, V = np.random.default_rng(7), fft_tables.lane_count(dtype)
     least = np.dtype(dtype).type(1e-20)
     for n_fft in (2, 4, 6, 10, 14, 16, 20, 32, 48, 98, 100, 256, 400, 882, 1024):
         hop, half = max(1, n_fft // 3), n_fft // 2
         x, strip, p, work = tile_of(dtype, n_fft, hop, rng)
         framed = np.lib.stride_tricks.sliding_window_view(x.astype(float), n_fft)[::hop][:V]
         bins, y = aligned((half + 1) * 2 * V, dtype), aligned(n_fft * V, dtype)
-        order = fft_tables.pairs(p)
+        order = fft_tables.bin_order(p)
         assert set(order) == set(range(half + 1))
         A = rng.random((V, half + 1))
         mag = np.ascontiguousarray(A.T[order]).astype(dtype).ravel()
@@ -182,8 +182,8 @@ def test_inverse_gives_back_the_frames_or_their_phases_with_other_magnitudes(dty
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("hop", "size"), [(1, 5), (3, 40), (7, 7), (24, 100), (33, 20), (16, 64)])
 def test_overlap_add_undoes_polyphase(dtype, hop, size):
-    rng, V = np.random.default_rng(8), fft_tables.lanes(dtype)
-    lead, rows = fft_tables.lead(size, hop, 1, dtype), min(hop, size)
+    rng, V = np.random.default_rng(8), fft_tables.lane_count(dtype)
+    lead, rows = fft_tables.strip_stride(size, hop, 1, dtype), min(hop, size)
     y = rng.standard_normal((size, V)).astype(dtype)
     o = np.zeros(rows * lead, dtype)
     polyphase.overlap_add(y.ravel(), 0, V, size, o, 0, hop, lead)
@@ -199,12 +199,12 @@ def test_overlap_add_undoes_polyphase(dtype, hop, size):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("bins", [1, 3, 8, 20, 65])
 def test_frames_go_to_lanes_and_back(dtype, bins):
-    V = fft_tables.lanes(dtype)
+    V = fft_tables.lane_count(dtype)
     D = np.random.default_rng(9).standard_normal((V, 2 * bins)).astype(dtype)
     c, back = np.zeros(2 * V * bins, dtype), np.zeros_like(D)
-    memory.read_complex(D.ravel(), 0, 2 * bins, bins, c)
+    memory.gather_complex(D.ravel(), 0, 2 * bins, bins, c)
     np.testing.assert_array_equal(c.reshape(bins, 2, V), D.reshape(V, bins, 2).transpose(1, 2, 0))
-    memory.write_complex(c, bins, back.reshape(-1), 0, 2 * bins, False)
+    memory.scatter_complex(c, bins, back.reshape(-1), 0, 2 * bins, False)
     np.testing.assert_array_equal(back, D)
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from fastspec.kernels.fft.tables import lanes as lanes_of
-from fastspec.kernels.runtime.calls import address, aligned, exchange, increment, observe, publish
+from fastspec.kernels.fft.tables import lane_count as lanes_of
+from fastspec.kernels.runtime.calls import address, aligned, compare_exchange, fetch_add, load_acquire, store_release
 from fastspec.kernels.runtime.jit import kernel
 from fastspec.kernels.simd import transpose, vector
 from fastspec.kernels.simd.log import exp10, log10
@@ -130,11 +130,11 @@ def test_logarithm_of_nothing_is_minus_infinity_and_powers_saturate(dtype):
 
 @kernel
 def agree(a):
-    first = increment(a, 0)
-    refused = exchange(a, 0, 7, 9)
-    taken = exchange(a, 0, 1, 5)
-    publish(a, 1, a[0] + 1)
-    return first, refused, taken, observe(a, 1), address(a) % 64
+    first = fetch_add(a, 0)
+    refused = compare_exchange(a, 0, 7, 9)
+    taken = compare_exchange(a, 0, 1, 5)
+    store_release(a, 1, a[0] + 1)
+    return first, refused, taken, load_acquire(a, 1), address(a) % 64
 
 
 def test_what_threads_agree_by_is_read_and_written_in_one_step():

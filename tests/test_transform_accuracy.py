@@ -37,7 +37,7 @@ def test_the_error_is_at_most_that_of_scipy(dtype: str, kind: str) -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_error_grows_no_faster_than_the_passes(dtype: str) -> None:
     for n in exact.SIZES:
-        if fft_tables.analysed(n):
+        if fft_tables.has_forward(n):
             x = exact.frames("noise", n, int(np.clip((1 << 15) // n, 8, 1024)), dtype)
             norm, largest = exact.errors(exact.ours(x), x)
             # a sum of random errors of half an epsilon at most, a handful at each doubling of the size

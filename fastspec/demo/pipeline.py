@@ -212,7 +212,7 @@ def prepare(settings: Settings, dtype: np.dtype[Any], clock: _Clock) -> None:
     It ends with the pipeline on a moment of noise, so that the stages' times are those of the work alone.
     """
 
-    s, kernels = settings, steps(dtype, notebook=True)
+    s, kernels = settings, steps(dtype, needed_by="notebook")
     with clock.stage("kernels", len(kernels) + 1):
         for done, (_, compile_or_load) in enumerate(kernels, 1):
             compile_or_load()

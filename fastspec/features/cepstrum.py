@@ -7,9 +7,8 @@ import numpy as np
 
 from .._typing import Array
 from ..checks import writable_view
-from ..kernels.features.matmul import products
-from ..kernels.runtime.calls import new_board
-from ..kernels.runtime.threads import team_size
+from ..kernels.features import matmul
+from ..kernels.runtime.tasks import run_items
 
 CHUNK = 256  # columns a work item
 FEW = 32  # fewer columns are left to NumPy
@@ -116,17 +115,8 @@ def _product(A: Array, S: Array) -> Array:
     C = np.empty((*leading, len(A), n), dtype)
     x = writable_view(np.ascontiguousarray(S, dtype)).reshape(-1)
     items = x.size // (bands * n) * -(-n // CHUNK)
-    products(
-        items,
-        team_size(),
-        new_board(),
-        A.reshape(-1),
-        x,
-        len(A),
-        bands,
-        n,
-        CHUNK,
-        C.reshape(-1),
-        work=2 * C.size * bands,
+    args = matmul.ProductArgs(
+        A=A.reshape(-1), S=x, out=C.reshape(-1), rows=len(A), inner=bands, columns=n, item_columns=CHUNK
     )
+    run_items(matmul.multiply_columns, dtype, items, matmul.LAYOUT.pack(args), work=2 * C.size * bands)
     return C

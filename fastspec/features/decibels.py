@@ -10,9 +10,8 @@ import numpy as np
 
 from .._typing import Array
 from ..checks import writable_view
-from ..kernels.features.decibels import from_decibels, to_decibels
-from ..kernels.runtime.calls import new_board
-from ..kernels.runtime.threads import team_size
+from ..kernels.features import decibels
+from ..kernels.runtime.tasks import run_items
 
 Axes = tuple[int, ...]
 
@@ -79,17 +78,11 @@ def from_db(L: Array, *, factor: float, scale: float) -> Array:
         return np.asarray(work.type(scale) * np.power(work.type(10), L / work.type(factor)))
     x, order, _ = channels
     out = np.empty_like(x)
-    items, number = -(-x.size // CHUNK), work.type
-    from_decibels(
-        items,
-        team_size(),
-        new_board(),
-        writable_view(x.reshape(-1)),
-        CHUNK,
-        number(1 / factor),
-        number(scale),
-        out.reshape(-1),
+    args = decibels.LevelArgs(
+        x=writable_view(x.reshape(-1)), out=out.reshape(-1), item_numbers=CHUNK, factor=1 / factor, scale=scale
     )
+    items = -(-x.size // CHUNK)
+    run_items(decibels.from_decibels, work, items, decibels.LEVEL_LAYOUT.pack(args), work=128 * x.size)
     return out.reshape([L.shape[a] for a in order]).transpose(np.argsort(order))
 
 
@@ -121,11 +114,17 @@ def _channels(S: Array, axes: Axes, shift: Array) -> tuple[Array, list[int], Arr
 def _lowered(x: Array, factor: float, amin: float, magnitude: bool, shifts: Array, floors: Array) -> Array:
     """The kernel's pass over all channels."""
     out = np.empty_like(x)
-    number, size = x.dtype.type, x.shape[1]
-    sign = number(-1 if magnitude else 1)
-    items = len(x) * -(-size // CHUNK)
-    to_decibels(
-        items, team_size(), new_board(), writable_view(x.reshape(-1)), size, CHUNK, number(factor), number(amin), sign,
-        shifts, floors, out.reshape(-1),
-    )  # fmt: skip
+    args = decibels.DecibelArgs(
+        x=writable_view(x.reshape(-1)),
+        shifts=shifts,
+        floors=floors,
+        out=out.reshape(-1),
+        size=x.shape[1],
+        item_numbers=CHUNK,
+        factor=factor,
+        amin=amin,
+        sign=-1 if magnitude else 1,
+    )
+    items = len(x) * -(-x.shape[1] // CHUNK)
+    run_items(decibels.to_decibels, x.dtype, items, decibels.DECIBEL_LAYOUT.pack(args), work=128 * x.size)
     return out

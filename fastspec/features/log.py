@@ -6,23 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import checks
-from ..transform.epilogue import settled
-from ..transform.memory import place_of
+from ..transform.epilogue import clip_and_scale
+from ..transform.memory import layout_of
 from .decibels import from_db
-
-
-def whisper(L: NDArray[np.floating], tops: NDArray[np.floating]) -> None:
-    """L = (max(L, top - 8) + 4) / 4 in place, each signal of L (..., rows, frames) with its own top."""
-    number, place = L.dtype.type, place_of(L)
-    floors, (rows, frames) = tops.reshape(-1) - number(RANGE), L.shape[-2:]
-    if place is not None and (place.across or frames == 1):
-        runs, width = (rows, frames) if place.across else (1, rows)  # the rows of a lone frame are neighbours
-        settled(place, runs, width, 0.0, floors, 0.25, 1.0)
-        return
-    np.maximum(L, floors.reshape((*L.shape[:-2], 1, 1)), out=L)
-    np.multiply(L, number(0.25), out=L)
-    np.add(L, number(1), out=L)
-
 
 Log = Literal["ln", "log10", "db", "whisper"]
 
@@ -98,6 +84,19 @@ def linear(L: ArrayLike, log: str | None, power: float = 2.0) -> NDArray[np.floa
     gain, factor = (0.25, 1e-4) if log == "whisper" else (scale.gain, 1.0)
     _in_range("M", levels, gain, f"log={log!r}")
     return from_db(levels, factor=gain, scale=factor)
+
+
+def whisper(L: NDArray[np.floating], tops: NDArray[np.floating]) -> None:
+    """L = (max(L, top - 8) + 4) / 4 in place, each signal of L (..., rows, frames) with its own top."""
+    number, layout = L.dtype.type, layout_of(L)
+    floors, (rows, frames) = tops.reshape(-1) - number(RANGE), L.shape[-2:]
+    if layout is not None and (layout.frames_contiguous or frames == 1):
+        count, width = (rows, frames) if layout.frames_contiguous else (1, rows)  # a lone frame is one row of memory
+        clip_and_scale(layout, count, width, 0.0, floors, 0.25, 1.0)
+        return
+    np.maximum(L, floors.reshape((*L.shape[:-2], 1, 1)), out=L)
+    np.multiply(L, number(0.25), out=L)
+    np.add(L, number(1), out=L)
 
 
 def _in_range(name: str, L: NDArray[np.floating], gain: float, instead: str) -> None:

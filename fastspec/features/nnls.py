@@ -8,15 +8,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import checks
 from .._typing import Real
-from ..kernels import compiled
-from ..kernels.features.levels import Rows
-from ..kernels.features.nnls import BLOCK, Unfilter
-from ..kernels.fft import tables as fft_tables
-from ..kernels.runtime.calls import aligned, new_board
-from ..kernels.runtime.layout import pack
-from ..kernels.runtime.tasks import each_strip
-from ..kernels.runtime.threads import team_size
-from ..transform.memory import Place, place_of
+from ..kernels.features import nnls
+from ..kernels.features.levels import Bands
+from ..kernels.fft.tables import lane_count
+from ..kernels.runtime.layout import pack, scratch_size
+from ..kernels.runtime.tasks import run_items
+from ..transform.memory import MemoryLayout, layout_of
 from .bands import bands_of
 
 Method = Literal["fista", "pinv", "nnls"]
@@ -33,17 +30,17 @@ NUMBERS = 1 << 22
 
 
 class Tables(NamedTuple):
-    """The filters one way and the other, and how they start, as kernels take them."""
+    """The filters, their adjoint times the step of each bin, and the pseudo-inverse of their product."""
 
-    through: Rows
-    back: Rows
-    start: Rows
-    record: NDArray[np.int64]
+    filters: Bands
+    adjoint: Bands
+    pseudo_inverse: Bands
+    records: tuple[NDArray[np.int64], ...]  # the same as kernels unpack them
 
 
-def _rows(dense: NDArray[np.float64], dtype: np.dtype[Any]) -> Rows:
+def _bands(dense: NDArray[np.float64], dtype: np.dtype[Any]) -> Bands:
     first, starts, weights = bands_of(dense)
-    return Rows(first, starts, np.ascontiguousarray(weights, dtype))
+    return Bands(first, starts, np.ascontiguousarray(weights, dtype))
 
 
 @lru_cache(16)
@@ -60,14 +57,14 @@ def _tables(bank: Any, dtype: np.dtype[Any], scaled: bool) -> Tables:
         reach = np.abs(B).T @ np.abs(B).sum(axis=1)
         T = np.divide(1.0, reach, out=np.zeros_like(reach), where=reach > 0)
     values, Q = np.linalg.eigh((B * T) @ B.T)
-    some = values > values[-1] * len(B) * np.finfo(np.float64).eps
-    inverse = (Q[:, some] / values[some]) @ Q[:, some].T
-    if scaled and some.any():
+    significant = values > values[-1] * len(B) * np.finfo(np.float64).eps
+    inverse = (Q[:, significant] / values[significant]) @ Q[:, significant].T
+    if scaled and significant.any():
         T, inverse = T / values[-1], inverse * values[-1]
     size = np.abs(inverse)
     inverse[size < size.max(axis=1, keepdims=True) * (np.finfo(dtype).eps / len(B))] = 0
-    found = _rows(B, dtype), _rows((B * T).T, dtype), _rows(inverse, dtype)
-    return Tables(*found, np.concatenate([pack(rows) for rows in found]))
+    bands = _bands(B, dtype), _bands((B * T).T, dtype), _bands(inverse, dtype)
+    return Tables(*bands, tuple(pack(each) for each in bands))
 
 
 def unfilter(
@@ -91,12 +88,12 @@ def unfilter(
         given = checks.as_float_array("M", levels[..., part])
         if len(parts) == 1:
             checks.check_finite("M", given)
-        place, target = place_of(S[..., part]), S[..., part]
-        if place is None:
+        layout, target = layout_of(S[..., part]), S[..., part]
+        if layout is None:
             target = np.empty(target.shape, dtype)
-            place = place_of(target)
-            assert place is not None
-        _run(tables, given, place, given.shape[-1], rounds, tolerance, exponent)
+            layout = layout_of(target)
+            assert layout is not None
+        _run(tables, given, layout, given.shape[-1], rounds, tolerance, exponent)
         if not np.may_share_memory(target, S):
             S[..., part] = target
     return S
@@ -124,24 +121,35 @@ def _levels(M: ArrayLike, rows: int) -> Real:
     return levels
 
 
-def _run(tables: Tables, levels: Real, place: Place, frames: int, rounds: int, tolerance: float, power: float) -> None:
-    dtype, V = levels.dtype, fft_tables.lanes(levels.dtype)
-    rows, bins = len(tables.through.first), len(tables.back.first)
+def _run(
+    tables: Tables, levels: Real, layout: MemoryLayout, frames: int, rounds: int, tolerance: float, power: float
+) -> None:
+    dtype, V = levels.dtype, lane_count(levels.dtype)
+    rows, bins = len(tables.filters.first), len(tables.adjoint.first)
     limit = np.finfo(dtype).maxexp - 2
     top = min(int(np.frexp(max(float(levels.max()), -float(levels.min())))[1]), limit)
     # in the middle of what the dtype can hold; as a power of two, so that no bit of the result depends on it
-    given = np.moveaxis(np.ldexp(levels, -top), -2, 0)
-    given = np.ascontiguousarray(given, dtype).reshape(-1)
-    total = given.size // rows
+    M = np.moveaxis(np.ldexp(levels, -top), -2, 0)
+    M = np.ascontiguousarray(M, dtype).reshape(-1)
+    total = M.size // rows
     root = power == 2
-    scratch = V * (3 * rows + 2 * bins + BLOCK + 6)
-    number = dtype.type
-    job = Unfilter(
-        given, place.flat, place.places, total, frames, place.across, place.ld, bins, 1, rounds, root,
-        -(-scratch // 16) * 16, number(tolerance), number(2.0**top), number(1.0 if root else 1 / power),
-    )  # fmt: skip
-    record = np.concatenate([tables.record, pack(job)])
-    items, workers = -(-total // V), min(team_size(), -(-total // V))
-    work = total * (rounds + 1) * (2 * tables.through.weights.size + tables.start.weights.size + 8 * bins)
-    room = aligned(job.scratch * workers, dtype)
-    each_strip(items, workers, new_board(), compiled.unfilter_strip(dtype).address, record, room, work=work)
+    args = nnls.NnlsArgs(
+        M=M,
+        out=layout.flat,
+        out_offsets=layout.offsets,
+        total=total,
+        frames=frames,
+        frames_contiguous=layout.frames_contiguous,
+        row_stride=layout.row_stride,
+        width=bins,
+        reals_per_value=1,
+        filters=rows,
+        rounds=rounds,
+        root=root,
+        tolerance=tolerance,
+        gain=2.0**top,
+        exponent=1.0 if root else 1 / power,
+    )
+    record, scratch = nnls.LAYOUT.pack(*tables.records, args), scratch_size(nnls.scratch_sizes(args, V))
+    work = total * (rounds + 1) * (2 * tables.filters.weights.size + tables.pseudo_inverse.weights.size + 8 * bins)
+    run_items(nnls.solve_tile, dtype, -(-total // V), record, work=work, scratch=scratch)

@@ -19,7 +19,7 @@ from ..kernels.fft import tables as fft_tables
 from ..transform import memory
 from ..transform.framing import comfortable_scale
 from .blockwise import Numbers, spans, wave
-from .passes import BLOCK, Given, Passes, segment_offset, tables_of
+from .passes import BLOCK, Given, Passes, segment_offset
 from .segments import LAST, Runs, thinning
 
 __all__ = ["invert_complex", "invert_pretty", "known", "recover", "segment_offset"]
@@ -37,10 +37,10 @@ def known(S: Real, n_fft: int, *, logarithmic: bool, mirrored: bool) -> Real:
     one, other = k, (n_fft - k) % n_fft
     if mirrored:
         one, other = (np.where(i < S.shape[1], i, n_fft - 1 - i) for i in (one, other))
-    if not fft_tables.supported(n_fft):
+    if not fft_tables.has_inverse(n_fft):
         A = np.power(10, S) if logarithmic else S
         return (A[:, one] + A[:, other]) / 2
-    order = fft_tables.pairs(tables_of(n_fft, 1, fft_tables.lead(n_fft, 1, 1, S.dtype), S.dtype))
+    order = fft_tables.bin_order(n_fft)
     return memory.in_lanes(S.T[None], one[order], other[order], logarithmic=logarithmic)
 
 
@@ -92,7 +92,7 @@ def recover(
         Where the signal goes; of the dtype of S.
     """
     S = S if isinstance(S, Numbers) else Numbers("S", S)
-    frames, exact = len(S), segments is None or segments == 1 or not fft_tables.supported(n_fft)
+    frames, exact = len(S), segments is None or segments == 1 or not fft_tables.has_inverse(n_fft)
     dtype = S.dtype if exact else np.dtype(np.float32)
     least, largest = S.range()
     peak = 10.0**largest if logarithmic else max(largest, -least)
@@ -105,7 +105,7 @@ def recover(
     every = passes(1)
     result = np.empty(every.length, S.dtype) if out is None else out
     kinds: list[Passes | Runs] = [every] * (n_iter + 1)
-    if not exact and every.job.search:
+    if not exact and every.args.search:
         kinds = _in_runs(every, passes, segments or 1, n_iter + 1)
     waves = [result if dtype == S.dtype else wave(every.length, dtype)]
     waves += [wave(every.length, dtype)] if n_iter else []
@@ -136,11 +136,7 @@ def _given(
     S: Numbers, n_fft: int, dtype: np.dtype[Any], scale: float, step: int, *, logarithmic: bool, mirrored: bool
 ) -> Given:
     """`known` of every `step`-th row times `scale` (or the squares of what is analysed would overflow or vanish)."""
-    order = (
-        fft_tables.pairs(tables_of(n_fft, 1, fft_tables.lead(n_fft, 1, 1, dtype), dtype))
-        if fft_tables.supported(n_fft)
-        else None
-    )
+    order = fft_tables.bin_order(n_fft) if fft_tables.has_inverse(n_fft) else None
     width = n_fft // 2 + 1 if order is None else order.size
 
     def make(first: int, last: int) -> Real:

@@ -7,14 +7,13 @@ by the search that joins frames, and one fades into the other.
 import numpy as np
 
 from .._typing import Real, Whole
-from ..kernels import compiled
-from ..kernels.fft import tables as fft_tables
-from ..kernels.notebook.align import Sound
-from ..kernels.notebook.segments import Chains as Jobs
-from ..kernels.runtime.calls import aligned, new_board
-from ..kernels.runtime.layout import pack
-from ..kernels.runtime.tasks import each_strip
-from ..kernels.runtime.threads import team_size
+from ..kernels.fft.tables import lane_count
+from ..kernels.notebook import segments as kernels
+from ..kernels.notebook.align import AlignArrays
+from ..kernels.notebook.segments import SegmentArgs
+from ..kernels.runtime.calls import aligned
+from ..kernels.runtime.layout import scratch_size
+from ..kernels.runtime.tasks import run_items
 from .passes import Passes, divide, segment_offset
 
 RUN = 1500
@@ -47,14 +46,14 @@ class Runs:
     """
 
     def __init__(self, passes: Passes, count: int) -> None:
-        self.passes, V = passes, fft_tables.lanes(passes.dtype)
-        frames, self.reach = passes.frames, -(-passes.job.size // passes.hop)
+        self.passes, V = passes, lane_count(passes.dtype)
+        frames, self.reach = passes.frames, -(-passes.args.size // passes.hop)
         self.count = max(1, min(count, frames // (10 * self.reach + 2 * V)))
         bounds = np.arange(self.count + 1) * frames // self.count
         self.cores: Whole = bounds[:-1] // V * V
         self.starts: Whole = np.maximum(0, (self.cores - self.reach) // V * V)
         self.stops: Whole = np.minimum(frames, np.append(self.cores[1:], frames) + 2 * self.reach)
-        self.samples = int((self.stops - self.starts).max()) * passes.hop + passes.job.size
+        self.samples = int((self.stops - self.starts).max()) * passes.hop + passes.args.size
         self.waves = aligned(min(self.count, SIDE_BY_SIDE) * self.samples, passes.dtype)
 
     def run(self, previous: Real | None, wave: Real) -> None:
@@ -65,43 +64,44 @@ class Runs:
             self._walk(first, last, previous)
             for r in range(first, last):
                 y = self.waves[(r - first) * self.samples :][: self.samples]
-                divide(y, int(self.stops[r] - self.starts[r]), self.passes.hop, self.passes.job.size)
+                divide(y, int(self.stops[r] - self.starts[r]), self.passes.hop, self.passes.args.size)
                 placed, tail = self._place(r, y, placed, tail, wave)
 
     def _walk(self, first: int, last: int, previous: Real | None) -> None:
         """Runs first .. last - 1, each a sum of frames."""
         passes, dtype = self.passes, self.passes.dtype
-        job, p, V, n = passes.job, passes.correlator, fft_tables.lanes(dtype), passes.n_fft
-        levels, size, room = 0, max(p.n1, p.n2), 0
+        p, V, n = passes.correlator, lane_count(dtype), passes.n_fft
+        levels, size, window_size = 0, max(p.n1, p.n2), 0
         while True:
-            room += (size + 15) // 16 * 16 + 2 * ((size // 2 + 64) // 16 * 16)
+            window_size += kernels.padded_size(size)
             if size <= COARSE:
                 break
             levels, size = levels + 1, (size + 1) // 2
-        quick = 2 * room + (size + 64) // 16 * 16 + 64
         begin, end = int(self.starts[first]), int(self.stops[first:last].max())
-        given, origin = passes.given.of(begin, end)
-        mean = 0 if previous is None else previous.mean()
-        job = job._replace(
-            source=passes.source(previous),
-            origin=origin,
-            mean=dtype.type(mean),
-            scratch=-(-(job.scratch + job.group * V * n + quick) // 16) * 16,
+        spectra, origin = passes.given.of(begin, end)
+        mean = 0.0 if previous is None else previous.mean()
+        args = passes.args._replace(source=passes.source(previous), origin=origin, mean=mean)
+        segments = SegmentArgs(
+            starts=self.starts[first:last].copy(),
+            stops=self.stops[first:last].copy(),
+            samples=self.samples,
+            n1=p.n1,
+            n2=p.n2,
+            low=p.low,
+            high=p.high,
+            levels=levels,
+            window_size=window_size,
+            search_size=2 * window_size + (size + 64) // 16 * 16 + 64,
         )
-        runs = Jobs(
-            self.starts[first:last].copy(), self.stops[first:last].copy(), self.samples, p.n1, p.n2, p.low, p.high,
-            levels, room, quick,
-        )  # fmt: skip
-        sound = Sound(self.waves, self.waves if previous is None else previous, given, passes.window)
-        record = np.concatenate([pack(sound), pack(passes.tables), pack(job), pack(runs)])
-        workers = min(team_size(), last - first)
-        scratch = aligned(workers * job.scratch, dtype)
-        work = int((runs.stops - runs.starts).sum()) * n * 64
-        each_strip(last - first, workers, new_board(), compiled.chain_walk(dtype).address, record, scratch, work=work)
+        arrays = AlignArrays(self.waves, self.waves if previous is None else previous, spectra, passes.window)
+        record = kernels.LAYOUT.pack(arrays, passes.tables, args, segments)
+        scratch = scratch_size(kernels.scratch_sizes(args, segments, V))
+        work = int((segments.stops - segments.starts).sum()) * n * 64
+        run_items(kernels.align_segment, dtype, last - first, record, work=work, scratch=scratch)
 
     def _place(self, r: int, y: Real, placed: int, tail: Real, wave: Real) -> tuple[int, Real]:
         """Run r to its place; (samples of the wave that are done, what fades into the next)."""
-        hop, size = self.passes.hop, self.passes.job.size
+        hop, size = self.passes.hop, self.passes.args.size
         begin, shift = int(self.starts[r]) * hop, 0
         if r:
             half, early = size // 2, placed - begin - size // 4

@@ -6,21 +6,21 @@ from typing import Any
 import numpy as np
 
 from .._typing import Array, Complex, Real
-from ..kernels.features.levels import LOG, ROOT, half_log
+from ..kernels.features.levels import LOG, ROOT, half_log10
 from ..kernels.runtime.calls import aligned
-from ..transform.epilogue import Step, complex_step, last_step, level_step, settled
-from ..transform.forward import Analysis, signals_of
+from ..transform.epilogue import Epilogue, clip_and_scale, complex_bins, epilogue_args, levels_of_bins
+from ..transform.forward import ForwardTransform
 from ..transform.framing import comfortable_scale, hamming
-from ..transform.memory import Place
+from ..transform.memory import MemoryLayout, signal_args
 from .blockwise import LONG, Numbers, spans
 
 BLOCK = 1 << 23  # numbers of frames that are analysed in one call
 
 
 @lru_cache(16)
-def hamming_analysis(n_fft: int, hop: int, dtype: np.dtype[Any]) -> Analysis:
+def hamming_analysis(n_fft: int, hop: int, dtype: np.dtype[Any]) -> ForwardTransform:
     """The tables of the notebook's transform."""
-    return Analysis(n_fft, hop, hamming(n_fft), dtype)
+    return ForwardTransform(n_fft, hop, hamming(n_fft), dtype)
 
 
 def _numbers(x: Real | Numbers) -> Numbers:
@@ -28,7 +28,7 @@ def _numbers(x: Real | Numbers) -> Numbers:
 
 
 def _analysed(
-    x: Numbers, n_fft: int, hop: int, frames: int, out: Array, step: Step, mean: float, scale: float
+    x: Numbers, n_fft: int, hop: int, frames: int, out: Array, epilogue: Epilogue, mean: float, scale: float
 ) -> float:
     """Frames of (x - mean) scale, a block at a time, to out (frames, width); returns the largest of their peaks."""
     many, largest = max(1, BLOCK // n_fft), 0.0
@@ -36,14 +36,16 @@ def _analysed(
     if x.whole is None:
         many = max(1, min(many, LONG // hop))
     elif frames <= many:
-        signals = signals_of(x.whole[None], mean=mean, scale=scale)
-        return float(analysis.run(signals, 0, frames, out.T[None], step).max())
+        signals = signal_args(x.whole[None], mean=mean, scale=scale)
+        return float(analysis.run(signals, 0, frames, out.T[None], epilogue).max())
     for first, last in spans(frames, many):
         samples, origin = x.whole, first * hop
         if samples is None:
             samples, origin = x.block(origin, origin + (last - first - 1) * hop + n_fft), 0
-        signals = signals_of(samples[None], mean=mean, scale=scale)
-        largest = max(largest, float(analysis.run(signals, origin, last - first, out[first:last].T[None], step).max()))
+        signals = signal_args(samples[None], mean=mean, scale=scale)
+        largest = max(
+            largest, float(analysis.run(signals, origin, last - first, out[first:last].T[None], epilogue).max())
+        )
     return largest
 
 
@@ -58,8 +60,8 @@ def complex_spectrum(
     x = _numbers(x)
     if out is None:
         out = aligned(frames * bins * 2, x.dtype).view(np.result_type(x.dtype, np.complex64)).reshape(frames, bins)
-    step = complex_step(x.dtype, bins, full=bins > n_fft // 2 + 1)
-    _analysed(x, n_fft, hop, frames, out, step, mean, 1.0)
+    epilogue = complex_bins(x.dtype, bins, full=bins > n_fft // 2 + 1)
+    _analysed(x, n_fft, hop, frames, out, epilogue, mean, 1.0)
     return out
 
 
@@ -101,9 +103,9 @@ def log_magnitude(
     if power == 0:
         out[:] = -thresh
         return out
-    shift = float(half_log(np.array([power], x.dtype)))
-    place = Place(out.reshape(-1), np.zeros(1, np.int64), False, n_fft // 2)
-    settled(place, frames, n_fft // 2, shift, np.array([-thresh], x.dtype))
+    shift = float(half_log10(np.array([power], x.dtype)))
+    place = MemoryLayout(out.reshape(-1), np.zeros(1, np.int64), False, n_fft // 2)
+    clip_and_scale(place, frames, n_fft // 2, shift, np.array([-thresh], x.dtype))
     return out
 
 
@@ -113,8 +115,8 @@ def _levels(
     """Levels of x - mean, or of a multiple of it where powers would overflow or vanish: (largest power, multiplier)."""
 
     def run(scale: float) -> float:
-        step = level_step(n_fft // 2, last_step(x.dtype, shape=shape, least=floor * scale))
-        return _analysed(x, n_fft, hop, frames, out, step, mean, scale)
+        epilogue = levels_of_bins(n_fft // 2, epilogue_args(x.dtype, shape=shape, least=floor * scale))
+        return _analysed(x, n_fft, hop, frames, out, epilogue, mean, scale)
 
     power = run(1.0)
     if np.finfo(x.dtype).tiny ** 0.5 < power < np.inf:

@@ -11,15 +11,15 @@ _dictionary_of = vars(ModuleType)["__dict__"].__get__
 """The names of a module without asking it, since one that is loaded on its first use would then be loaded."""
 
 
-def swap(exchange: Mapping[int, Any]) -> None:
-    """Put a new object wherever a module holds an old one: `exchange` gives the new one by the identity of the old.
+def swap(compare_exchange: Mapping[int, Any]) -> None:
+    """Put a new object wherever a module holds an old one: `compare_exchange` gives the new one by the identity of the old.
 
     Our own modules are left as they are.  The caller keeps the old objects alive, or identities mean nothing.
     """
     for _, names in _held():
         for name, value in names.copy().items():  # other threads may be importing
-            if id(value) in exchange:
-                names[name] = exchange[id(value)]
+            if id(value) in compare_exchange:
+                names[name] = compare_exchange[id(value)]
 
 
 def places(identities: Collection[int]) -> list[str]:

@@ -75,9 +75,9 @@ class Held:
 
     def __init__(self, rounds: AnyRounds, known: Real, seam: int) -> None:
         """known : (samples,), of which those from `seam` on are an estimate."""
-        self._rounds, number = rounds, rounds.made.dtype.type
+        self._rounds, number = rounds, rounds.plan.dtype.type
         self._known = known * number(rounds.scales[0])
-        self._seam, size = seam, min(FADE * rounds.made.n_fft, len(known) - seam, rounds.length - seam)
+        self._seam, size = seam, min(FADE * rounds.plan.n_fft, len(known) - seam, rounds.length - seam)
         self._fade = (np.cos(np.linspace(0, np.pi / 2, max(0, size))) ** 2).astype(known.dtype)
 
     def __getattr__(self, name: str) -> Any:

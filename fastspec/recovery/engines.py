@@ -45,4 +45,4 @@ def from_frame_to_frame(
     if stage.name == "rtisi":
         return rtisi.recover(plan, S, length=length, n_iter=stage.rounds, **stage.options)
     D = rtpghi.spectra(plan, S, tolerance=tolerance, rng=rng, **stage.options)
-    return plan._inverse(D, length=length)
+    return plan.inverse(D, length=length, warn=False)

@@ -5,18 +5,21 @@ import math
 import numpy as np
 
 from .._typing import Array
+from ..kernels.fft.tables import lane_count
 from ..kernels.recovery import pghi as kernels
+from ..kernels.recovery.pghi import PghiArgs, PghiArrays
 from ..kernels.recovery.watershed import KEYS
-from ..kernels.runtime.calls import new_board
+from ..kernels.runtime.layout import scratch_size
+from ..kernels.runtime.tasks import run_items
 from ..kernels.runtime.threads import team_size
 from ..plan import STFT
 from .phase import Known, by_frames, gaussian_constant, turn_of_middle
 
-BLOCK = 1 << 14
+BLOCK_BINS = 1 << 14
 """Bins of a block of frames: what is known of them stays in the second-level cache."""
 
 
-def phases(plan: "STFT", S: Array, *, tol: float, rng: np.random.Generator, known: "Known | None" = None) -> Array:
+def phases(plan: STFT, S: Array, *, tol: float, rng: np.random.Generator, known: Known | None = None) -> Array:
     """Phases that go with magnitudes, as `plan.forward` would give them.
 
     With L = ln S, hop a, n_fft N and the window near exp(-pi t**2 / gamma) about its middle c, the phase about that
@@ -49,86 +52,100 @@ def phases(plan: "STFT", S: Array, *, tol: float, rng: np.random.Generator, know
     signals, bins, frames = S.shape
     flat, dtype = by_frames(S), plan.dtype
     out = np.empty((signals, frames, bins), dtype)
-    seeds = rng.integers(0, 1 << 32, signals, dtype=np.uint32)
+    seeds: Array = rng.integers(0, 1 << 32, signals, dtype=np.uint32)
     if out.size == 0:
         return out.swapaxes(1, 2)
-    p = _blocks(plan, frames)
-    items, workers = signals * p.blocks, team_size()
-    k = np.arange(p.width)
+    args, V, workers = _args(plan, frames), lane_count(dtype), team_size()
+    items, bases, none = signals * args.blocks, np.zeros(0, np.int64), np.zeros(0, dtype)
+    k = np.arange(args.width)
     advance = (np.pi * (k * (plan.hop_length % plan.n_fft) % plan.n_fft) / plan.n_fft).astype(dtype)
-    size = (p.rows + 2) * p.width + 2 * (64 // dtype.itemsize)
-    real, whole = np.empty((workers, 6 * size), dtype), np.empty((workers, 5 * size + KEYS + 1), np.int32)
-    counts = np.zeros(2 * items, np.int64)
-    seams, seam_steps = np.empty(items * bins, np.int32), np.empty(items * bins, dtype)
-    edges, keys = np.empty(2 * items * p.most, np.int32), np.empty(items * p.most, np.int32)
-    steps, ranges, phase = np.empty(items * p.most, dtype), np.empty(out.size, np.int32), out.reshape(-1)
-    found = counts, seams, seam_steps, edges, keys, steps, ranges, phase
-    kernels.each_block(
-        items, workers, new_board(), p, flat, _levels(flat.reshape(signals, -1), tol), advance, real, whole,
-        *found, work=200 * flat.size,
-    )  # fmt: skip
-    per_signal = counts.reshape(signals, p.blocks, 2).copy()
-    bases = np.cumsum(per_signal[..., 0], axis=1) - per_signal[..., 0]
-    totals = per_signal.sum(axis=1)
-    totals[:, 1] += (seams.reshape(signals, -1) >= 0).sum(axis=1)
+    arrays = PghiArrays(
+        S=flat,
+        tops=_levels(flat.reshape(signals, -1), tol),
+        advance=advance,
+        ints=np.empty(workers * kernels.int_scratch_size(args, V), np.int32),
+        counts=np.zeros(2 * items, np.int64),
+        seams=np.empty(items * bins, np.int32),
+        seam_steps=np.empty(items * bins, dtype),
+        edges=np.empty(2 * items * args.most, np.int32),
+        keys=np.empty(items * args.most, np.int32),
+        steps=np.empty(items * args.most, dtype),
+        components=np.empty(out.size, np.int32),
+        phase=out.reshape(-1),
+        starts=bases,
+        bases=bases,
+        heads=np.empty(workers * (KEYS + 2), np.int64),
+        ends=np.zeros(0, np.int32),
+        tree_steps=none,
+        trees=np.zeros(0, np.int32),
+        tree_offsets=np.zeros(0, np.float64),
+        phase_offsets=none,
+        seeds=seeds,
+        middle=turn_of_middle(plan),
+    )
+    scratch, record = scratch_size(kernels.scratch_sizes(args, V)), kernels.LAYOUT.pack(arrays, args)
+    run_items(kernels.grow_block, dtype, items, record, work=200 * flat.size, scratch=scratch)
+    counts = arrays.counts.reshape(signals, args.blocks, 2)
+    bases = np.cumsum(counts[..., 0], axis=1) - counts[..., 0]
+    totals = counts.sum(axis=1)
+    totals[:, 1] += (arrays.seams.reshape(signals, -1) >= 0).sum(axis=1)
     starts = np.concatenate([np.zeros((1, 2), np.int64), np.cumsum(totals, axis=0)]).reshape(-1)
-    count, passes = int(starts[-2]), int(starts[-1])
-    lifts, trees = np.empty(count + 1, dtype), np.empty(count, np.int32)
-    kernels.each_tree(
-        signals, workers, new_board(), p, starts, counts, bases.reshape(-1), *found[1:],
-        np.empty((workers, KEYS + 2), np.int64), np.empty(2 * passes, np.int32), np.empty(passes, dtype),
-        trees, np.empty(count), lifts, work=100 * passes,
-    )  # fmt: skip
+    count, saddles = int(starts[-2]), int(starts[-1])
+    arrays = arrays._replace(
+        starts=starts,
+        bases=bases.reshape(-1),
+        ends=np.empty(2 * saddles, np.int32),
+        tree_steps=np.empty(saddles, dtype),
+        trees=np.empty(count, np.int32),
+        tree_offsets=np.empty(count),
+        phase_offsets=np.empty(count + 1, dtype),
+    )
+    record = kernels.LAYOUT.pack(arrays, args)
+    run_items(kernels.grow_tree, dtype, signals, record, work=100 * saddles)
     if known is not None:
-        _fit(plan, S, known, p.rows, bases, starts, trees, ranges.reshape(out.shape), out, lifts)
-    kernels.each_finish(
-        items, workers, new_board(), p, starts, bases.reshape(-1), seeds, turn_of_middle(plan), ranges, lifts, phase,
-        work=20 * out.size,
-    )  # fmt: skip
+        _fit(plan, S, known, args.rows, bases, arrays, out)
+    run_items(kernels.finish_block, dtype, items, record, work=20 * out.size)
     return out.swapaxes(1, 2)
 
 
-def _fit(
-    plan: "STFT", S: Array, known: "Known", rows: int, bases: Array, starts: Array, trees: Array, ranges: Array,
-    phase: Array, lifts: Array,
-) -> None:  # fmt: skip
-    """Turns each tree so that its bins in the last of the known frames fit their phases, loud ones above all.
+def _fit(plan: STFT, S: Array, known: Known, rows: int, bases: Array, arrays: PghiArrays, phase: Array) -> None:
+    """Shifts the phase of each tree so that its bins in the last of the known frames fit theirs, loud ones above all.
 
-    Of signal i block b's ranges begin at starts[2 i] + bases[i, b] in trees, the first of whose tree each names, and in
-    lifts; `ranges` and `phase` are (signals, n_frames, n_bins).
+    Of signal i block b's components begin at starts[2 i] + bases[i, b] in trees, the first of whose tree each names,
+    and in phase_offsets; `phase` is (signals, n_frames, n_bins).
     """
-    count = known.phase.shape[2]
-    seen = np.arange(max(0, count - known.fitted), count)
-    begins = starts[:-2:2]
-    counts = ranges[:, seen] >= 0
+    count, components = known.phase.shape[2], arrays.components.reshape(phase.shape)
+    frames = np.arange(max(0, count - known.fitted), count)
+    begins = arrays.starts[:-2:2]
+    counts = components[:, frames] >= 0
     counts[..., 0] = False  # DC and Nyquist are real
     if plan.n_fft % 2 == 0:
         counts[..., -1] = False
-    places = (ranges[:, seen] + (begins[:, None] + bases[:, seen // rows])[..., None])[counts]
-    first_of = trees + np.repeat(begins, np.diff(starts[::2]))
-    middle = np.broadcast_to(turn_of_middle(plan), counts.shape)
-    ahead = known.phase[:, :, seen].swapaxes(1, 2)[counts] + middle[counts]
-    gap = ahead.astype(np.float64) - phase[:, seen][counts] - lifts[places]
-    weight = np.square(S[:, :, seen].swapaxes(1, 2)[counts], dtype=np.float64)
-    cosines, sines = (np.bincount(first_of[places], weight * f(gap), len(trees)) for f in (np.cos, np.sin))
-    lifts[: len(trees)] += np.arctan2(sines, cosines)[first_of].astype(lifts.dtype)
+    indices = (components[:, frames] + (begins[:, None] + bases[:, frames // rows])[..., None])[counts]
+    first_of = arrays.trees + np.repeat(begins, np.diff(arrays.starts[::2]))
+    middle, offsets = np.broadcast_to(arrays.middle, counts.shape), arrays.phase_offsets
+    ahead = known.phase[:, :, frames].swapaxes(1, 2)[counts] + middle[counts]
+    gap = ahead.astype(np.float64) - phase[:, frames][counts] - offsets[indices]
+    weight = np.square(S[:, :, frames].swapaxes(1, 2)[counts], dtype=np.float64)
+    trees = len(arrays.trees)
+    cosines, sines = (np.bincount(first_of[indices], weight * f(gap), trees) for f in (np.cos, np.sin))
+    offsets[:trees] += np.arctan2(sines, cosines)[first_of].astype(offsets.dtype)
 
 
-def _blocks(plan: "STFT", frames: int) -> kernels.Blocks:
-    bins, lanes = plan.n_bins, 64 // plan.dtype.itemsize
-    rows = min(frames, max(4, BLOCK // bins))
+def _args(plan: STFT, frames: int) -> PghiArgs:
+    bins, V = plan.n_bins, lane_count(plan.dtype)
+    rows = min(frames, max(4, BLOCK_BINS // bins))
     factor = plan.hop_length * plan.n_fft / gaussian_constant(plan.window)
-    number = plan.dtype.type
-    return kernels.Blocks(
+    return PghiArgs(
         bins=bins,
         frames=frames,
         blocks=-(-frames // rows),
         rows=rows,
-        width=-(-bins // lanes) * lanes + 2,
+        width=-(-bins // V) * V + 2,
         most=rows * bins // 2 + 1,
         odd=plan.n_fft % 2,
-        along=number(math.log(10) * factor / 4),
-        across=number(-math.log(10) / factor / 4),
+        frequency_factor=math.log(10) * factor / 4,
+        time_factor=-math.log(10) / factor / 4,
     )
 
 

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from .._typing import Array, Real
 from ..checks import writable_view
 from ..kernels.recovery import phase as kernels
-from ..kernels.runtime.calls import new_board
-from ..kernels.runtime.threads import team_size
+from ..kernels.runtime.tasks import run_items
 from ..plan import STFT
 
 
@@ -49,13 +48,13 @@ def middle_of(window: NDArray[np.float64]) -> float:
     return float(energy @ np.arange(len(window)) / total) if total > 0 else len(window) / 2
 
 
-def turn_of_middle(plan: "STFT") -> Array:
+def turn_of_middle(plan: STFT) -> Array:
     """2 pi c k / n_fft of each bin less whole turns: what the phase about the window's middle c is ahead."""
     turns = np.mod(middle_of(plan.window) * np.arange(plan.n_bins) / plan.n_fft, 1)
     return (2 * np.pi * turns).astype(plan.dtype)
 
 
-CHUNK = 1 << 14  # numbers a work item
+ITEM_NUMBERS = 1 << 14  # of a work item
 
 
 def by_frames(S: Array) -> Array:
@@ -80,8 +79,9 @@ def polar(S: Array, phase: Array) -> Array:
     *leading, bins, frames = S.shape
     out = np.empty((*leading, frames, bins), np.result_type(S.dtype, np.complex64))
     flat = out.reshape(-1).view(S.dtype)
-    kernels.turn(-(-S.size // CHUNK), team_size(), new_board(), by_frames(S), by_frames(phase), CHUNK, flat,
-                 work=10 * S.size)  # fmt: skip
+    args = kernels.PolarArgs(S=by_frames(S), phase=by_frames(phase), out=flat, item_numbers=ITEM_NUMBERS)
+    items, work = -(-S.size // ITEM_NUMBERS), 10 * S.size
+    run_items(kernels.polar_to_complex, S.dtype, items, kernels.LAYOUT.pack(args), work=work)
     return out.swapaxes(-1, -2)
 
 

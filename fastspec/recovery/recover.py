@@ -141,7 +141,7 @@ def griffin_lim(
         return np.empty((*S.shape[:-2], 0), plan.dtype)
     if n_iter > 0 and plan.n_frames(size) != S.shape[-1]:
         raise ValueError(f"length={size} gives {plan.n_frames(size)} frames, but S has {S.shape[-1]}")
-    y = plan._inverse(start, length=size)
+    y = plan.inverse(start, length=size, warn=False)
     if n_iter == 0 or not S.size:
         return y
     flat, signals = S.reshape(-1, *S.shape[-2:]), y.reshape(-1, size)

@@ -1,32 +1,31 @@
-"""Rounds of phase recovery: magnitudes laid out once, then from signal to signal."""
+"""Rounds of phase recovery: magnitudes arranged in lanes once, then from signal to signal."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._typing import Complex, Real
+from .._typing import Complex, Real, Whole
 from ..features.bands import bands_of
 from ..features.banks import FilterBank
 from ..immutable import cached_attribute
-from ..kernels import compiled
-from ..kernels.features.levels import OTHER, ROOT, SQUARE, Rows
+from ..kernels.features.levels import EXPONENT, ROOT, SQUARE, Bands
 from ..kernels.fft import tables as fft_tables
-from ..kernels.fft.realfft import BINS
+from ..kernels.fft.realfft import BINS, addresses
 from ..kernels.recovery import griffin_lim
-from ..kernels.recovery.griffin_lim import Round
+from ..kernels.recovery.griffin_lim import RoundArgs
 from ..kernels.runtime.calls import aligned
-from ..kernels.runtime.layout import pack, places
+from ..kernels.runtime.layout import pack
+from ..kernels.runtime.tasks import run_items
 from ..kernels.runtime.threads import team_size
-from ..kernels.stft.overlap_add import Synthesis
+from ..kernels.stft import overlap_add
+from ..kernels.stft.overlap_add import OverlapAddArgs
 from ..plan import STFT
-from ..transform import memory
-from ..transform.inverse import Space, Task, add_up, run_strips, sum_size, task_of
-from ..transform.memory import address, extent
+from ..transform.inverse import OverlapAdd, Workspace, prepare_overlap_add, run_overlap_add, sum_size
+from ..transform.memory import address, extent, in_lanes
 from .methods import Method, Momentum, Relaxation
 
-STRIP_BYTES = 96 << 10  # a strip, as long a piece of the signal and the sum of its frames share the second-level cache
-STRIPS = 8  # enough of them to share out
-NOW, PEAKS = (places(Round, name) for name in ("now", "peaks"))  # where they stand in a packed Round
-LEAST = 1e-15  # what is below has no phase, if the largest magnitude is about 1
+STRIP_BYTES = 96 << 10  # a strip, the samples of it and the sum of its frames share the second-level cache
+LEAST_STRIPS = 8  # enough of them to share out
+LEAST = 1e-15  # a bin below it has no phase, if the largest magnitude is about 1
 
 
 class Rounds:
@@ -34,7 +33,7 @@ class Rounds:
 
     Parameters
     ----------
-    made : STFT
+    plan : STFT
         Of a size that the kernels transform (`plan.supported`).
     S : np.ndarray [shape=(signals, rows, frames)]
         Magnitudes, or with a bank what it gives of |D|**power.
@@ -46,7 +45,7 @@ class Rounds:
 
     def __init__(
         self,
-        made: "STFT",
+        plan: STFT,
         S: Real,
         length: int,
         *,
@@ -54,46 +53,43 @@ class Rounds:
         bank: FilterBank | None = None,
         power: float = 1.0,
     ) -> None:
-        self.made, self.S, self.length, self.scales, self.bank, self.power = made, S, length, scales, bank, power
-        self.dtype, self.frames, V = made.dtype, S.shape[2], fft_tables.lanes(made.dtype)
+        self.plan, self.S, self.length, self.scales, self.bank, self.power = plan, S, length, scales, bank, power
+        self.dtype, self.frames, V = plan.dtype, S.shape[2], fft_tables.lane_count(plan.dtype)
         self.tiles = -(-self.frames // V)
-        self.group = self._group(V)
-        n_fft, hop = made.n_fft, made.hop_length
-        self.lead = fft_tables.lead(n_fft, hop, self.group, self.dtype)
-        addresses = (
-            compiled.transform_rows(self.dtype).address,
-            compiled.forward_of(n_fft, self.dtype).address,
-            compiled.inverse(self.dtype).address,
+        self.strip_tiles = self._strip_tiles(V)
+        n_fft, hop = plan.n_fft, plan.hop_length
+        self.strip_stride = fft_tables.strip_stride(n_fft, hop, self.strip_tiles, self.dtype)
+        self.tables = fft_tables.transform_tables(
+            n_fft, hop, self.strip_stride, plan.window, plan.window, self.dtype, addresses(n_fft, self.dtype)
         )
-        self.tables = fft_tables.tables(n_fft, hop, self.lead, made.window, made.window, self.dtype, addresses)
-        self.tasks: dict[object, Task] = {}
-        self.space = Space(self.dtype)
-        self.packed: dict[tuple[int, Method], NDArray[np.int64]] = {}  # by task
+        self.workspace = Workspace(self.dtype)
+        self._prepared: dict[tuple[int, float], OverlapAdd] = {}  # by kind and gain
+        self._records: dict[tuple[object, ...], Whole] = {}
 
-    def _group(self, V: int) -> int:
+    def _strip_tiles(self, V: int) -> int:
         """Tiles of a strip: they depend on the sizes of one signal alone, and so do its bits."""
-        n_fft, hop, group = self.made.n_fft, self.made.hop_length, 1
+        n_fft, hop, tiles = self.plan.n_fft, self.plan.hop_length, 1
         rows, itemsize = min(hop, n_fft), self.dtype.itemsize
-        while 2 * group <= self.tiles // STRIPS:
-            if rows * fft_tables.lead(n_fft, hop, 2 * group, self.dtype) * itemsize > STRIP_BYTES:
+        while 2 * tiles <= self.tiles // LEAST_STRIPS:
+            if rows * fft_tables.strip_stride(n_fft, hop, 2 * tiles, self.dtype) * itemsize > STRIP_BYTES:
                 break
-            group *= 2
-        return group
+            tiles *= 2
+        return tiles
 
     @cached_attribute
     def in_pairs(self) -> Real:
-        """Magnitudes in the order in which the inverse transform meets them."""
-        return memory.in_lanes(self.S, fft_tables.pairs(self.tables), scales=self.scales**self.power)
+        """Magnitudes in the order in which the inverse transform reads them."""
+        return in_lanes(self.S, fft_tables.bin_order(self.plan.n_fft), scales=self.scales**self.power)
 
     @cached_attribute
     def in_order(self) -> Real:
         """Magnitudes or mels in their own order."""
-        return memory.in_lanes(self.S, np.arange(self.S.shape[1]), scales=self.scales**self.power)
+        return in_lanes(self.S, np.arange(self.S.shape[1]), scales=self.scales**self.power)
 
     @cached_attribute
     def state(self) -> Real:
         """A complex number a bin, for relaxations."""
-        state = aligned(len(self.S) * self.tiles * fft_tables.lanes(self.dtype) * 2 * self.made.n_bins, self.dtype)
+        state = aligned(len(self.S) * self.tiles * fft_tables.lane_count(self.dtype) * 2 * self.plan.n_bins, self.dtype)
         state[:] = 0
         return state
 
@@ -103,7 +99,7 @@ class Rounds:
         none = np.zeros((1, 1))
         banks = [none, none] if self.bank is None else [np.asarray(self.bank), back_of(self.bank)]
         self.kept = [bands_of(B.astype(self.dtype)) for B in banks]
-        return [pack(Rows(*bands)) for bands in self.kept]
+        return [pack(Bands(*bands)) for bands in self.kept]
 
     @cached_attribute
     def norms(self) -> NDArray[np.float64]:
@@ -116,119 +112,178 @@ class Rounds:
         """The signals (signals, length) of spectra D (signals, n_bins, n_frames), in strips of the same sizes."""
         width, y = self.dtype.itemsize, np.empty((len(D), self.length), self.dtype)
         before, reach = extent(D, width)
-        steps = [stride // width for stride in D.strides]
-        task = self._task(griffin_lim.MAGNITUDES, 1.0)
-        job = task.job._replace(
-            origin=before, signal_step=steps[0], bin_step=steps[1], frame_step=steps[2], lane_step=steps[2]
+        signal_stride, bin_stride, frame_stride = (stride // width for stride in D.strides)
+        prepared = self._prepare(griffin_lim.MAGNITUDES, 1.0)
+        args = prepared.args._replace(
+            origin=before,
+            signal_stride=signal_stride,
+            bin_stride=bin_stride,
+            frame_stride=frame_stride,
+            lane_stride=frame_stride,
+            extra=0,
         )
-        task, wave = task_of(self.tables, job, task.weight), (address(y), y.size)
-        given = address(D) - before * width, reach
-        add_up(task, self.dtype, wave, wave, given, y.size * 100)
+        prepared = prepare_overlap_add(self.tables, args, prepared.referenced[1])
+        signals = address(y), y.size
+        arrays = {"y": signals, "previous": signals, "spectra": (address(D) - before * width, reach)}
+        workspace = Workspace(self.dtype)
+        run_overlap_add(prepared, overlap_add.overlap_add_strip, arrays, y.size * 100, workspace)
         return y
 
     # ---- one round ----
     def step(self, now: Real, before: Real, out: Real, method: Method) -> None:
         """out = the signals (signals, length) after `now` and `before`."""
         if isinstance(method, Relaxation):
-            gain, kind, given = 1.0, griffin_lim.RELAXED, self.in_order
+            gain, kind, S = 1.0, griffin_lim.RELAXED, self.in_order
+        elif self.bank is None:
+            gain, kind, S = method.gain, griffin_lim.MAGNITUDES, self.in_pairs
         else:
-            gain = method.gain
-            kind, given = (
-                (griffin_lim.MAGNITUDES, self.in_pairs) if self.bank is None else (griffin_lim.FILTERED, self.in_order)
-            )
-        task = self._task(kind, gain)
-        record, edges = self._record(task, kind, now, before, method)
-        wave, previous, known = ((address(a), a.size) for a in (out, now, given))
-        work = now.shape[0] * self.frames * self.made.n_fft * 64
-        add_up(
-            task._replace(record=record), self.dtype, wave, previous, known, work,
-            compiled.round_strip(self.dtype).address, self.space,
-        )  # fmt: skip
+            gain, kind, S = method.gain, griffin_lim.FILTERED, self.in_order
+        prepared = self._prepare(kind, gain)
+        record, edges = self._record(prepared, (kind, gain), now, before, method)
+        arrays = {name: (address(a), a.size) for name, a in {"y": out, "previous": now, "spectra": S}.items()}
+        work = now.shape[0] * self.frames * self.plan.n_fft * 64
+        run_overlap_add(prepared, griffin_lim.round_strip, arrays, work, self.workspace, record)
         del edges  # whose address stood in the record
 
     def convergence(self, y: Real) -> NDArray[np.float64]:
         """20 log10 (||levels of y - S|| / ||S||) of each signal, in dB, over all rows and frames."""
-        V, kind = fft_tables.lanes(self.dtype), griffin_lim.MAGNITUDES if self.bank is None else griffin_lim.FILTERED
-        sums = np.empty(len(y) * self.tiles * V, self.dtype)
-        task, given = self._task(griffin_lim.FILTERED, 1.0), self.in_order
-        record, edges = self._record(task, kind, y, y, Momentum(1.0))
-        record[:8] = 0, 0, 0, 0, address(given), given.size, 0, 0
-        peaks = len(task.record) + PEAKS
-        record[peaks : peaks + 2] = address(sums), sums.size
-        self.space.fit(task, team_size())
-        run_strips(task, record, compiled.round_misfit(self.dtype).address, y.size * 100, self.space)
+        V, kind = fft_tables.lane_count(self.dtype), griffin_lim.FILTERED
+        misfits, S = np.empty(len(y) * self.tiles * V, self.dtype), self.in_order
+        prepared = self._prepare(kind, 1.0)
+        measured = griffin_lim.MAGNITUDES if self.bank is None else griffin_lim.FILTERED
+        record, edges = self._record(prepared, (kind, 1.0), y, y, Momentum(1.0), measured)
+        griffin_lim.LAYOUT.set_memory(record, spectra=(address(S), S.size), misfits=(address(misfits), misfits.size))
+        self.workspace.reserve(prepared, team_size())
+        scratch, work = self.workspace.scratch, y.size * 100
+        run_items(griffin_lim.misfit_strip, self.dtype, prepared.items, record, work=work, memory=scratch)
         del edges  # whose address stood in the record
-        misfits = sums.reshape(len(y), -1)[:, : self.frames].sum(axis=1, dtype=np.float64)
+        sums = misfits.reshape(len(y), -1)[:, : self.frames].sum(axis=1, dtype=np.float64)
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(self.norms > 0, 10 * np.log10(misfits) - 20 * np.log10(self.norms), -np.inf)
+            return np.where(self.norms > 0, 10 * np.log10(sums) - 20 * np.log10(self.norms), -np.inf)
 
     @property
     def padded(self) -> bool:
-        """Whether anything but zeros stands beside signals."""
-        return self.made.center and self.made.pad_mode != "constant"
+        """Whether signals are padded with anything but zeros."""
+        return self.plan.center and self.plan.pad_mode != "constant"
 
-    def _beside(self, now: Real, before: Real, gains: tuple[float, float]) -> Real:
-        """What stands beside the mixture of signals: the mixture of what stands beside each."""
-        geometry, number = self.made._geometry, self.dtype.type
-        edges = number(gains[0]) * geometry.beside(now)[0]
+    def _edges(self, now: Real, before: Real, gains: tuple[float, float]) -> Real:
+        """The padding of the mixture of signals: the mixture of that of each."""
+        geometry, number = self.plan.geometry, self.dtype.type
+        edges = number(gains[0]) * geometry.edges(now)[0]
         if gains[1]:
-            edges += number(gains[1]) * geometry.beside(before)[0]
+            edges += number(gains[1]) * geometry.edges(before)[0]
         return np.ascontiguousarray(edges, self.dtype).reshape(-1)
 
     def _record(
-        self, task: Task, kind: int, now: Real, before: Real, method: Method
-    ) -> tuple[NDArray[np.int64], Real | None]:
-        """(all that kernels unpack, what stands beside signals and is to be kept alive)."""
-        key, edges, at = (id(task), method), None, len(task.record) + NOW
-        if key not in self.packed:
-            self.packed[key] = np.concatenate([task.record, pack(self._round(kind, now, method)), *self.filters])
-        record = self.packed[key].copy()
-        record[at : at + 4] = address(now), now.size, address(before), before.size
+        self,
+        prepared: OverlapAdd,
+        key: tuple[int, float],
+        now: Real,
+        before: Real,
+        method: Method,
+        kind: int | None = None,
+    ) -> tuple[Whole, Real | None]:
+        """(the record of a round, the padding of its signals, to be kept alive)."""
+        edges, layout = None, griffin_lim.LAYOUT
+        record_key = (*key, method, kind)
+        if record_key not in self._records:
+            args = self._round_args(key[0] if kind is None else kind, now, method)
+            self._records[record_key] = np.concatenate([prepared.record, pack(args), *self.filters])
+        record = self._records[record_key].copy()
+        layout.set_memory(record, now=(address(now), now.size), before=(address(before), before.size))
         if self.padded:
             mixed = (method.now, method.before) if isinstance(method, Momentum) else (1.0, 0.0)
-            edges = self._beside(now, before, mixed)
-            record[at + 4 : at + 6] = address(edges), edges.size
+            edges = self._edges(now, before, mixed)
+            layout.set_memory(record, edges=(address(edges), edges.size))
         return record, edges
 
-    def _round(self, kind: int, some: Real, method: Method) -> Round:
-        """What a round is told, but where signals, edges and sums are."""
-        mixed = (method.now, method.before) if isinstance(method, Momentum) else (1.0, 0.0)
-        pad = -self.made._geometry.start if self.padded else 0
-        shape = {1.0: ROOT, 2.0: SQUARE}.get(self.power, OTHER)
-        back = {1.0: SQUARE, 2.0: ROOT}.get(self.power, OTHER)
-        relaxed = tuple(method)[:7] if isinstance(method, Relaxation) else (0.0,) * 7
-        kept = (method.kept_now, method.kept_before) if isinstance(method, Momentum) else (0.0, 0.0)
-        state = self.state if kind == griffin_lim.RELAXED else np.zeros(0, self.dtype)
-        gains = map(self.dtype.type, (*mixed, *kept, *relaxed, self.power / 2, 1 / self.power))
-        return Round(
-            kind, shape, back, self.length, pad, pad, self.tiles, 0 if self.bank is None else len(self.bank),
-            self._room, some, some, some[:0], state, some[:0], *gains,
-        )  # fmt: skip
+    def _round_args(self, kind: int, signals: Real, method: Method) -> RoundArgs:
+        """All arguments of a round but the addresses of signals, edges and misfits."""
+        pad = -self.plan.geometry.start if self.padded else 0
+        relaxation = method if isinstance(method, Relaxation) else Relaxation(*(0.0,) * 7)
+        momentum = method if isinstance(method, Momentum) else Momentum(1.0)
+        return RoundArgs(
+            kind=kind,
+            shape={1.0: ROOT, 2.0: SQUARE}.get(self.power, EXPONENT),
+            inverse_shape={1.0: SQUARE, 2.0: ROOT}.get(self.power, EXPONENT),
+            n=self.length,
+            left=pad,
+            right=pad,
+            tiles=self.tiles,
+            filters=0 if self.bank is None else len(self.bank),
+            now=signals,
+            before=signals,
+            edges=signals[:0],
+            state=self.state if kind == griffin_lim.RELAXED else np.zeros(0, self.dtype),
+            misfits=signals[:0],
+            now_gain=momentum.now,
+            before_gain=momentum.before,
+            kept_now=momentum.kept_now,
+            kept_before=momentum.kept_before,
+            from_state=relaxation.from_state,
+            from_signal=relaxation.from_found,
+            to_set=relaxation.to_set,
+            to_state=relaxation.to_state,
+            to_signal=relaxation.to_found,
+            out_set=relaxation.out_set,
+            out_state=relaxation.out_state,
+            exponent=self.power / 2,
+            inverse_exponent=1 / self.power,
+        )
 
     @property
-    def _room(self) -> int:
-        hop, rows = self.made.hop_length, min(self.made.hop_length, self.made.n_fft)
-        V, filters = fft_tables.lanes(self.dtype), 0 if self.bank is None else len(self.bank)
-        return -(-max((self.lead - 1) * hop + rows, V * (3 * self.made.n_bins + filters)) // 16) * 16
+    def _extra(self) -> int:
+        """Real numbers of scratch: the samples of a strip, or the levels of a tile, filtered levels and gains."""
+        hop, rows = self.plan.hop_length, min(self.plan.hop_length, self.plan.n_fft)
+        V, filters = fft_tables.lane_count(self.dtype), 0 if self.bank is None else len(self.bank)
+        return -(-max((self.strip_stride - 1) * hop + rows, V * (3 * self.plan.n_bins + filters)) // 16) * 16
 
-    def _task(self, kind: int, gain: float) -> Task:
-        """The strips of a round, and their scratch."""
-        if (kind, gain) not in self.tasks:
-            made, V = self.made, fft_tables.lanes(self.dtype)
-            n_fft, hop, lead, signals = made.n_fft, made.hop_length, self.lead, len(self.S)
-            count = fft_tables.pairs(self.tables).size if kind == griffin_lim.MAGNITUDES else self.S.shape[1]
+    def _prepare(self, kind: int, gain: float) -> OverlapAdd:
+        """The overlap-add of a round."""
+        if (kind, gain) not in self._prepared:
+            plan, V = self.plan, fft_tables.lane_count(self.dtype)
+            n_fft, hop, stride, signals = plan.n_fft, plan.hop_length, self.strip_stride, len(self.S)
             rows = min(hop, n_fft)
-            job = Synthesis(
-                BINS, False, False, hop, n_fft, n_fft, 0, 1, -(-n_fft // hop), signals,
-                strips=-(-self.tiles // self.group), frames=self.frames, number=0, total=self.frames, origin=0,
-                signal_step=self.tiles * V * count, frame_step=count, lane_step=0, bin_step=0,
-                start=-made._geometry.start, length=self.length, place=0, wave_step=self.length, group=self.group,
-                rows=rows, lead=lead, bins=made.n_bins, work=fft_tables.work_size(self.tables), scratch=0,
-                sum_rows=rows, sum_lead=lead, sums=sum_size(rows, lead, self.dtype), mean=0.0, least=LEAST,
-            )  # fmt: skip
-            weight = made._synthesis._weight(self.frames) * self.dtype.type(gain)
-            self.tasks[kind, gain] = task_of(self.tables, job, weight.reshape(-1), self._room)
-        return self.tasks[kind, gain]
+            count = fft_tables.bin_order(n_fft).size if kind == griffin_lim.MAGNITUDES else self.S.shape[1]
+            args = OverlapAddArgs(
+                source=BINS,
+                folded=False,
+                signals_in_lanes=False,
+                hop=hop,
+                n_fft=n_fft,
+                size=n_fft,
+                skip=0,
+                direction=1,
+                reach=-(-n_fft // hop),
+                signals=signals,
+                strips=-(-self.tiles // self.strip_tiles),
+                frames=self.frames,
+                first_frame=0,
+                total_frames=self.frames,
+                origin=0,
+                signal_stride=self.tiles * V * count,
+                frame_stride=count,
+                lane_stride=0,
+                bin_stride=0,
+                start=-plan.geometry.start,
+                length=self.length,
+                y_offset=0,
+                y_stride=self.length,
+                strip_tiles=self.strip_tiles,
+                rows=rows,
+                strip_stride=stride,
+                bins=plan.n_bins,
+                fft_elements=fft_tables.scratch_elements(n_fft),
+                extra=self._extra,
+                sum_rows=rows,
+                sum_stride=stride,
+                sum_size=sum_size(rows, stride, self.dtype),
+                mean=0.0,
+                least=LEAST,
+            )
+            weight = plan.inverse_transform.weight(self.frames) * self.dtype.type(gain)
+            self._prepared[kind, gain] = prepare_overlap_add(self.tables, args, weight.reshape(-1))
+        return self._prepared[kind, gain]
 
 
 def back_of(bank: FilterBank) -> NDArray[np.float64]:

@@ -1,7 +1,7 @@
 """From magnitudes to signals, frame by frame: real-time iterative spectrogram inversion with look-ahead (RTISI-LA).
 
 Zhu, Beauregard & Wyse, "Real-time signal estimation from modified short-time Fourier transform magnitude spectra", IEEE
-Trans. Audio, Speech and Language Processing 15, 2007, 1645-1653.  The iteration stands in `kernels.rtisi`, what one
+Trans. Audio, Speech and Language Processing 15, 2007, 1645-1653.  The iteration stands in `kernels.recovery.rtisi`, what one
 step leaves for the next in `buffers`; here is where frames come from and samples go to.
 """
 
@@ -13,22 +13,22 @@ from numpy.typing import NDArray
 
 from .. import checks
 from .._typing import Real
-from ..kernels import compiled
-from ..kernels.fft.tables import Tables, lanes, pairs, supported, work_size
-from ..kernels.recovery.rtisi import PIECE, Recursion, Streams
-from ..kernels.runtime.calls import aligned, new_board
-from ..kernels.runtime.layout import pack, places
-from ..kernels.runtime.tasks import each_strip
+from ..kernels.fft.tables import bin_order, has_inverse, lane_count, scratch_elements
+from ..kernels.recovery import rtisi as kernels
+from ..kernels.recovery.rtisi import RtisiArgs, RtisiArrays
+from ..kernels.runtime.calls import aligned
+from ..kernels.runtime.layout import scratch_size
+from ..kernels.runtime.tasks import run_items
 from ..kernels.runtime.threads import team_size, thread_count
 from ..plan import STFT
-from ..transform.memory import address, extent
+from ..transform.memory import address, extent, whole_strides
 from .segments import Cuts, Part, made_of_parts
 
 ENDLESS = 1 << 60  # frames of a signal that may go on
 
 
 def recover(
-    plan: "STFT",
+    plan: STFT,
     S: Real,
     *,
     look_ahead: int = 3,
@@ -75,7 +75,7 @@ def recover(
     cuts = Cuts.of(plan, frames, look_ahead, segments)
     state = plan.n_fft * (look_ahead + 1) * 4 * plan.dtype.itemsize
 
-    def run(plan: "STFT", part: Part) -> None:
+    def run(plan: STFT, part: Part) -> None:
         buffers_of(plan, len(part.rows), look_ahead, n_iter).run(0, part.total + look_ahead + 1, part)
 
     made_of_parts(plan, S, cuts, out, run, state)
@@ -96,7 +96,7 @@ class Stream:
         As in `recover`.
     """
 
-    def __init__(self, plan: "STFT", signals: int = 1, *, look_ahead: int = 3, n_iter: int = 5) -> None:
+    def __init__(self, plan: STFT, signals: int = 1, *, look_ahead: int = 3, n_iter: int = 5) -> None:
         self._plan, self._signals = plan, checks.as_int("signals", signals, 1)
         self._look_ahead, n_iter = _checked(plan, look_ahead, n_iter)
         self._buffers = buffers_of(plan, self._signals, self._look_ahead, n_iter)
@@ -129,28 +129,28 @@ class Stream:
 
     def ready(self, frames: int) -> int:
         """Samples that are certain once so many frames have come."""
-        return max(0, max(0, frames - self._look_ahead) * self._plan.hop_length + self._plan._geometry.start)
+        return max(0, max(0, frames - self._look_ahead) * self._plan.hop_length + self._plan.geometry.start)
 
     def slowest(self) -> int:
         """How many frames have come where this is farthest behind them."""
         return self._look_ahead + self._plan.n_fft // self._plan.hop_length + 2
 
     def _part(self, S: Real, first: int, total: int, out: Real) -> Part:
-        place = self.ready(first) - self._plan._geometry.start
+        place = self.ready(first) - self._plan.geometry.start
         return Part(S, np.arange(self._signals), np.full(self._signals, -first), total, place, out)
 
     def _room(self, length: int) -> Real:
         return np.zeros((self._signals, length), self._plan.dtype)
 
 
-def _checked(plan: "STFT", look_ahead: int, n_iter: int) -> tuple[int, int]:
-    ahead, most = checks.as_int("look_ahead", look_ahead, 0), lanes(plan.dtype) - 1
+def _checked(plan: STFT, look_ahead: int, n_iter: int) -> tuple[int, int]:
+    ahead, most = checks.as_int("look_ahead", look_ahead, 0), lane_count(plan.dtype) - 1
     if ahead > most:
         raise ValueError(f"look_ahead must be at most {most} in {plan.dtype}, got {look_ahead!r}")
     return ahead, checks.as_int("n_iter", n_iter, 1)
 
 
-def _magnitudes(plan: "STFT", S: Real) -> Real:
+def _magnitudes(plan: STFT, S: Real) -> Real:
     if S.ndim != 3 or S.shape[1] != plan.n_bins:
         raise ValueError(f"S must have the shape (signals, n_bins = {plan.n_bins}, n_frames), got {S.shape}")
     if S.dtype != plan.dtype:
@@ -159,7 +159,7 @@ def _magnitudes(plan: "STFT", S: Real) -> Real:
 
 
 MOMENTUM = 0.99
-"""Of a round; see `kernels.rtisi`."""
+"""Of a round; see `kernels.recovery.rtisi`."""
 TO_COME = 0.01
 """How much of the squared windows of frames that are still to come counts in E: none would let the end of what is there
 stand out like an edge, all would fade it out."""
@@ -168,13 +168,10 @@ PULSE = 2.0**-12
 FADED = 1 / 256
 """What is left of a level once the last frame that it came from overlaps none in the buffer."""
 
-FIRST, STEPS = (places(Streams) + places(Tables) + places(Recursion, name) for name in ("first", "total"))
-"""Where they stand in a record."""
-
-SLICE = 1 << 29  # operations of one group in one call, so that Ctrl-C is noticed in between
+CALL_OPERATIONS = 1 << 29  # of one group in one call, so that Ctrl-C is noticed in between
 
 
-def _squares(plan: "STFT", look_ahead: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _squares(plan: STFT, look_ahead: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(squares of the window, sums of them (look_ahead + 1, n_fft) as each frame of a full buffer sees it).
 
     Frames before the first of the buffer are left out, those after its last have the weight TO_COME.
@@ -197,7 +194,7 @@ def _squares(plan: "STFT", look_ahead: int) -> tuple[NDArray[np.float64], NDArra
     return energy, sums
 
 
-def _fade(plan: "STFT", look_ahead: int) -> float:
+def _fade(plan: STFT, look_ahead: int) -> float:
     """What is left of a level a frame later."""
     return float(FADED ** (1 / (-(-plan.n_fft // plan.hop_length) + look_ahead)))
 
@@ -205,53 +202,88 @@ def _fade(plan: "STFT", look_ahead: int) -> float:
 class LaneBuffers:
     """Signals side by side, each in lanes of its own; it goes on where it stopped."""
 
-    def __init__(self, plan: "STFT", signals: int, look_ahead: int, n_iter: int) -> None:
-        n, hop, dtype, V = plan.n_fft, plan.hop_length, plan.dtype, lanes(plan.dtype)
+    def __init__(self, plan: STFT, signals: int, look_ahead: int, n_iter: int) -> None:
+        n, hop, dtype, V = plan.n_fft, plan.hop_length, plan.dtype, lane_count(plan.dtype)
         offsets = (np.arange(n) * V).astype(np.uint32)
-        self.dtype, self.tables = dtype, plan._synthesis.tables._replace(offsets=offsets)
-        self.order = pairs(self.tables)
+        self.dtype, self.tables = dtype, plan.inverse_transform.tables._replace(sample_offsets=offsets)
+        self.order = bin_order(n)
         self.energy, self.ahead = (a.astype(dtype).reshape(-1) for a in _squares(plan, look_ahead))
         width = V // (look_ahead + 1)
         self.groups = -(-signals // width)
-        work, kept = work_size(self.tables), V * (3 * n + self.order.size + -(-n // V) + 1)
         tiny = float(np.finfo(dtype).tiny)
-        self.state = aligned(self.groups * kept, dtype)
+        self.args = RtisiArgs(
+            rounds=n_iter,
+            look_ahead=look_ahead,
+            hop=hop,
+            n_fft=n,
+            reach=-(-n // hop),
+            signals=signals,
+            width=width,
+            first=0,
+            last=0,
+            total=0,
+            frame_stride=0,
+            bin_stride=0,
+            start=0,
+            length=0,
+            peak=int(np.argmax(np.abs(plan.window))),
+            fft_elements=scratch_elements(n),
+            bin_count=self.order.size,
+            least=tiny**0.5,
+            least_energy=tiny,
+            momentum=MOMENTUM,
+            pulse=PULSE,
+            fade=_fade(plan, look_ahead),
+        )
+        self.state = aligned(self.groups * scratch_size(kernels.state_sizes(self.args, V)), dtype)
         self.state[:] = 0
-        self.job = Recursion(
-            n_iter, look_ahead, hop, n, -(-n // hop), signals, width, first=0, last=0, total=0, frame_step=0,
-            bin_step=0, start=0, length=0, peak=int(np.argmax(np.abs(plan.window))), work=work,
-            state=kept, scratch=V * (2 * n + 2 * work + 2 * PIECE), least=tiny**0.5, none=tiny, momentum=MOMENTUM,
-            pulse=PULSE, fade=_fade(plan, look_ahead),
-        )  # fmt: skip
         self.scratch = aligned(0, dtype)
-        memory = Streams(self.scratch, self.scratch, self.order, self.state, self.ahead, self.energy, self.order)
-        self.record = np.concatenate([pack(memory), pack(self.tables), pack(self.job)])
+        arrays = RtisiArrays(
+            y_out=self.scratch,
+            S=self.scratch,
+            offsets=self.order,
+            state=self.state,
+            ahead=self.ahead,
+            energy=self.energy,
+            order=self.order,
+        )
+        self.record = kernels.LAYOUT.pack(arrays, self.tables, self.args)
 
     def run(self, first: int, last: int, part: Part) -> None:
-        """Steps first .. last - 1; see `kernels.rtisi.steps`."""
-        S, width = part.S, self.dtype.itemsize
-        if not S.flags.aligned or any(step < 0 or step % width for step in S.strides):
-            S = np.ascontiguousarray(S.swapaxes(1, 2)).swapaxes(1, 2)
-        signal_step, bin_step, frame_step = (step // width for step in S.strides)
-        rows, record, job = part.rows * signal_step + part.firsts * frame_step, self.record, self.job
-        record[:6] = address(part.out), part.out.size, address(S), extent(S, width)[1], address(rows), rows.size
-        record[STEPS : STEPS + 5] = part.total, frame_step, bin_step, part.start, part.out.shape[1]
-        function, team = compiled.rtisi_steps(self.dtype).address, min(team_size(), self.groups)
-        if self.scratch.size < team * job.scratch:
-            self.scratch = aligned(team * job.scratch, self.dtype)
-        operations = job.rounds * lanes(self.dtype) * job.n_fft * 64
-        some = max(1, SLICE // operations)
-        for begin in range(first, last, some):
-            end = min(last, begin + some)
-            record[FIRST : FIRST + 2] = begin, end
+        """Steps first .. last - 1; see `kernels.recovery.rtisi.run_steps`."""
+        args, record, layout, V = self.args, self.record, kernels.LAYOUT, lane_count(self.dtype)
+        S, (signal_stride, bin_stride, frame_stride) = whole_strides(part.S)
+        offsets = part.rows * signal_stride + part.firsts * frame_stride
+        layout.set_memory(
+            record,
+            y_out=(address(part.out), part.out.size),
+            S=(address(S), extent(S, S.itemsize)[1]),
+            offsets=(address(offsets), offsets.size),
+        )
+        layout.set_numbers(
+            record,
+            total=part.total,
+            frame_stride=frame_stride,
+            bin_stride=bin_stride,
+            start=part.start,
+            length=part.out.shape[1],
+        )
+        size = min(team_size(), self.groups) * scratch_size(kernels.scratch_sizes(args, V))
+        if self.scratch.size < size:
+            self.scratch = aligned(size, self.dtype)
+        operations = args.rounds * V * args.n_fft * 64
+        steps = max(1, CALL_OPERATIONS // operations)
+        for begin in range(first, last, steps):
+            end = min(last, begin + steps)
+            layout.set_numbers(record, first=begin, last=end)
             work = (end - begin) * operations * self.groups
-            each_strip(self.groups, team, new_board(), function, record, self.scratch, work=work)
+            run_items(kernels.run_steps, self.dtype, self.groups, record, work=work, memory=self.scratch)
 
 
 class LibraryBuffers:
     """The same for sizes that the kernels lack: by SciPy's transform, all signals at once."""
 
-    def __init__(self, plan: "STFT", signals: int, look_ahead: int, n_iter: int) -> None:
+    def __init__(self, plan: STFT, signals: int, look_ahead: int, n_iter: int) -> None:
         self.n, self.hop, self.look_ahead, self.rounds = plan.n_fft, plan.hop_length, look_ahead, n_iter
         self.apart, frames = min(self.hop, self.n), look_ahead + 1  # frames that do not overlap may as well touch
         self.window, self.peak = plan.window.astype(plan.dtype), int(np.argmax(np.abs(plan.window)))
@@ -264,7 +296,7 @@ class LibraryBuffers:
         self.S = np.zeros((signals, frames, plan.n_bins), plan.dtype)
 
     def run(self, first: int, last: int, part: Part) -> None:
-        """Steps first .. last - 1; see `kernels.rtisi.steps`."""
+        """Steps first .. last - 1; see `kernels.recovery.rtisi.run_steps`."""
         for i in range(first, last):
             column = i - self.look_ahead
             if column >= part.total:
@@ -319,7 +351,7 @@ class LibraryBuffers:
             part.out[:, a:b] = self._divided(self.committed[:, where], self.past[where])
 
 
-def buffers_of(plan: "STFT", signals: int, look_ahead: int, n_iter: int) -> LaneBuffers | LibraryBuffers:
+def buffers_of(plan: STFT, signals: int, look_ahead: int, n_iter: int) -> LaneBuffers | LibraryBuffers:
     """New ones, of the kind that the size asks for."""
-    kind = LaneBuffers if supported(plan.n_fft) else LibraryBuffers
+    kind = LaneBuffers if has_inverse(plan.n_fft) else LibraryBuffers
     return kind(plan, signals, look_ahead, n_iter)

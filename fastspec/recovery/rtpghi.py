@@ -1,4 +1,4 @@
-"""Phases from magnitudes, frame by frame: real-time phase gradient heap integration; see `kernels.rtpghi`."""
+"""Phases from magnitudes, frame by frame: real-time phase gradient heap integration; see `kernels.recovery.rtpghi`."""
 
 import math
 
@@ -6,16 +6,16 @@ import numpy as np
 
 from .. import checks
 from .._typing import Complex, Real
-from ..kernels import compiled
-from ..kernels.fft.tables import lanes
-from ..kernels.recovery.rtpghi import KEPT, NEEDED, Integration
-from ..kernels.runtime.calls import aligned, new_board
-from ..kernels.runtime.layout import pack, places
-from ..kernels.runtime.tasks import each_strip
+from ..kernels.fft.tables import lane_count
+from ..kernels.recovery import rtpghi as kernels
+from ..kernels.recovery.rtpghi import RtpghiArgs
+from ..kernels.runtime.calls import aligned
+from ..kernels.runtime.layout import scratch_size
+from ..kernels.runtime.tasks import run_items
 from ..kernels.runtime.threads import team_size
 from ..plan import STFT
 from ..stream.inverse import StreamingISTFT
-from ..transform.memory import address, extent
+from ..transform.memory import address, extent, whole_strides
 from .phase import gaussian_constant, turn_of_middle
 
 
@@ -57,12 +57,10 @@ class Gradients:
 
 ENDLESS = 1 << 60  # frames of a signal that may go on
 FLOOR = 2.0**-50  # of the loudest: softer levels are taken to be so loud, as ratios must be numbers of the dtype
-SLICE = 1 << 18  # bins of one signal in one call, so that Ctrl-C is noticed in between
-FIRST, BEGIN = (places(Integration, name) for name in ("first", "begin"))
-"""Where they stand in a record."""
+CALL_BINS = 1 << 18  # of one signal in one call, so that Ctrl-C is noticed in between
 
 
-def spectra(plan: "STFT", S: Real, *, look_ahead: int = 1, tolerance: float, rng: np.random.Generator) -> Complex:
+def spectra(plan: STFT, S: Real, *, look_ahead: int = 1, tolerance: float, rng: np.random.Generator) -> Complex:
     """Magnitudes with phases that go with them, as `plan.forward` would give them, each from what came before.
 
     The slopes of the phase are those of `pghi.phases`.  In frequency its slope takes the change of levels in time:
@@ -96,7 +94,7 @@ def spectra(plan: "STFT", S: Real, *, look_ahead: int = 1, tolerance: float, rng
     """
     made = Spectra(plan, len(S), look_ahead=look_ahead, tolerance=tolerance, rng=rng)
     frames = S.shape[2]
-    D = np.empty((len(S), frames, plan.n_bins), plan._complex)
+    D = np.empty((len(S), frames, plan.n_bins), plan.complex_dtype)
     if D.size:
         made.run(S, 0, frames + made.look_ahead, total=frames, begin=0, D=D)
     return D.swapaxes(1, 2)
@@ -114,36 +112,54 @@ class Spectra:
     """
 
     def __init__(
-        self, plan: "STFT", signals: int, *, look_ahead: int, tolerance: float, rng: np.random.Generator
+        self, plan: STFT, signals: int, *, look_ahead: int, tolerance: float, rng: np.random.Generator
     ) -> None:
         self.plan, self.signals, self.look_ahead = plan, signals, checked(look_ahead)
         self.frames = 0
-        dtype, bins, V = plan.dtype, plan.n_bins, lanes(plan.dtype)
-        room = -(-bins // V) * V
-        self.width = room + V
+        dtype, bins, V = plan.dtype, plan.n_bins, lane_count(plan.dtype)
+        whole = -(-bins // V) * V
         factor = plan.hop_length * plan.n_fft / gaussian_constant(plan.window)
         turns = np.arange(bins) * (plan.hop_length % plan.n_fft) % plan.n_fft
-        self.advance, self.middle = np.zeros(room, dtype), np.zeros(room, dtype)
+        self.advance, self.middle = np.zeros(whole, dtype), np.zeros(whole, dtype)
         self.advance[:bins], self.middle[:bins] = np.pi * turns / plan.n_fft, turn_of_middle(plan)
-        self.state = np.zeros(signals * KEPT * self.width, dtype)
         self.seeds = rng.integers(0, 1 << 32, signals, dtype=np.uint32)
         self.scratch = none = np.empty(0, dtype)
-        self.record = pack(
-            Integration(
-                none, none, self.state, self.advance, self.middle, self.seeds, bins, plan.n_fft % 2, self.look_ahead,
-                self.width, first=0, last=0, total=0, origin=0, signal_step=0, bin_step=0, frame_step=0, begin=0,
-                columns=0, scratch=NEEDED * self.width, tolerance=float(tolerance),
-                floor=max(0.1 * tolerance, FLOOR), tiny=float(np.finfo(dtype).tiny),
-                along=math.log(10) * factor / 4, across=-math.log(10) / factor / 4,
-            )
-        )  # fmt: skip
-        self.room = np.empty((signals, 0, bins), plan._complex)
+        args = RtpghiArgs(
+            spectra=none,
+            S=none,
+            state=none,
+            advance=self.advance,
+            middle=self.middle,
+            seeds=self.seeds,
+            bins=bins,
+            odd=plan.n_fft % 2,
+            look_ahead=self.look_ahead,
+            row_stride=whole + V,
+            first=0,
+            last=0,
+            total=0,
+            origin=0,
+            signal_stride=0,
+            bin_stride=0,
+            frame_stride=0,
+            first_column=0,
+            columns=0,
+            tolerance=float(tolerance),
+            floor=max(0.1 * tolerance, FLOOR),
+            tiny=float(np.finfo(dtype).tiny),
+            frequency_factor=math.log(10) * factor / 4,
+            time_factor=-math.log(10) / factor / 4,
+        )
+        self.state = np.zeros(signals * scratch_size(kernels.state_sizes(args)), dtype)
+        self.args = args._replace(state=self.state)
+        self.record = kernels.LAYOUT.pack(self.args)
+        self.spectra = np.empty((signals, 0, bins), plan.complex_dtype)
 
     def push(self, S: Real) -> Complex:
         """The spectra (signals, n_bins, any number) that are certain with the next frames; good until the next call."""
         first, self.frames = self.frames, self.frames + S.shape[2]
         begin = max(0, first - self.look_ahead)
-        D = self._room(max(0, self.frames - self.look_ahead) - begin)
+        D = self._reserve(max(0, self.frames - self.look_ahead) - begin)
         if S.size:
             self.run(S, first, self.frames, total=ENDLESS, begin=begin, D=D)
         return D.swapaxes(1, 2)
@@ -151,7 +167,7 @@ class Spectra:
     def finish(self) -> Complex:
         """The spectra of the last frames; nothing can be pushed after it."""
         begin = max(0, self.frames - self.look_ahead)
-        D = self._room(self.frames - begin)
+        D = self._reserve(self.frames - begin)
         if D.size:
             S = np.zeros((self.signals, self.plan.n_bins, 1), self.plan.dtype)
             self.run(S, self.frames, self.frames + self.look_ahead, total=self.frames, begin=begin, D=D)
@@ -159,29 +175,34 @@ class Spectra:
 
     def run(self, S: Real, first: int, last: int, *, total: int, begin: int, D: Complex) -> None:
         """Steps first .. last - 1, of which S[:, :, 0] is frame `first`; D (signals, columns, n_bins) from `begin`."""
-        dtype, width = self.plan.dtype, self.plan.dtype.itemsize
-        if not S.flags.aligned or any(step < 0 or step % width for step in S.strides):
-            S = np.ascontiguousarray(S.swapaxes(1, 2)).swapaxes(1, 2)
-        signal_step, bin_step, frame_step = (step // width for step in S.strides)
-        record, team = self.record, min(team_size(), self.signals)
-        if self.scratch.size < team * NEEDED * self.width:
-            self.scratch = aligned(team * NEEDED * self.width, dtype)
-        record[:4] = address(D), 2 * D.size, address(S), extent(S, width)[1]
-        record[FIRST + 2 : FIRST + 7] = total, -first * frame_step, signal_step, bin_step, frame_step
-        record[BEGIN : BEGIN + 2] = begin, D.shape[1]
-        some = max(1, SLICE // self.plan.n_bins)
-        for a in range(first, last, some):
-            record[FIRST : FIRST + 2] = a, min(last, a + some)
-            work = self.signals * min(some, last - a) * self.plan.n_bins * 60
-            function = compiled.rtpghi_steps(dtype).address
-            each_strip(self.signals, team, new_board(), function, record, self.scratch, work=work)
+        dtype, record, layout = self.plan.dtype, self.record, kernels.LAYOUT
+        S, (signal_stride, bin_stride, frame_stride) = whole_strides(S)
+        size = min(team_size(), self.signals) * scratch_size(kernels.scratch_sizes(self.args))
+        if self.scratch.size < size:
+            self.scratch = aligned(size, dtype)
+        layout.set_memory(record, spectra=(address(D), 2 * D.size), S=(address(S), extent(S, S.itemsize)[1]))
+        layout.set_numbers(
+            record,
+            total=total,
+            origin=-first * frame_stride,
+            signal_stride=signal_stride,
+            bin_stride=bin_stride,
+            frame_stride=frame_stride,
+            first_column=begin,
+            columns=D.shape[1],
+        )
+        steps = max(1, CALL_BINS // self.plan.n_bins)
+        for a in range(first, last, steps):
+            layout.set_numbers(record, first=a, last=min(last, a + steps))
+            work = self.signals * min(steps, last - a) * self.plan.n_bins * 60
+            run_items(kernels.run_steps, dtype, self.signals, record, work=work, memory=self.scratch)
 
-    def _room(self, columns: int) -> Complex:
+    def _reserve(self, columns: int) -> Complex:
         """(signals, columns, n_bins), the same memory each time."""
         size = self.signals * columns * self.plan.n_bins
-        if self.room.size < size:
-            self.room = np.empty(size, self.plan._complex)
-        return self.room.reshape(-1)[:size].reshape(self.signals, columns, self.plan.n_bins)
+        if self.spectra.size < size:
+            self.spectra = np.empty(size, self.plan.complex_dtype)
+        return self.spectra.reshape(-1)[:size].reshape(self.signals, columns, self.plan.n_bins)
 
 
 def checked(look_ahead: int) -> int:

@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import checks
 from .._typing import Real, Whole
-from ..kernels.fft.tables import lanes
+from ..kernels.fft.tables import lane_count
 from ..plan import STFT
 
 SEGMENT = 320
@@ -39,7 +39,7 @@ class Cuts(NamedTuple):
         reach = -(-plan.n_fft // plan.hop_length)
         least = 2 * reach + look_ahead + 1
         if segments == "auto":
-            width = lanes(plan.dtype) // (look_ahead + 1)
+            width = lane_count(plan.dtype) // (look_ahead + 1)
             wanted = min(total // SEGMENT, GROUPS * width)
             wanted -= wanted % width if wanted > width else 0
         elif isinstance(segments, str):
@@ -102,7 +102,7 @@ def made_of_parts(
 
     As many are made side by side as take KEPT_BYTES, of which each segment takes `kept` and what it is.
     """
-    start, samples = -plan._geometry.start, (cuts.frames - 1) * plan.hop_length + plan.n_fft
+    start, samples = -plan.geometry.start, (cuts.frames - 1) * plan.hop_length + plan.n_fft
     kept += samples * plan.dtype.itemsize if cuts.segments > 1 else 0
     many = max(1, max(16, KEPT_BYTES // max(1, kept)) // cuts.segments)
     for b in range(0, len(S), many):

@@ -1,22 +1,23 @@
 """From magnitudes to signals by offsets: each frame is shifted to where it best fits what has been added before it.
 
 What the notebook does (see `offset`), with whole frames, the plan's window and the sum of its squares.  The formulas
-stand in `kernels.shifts`.
+stand in `kernels.recovery.shifted`.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._typing import Real
-from ..kernels import compiled
-from ..kernels.fft.tables import Tables, lanes, supported, tables, work_size
-from ..kernels.recovery.shifted import Shifting, Shifts
-from ..kernels.runtime.calls import aligned, new_board
-from ..kernels.runtime.layout import pack
-from ..kernels.runtime.tasks import each_strip
+from ..kernels.fft.realfft import addresses
+from ..kernels.fft.tables import Tables, has_inverse, lane_count, scratch_elements, transform_tables
+from ..kernels.recovery import shifted as kernels
+from ..kernels.recovery.shifted import ShiftArgs, ShiftArrays
+from ..kernels.runtime.calls import aligned
+from ..kernels.runtime.layout import scratch_size
+from ..kernels.runtime.tasks import run_items
 from ..kernels.runtime.threads import team_size, thread_count
 from ..plan import STFT
-from ..transform.memory import address, extent
+from ..transform.memory import address, extent, whole_strides
 from .segments import Cuts, Part, made_of_parts
 
 TO_COME = 0.01
@@ -25,10 +26,10 @@ would stand out like an edge, and offsets would fit that.  The frame itself coun
 POWER = 4
 """Of the window that weighs what a frame is fitted to: what is far from its middle tells little of it."""
 
-SLICE = 1 << 29  # operations of one group in one call, so that Ctrl-C is noticed in between
+CALL_OPERATIONS = 1 << 29  # of one group in one call, so that Ctrl-C is noticed in between
 
 
-def signals(made: "STFT", S: Real, length: int) -> Real:
+def signals(made: STFT, S: Real, length: int) -> Real:
     """Signals whose STFTs have magnitudes near S: frames without phases, each shifted to its best place.
 
     Frame m is irfft(S[:, m]), shifted circularly to where it correlates best with the frames before it, then windowed
@@ -53,7 +54,7 @@ def signals(made: "STFT", S: Real, length: int) -> Real:
     out = np.zeros((len(S), length), made.dtype)
     if not S.size or not length:
         return out
-    run = _in_lanes if supported(made.n_fft) else _by_library
+    run = _in_lanes if has_inverse(made.n_fft) else _by_library
     made_of_parts(made, S, Cuts.of(made, S.shape[2], 0, "auto"), out, run)
     return out
 
@@ -66,7 +67,7 @@ def _gains(part: Part) -> Real:
     return gains
 
 
-def _ahead(plan: "STFT") -> NDArray[np.float64]:
+def _ahead(plan: STFT) -> NDArray[np.float64]:
     """What a frame and those after it add to the sum of squared windows, as that frame sees it."""
     n, hop, energy = plan.n_fft, plan.hop_length, plan.window**2
     sums = TO_COME * energy
@@ -75,53 +76,64 @@ def _ahead(plan: "STFT") -> NDArray[np.float64]:
     return TO_COME * sums
 
 
-def _weight(plan: "STFT") -> NDArray[np.float64]:
+def _weight(plan: STFT) -> NDArray[np.float64]:
     """What weighs the samples that a frame is fitted to."""
     weight: NDArray[np.float64] = (plan.window / (np.abs(plan.window).max() or 1)) ** POWER
     return weight
 
 
-def _tables(plan: "STFT") -> Tables:
+def _tables(plan: STFT) -> Tables:
     """For tiles of which row j holds sample j of each frame."""
-    n, dtype, V = plan.n_fft, plan.dtype, lanes(plan.dtype)
-    kernels = compiled.transform_rows(dtype), compiled.forward_of(n, dtype), compiled.inverse(dtype)
-    return tables(n, n, V, _weight(plan), np.ones(n), dtype, tuple(kernel.address for kernel in kernels))
+    n, dtype = plan.n_fft, plan.dtype
+    return transform_tables(n, n, lane_count(dtype), _weight(plan), np.ones(n), dtype, addresses(n, dtype))
 
 
-def _in_lanes(plan: "STFT", part: Part) -> None:
-    """A part by `kernels.shifts`."""
-    S, n, dtype, V, known = part.S, plan.n_fft, plan.dtype, lanes(plan.dtype), _tables(plan)
-    width, count = dtype.itemsize, len(part.rows)
-    if not S.flags.aligned or any(step < 0 or step % width for step in S.strides):
-        S = np.ascontiguousarray(S.swapaxes(1, 2)).swapaxes(1, 2)
-    signal_step, bin_step, frame_step = (step // width for step in S.strides)
-    groups, lead, work = -(-count // V), (n + V - 1) // V * V + V, work_size(known)
+def _in_lanes(plan: STFT, part: Part) -> None:
+    """Some segments, by `kernels.recovery.shifted`."""
+    n, dtype, V, count = plan.n_fft, plan.dtype, lane_count(plan.dtype), len(part.rows)
+    S, (signal_stride, bin_stride, frame_stride) = whole_strides(part.S)
+    groups, tables = -(-count // V), _tables(plan)
+    args = ShiftArgs(
+        hop=plan.hop_length,
+        n_fft=n,
+        signals=count,
+        first=0,
+        last=0,
+        total=part.total,
+        frame_stride=frame_stride,
+        bin_stride=bin_stride,
+        start=part.start,
+        length=part.out.shape[1],
+        row_stride=(n + V - 1) // V * V + V,
+        fft_elements=scratch_elements(n),
+        least_energy=float(np.finfo(dtype).tiny),
+    )
     gains = np.ones(groups * V, dtype)
     gains[:count] = _gains(part)
-    state = aligned(groups * (V * lead + 2 * n), dtype)
+    state = aligned(groups * scratch_size(kernels.state_sizes(args, V)), dtype)
     state[:] = 0
-    memory = Shifts(
-        part.out.reshape(-1), state[:0], part.rows * signal_step + part.firsts * frame_step, gains, state,
-        _ahead(plan).astype(dtype), plan.window.astype(dtype),
-    )  # fmt: skip
-    job = Shifting(
-        plan.hop_length, n, count, first=0, last=0, total=part.total, frame_step=frame_step, bin_step=bin_step,
-        start=part.start, length=part.out.shape[1], lead=lead, work=work, state=V * lead + 2 * n,
-        scratch=V * (2 * lead + 2 * work + 3 * (n // 2 + 1) + 1) + n, none=float(np.finfo(dtype).tiny),
-    )  # fmt: skip
-    record = np.concatenate([pack(memory), pack(known)])
-    record[2:4] = address(S), extent(S, width)[1]
-    function, team = compiled.shift_steps(dtype).address, min(team_size(), groups)
-    scratch = aligned(team * job.scratch, dtype)
-    operations = V * n * 32
-    some = max(1, SLICE // operations)
-    for first in range(0, part.total + 1, some):
-        last = min(first + some, part.total + 1)
-        whole = np.concatenate([record, pack(job._replace(first=first, last=last))])
-        each_strip(groups, team, new_board(), function, whole, scratch, work=(last - first) * operations * groups)
+    arrays = ShiftArrays(
+        y=part.out.reshape(-1),
+        S=state[:0],
+        offsets=part.rows * signal_stride + part.firsts * frame_stride,
+        gains=gains,
+        state=state,
+        ahead=_ahead(plan).astype(dtype),
+        window=plan.window.astype(dtype),
+    )
+    record = kernels.LAYOUT.pack(arrays, tables, args)
+    kernels.LAYOUT.set_memory(record, S=(address(S), extent(S, S.itemsize)[1]))
+    size = scratch_size(kernels.scratch_sizes(args, V))
+    scratch, operations = aligned(min(team_size(), groups) * size, dtype), V * n * 32
+    steps = max(1, CALL_OPERATIONS // operations)
+    for first in range(0, part.total + 1, steps):
+        last = min(first + steps, part.total + 1)
+        kernels.LAYOUT.set_numbers(record, first=first, last=last)
+        work = (last - first) * operations * groups
+        run_items(kernels.run_steps, dtype, groups, record, work=work, memory=scratch)
 
 
-def _by_library(plan: "STFT", part: Part) -> None:
+def _by_library(plan: STFT, part: Part) -> None:
     """The same for sizes that the kernels lack: by SciPy's transform, all signals at once."""
     from scipy import fft
 

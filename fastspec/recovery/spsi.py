@@ -4,15 +4,16 @@ import numpy as np
 
 from .._typing import Array
 from ..kernels.recovery import spsi as kernels
-from ..kernels.runtime.calls import new_board
-from ..kernels.runtime.threads import team_size
+from ..kernels.recovery.spsi import SpsiArgs
+from ..kernels.runtime.layout import scratch_size
+from ..kernels.runtime.tasks import run_items
 from ..plan import STFT
 from .phase import by_frames, turn_of_middle
 
-CHUNK = 1 << 16  # bins a work item
+BLOCK_BINS = 1 << 16  # bins of a work item
 
 
-def phases(plan: "STFT", S: Array) -> Array:
+def phases(plan: STFT, S: Array) -> Array:
     """Phases that go with magnitudes, as `plan.forward` would give them: every peak is taken for a lasting sinusoid.
 
     In each frame, peaks of the log magnitude are refined by a parabola to k + p, and their phase about the window's
@@ -35,18 +36,24 @@ def phases(plan: "STFT", S: Array) -> Array:
     out = np.empty((signals, frames, bins), plan.dtype)
     if out.size == 0:
         return out.swapaxes(1, 2)
-    rows = min(frames, max(1, CHUNK // bins))
-    chunks, workers, phase = -(-frames // rows), team_size(), out.reshape(-1)
-    sizes = bins, frames, chunks, rows
-    source, starts = np.empty(out.size, np.int32), np.zeros(signals * chunks * bins, plan.dtype)
-    step, least = 2 * np.pi * plan.hop_length / plan.n_fft, plan.dtype.type(1e-20)
-    kernels.each_follow(
-        signals * chunks, workers, new_board(), by_frames(S), *sizes, step, least,
-        np.empty((workers, bins), plan.dtype), source, phase, work=20 * out.size,
-    )  # fmt: skip
-    kernels.each_begin(signals, *sizes, source, phase, starts, work=20 * starts.size)
-    kernels.each_finish(
-        signals * chunks, workers, new_board(), *sizes, plan.n_fft % 2, starts, turn_of_middle(plan), source, phase,
-        work=10 * out.size,
-    )  # fmt: skip
+    rows = min(frames, max(1, BLOCK_BINS // bins))
+    blocks = -(-frames // rows)
+    args = SpsiArgs(
+        S=by_frames(S),
+        sources=np.empty(out.size, np.int32),
+        phase=out.reshape(-1),
+        starts=np.zeros(signals * blocks * bins, plan.dtype),
+        middle=turn_of_middle(plan),
+        bins=bins,
+        frames=frames,
+        blocks=blocks,
+        rows=rows,
+        odd=plan.n_fft % 2,
+        step=2 * np.pi * plan.hop_length / plan.n_fft,
+        least=1e-20,
+    )
+    record, scratch = kernels.LAYOUT.pack(args), scratch_size(kernels.scratch_sizes(args))
+    run_items(kernels.follow_peaks, plan.dtype, signals * blocks, record, work=20 * out.size, scratch=scratch)
+    run_items(kernels.join_blocks, plan.dtype, signals, record, work=20 * args.starts.size)
+    run_items(kernels.finish_block, plan.dtype, signals * blocks, record, work=10 * out.size)
     return out.swapaxes(1, 2)

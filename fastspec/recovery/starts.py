@@ -38,7 +38,7 @@ def start(
     known : Known
         What is known of the first frames, in place of what `init` says of them; "offset" and "random" do without.
     """
-    made, length, kind = rounds.made, rounds.length, rounds.made.dtype
+    made, length, kind = rounds.plan, rounds.length, rounds.plan.dtype
     if isinstance(init, str) and init == "random":
         noise = np.frombuffer(rng.bytes(len(S) * length), np.int8).reshape(len(S), length).astype(kind)
         y = np.empty_like(noise)

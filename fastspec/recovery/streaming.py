@@ -241,7 +241,7 @@ class StreamingRecover:
 
     def _lag(self, engine: Engine) -> int:
         """The latency; it is the same for any number of frames, once samples come."""
-        g, frames = self.plan._geometry, engine.slowest()
+        g, frames = self.plan.geometry, engine.slowest()
         return (frames - 1) * g.hop_length + g.n_fft + g.start - self._end(engine, frames)
 
     def _made(self, engine: Engine, S: Real, count: int, y: Real | None) -> Real:

@@ -10,26 +10,26 @@ from .._typing import Array
 from ..features.banks import FilterBank
 from ..features.log import Log, log_scale
 from ..plan import STFT
-from ..transform.epilogue import Step
+from ..transform.epilogue import Epilogue
 from ..transform.framing import LOCAL
-from ..transform.memory import Place, place_of
+from ..transform.memory import MemoryLayout, layout_of
 from .feed import Feed, Samples
 
-STAGE = 1 << 16  # numbers converted at a time
+CONVERTED_NUMBERS = 1 << 16  # converted at a time
 
 
 class ForwardStream:
-    """What the three forward streams share; see there."""
+    """The state and the methods of StreamingSTFT, StreamingPower and StreamingMel."""
 
-    def __init__(self, plan: STFT, step: Step, kind: np.dtype[Any], order: str, scale: bool) -> None:
-        geometry = plan._geometry
+    def __init__(self, plan: STFT, epilogue: Epilogue, dtype: np.dtype[Any], order: str, scale: bool) -> None:
+        geometry = plan.geometry
         if not geometry.local:
             raise ValueError(
                 f"pad_mode {plan.pad_mode!r} needs the whole signal before its first frame: a stream takes a plan "
                 f"with pad_mode {', '.join(map(repr, ('constant', *LOCAL)))}, or with center=False"
             )
         self.plan, self.scale = plan, bool(scale)
-        self._step, self._kind, self._order = step, kind, order
+        self._epilogue, self._dtype, self._order = epilogue, dtype, order
         self._pad = -geometry.start
         self._mirrors = self._pad > 0 and plan.pad_mode != "constant"  # needs pad + 1 samples before its first frame
         self.latency = max(plan.n_fft - plan.n_fft // 2, self._pad + 1 if self._mirrors else 0)
@@ -76,14 +76,14 @@ class ForwardStream:
         target, result = self._target(out, x.shape[:-1], count, x)
         if self._feed is None:
             self._feed, self._axes = feed, x.shape[:-1]
-        beside, place = self._writable(target, count)
+        copy, layout = self._writable(target, count)
         samples = _samples(x, self.plan.dtype)
         if samples is not None:
-            self._advance(feed, samples, place, 0)
+            self._advance(feed, samples, layout, 0)
         else:
-            self._in_stages(feed, x, place)
-        if beside is not None:
-            result[...] = beside
+            self._convert(feed, x, layout)
+        if copy is not None:
+            result[...] = copy
         return result
 
     def flush(self, out: Array | None = None) -> Array:
@@ -114,20 +114,20 @@ class ForwardStream:
             return result
         feed, pad = self._feed, self._pad
         last = feed.kept[:, feed.kept.shape[1] - min(self._seen, pad + 1) :]
-        edges = self.plan._geometry.beside(last)[0]
+        edges = self.plan.geometry.edges(last)[0]
         tail = np.zeros((feed.signals, pad), self.plan.dtype) if edges is None else np.ascontiguousarray(edges[:, pad:])
         count = feed.frames(pad) if not self._opening else self._frames(self._seen + pad)
         target, result = self._target(out, axes, count, none)
         if self._opening and edges is not None:
             self._open(feed, edges[:, :pad])
-        beside, place = self._writable(target, count)
-        feed.take(Samples(tail.reshape(-1), pad, pad), count, place)
+        copy, layout = self._writable(target, count)
+        feed.take(Samples(tail.reshape(-1), pad, pad), count, layout)
         self._ended = True
-        if beside is not None:
-            result[...] = beside
+        if copy is not None:
+            result[...] = copy
         return result
 
-    # ---- what a block is ----
+    # ---- checks ----
     def _check(self, x: Array) -> None:
         if self._ended:
             raise ValueError("the stream has been flushed: reset() begins another")
@@ -139,15 +139,17 @@ class ForwardStream:
             raise ValueError(f"block must have shape {(*self._axes, 'n')} as those before, got {x.shape}")
 
     def _begin(self, axes: tuple[int, ...]) -> Feed:
-        feed = Feed(self.plan._analysis, self._step, int(np.prod(axes, dtype=np.int64)), self.plan.n_fft + 1)
+        feed = Feed(
+            self.plan.forward_transform, self._epilogue, int(np.prod(axes, dtype=np.int64)), self.plan.n_fft + 1
+        )
         if not self._mirrors:
             feed.size, feed.origin = self._pad, -self._pad  # zeros
         return feed
 
     def _frames(self, n: int) -> int:
         """Of the first n samples, padded before them alone."""
-        room = n + self._pad - self.plan.n_fft
-        return 1 + room // self.plan.hop_length if room >= 0 else 0
+        hops = n + self._pad - self.plan.n_fft
+        return 1 + hops // self.plan.hop_length if hops >= 0 else 0
 
     def _count(self, feed: Feed, n: int) -> int:
         if not self._opening:
@@ -155,34 +157,25 @@ class ForwardStream:
         return self._frames(self._seen + n) if self._seen + n > self._pad else 0
 
     def _target(self, out: Array | None, axes: tuple[int, ...], count: int, x: Array) -> tuple[Array, Array]:
-        """(where frames are written, what is returned)."""
-        rows = self._step.width
+        """(the array that frames are written to, the array that is returned)."""
+        rows = self._epilogue.width
         if out is None:
-            made = checks.output_array("out", None, (*axes, rows, count), self._kind, self._order, x)
-            return made, made
-        if not isinstance(out, np.ndarray) or out.dtype != self._kind or out.shape[:-1] != (*axes, rows):
-            got = f"{out.dtype} of shape {out.shape}" if isinstance(out, np.ndarray) else repr(type(out))
-            raise ValueError(f"out must be an array of {self._kind} of shape {(*axes, rows, 'room')}, got {got}")
-        if out.shape[-1] < count:
-            raise ValueError(f"out has room for {out.shape[-1]} frames, but this gives {count}")
-        if not out.flags.writeable:
-            raise ValueError("out must be writable")
-        if np.may_share_memory(out, x):
-            raise ValueError("out must not share memory with the block")
-        return out, out[..., :count]
+            result = checks.output_array("out", None, (*axes, rows, count), self._dtype, self._order, x)
+            return result, result
+        return out, checks.stream_out("out", out, (*axes, rows), count, self._dtype, x)
 
-    def _writable(self, target: Array, count: int) -> tuple[Array | None, Place | None]:
-        """(an array to copy from afterwards if kernels cannot write there, where they write)."""
-        place = _place(target) if count else None
-        if place is not None or not count:
-            return None, place
-        beside = np.empty((*target.shape[:-1], count), self._kind)
-        return beside, place_of(beside)
+    def _writable(self, target: Array, count: int) -> tuple[Array | None, MemoryLayout | None]:
+        """(an array to copy from afterwards if kernels cannot write to the target, the layout that they write to)."""
+        layout = _layout(target) if count else None
+        if layout is not None or not count:
+            return None, layout
+        copy = np.empty((*target.shape[:-1], count), self._dtype)
+        return copy, layout_of(copy)
 
-    # ---- samples on their way ----
-    def _in_stages(self, feed: Feed, x: Array, place: Place | None) -> None:
-        """Converts x piece by piece; the bits are the same as of one."""
-        size = max(self.plan.n_fft, STAGE // feed.signals)
+    # ---- samples ----
+    def _convert(self, feed: Feed, x: Array, layout: MemoryLayout | None) -> None:
+        """Takes x in, converted block by block; the bits do not depend on the blocks."""
+        size = max(self.plan.n_fft, CONVERTED_NUMBERS // feed.signals)
         if self._stage is None:
             self._stage = np.empty((feed.signals, size), self.plan.dtype)
         stage, first = self._stage.reshape((*x.shape[:-1], size)), 0
@@ -190,33 +183,33 @@ class ForwardStream:
         number = self.plan.dtype.type
         for a in range(0, x.shape[-1], size):
             n = min(size, x.shape[-1] - a)
-            part = stage[..., :n]
-            np.copyto(part, x[..., a : a + n], casting="unsafe")
+            block = stage[..., :n]
+            np.copyto(block, x[..., a : a + n], casting="unsafe")
             if middle:
                 if x.dtype.kind == "u":
-                    np.subtract(part, number(middle), out=part)
-                np.multiply(part, number(1 / middle), out=part)
-            first += self._advance(feed, Samples(self._stage.reshape(-1), size, n), place, first)
+                    np.subtract(block, number(middle), out=block)
+                np.multiply(block, number(1 / middle), out=block)
+            first += self._advance(feed, Samples(self._stage.reshape(-1), size, n), layout, first)
 
-    def _advance(self, feed: Feed, x: Samples, place: Place | None, first: int) -> int:
+    def _advance(self, feed: Feed, x: Samples, layout: MemoryLayout | None, first: int) -> int:
         """Takes samples in; returns how many frames it has written, from frame `first` of the output on."""
         if self._opening:
-            part = min(x.n, self._pad + 1 - self._seen)
-            feed.take(x._replace(n=part), 0, None, least=self._pad + 1)
-            self._seen += part
+            count = min(x.n, self._pad + 1 - self._seen)
+            feed.take(x._replace(n=count), 0, None, least=self._pad + 1)
+            self._seen += count
             if self._seen <= self._pad:
                 return 0
-            edges = self.plan._geometry.beside(feed.kept[:, feed.kept.shape[1] - feed.size :])[0]
+            edges = self.plan.geometry.edges(feed.kept[:, feed.kept.shape[1] - feed.size :])[0]
             assert edges is not None
             self._open(feed, edges[:, : self._pad])
-            x = Samples(x.flat[part:], x.stride, x.n - part)
+            x = Samples(x.flat[count:], x.stride, x.n - count)
         count = feed.frames(x.n)
-        feed.take(x, count, place, first, self._pad + 1 if self._mirrors else 0)
+        feed.take(x, count, layout, first, self._pad + 1 if self._mirrors else 0)
         self._seen += x.n
         return count
 
     def _open(self, feed: Feed, head: Array) -> None:
-        """Puts what stands before the signal before what has come of it."""
+        """Puts the padding before the samples that have come."""
         end = feed.kept.shape[1] - feed.size
         feed.kept[:, end - self._pad : end] = head
         feed.size += self._pad
@@ -238,24 +231,24 @@ def _samples(x: Array, dtype: np.dtype[Any]) -> Samples | None:
     return Samples(flat if flat.flags.writeable else checks.writable_view(flat), stride, n)
 
 
-_NONE = np.zeros(1, np.int64)
+_NO_OFFSET = np.zeros(1, np.int64)
 
 
-def _place(out: Array) -> Place | None:
-    """`place_of` in less time for a single signal."""
+def _layout(out: Array) -> MemoryLayout | None:
+    """`layout_of` in less time for a single signal."""
     if out.ndim != 2 or not out.flags.aligned:
-        return place_of(out)
+        return layout_of(out)
     down, along = out.strides
     item = out.itemsize
     if along == item and down % item == 0:
-        across, flat, ld = True, out[0], down // item
+        frames_contiguous, flat, stride = True, out[0], down // item
     elif down == item and along % item == 0:
-        across, flat, ld = False, out[:, 0], along // item
+        frames_contiguous, flat, stride = False, out[:, 0], along // item
     else:
-        return place_of(out)
+        return layout_of(out)
     if out.dtype.kind == "c":
-        return Place(flat.view(flat.real.dtype), _NONE, across, 2 * ld)
-    return Place(flat, _NONE, across, ld)
+        return MemoryLayout(flat.view(flat.real.dtype), _NO_OFFSET, frames_contiguous, 2 * stride)
+    return MemoryLayout(flat, _NO_OFFSET, frames_contiguous, stride)
 
 
 class StreamingSTFT(ForwardStream):
@@ -291,7 +284,7 @@ class StreamingSTFT(ForwardStream):
     """
 
     def __init__(self, plan: STFT, *, scale: bool = False) -> None:
-        super().__init__(plan, plan._complex_step(), plan._complex, "F", scale)
+        super().__init__(plan, plan._complex_epilogue(), plan.complex_dtype, "F", scale)
 
 
 class StreamingPower(ForwardStream):
@@ -316,7 +309,7 @@ class StreamingPower(ForwardStream):
     """
 
     def __init__(self, plan: STFT, *, power: float = 2.0, scale: bool = False) -> None:
-        super().__init__(plan, plan._level_step(plan._exponent(power)), plan.dtype, "F", scale)
+        super().__init__(plan, plan._level_epilogue(plan._exponent(power)), plan.dtype, "F", scale)
 
 
 class StreamingMel(ForwardStream):
@@ -356,4 +349,4 @@ class StreamingMel(ForwardStream):
                 "log='whisper' needs the loudest of the whole signal: take log='log10' here and, at the end, "
                 "(np.maximum(L, L.max() - 8) + 4) / 4 without the last frame; or plan.mel of windows of 30 s"
             )
-        super().__init__(plan, plan._filter_step(bank, exponent, scaling), plan.dtype, "C", scale)
+        super().__init__(plan, plan._filter_epilogue(bank, exponent, scaling), plan.dtype, "C", scale)

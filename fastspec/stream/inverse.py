@@ -14,22 +14,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import checks
 from .._typing import Complex, Real
-from ..kernels import compiled
-from ..kernels.fft.tables import Tables
-from ..kernels.runtime.layout import places
 from ..kernels.runtime.threads import team_size
-from ..kernels.stft.overlap_add import Synthesis, Waves
+from ..kernels.stft import inverse as inverse_kernel
 from ..plan import STFT
 from ..transform import inverse_scipy
-from ..transform.inverse import Ready, Space, add_up
-from ..transform.memory import address, matching, writable
+from ..transform.inverse import Prepared, Workspace, arrays_at, run_overlap_add
+from ..transform.memory import address, pair_signals, writable
 
 ENDLESS = 1 << 60  # frames of a signal that goes on
 PIECE = 1 << 18  # numbers that are held where a block has to be converted, or results to be put into place
 KNOWN = 16  # kinds of blocks for which everything is kept ready
-JOB = places(Waves) + places(Tables)  # where it stands in a record, and in it
-NUMBER, START = (JOB + places(Synthesis, name) for name in ("number", "start"))
-SUMS = JOB + places(Synthesis) + 3  # sums before and after, of Runs
 
 
 class StreamingISTFT:
@@ -76,11 +70,11 @@ class StreamingISTFT:
             raise TypeError(f"plan must be a fastspec.STFT, got {plan!r}")
         self._tell_of_gaps(plan)
         self.plan = plan
-        self._cut = -plan._geometry.start  # samples of the sum before the first that is given
+        self._cut = -plan.geometry.start  # samples of the sum before the first that is given
         self._lag = int(plan.hop_length + self._cut > plan.n_fft)
         self.latency = max(plan.n_fft - plan.hop_length, self._cut)
-        self._space = Space(plan.dtype)
-        self._ready: dict[object, Ready] = {}
+        self._workspace = Workspace(plan.dtype)
+        self._ready: dict[object, Prepared] = {}
         self.reset()
 
     def __repr__(self) -> str:
@@ -88,7 +82,7 @@ class StreamingISTFT:
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what holds addresses of this process."""
-        return {**vars(self), "_ready": {}, "_places": [], "_space": Space(self.plan.dtype)}
+        return {**vars(self), "_ready": {}, "_places": [], "_workspace": Workspace(self.plan.dtype)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update({**state, "_places": [address(sums) for sums in state["_sums"]]})
@@ -128,7 +122,7 @@ class StreamingISTFT:
         y = checks.stream_out("out", out, D.shape[:-2], count, self.plan.dtype, D)
         if self._lead is None:
             self._begin(D.shape[:-2])
-        if D.dtype == self.plan._complex and D.flags.aligned and writable(y):
+        if D.dtype == self.plan.complex_dtype and D.flags.aligned and writable(y):
             self._go_on(D, y)
         else:
             self._in_pieces(D, y)
@@ -161,7 +155,7 @@ class StreamingISTFT:
         lead = self._lead or ()
         y = np.empty((*lead, whole - self._given if self._frames else 0), self.plan.dtype)
         if y.size:
-            self._add(np.empty((*lead, self.plan.n_bins, 0), self.plan._complex), y, self._frames)
+            self._add(np.empty((*lead, self.plan.n_bins, 0), self.plan.complex_dtype), y, self._frames)
         self._given, self._over = self._given + y.shape[-1], True
         return y
 
@@ -218,7 +212,7 @@ class StreamingISTFT:
         some = max(1, PIECE // (prod(D.shape[:-2]) * max(2 * self.plan.n_bins, self.plan.hop_length) + 1))
         try:
             for f in range(0, D.shape[-1], some):
-                piece = D[..., f : f + some].astype(self.plan._complex)
+                piece = D[..., f : f + some].astype(self.plan.complex_dtype)
                 at, count = self._given - before[1], self.final(self._frames + piece.shape[-1]) - self._given
                 samples = np.empty((*D.shape[:-2], count), y.dtype)
                 self._go_on(piece, samples)
@@ -229,38 +223,38 @@ class StreamingISTFT:
 
     def _add(self, D: Complex, y: Real, total: int) -> None:
         """Samples from the first not yet given on; without `total` frames yet, the sums go to the second place."""
-        synthesis, b = self.plan._synthesis, 0
-        for spectra, target in matching(D, y):
-            if synthesis.in_lanes:
-                self._in_lanes(spectra, target, total, b)
+        transform, b = self.plan.inverse_transform, 0
+        for spectra, target in pair_signals(D, y):
+            if transform.in_lanes:
+                self._run_in_lanes(spectra, target, total, b)
             else:
-                part = synthesis.part(self._cut + self._given, self._frames, total, self._lag)
+                frame_range = transform.frame_range(self._cut + self._given, self._frames, total, self._lag)
                 before, after = (sums[b : b + len(spectra)] for sums in self._sums)
-                inverse_scipy.add_up(spectra, target, part, before, after if total == ENDLESS else None)
+                inverse_scipy.add_frames(spectra, target, frame_range, before, after if total == ENDLESS else None)
             b += len(spectra)
 
-    def _in_lanes(self, D: Complex, y: Real, total: int, b: int) -> None:
+    def _run_in_lanes(self, D: Complex, y: Real, total: int, b: int) -> None:
         """By the kernels; D[0] is of signal b."""
-        ready, width = self._ready_for(D, y, total), y.itemsize
-        record = ready.task.record.copy()
-        record[NUMBER], record[START] = self._frames, self._cut + self._given
-        each = self._sums[0][0].size
-        before, after = (place + b * each * width for place in self._places)
-        size = len(D) * each
-        record[SUMS : SUMS + 4] = before, size, after, size if total == ENDLESS else 0
-        task, wave = ready.task._replace(record=record), (address(y) - ready.wave[0] * width, ready.wave[1])
-        given = address(D) - ready.given[0] * width, ready.given[1]
-        strip = compiled.runs_strip(y.dtype).address
-        add_up(task, y.dtype, wave, wave, given, ready.work, strip, self._space)
+        prepared, width = self._prepare(D, y, total), y.itemsize
+        record, layout = prepared.overlap_add.record.copy(), inverse_kernel.LAYOUT
+        layout.set_numbers(record, first_frame=self._frames, start=self._cut + self._given)
+        signal_size = self._sums[0][0].size
+        before, after = (sums + b * signal_size * width for sums in self._places)
+        size = len(D) * signal_size
+        kept = size if total == ENDLESS else 0
+        layout.set_memory(record, sums_before=(before, size), sums_after=(after, kept))
+        arrays = arrays_at(prepared, address(D), address(y), width)
+        task = inverse_kernel.inverse_strip
+        run_overlap_add(prepared.overlap_add, task, arrays, prepared.work, self._workspace, record)
 
-    def _ready_for(self, D: Complex, y: Real, total: int) -> Ready:
-        """What was made ready for arrays like these, or is now."""
-        synthesis = self.plan._synthesis
+    def _prepare(self, D: Complex, y: Real, total: int) -> Prepared:
+        """The overlap-add for arrays like these, prepared now or before."""
+        transform = self.plan.inverse_transform
         key = D.shape, D.strides, y.shape, y.strides, total, team_size()
-        ready = self._ready.get(key)
-        if ready is None:
+        prepared = self._ready.get(key)
+        if prepared is None:
             if len(self._ready) == KNOWN:
                 self._ready.clear()
-            part = synthesis.part(self._cut + self._given, self._frames, total, self._lag)
-            ready = self._ready[key] = synthesis.make_ready(key, D, y, part, D.shape[2])
-        return ready
+            frame_range = transform.frame_range(self._cut + self._given, self._frames, total, self._lag)
+            prepared = self._ready[key] = transform.prepare(key, D, y, frame_range, D.shape[2])
+        return prepared

@@ -1,39 +1,38 @@
-"""TODO."""
+"""The last step on the bins of a tile: complex bins, levels |D|**power, filtered levels such as mels, logarithms."""
 
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .._typing import Real
-from ..kernels import compiled
-from ..kernels.features.levels import OTHER, ROOT, SQUARE, settle
+from .._typing import Real, Whole
+from ..kernels.features import levels
+from ..kernels.features.levels import EXPONENT, ROOT, SQUARE, ClipArgs
+from ..kernels.features.levels import Epilogue as EpilogueArgs
 from ..kernels.fft.realfft import COMPLEX, POWER
-from ..kernels.runtime.calls import new_board
 from ..kernels.runtime.layout import pack
-from ..kernels.runtime.threads import team_size
-from ..kernels.stft.forward import Last
-from .memory import Place
+from ..kernels.runtime.tasks import Callee, run_items
+from ..kernels.stft.forward import write_complex, write_filtered, write_levels
+from .memory import MemoryLayout
 
-CHUNK = 1 << 15  # numbers a work item of `settled`
+CLIP_NUMBERS = 1 << 15  # of a work item of `clip_and_scale`
 
 
-class Step(NamedTuple):
-    """A last step: the kernel that writes a tile, and what it is told."""
+class Epilogue(NamedTuple):
+    """The kernel that writes a tile, and its arguments."""
 
-    put: Any  # of `compiled`: dtype -> entry
-    op: int
+    kernel: Callee
+    op: int  # COMPLEX or POWER
     width: int  # bins or filters written
-    full: bool
-    last: Last
-    record: NDArray[np.int64]  # `last` as kernels unpack it
+    full: bool  # all n_fft bins
+    args: EpilogueArgs
+    record: Whole  # the arguments as kernels unpack them
 
 
-_NOTHING, _ZERO = np.zeros(0, np.int64), np.zeros(1, np.int64)
+_NO_INTS = np.zeros(0, np.int64)
 
 
-def last_step(
+def epilogue_args(
     dtype: np.dtype[Any],
     *,
     power: float = 2.0,
@@ -43,40 +42,57 @@ def last_step(
     floor: float = 0.0,
     gain: float = 1.0,
     weights: Real | None = None,
-    first: NDArray[np.int64] = _NOTHING,
-    starts: NDArray[np.int64] = _NOTHING,
-) -> Last:
-    """A plan.Last: levels |D|**power (or as `shape` says), then filters and their logarithms."""
+    first: Whole = _NO_INTS,
+    starts: Whole = _NO_INTS,
+) -> EpilogueArgs:
+    """Arguments of levels |D|**power (or as `shape` says), then of filters and their logarithms."""
     number = dtype.type
-    if shape is None:
-        shape = {2.0: SQUARE, 1.0: ROOT}.get(power, OTHER)
-    weights = np.zeros(0, dtype) if weights is None else weights
-    return Last(shape, log, number(power / 2), number(least), number(floor), number(gain), weights, first, starts)
+    return EpilogueArgs(
+        shape={2.0: SQUARE, 1.0: ROOT}.get(power, EXPONENT) if shape is None else shape,
+        log=log,
+        exponent=number(power / 2),
+        least=number(least),
+        floor=number(floor),
+        gain=number(gain),
+        weights=np.zeros(0, dtype) if weights is None else weights,
+        first=first,
+        starts=starts,
+    )
 
 
 @lru_cache(64)
-def complex_step(dtype: np.dtype[Any], width: int, *, full: bool = False) -> Step:
+def complex_bins(dtype: np.dtype[Any], width: int, *, full: bool = False) -> Epilogue:
     """The bins as they are."""
-    last = last_step(dtype)
-    return Step(compiled.put_complex, COMPLEX, width, full, last, pack(last))
+    args = epilogue_args(dtype)
+    return Epilogue(write_complex, COMPLEX, width, full, args, pack(args))
 
 
-def level_step(width: int, last: Last) -> Step:
+def levels_of_bins(width: int, args: EpilogueArgs) -> Epilogue:
     """Levels of the first `width` bins."""
-    return Step(compiled.put_levels, POWER, width, False, last, pack(last))
+    return Epilogue(write_levels, POWER, width, False, args, pack(args))
 
 
-def filter_step(last: Last) -> Step:
+def filtered_levels(args: EpilogueArgs) -> Epilogue:
     """Filters over the levels of all bins."""
-    return Step(compiled.put_filtered, POWER, len(last.first), False, last, pack(last))
+    return Epilogue(write_filtered, POWER, len(args.first), False, args, pack(args))
 
 
-def settled(
-    place: Place, rows: int, width: int, shift: float, floors: Real, gain: float = 1.0, add: float = 0.0
+def clip_and_scale(
+    layout: MemoryLayout, rows: int, width: int, shift: float, floors: Real, gain: float = 1.0, offset: float = 0.0
 ) -> None:
-    """Each of the `rows` runs of `width` numbers of a signal becomes max(run - shift, floor) gain + add, in place."""
-    number, many = place.flat.dtype.type, max(1, CHUNK // width)
-    items = -(-len(place.places) * rows // many)
-    work = len(place.places) * rows * width
-    shared = team_size(), new_board(), many, place.flat, place.places, rows, place.ld, width
-    settle(items, *shared, number(shift), floors, number(gain), number(add), work=work)
+    """Each of the `rows` rows of a signal, `width` numbers, becomes max(row - shift, floor) gain + offset, in place."""
+    dtype, signals, item_rows = layout.flat.dtype, len(layout.offsets), max(1, CLIP_NUMBERS // width)
+    args = ClipArgs(
+        out=layout.flat,
+        out_offsets=layout.offsets,
+        floors=floors,
+        rows=rows,
+        row_stride=layout.row_stride,
+        width=width,
+        item_rows=item_rows,
+        shift=shift,
+        gain=gain,
+        offset=offset,
+    )
+    items, work = -(-signals * rows // item_rows), signals * rows * width
+    run_items(levels.clip_and_scale, dtype, items, levels.CLIP_LAYOUT.pack(args), work=work)

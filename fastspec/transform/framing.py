@@ -73,7 +73,7 @@ class Geometry:
         What `scipy.signal.get_window` knows (periodic), a function of win_length that gives one, or the window.
     center : bool
     pad_mode : str or callable
-        What stands before and after the signal if centred; see `numpy.pad`.
+        How the signal is padded on both sides if centred; see `numpy.pad`.
 
     Raises
     ------
@@ -112,7 +112,7 @@ class Geometry:
 
     @property
     def local(self) -> bool:
-        """Whether what stands beside a signal depends on its ends alone."""
+        """Whether the padding of a signal depends on its ends alone."""
         return not self.center or self.pad_mode in ("constant", *LOCAL)
 
     def n_frames(self, n_samples: int) -> int:
@@ -124,17 +124,17 @@ class Geometry:
             If not even one fits.
         """
         n = checks.as_int("n_samples", n_samples, 1)
-        room = n - 2 * self.start - self.n_fft
-        if room < 0:
+        hops = n - 2 * self.start - self.n_fft
+        if hops < 0:
             raise ValueError(f"n_samples must be at least n_fft = {self.n_fft} without centring, got {n}")
-        return 1 + room // self.hop_length
+        return 1 + hops // self.hop_length
 
     def n_samples(self, n_frames: int) -> int:
-        """hop_length (n_frames - 1) + n_fft + 2 start: the samples that the frames tell of."""
+        """hop_length (n_frames - 1) + n_fft + 2 start: the samples covered by the frames."""
         return self.hop_length * (checks.as_int("n_frames", n_frames, 1) - 1) + self.n_fft + 2 * self.start
 
-    def beside(self, x: NDArray[np.floating]) -> tuple[NDArray[np.floating] | None, int, int]:
-        """(what stands before and after the signals x (signals, n), how much before, how much after)."""
+    def edges(self, x: NDArray[np.floating]) -> tuple[NDArray[np.floating] | None, int, int]:
+        """(padding before and after the signals x (signals, n), side by side, samples before, samples after)."""
         pad, n = -self.start, x.shape[-1]
         if not pad or self.pad_mode == "constant":
             return None, 0, 0

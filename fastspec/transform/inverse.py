@@ -18,137 +18,131 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from .._typing import Complex, Real
-from ..kernels import compiled
 from ..kernels.fft import tables as fft_tables
-from ..kernels.fft.realfft import BINS
-from ..kernels.runtime.calls import aligned, new_board
-from ..kernels.runtime.layout import pack
-from ..kernels.runtime.tasks import each_strip
+from ..kernels.fft.realfft import BINS, addresses
+from ..kernels.runtime.calls import aligned
+from ..kernels.runtime.layout import pack, scratch_size
+from ..kernels.runtime.tasks import Task, run_items
 from ..kernels.runtime.threads import team_size
-from ..kernels.stft.inverse import Runs
-from ..kernels.stft.overlap_add import PIECE
-from ..kernels.stft.overlap_add import Synthesis as Synthesis_
+from ..kernels.stft import inverse as inverse_kernel
+from ..kernels.stft import overlap_add
+from ..kernels.stft.inverse import InverseArgs
+from ..kernels.stft.overlap_add import OverlapAddArgs
 from . import inverse_scipy
 from .framing import window_sum
-from .inverse_scipy import Part
-from .memory import address, extent, writable
+from .inverse_scipy import FrameRange
+from .memory import Memory, address, extent, writable
 
 SUM_BYTES = 160 << 10  # the sum of a few tiles shares the second-level cache with the transform
-ACROSS_BYTES = 1 << 20  # the sum of whole signals is passed through once
-CONVERTED = 1 << 20  # numbers of spectra that are converted at a time
-SHARES = 16  # runs for each thread, so that none waits long for the last
-LEAST_RUN = 8  # a run is at least so many times as long as its warm-up
-MOST_IN_RUN = 1 << 25  # samples in the frames of a run: some hundredths of a second, after which Ctrl-C is noticed
-BLOCK = 1 << 18  # numbers held at a time where the output cannot be written directly
+SIGNAL_SUM_BYTES = 1 << 20  # the sum of whole signals is passed through once
+CONVERTED_NUMBERS = 1 << 20  # numbers of spectra that are converted at a time
+STRIPS_PER_THREAD = 16  # so that none waits long for the last
+LEAST_STRIP_WARM_UPS = 8  # a strip is at least so many times as long as its warm-up
+STRIP_SAMPLES = 1 << 25  # in the frames of a strip: some hundredths of a second, after which Ctrl-C is noticed
+BLOCK_SAMPLES = 1 << 18  # held at a time where the output cannot be written directly
 
 
-Memory = tuple[int, int]
-"""An address, and how many real numbers are there."""
+class OverlapAdd(NamedTuple):
+    """An overlap-add, prepared but for the addresses of its arrays."""
 
-
-class Task(NamedTuple):
-    """What the driver is to do, and what it takes."""
-
-    record: NDArray[np.int64]  # Waves, of which only the weight is set, Tables, Synthesis
-    strips: int
+    record: NDArray[np.int64]  # see `overlap_add.LAYOUT`; of its arrays only the weight is set
+    args: OverlapAddArgs
+    items: int
     scratch: int  # real numbers a thread
     tails: int  # real numbers
-    job: Synthesis_
-    tables: fft_tables.Tables  # whose addresses stand in the record, as do those of
-    weight: Real
+    referenced: tuple[Any, ...]  # whose addresses stand in the record
 
 
-class Ready(NamedTuple):
-    """A task for arrays of certain shapes and strides."""
+class Prepared(NamedTuple):
+    """An overlap-add for arrays of certain shapes and strides."""
 
     key: tuple[object, ...]
-    task: Task
-    given: Memory  # how far before their first element they reach, and how far in all
-    wave: Memory
+    overlap_add: OverlapAdd
+    spectra: Memory  # how far before their first element they reach, and how far in all
+    y: Memory
     work: int
 
 
 def window_energy(window: NDArray[np.floating], hop: int) -> float:
     """The least of sum over f of window[r - f hop]^2, 0 <= r < hop, as a share of the largest, in the steady state.
 
-    0: some samples cannot be had back from their frames (the NOLA condition fails).
+    0: some samples cannot be reconstructed from their frames (the NOLA condition fails).
     """
     steady = weight_columns(np.asarray(window, np.float64) ** 2, hop, len(window))[-(-len(window) // hop) - 1]
     least = float(steady.min()) if hop <= len(window) else 0.0
     return least / float(steady.max()) if least > 0 else 0.0
 
 
-def weight_columns(window: NDArray[np.float64], hop: int, total: int) -> NDArray[np.float64]:
-    """Sums of the windows of `total` frames, as `kernels.synthesis` lays them out: (columns, phases)."""
+def weight_columns(window: NDArray[np.float64], hop: int, total_frames: int) -> NDArray[np.float64]:
+    """Sums of the windows of all frames, in the order of `kernels.stft.overlap_add`: (columns, phases)."""
     size = len(window)
     reach = -(-size // hop)
-    count = min(total, reach)
+    count = min(total_frames, reach)
     columns = window_sum(window, count, hop)[: (count + reach - 1) * hop] if hop <= size else window
     return columns.reshape(count + reach - 1, -1)
 
 
 def sum_size(rows: int, columns: int, dtype: np.dtype[Any]) -> int:
     """Real numbers of a sum of so many rows and columns: whole vectors can be read from any of them."""
-    V = fft_tables.lanes(dtype)
+    V = fft_tables.lane_count(dtype)
     return -(-rows // V) * V * columns + V * V
 
 
-def task_of(tables: fft_tables.Tables, job: Synthesis_, weight: Real, room: int = 0) -> Task:
-    """The task of a job whose scratch is still to be counted; `room` real numbers of it are for something else."""
-    V = fft_tables.lanes(weight.dtype)
-    scratch = job.rows * job.lead + V * (2 * job.work + job.n_fft + 4 * job.bins + PIECE) + job.sums + room
-    strips = -(-job.signals // V) if job.across else job.signals * job.strips
-    tails = strips * (job.reach - 1) * job.step if job.strips > 1 and not job.across else 0
-    job = job._replace(scratch=scratch)
-    parts = np.zeros(8, np.int64), pack((weight,)), pack(tables), pack(job)
-    return Task(np.concatenate(parts), strips, scratch, tails, job, tables, weight)
+def prepare_overlap_add(tables: fft_tables.Tables, args: OverlapAddArgs, weight: Real) -> OverlapAdd:
+    """The overlap-add of these arguments; `weight` as in `weight_columns`, flat."""
+    V = fft_tables.lane_count(weight.dtype)
+    strips = -(-args.signals // V) if args.signals_in_lanes else args.signals * args.strips
+    tails = strips * (args.reach - 1) * args.hop if args.strips > 1 and not args.signals_in_lanes else 0
+    none = weight[:0]
+    arrays = overlap_add.OverlapAddArrays(none, none, none, none, weight)
+    record = overlap_add.LAYOUT.pack(arrays, tables, args)
+    scratch = scratch_size(overlap_add.scratch_sizes(args, V))
+    return OverlapAdd(record, args, strips, scratch, tails, (tables, weight))
 
 
-class Space:
-    """Memory that drivers work in; who keeps one from call to call spares the system to find it anew."""
+class Workspace:
+    """Scratch and tails, kept from call to call: the system need not find memory anew."""
 
     def __init__(self, dtype: np.dtype[Any]) -> None:
         self.scratch = self.tails = np.empty(0, dtype)
 
-    def fit(self, task: Task, team: int) -> None:
-        """At least as much as a task needs with so many threads."""
-        if self.scratch.size < task.scratch * team:
-            self.scratch = aligned(task.scratch * team, self.scratch.dtype)
-        if self.tails.size < task.tails:
-            self.tails = np.empty(task.tails, self.tails.dtype)
+    def reserve(self, prepared: OverlapAdd, team: int) -> None:
+        """At least as much as an overlap-add needs with so many threads."""
+        if self.scratch.size < prepared.scratch * team:
+            self.scratch = aligned(prepared.scratch * team, self.scratch.dtype)
+        if self.tails.size < prepared.tails:
+            self.tails = np.empty(prepared.tails, self.tails.dtype)
 
 
-def add_up(
+def run_overlap_add(
+    prepared: OverlapAdd,
     task: Task,
-    dtype: np.dtype[Any],
-    wave: Memory,
-    previous: Memory,
-    given: Memory,
+    arrays: dict[str, Memory],
     work: int,
-    strip: int = 0,
-    space: Space | None = None,
+    workspace: Workspace,
+    record: NDArray[np.int64] | None = None,
 ) -> None:
-    """Run the driver, with the plain overlap-add or another kernel of strips."""
-    record, space = task.record.copy(), space or Space(dtype)
-    space.fit(task, team_size())
-    record[:8] = *wave, *previous, *given, address(space.tails) if task.tails else 0, task.tails
-    run_strips(task, record, strip or compiled.synthesis_strip(dtype).address, work, space)
-    if task.tails:
-        run_strips(task, record, compiled.synthesis_join(dtype).address, 4 * task.tails + 1, space)
+    """Run a task on all strips, then add the tails.
+
+    `arrays` are those of `overlap_add.OverlapAddArrays` by name; `record` is the prepared one by default.
+    """
+    record = (prepared.record if record is None else record).copy()
+    workspace.reserve(prepared, team_size())
+    dtype, tails = workspace.scratch.dtype, workspace.tails
+    overlap_add.LAYOUT.set_memory(record, **arrays, tails=(address(tails) if prepared.tails else 0, prepared.tails))
+    run_items(task, dtype, prepared.items, record, work=work, memory=workspace.scratch)
+    if prepared.tails:
+        tail_work = 4 * prepared.tails + 1
+        run_items(overlap_add.add_tails, dtype, prepared.items, record, work=tail_work, memory=workspace.scratch)
 
 
-def run_strips(task: Task, record: NDArray[np.int64], strip: int, work: int, space: Space) -> None:
-    """strip(s, slot, record, scratch) for all strips of a task."""
-    each_strip(task.strips, team_size(), new_board(), strip, record, space.scratch, work=work)
-
-
-def _rounded(count: int, V: int) -> int:
+def _round_up(count: int, V: int) -> int:
     """The next multiple of V."""
     return -(-count // V) * V
 
 
-class Synthesis:
-    """The inverse transform for one window and hop: tables, ready to run; immutable as far as results go.
+class InverseTransform:
+    """The inverse transform for one window and hop: its tables; immutable as far as results go.
 
     Parameters
     ----------
@@ -164,27 +158,27 @@ class Synthesis:
         self.n_fft, self.hop, self.dtype = n_fft, hop, np.dtype(dtype)
         self.window = np.array(window, np.float64)
         self.reach = -(-n_fft // hop)
-        self.in_lanes = fft_tables.supported(n_fft)
+        self.in_lanes = fft_tables.has_inverse(n_fft)
         self._weights: tuple[int, Real] = (-1, np.empty(0, self.dtype))
-        self._ready: Ready | None = None  # of the arrays before, as most that follow are like them
+        self._prepared: Prepared | None = None  # for the arrays before, as most that follow are like them
         if self.in_lanes:
-            addresses = compiled.transform_rows(self.dtype).address, 0, compiled.inverse(self.dtype).address
-            self.tables = fft_tables.tables(n_fft, hop, 0, self.window, self.window, self.dtype, addresses)
+            kernels = addresses(n_fft, self.dtype, forwards=False)
+            self.tables = fft_tables.transform_tables(n_fft, hop, 0, self.window, self.window, self.dtype, kernels)
 
     def run_any(self, D: NDArray[Any], out: Real, *, start: int) -> None:
-        """`run` for D of any dtype, all frames of it: converted some at a time if it is long."""
+        """`run` for D of any dtype, all frames of it: converted block by block if it is long."""
         kind, count = np.result_type(self.dtype, np.complex64), D.shape[2]
-        some = max(16, CONVERTED // (D.shape[0] * D.shape[1]))
-        if D.dtype == kind or count <= some:
+        block = max(16, CONVERTED_NUMBERS // (D.shape[0] * D.shape[1]))
+        if D.dtype == kind or count <= block:
             self.run(D.astype(kind, copy=False), out, start=start)
             return
-        for f in range(0, count, some):
-            # samples before this frame's first are done, those up to the first of the next part are final
-            a, b = max(0, f * self.hop - start), (f + some) * self.hop - start if f + some < count else out.shape[1]
+        for f in range(0, count, block):
+            # samples before this frame's first are done, those up to the first of the next block are final
+            a, b = max(0, f * self.hop - start), (f + block) * self.hop - start if f + block < count else out.shape[1]
             if a < min(b, out.shape[1]):
                 low = max(0, f - self.reach + 1)
-                part = D[:, :, low : f + some].astype(kind)
-                self.run(part, out[:, a:b], start=start + a, first_frame=low, total_frames=count)
+                spectra = D[:, :, low : f + block].astype(kind)
+                self.run(spectra, out[:, a:b], start=start + a, first_frame=low, total_frames=count)
 
     def run(
         self, D: Complex, out: Real, *, start: int = 0, first_frame: int = 0, total_frames: int | None = None
@@ -206,35 +200,36 @@ class Synthesis:
 
         Notes
         -----
-        Sample t is what frames f with f hop <= t < f hop + n_fft add up to.  So of a stream, once frames up to g - 1
-        are there, the samples before g hop are final, and samples from t on need, of the frames before, those from
-        (t - n_fft) // hop + 1 on: to go on after a block, its last ceil(n_fft / hop) - 1 frames have to be given again.
+        Sample t is the sum of its samples in frames f with f hop <= t < f hop + n_fft.  So of a stream, once frames up
+        to g - 1 are there, the samples before g hop are final, and samples from t on need, of the frames before, those
+        from (t - n_fft) // hop + 1 on: to go on after a block, its last ceil(n_fft / hop) - 1 frames come again.
         As long as more frames are to come, total_frames is any number that is at least g + ceil(n_fft / hop).
         A sample has the same bits whatever D's strides, the number of threads and of signals, and the range of frames
         are, as long as the frames that it needs are in it.
         """
         key = D.dtype, D.shape, D.strides, out.dtype, out.shape, out.strides, start, first_frame, total_frames
-        ready, plain = self._ready, D.flags.aligned and out.flags.aligned and out.flags.writeable
-        if ready is not None and plain and ready.key == (*key, team_size()):
-            self._in_lanes(D, out, ready)
+        prepared, aligned = self._prepared, D.flags.aligned and out.flags.aligned and out.flags.writeable
+        if prepared is not None and aligned and prepared.key == (*key, team_size()):
+            self._run_in_lanes(D, out, prepared)
             return
         total = first_frame + D.shape[-1] if total_frames is None else total_frames
         self._check(D, out, start, first_frame, total)
         length = out.shape[1]
         low = max(first_frame, -((self.n_fft - 1 - start) // self.hop))
         high = min(first_frame + D.shape[2], (start + length - 1) // self.hop + 1)
-        part = self.part(start, low, total)
+        frame_range = self.frame_range(start, low, total)
         if not out.size or low >= high:
             out[...] = 0
         elif not self.in_lanes:
-            inverse_scipy.add_up(D[:, :, low - first_frame : high - first_frame], out, part)
+            inverse_scipy.add_frames(D[:, :, low - first_frame : high - first_frame], out, frame_range)
         elif not writable(out):
-            self._in_blocks(D, out, start, first_frame, total)
+            self._run_in_blocks(D, out, start, first_frame, total)
         elif not D.flags.aligned:
             self.run(D.copy(), out, start=start, first_frame=first_frame, total_frames=total)
         else:
-            self._ready = ready = self.make_ready((*key, team_size()), D, out, part, high - low, low - first_frame)
-            self._in_lanes(D, out, ready)
+            prepared = self.prepare((*key, team_size()), D, out, frame_range, high - low, low - first_frame)
+            self._prepared = prepared
+            self._run_in_lanes(D, out, prepared)
 
     def _check(self, D: Complex, out: Real, start: int, first_frame: int, total: int) -> None:
         """What the kernels rely on."""
@@ -247,80 +242,122 @@ class Synthesis:
         if not out.flags.writeable:
             raise ValueError("out is read-only")
 
-    def _weight(self, total: int) -> Real:
-        """1 / sum of squared windows of `total` frames; see `weight_columns`."""
-        count = min(total, self.reach)
-        known, weight = self._weights
-        if known != count:
+    def weight(self, total_frames: int) -> Real:
+        """1 / sum of squared windows of all frames; see `weight_columns`."""
+        count = min(total_frames, self.reach)
+        cached_count, weight = self._weights
+        if cached_count != count:
             energy = weight_columns(self.window**2, self.hop, count)
             weight = (1 / np.where(energy > np.finfo(self.dtype).tiny, energy, 1)).astype(self.dtype)
             self._weights = count, weight
         return weight
 
-    def part(self, start: int, number: int, total: int, lag: int = 0) -> Part:
-        """Samples from `start` on of frames from `number` on of a signal of `total` frames."""
-        return Part(self.hop, self.window.astype(self.dtype), self._weight(total), start, number, total, lag)
+    def frame_range(self, start: int, first_frame: int, total_frames: int, lag: int = 0) -> FrameRange:
+        """Samples from `start` on of frames from `first_frame` on of a signal of `total_frames` frames."""
+        window, weight = self.window.astype(self.dtype), self.weight(total_frames)
+        return FrameRange(self.hop, window, weight, start, first_frame, total_frames, lag)
 
-    def make_ready(
-        self, key: tuple[object, ...], D: Complex, out: Real, part: Part, frames: int, skipped: int = 0
-    ) -> Ready:
-        """The task of `frames` frames, D[..., skipped] the first of them, for arrays like these."""
+    def prepare(
+        self, key: tuple[object, ...], D: Complex, out: Real, frame_range: FrameRange, frames: int, skip: int = 0
+    ) -> Prepared:
+        """The overlap-add of `frames` frames, D[..., skip] the first of them, for arrays like these."""
         width = self.dtype.itemsize
-        given, wave = extent(D, width), extent(out, width)
-        steps = [stride // width for stride in (*D.strides, out.strides[0])]
-        work = len(D) * max(frames, 1) * self.n_fft * 32
-        job, run = self._job(len(D), frames, steps, part.lag)
-        job = job._replace(
-            number=part.number, total=part.total, start=part.start, length=out.shape[1],
-            origin=given[0] + skipped * steps[2], place=wave[0],
-        )  # fmt: skip
-        task = task_of(self.tables, job, part.weight.reshape(-1))
-        task = task._replace(record=np.concatenate([task.record, pack(run)]), tails=0)
-        return Ready(key, task, given, wave, work)
+        spectra, y = extent(D, width), extent(out, width)
+        strides = [stride // width for stride in (*D.strides, out.strides[0])]
+        args, inverse = self._arguments(len(D), frames, strides, frame_range.lag)
+        args = args._replace(
+            first_frame=frame_range.first_frame,
+            total_frames=frame_range.total_frames,
+            start=frame_range.start,
+            length=out.shape[1],
+            origin=spectra[0] + skip * strides[2],
+            y_offset=y[0],
+        )
+        prepared = prepare_overlap_add(self.tables, args, frame_range.weight.reshape(-1))
+        prepared = prepared._replace(record=np.concatenate([prepared.record, pack(inverse)]), tails=0)
+        return Prepared(key, prepared, spectra, y, len(D) * max(frames, 1) * self.n_fft * 32)
 
-    def _in_lanes(self, D: Complex, out: Real, ready: Ready) -> None:
-        """By the kernels."""
-        width, given, wave = self.dtype.itemsize, ready.given, ready.wave
-        target = address(out) - wave[0] * width, wave[1]
-        given = address(D) - given[0] * width, given[1]
-        add_up(ready.task, self.dtype, target, target, given, ready.work, compiled.runs_strip(self.dtype).address)
+    def _run_in_lanes(self, D: Complex, out: Real, prepared: Prepared) -> None:
+        arrays = arrays_at(prepared, address(D), address(out), self.dtype.itemsize)
+        run_overlap_add(
+            prepared.overlap_add, inverse_kernel.inverse_strip, arrays, prepared.work, Workspace(self.dtype)
+        )
 
-    def _job(self, signals: int, frames: int, steps: list[int], lag: int) -> tuple[Synthesis_, Runs]:
-        """The job for so many frames; steps: from one signal, bin, frame, and signal written to the next."""
+    def _arguments(self, signals: int, frames: int, strides: list[int], lag: int) -> tuple[OverlapAddArgs, InverseArgs]:
+        """For so many frames; strides: from one signal, bin, frame, and signal written to the next."""
         n_fft, hop, dtype, reach = self.n_fft, self.hop, self.dtype, self.reach
-        V, rows, kept = fft_tables.lanes(dtype), min(hop, n_fft), reach - 1 + lag
+        V, rows, kept = fft_tables.lane_count(dtype), min(hop, n_fft), reach - 1 + lag
         tiles = -(-frames // V)
-        sums = sum_size((frames + kept) * rows, V, dtype)
-        across = -(-signals // V) * frames * 11 < signals * tiles * 10 and sums * dtype.itemsize <= ACROSS_BYTES
-        group = max(1, min(tiles, (SUM_BYTES // (rows * dtype.itemsize) // V * V - kept) // V))
-        lead = _rounded(group * V + kept, V)
-        lead += V if lead % (4 * V) == 0 else 0  # or rows would share places in the caches
-        run = Runs(self._run_length(signals, frames), lag, kept, np.empty(0, dtype), np.empty(0, dtype))
-        job = Synthesis_(
-            BINS, False, across, hop, n_fft, n_fft, 0, 1, reach, signals, strips=max(1, -(-frames // run.frames)),
-            frames=frames, number=0, total=0, origin=0, signal_step=steps[0], frame_step=steps[2],
-            lane_step=steps[0] if across else steps[2], bin_step=steps[1], start=0, length=0, place=0,
-            wave_step=steps[3], group=group, rows=0, lead=0, bins=n_fft // 2 + 1,
-            work=fft_tables.work_size(self.tables), scratch=0, sum_rows=rows, sum_lead=lead,
-            sums=sums if across else sum_size(rows, lead, dtype), mean=0.0, least=0.0,
-        )  # fmt: skip
-        return job, run
+        signal_sums = sum_size((frames + kept) * rows, V, dtype)
+        few_tiles = -(-signals // V) * frames * 11 < signals * tiles * 10
+        signals_in_lanes = few_tiles and signal_sums * dtype.itemsize <= SIGNAL_SUM_BYTES
+        strip_tiles = max(1, min(tiles, (SUM_BYTES // (rows * dtype.itemsize) // V * V - kept) // V))
+        sum_stride = _round_up(strip_tiles * V + kept, V)
+        sum_stride += V if sum_stride % (4 * V) == 0 else 0  # or rows would share a set of the caches
+        none = np.empty(0, dtype)
+        inverse = InverseArgs(self._strip_frames(signals, frames), lag, kept, none, none)
+        args = OverlapAddArgs(
+            source=BINS,
+            folded=False,
+            signals_in_lanes=signals_in_lanes,
+            hop=hop,
+            n_fft=n_fft,
+            size=n_fft,
+            skip=0,
+            direction=1,
+            reach=reach,
+            signals=signals,
+            strips=max(1, -(-frames // inverse.strip_frames)),
+            frames=frames,
+            first_frame=0,
+            total_frames=0,
+            origin=0,
+            signal_stride=strides[0],
+            frame_stride=strides[2],
+            lane_stride=strides[0] if signals_in_lanes else strides[2],
+            bin_stride=strides[1],
+            start=0,
+            length=0,
+            y_offset=0,
+            y_stride=strides[3],
+            strip_tiles=strip_tiles,
+            rows=0,
+            strip_stride=0,
+            bins=n_fft // 2 + 1,
+            fft_elements=fft_tables.scratch_elements(n_fft),
+            extra=0,
+            sum_rows=rows,
+            sum_stride=sum_stride,
+            sum_size=signal_sums if signals_in_lanes else sum_size(rows, sum_stride, dtype),
+            mean=0.0,
+            least=0.0,
+        )
+        return args, inverse
 
-    def _run_length(self, signals: int, frames: int) -> int:
-        """Frames of a run, so that there are enough of them for all threads; with its warm-up it fills whole tiles."""
-        V, warm_up, team = fft_tables.lanes(self.dtype), self.reach - 1, team_size()
-        shares = 1 if team == 1 else -(-SHARES * team // signals)
-        most = max(-(-frames // shares), LEAST_RUN * warm_up, V)
-        return _rounded(min(most, max(MOST_IN_RUN // self.n_fft, LEAST_RUN * warm_up, V)) + warm_up, V) - warm_up
+    def _strip_frames(self, signals: int, frames: int) -> int:
+        """Frames of a strip, so that there are strips for all threads; with its warm-up it fills whole tiles."""
+        V, warm_up, team = fft_tables.lane_count(self.dtype), self.reach - 1, team_size()
+        strips = 1 if team == 1 else -(-STRIPS_PER_THREAD * team // signals)
+        least = max(LEAST_STRIP_WARM_UPS * warm_up, V)
+        most = max(-(-frames // strips), least)
+        return _round_up(min(most, max(STRIP_SAMPLES // self.n_fft, least)) + warm_up, V) - warm_up
 
-    def _in_blocks(self, D: Complex, out: Real, start: int, first_frame: int, total: int) -> None:
-        """By way of blocks of samples, where `out` is no place for the kernels to write to."""
+    def _run_in_blocks(self, D: Complex, out: Real, start: int, first_frame: int, total: int) -> None:
+        """By way of blocks of samples, where the kernels cannot write to `out`."""
         signals, length = out.shape
-        many = max(BLOCK, 16 * self.n_fft)
-        some = max(1, many // length)
-        for b in range(0, signals, some):
-            for t in range(0, length, many):
-                target = out[b : b + some, t : t + many]
+        samples = max(BLOCK_SAMPLES, 16 * self.n_fft)
+        block_signals = max(1, samples // length)
+        for b in range(0, signals, block_signals):
+            for t in range(0, length, samples):
+                target = out[b : b + block_signals, t : t + samples]
                 block = np.empty(target.shape, self.dtype)
-                self.run(D[b : b + some], block, start=start + t, first_frame=first_frame, total_frames=total)
+                spectra = D[b : b + block_signals]
+                self.run(spectra, block, start=start + t, first_frame=first_frame, total_frames=total)
                 target[...] = block
+
+
+def arrays_at(prepared: Prepared, spectra: int, y: int, itemsize: int) -> dict[str, Memory]:
+    """Spectra and signals at these addresses, as kernels take them."""
+    target = y - prepared.y[0] * itemsize, prepared.y[1]
+    source = spectra - prepared.spectra[0] * itemsize, prepared.spectra[1]
+    return {"y": target, "previous": target, "spectra": source}

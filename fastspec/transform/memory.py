@@ -1,4 +1,8 @@
-"""TODO."""
+"""Where arrays lie in memory, as kernels read and write them: one description of an input and of an output.
+
+Kernels take flat arrays, offsets and strides in real numbers.  `MemoryLayout` is that of (..., rows, frames), made once
+a call; `extent` and `address` are those of arrays whose strides a prepared call has seen before.
+"""
 
 from collections.abc import Iterator
 from math import prod
@@ -8,71 +12,98 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from .._typing import Complex, Real
-from ..kernels import compiled
-from ..kernels.fft import tables as fft_tables
-from ..kernels.framing.magnitudes import Arrangement
-from ..kernels.runtime.calls import aligned, new_board
-from ..kernels.runtime.layout import pack
-from ..kernels.runtime.tasks import each_strip
-from ..kernels.runtime.threads import team_size
+from .._typing import Complex, Real, Whole
+from ..kernels.fft.tables import lane_count
+from ..kernels.framing import magnitudes
+from ..kernels.framing.polyphase import SignalArgs
+from ..kernels.runtime.calls import aligned
+from ..kernels.runtime.layout import scratch_size
+from ..kernels.runtime.tasks import run_items
+
+Memory = tuple[int, int]
+"""An address, and how many real numbers are there."""
 
 
-class Place(NamedTuple):
-    """Where an output (..., rows, frames) lies in memory, in real numbers."""
+class MemoryLayout(NamedTuple):
+    """Where (..., rows, frames) lies in memory, in real numbers."""
 
     flat: Real
-    places: NDArray[np.int64]  # where each signal's begins
-    across: bool  # the frames of a row are neighbours, not the rows of a frame
-    ld: int
+    offsets: Whole  # where each signal's begins
+    frames_contiguous: bool  # the frames of a row are neighbours, not the rows of a frame
+    row_stride: int  # from a frame to the next, or, frames contiguous, from a row to the next
 
 
-def spread(a: NDArray[Any], inner: int) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """(the memory of `a` as a flat array, where in it the part of its last `inner` axes begins for each of the others).
+def flatten(a: NDArray[Any], inner: int) -> tuple[NDArray[Any], Whole]:
+    """(the memory of `a` as a flat array, offsets in it of the last `inner` axes for each index of the axes before).
 
     All strides must be whole numbers of elements.
     """
     outer = a.shape[: a.ndim - inner]
     for dense in (a, a.swapaxes(-1, -inner)):  # the usual orders of memory
         if dense.flags.c_contiguous:
-            each = prod(a.shape[a.ndim - inner :])
-            return dense.reshape(-1), np.arange(prod(outer), dtype=np.int64) * each
+            size = prod(a.shape[a.ndim - inner :])
+            return dense.reshape(-1), np.arange(prod(outer), dtype=np.int64) * size
     strides = [s // a.itemsize for s in a.strides]
     lowest = tuple(0 if s >= 0 else n - 1 for s, n in zip(strides, a.shape, strict=True))
-    extent = 1 + sum(abs(s) * (n - 1) for s, n in zip(strides, a.shape, strict=True))
-    flat = as_strided(a[tuple(slice(i, i + 1) for i in lowest)].reshape(1), (extent,), (a.itemsize,))
-    starts = np.zeros(outer, np.int64)
+    reach = 1 + sum(abs(s) * (n - 1) for s, n in zip(strides, a.shape, strict=True))
+    flat = as_strided(a[tuple(slice(i, i + 1) for i in lowest)].reshape(1), (reach,), (a.itemsize,))
+    offsets = np.zeros(outer, np.int64)
     for axis, (s, n) in enumerate(zip(strides, a.shape, strict=True)):
         if axis < len(outer):
-            starts += (np.arange(n) * s).reshape([-1] + [1] * (len(outer) - 1 - axis))
+            offsets += (np.arange(n) * s).reshape([-1] + [1] * (len(outer) - 1 - axis))
     base = sum(-s * (n - 1) for s, n in zip(strides, a.shape, strict=True) if s < 0)
-    return flat, starts.reshape(-1) + base
+    return flat, offsets.reshape(-1) + base
 
 
-def place_of(out: NDArray[Any]) -> Place | None:
-    """How kernels write `out` (..., rows, frames); None if neither of its last two axes is contiguous."""
-    rows, frames = out.shape[-2:]
-    item = out.itemsize
-    if not out.flags.aligned or any(s % item for s in out.strides):
+def layout_of(a: NDArray[Any]) -> MemoryLayout | None:
+    """Of (..., rows, frames); None if neither of the last two axes is contiguous."""
+    rows, frames = a.shape[-2:]
+    if not has_whole_strides(a):
         return None
-    if rows == 1 or out.strides[-2] == item:
-        across, ld = False, out.strides[-1] // item
-    elif frames == 1 or out.strides[-1] == item:
-        across, ld = True, out.strides[-2] // item
+    if rows == 1 or a.strides[-2] == a.itemsize:
+        frames_contiguous, stride = False, a.strides[-1] // a.itemsize
+    elif frames == 1 or a.strides[-1] == a.itemsize:
+        frames_contiguous, stride = True, a.strides[-2] // a.itemsize
     else:
         return None
-    unit = 2 if out.dtype.kind == "c" else 1
-    flat, places = spread(out, 2)
-    return Place(flat.view(out.real.dtype), places * unit, across, ld * unit)
+    reals = 2 if a.dtype.kind == "c" else 1
+    flat, offsets = flatten(a, 2)
+    return MemoryLayout(flat.view(a.real.dtype), offsets * reals, frames_contiguous, stride * reals)
+
+
+def has_whole_strides(a: NDArray[Any]) -> bool:
+    """Whether the array is aligned and all strides are whole numbers of elements."""
+    return a.flags.aligned and all(s % a.itemsize == 0 for s in a.strides)
+
+
+def signal_args(
+    x: Real, edges: Real | None = None, *, left: int = 0, right: int = 0, mean: float = 0.0, scale: float = 1.0
+) -> SignalArgs:
+    """The signals x (..., n), whose last axis is contiguous; `edges` (signals, left + right) are the samples beside."""
+    flat, offsets = flatten(x, 1)
+    number, none = x.dtype.type, np.zeros(0, x.dtype)
+    return SignalArgs(
+        x=flat,
+        offsets=offsets,
+        edges=none if edges is None else np.ascontiguousarray(edges).reshape(-1),
+        out=none,
+        out_offsets=np.zeros(0, np.int64),
+        peaks=none,
+        n=x.shape[-1],
+        left=left,
+        right=right,
+        mean=number(mean),
+        scale=number(scale),
+    )
 
 
 def writable(out: Real) -> bool:
-    """Whether kernels can write signals (..., length) where they are to go."""
+    """Whether kernels can write signals (..., length) to `out` itself."""
     return out.flags.aligned and (out.strides[-1] == out.itemsize or out.shape[-1] <= 1)
 
 
 def address(a: NDArray[Any]) -> int:
-    """Where an array's first element is."""
+    """Of the first element of an array."""
     return int(a.__array_interface__["data"][0])
 
 
@@ -83,49 +114,56 @@ def extent(a: NDArray[Any], width: int) -> tuple[int, int]:
     return -low // width, (sum(max(0, end) for end in ends) - low + a.itemsize) // width
 
 
-def matching(D: Complex, y: Real) -> Iterator[tuple[Complex, Real]]:
+def whole_strides(S: Real) -> tuple[Real, tuple[int, ...]]:
+    """(S, its strides in elements), where no stride may be negative: a copy if need be, bins of a frame contiguous."""
+    if not has_whole_strides(S) or any(step < 0 for step in S.strides):
+        S = np.ascontiguousarray(S.swapaxes(1, 2)).swapaxes(1, 2)
+    return S, tuple(step // S.itemsize for step in S.strides)
+
+
+def pair_signals(D: Complex, y: Real) -> Iterator[tuple[Complex, Real]]:
     """Spectra (..., bins, frames), signals (..., length) as (signals, bins, frames), (signals, length); no copies.
 
-    In one piece where the leading axes can be seen as one.
+    One pair where the leading axes can be seen as one.
     """
-    while D.ndim > 3 and _joined(D) and _joined(y):
-        D, y = _as_one(D), _as_one(y)
+    while D.ndim > 3 and _can_join(D) and _can_join(y):
+        D, y = _join(D), _join(y)
     if D.ndim == 2:
         yield D[None], y[None]
     elif D.ndim == 3:
         yield D, y
     else:
-        for part, target in zip(D, y, strict=True):
-            yield from matching(part, target)
+        for spectra, signals in zip(D, y, strict=True):
+            yield from pair_signals(spectra, signals)
 
 
-def _joined(a: NDArray[Any]) -> bool:
+def _can_join(a: NDArray[Any]) -> bool:
     """Whether the first two axes can be seen as one."""
     return 1 in a.shape[:2] or a.strides[0] == a.shape[1] * a.strides[1]
 
 
-def _as_one(a: NDArray[Any]) -> NDArray[Any]:
-    """The first two axes, which can be seen as one, as one."""
-    step = a.strides[0] if a.shape[1] == 1 else a.strides[1]
-    return as_strided(a, (a.shape[0] * a.shape[1], *a.shape[2:]), (step, *a.strides[2:]))
+def _join(a: NDArray[Any]) -> NDArray[Any]:
+    """The first two axes as one."""
+    stride = a.strides[0] if a.shape[1] == 1 else a.strides[1]
+    return as_strided(a, (a.shape[0] * a.shape[1], *a.shape[2:]), (stride, *a.strides[2:]))
 
 
 def in_lanes(
     S: Real,
-    one: NDArray[np.int64],
-    other: NDArray[np.int64] | None = None,
+    first_rows: Whole,
+    second_rows: Whole | None = None,
     *,
     logarithmic: bool = False,
     scales: Real | None = None,
 ) -> Real:
-    """Row m = (S[one[m]] + S[other[m]]) / 2 times the signal's scale, tile by tile, frames past the last 0.
+    """Row m = (S[first_rows[m]] + S[second_rows[m]]) / 2 times the signal's scale, tile by tile; past the last frame 0.
 
     Parameters
     ----------
     S : np.ndarray [shape=(signals, rows, frames)]
         Any strides; it is fastest where rows of a frame or frames of a row are neighbours in memory.
-    one, other : np.ndarray [shape=(count,)]
-        Rows; `other` is `one` by default.
+    first_rows, second_rows : np.ndarray [shape=(count,)]
+        Rows; the second are the first by default.
     logarithmic : bool
         Whether S holds decimal logarithms.
     scales : np.ndarray [shape=(signals,)]
@@ -136,21 +174,27 @@ def in_lanes(
     out : np.ndarray [shape=(signals tiles count lanes,)]
         Row m of lane f of tile i of signal b stands at ((b tiles + i) count + m) lanes + f.
     """
-    place = place_of(S)
-    if place is None:
-        return in_lanes(np.ascontiguousarray(S), one, other, logarithmic=logarithmic, scales=scales)
-    (signals, rows, frames), V, dtype = S.shape, fft_tables.lanes(S.dtype), S.dtype
+    layout = layout_of(S)
+    if layout is None:
+        return in_lanes(np.ascontiguousarray(S), first_rows, second_rows, logarithmic=logarithmic, scales=scales)
+    (signals, rows, frames), V, dtype = S.shape, lane_count(S.dtype), S.dtype
     tiles = -(-frames // V)
-    out = aligned(signals * tiles * len(one) * V, dtype)
-    steps = (1, place.ld) if place.across else (place.ld, 1)
-    each = np.ones(signals, dtype) if scales is None else scales.astype(dtype)
-    job = Arrangement(
-        place.flat, place.places, each, one, one if other is None else other, out, frames, tiles, rows, *steps,
-        logarithmic,
-    )  # fmt: skip
-    team = team_size()
-    each_strip(
-        signals * tiles, team, new_board(), compiled.arrange_strip(dtype).address, pack(job),
-        aligned(rows * V * team, dtype), work=S.size * (30 if logarithmic else 4),
-    )  # fmt: skip
+    out = aligned(signals * tiles * len(first_rows) * V, dtype)
+    args = magnitudes.MagnitudeArgs(
+        S=layout.flat,
+        offsets=layout.offsets,
+        scales=np.ones(signals, dtype) if scales is None else scales.astype(dtype),
+        first_rows=first_rows,
+        second_rows=first_rows if second_rows is None else second_rows,
+        out=out,
+        frames=frames,
+        tiles=tiles,
+        rows=rows,
+        frame_stride=1 if layout.frames_contiguous else layout.row_stride,
+        row_stride=layout.row_stride if layout.frames_contiguous else 1,
+        logarithmic=logarithmic,
+    )
+    scratch = scratch_size(magnitudes.scratch_sizes(args, V))
+    work = S.size * (30 if logarithmic else 4)
+    run_items(magnitudes.arrange_tile, dtype, signals * tiles, magnitudes.LAYOUT.pack(args), work=work, scratch=scratch)
     return out

@@ -1,76 +1,81 @@
-"""Drivers of decibels: levels -> dB above a floor, and dB -> levels; one pass over memory, chunk by chunk.
+"""Levels -> decibels above a floor, and decibels -> levels; one pass over memory.
 
-Arrays hold channels one after another, each of `size` numbers, at least a vector of them.  A chunk that is no whole
+Arrays hold channels one after another, each of `size` numbers, at least a vector of them.  An item that is no whole
 number of vectors ends with one that overlaps the one before: `out` must be other memory than `x`.
 """
 
-from ..runtime.calls import claim
-from ..runtime.jit import kernel, prange
-from ..runtime.threads import parallel_kernel
+from typing import NamedTuple
+
+from ..runtime.jit import kernel
+from ..runtime.layout import Layout, Number, Reals
+from ..runtime.tasks import task
 from ..simd.log import exp10, log10
 from ..simd.vector import lanes, load, maximum, splat, store
 
 
+class DecibelArgs(NamedTuple):
+    """out = max(factor log10(max(x, amin)) - shift, floor), with a shift and a floor for each channel."""
+
+    x: Reals
+    shifts: Reals
+    floors: Reals
+    out: Reals
+    size: int  # numbers of a channel
+    item_numbers: int  # of an item, at most
+    factor: Number
+    amin: Number
+    sign: Number  # -1: of the magnitude of x, 1: of x itself
+
+
+class LevelArgs(NamedTuple):
+    """out = scale 10**(factor x)."""
+
+    x: Reals
+    out: Reals
+    item_numbers: int  # of an item, at most
+    factor: Number
+    scale: Number
+
+
+DECIBEL_LAYOUT, LEVEL_LAYOUT = Layout(DecibelArgs), Layout(LevelArgs)
+(unpack_decibels,), (unpack_levels,) = DECIBEL_LAYOUT.unpackers, LEVEL_LAYOUT.unpackers
+
+
 @kernel
-def lower(x, start, stop, factor, amin, sign, shift, floor, out):
-    """out = max(factor log10(max(x, amin)) - shift, floor); with sign -1 of the magnitude of x, with 1 of x itself."""
+def decibels(x, start, stop, factor, amin, sign, shift, floor, out):
+    """out[start:stop] = max(factor log10(max(x, amin)) - shift, floor)."""
     V = lanes(x)
-    up, low, other = splat(x, factor), splat(x, amin), splat(x, sign)
+    up, low, signs = splat(x, factor), splat(x, amin), splat(x, sign)
     down, least = splat(x, shift), splat(x, floor)
     i = start
     while i < stop:
         i = min(i, stop - V)
         v = load(x, i)
-        store(out, i, maximum(log10(maximum(maximum(v, v * other), low)) * up - down, least))
+        store(out, i, maximum(log10(maximum(maximum(v, v * signs), low)) * up - down, least))
         i += V
 
 
-@kernel
-def lower_chunk(s, x, size, chunk, factor, amin, sign, shifts, floors, out):
-    """Item s: one chunk of one channel."""
-    per = (size + chunk - 1) // chunk
-    channel = s // per
-    first = s % per * chunk
-    start = channel * size + max(0, min(first, size - lanes(x)))
-    stop = channel * size + min(size, first + chunk)
-    lower(x, start, stop, factor, amin, sign, shifts[channel], floors[channel], out)
+@task("features")
+def to_decibels(item, worker, record, scratch):
+    """Some numbers of one channel."""
+    args = unpack_decibels(scratch, record)
+    items = (args.size + args.item_numbers - 1) // args.item_numbers
+    channel = item // items
+    first = item % items * args.item_numbers
+    start = channel * args.size + max(0, min(first, args.size - lanes(scratch)))
+    stop = channel * args.size + min(args.size, first + args.item_numbers)
+    shift, floor = args.shifts[channel], args.floors[channel]
+    decibels(args.x, start, stop, args.factor, args.amin, args.sign, shift, floor, args.out)
 
 
-@parallel_kernel
-def to_decibels(serial, lo, hi, workers, board, x, size, chunk, factor, amin, sign, shifts, floors, out):
-    """out = max(factor log10(max(x, amin)) - shift, floor), with a shift and a floor a channel."""
-    if serial:
-        for s in range(lo, hi):
-            lower_chunk(s, x, size, chunk, factor, amin, sign, shifts, floors, out)
-    else:
-        for _worker in prange(workers):
-            s = claim(board, 0, hi)
-            while s >= 0:
-                lower_chunk(s, x, size, chunk, factor, amin, sign, shifts, floors, out)
-                s = claim(board, 0, hi)
-
-
-@kernel
-def lift(x, start, stop, factor, scale, out):
-    """out = scale 10**(factor x)."""
-    V = lanes(x)
-    up, by = splat(x, factor), splat(x, scale)
-    i = start
+@task("features")
+def from_decibels(item, worker, record, scratch):
+    """Some numbers."""
+    args = unpack_levels(scratch, record)
+    V = lanes(scratch)
+    up, by = splat(scratch, args.factor), splat(scratch, args.scale)
+    i, stop = max(0, min(item * args.item_numbers, args.x.size - V)), min(args.x.size, (item + 1) * args.item_numbers)
     while i < stop:
         i = min(i, stop - V)
-        store(out, i, exp10(load(x, i) * up) * by)
+        store(args.out, i, exp10(load(args.x, i) * up) * by)
         i += V
-
-
-@parallel_kernel
-def from_decibels(serial, lo, hi, workers, board, x, chunk, factor, scale, out):
-    """out = scale 10**(factor x)."""
-    if serial:
-        for s in range(lo, hi):
-            lift(x, max(0, min(s * chunk, x.size - lanes(x))), min(x.size, (s + 1) * chunk), factor, scale, out)
-    else:
-        for _worker in prange(workers):
-            s = claim(board, 0, hi)
-            while s >= 0:
-                lift(x, max(0, min(s * chunk, x.size - lanes(x))), min(x.size, (s + 1) * chunk), factor, scale, out)
-                s = claim(board, 0, hi)

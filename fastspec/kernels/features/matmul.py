@@ -1,14 +1,32 @@
-"""Driver of a product of a small matrix and many columns, a strip of columns at a time."""
+"""The product of a small matrix and matrices of many columns, a strip of columns at a time."""
 
-from ..runtime.calls import claim
-from ..runtime.jit import kernel, prange
-from ..runtime.threads import parallel_kernel
+from typing import NamedTuple
+
+from ..runtime.jit import kernel
+from ..runtime.layout import Layout, Reals
+from ..runtime.tasks import task
 from ..simd.vector import lanes, load, load_splat, splat, store
 
 
+class ProductArgs(NamedTuple):
+    """out[i] = A @ S[i]; all flat."""
+
+    A: Reals  # (rows, inner)
+    S: Reals  # (matrices, inner, columns)
+    out: Reals  # (matrices, rows, columns)
+    rows: int
+    inner: int
+    columns: int  # at least a vector
+    item_columns: int  # of an item, at most
+
+
+LAYOUT = Layout(ProductArgs)
+(unpack_args,) = LAYOUT.unpackers
+
+
 @kernel
-def strip(A, S, s, o, rows, inner, ld, start, stop, out):
-    """out[o + r ld + t] = sum over k of A[r inner + k] S[s + k ld + t] for start <= t < stop, at least a vector."""
+def multiply_strip(A, S, s, o, rows, inner, columns, start, stop, out):
+    """out[o + r columns + t] = sum over k of A[r inner + k] S[s + k columns + t] for start <= t < stop, at least a vector."""
     V = lanes(S)
     for r in range(rows):
         t = start
@@ -16,37 +34,26 @@ def strip(A, S, s, o, rows, inner, ld, start, stop, out):
             a = b = splat(S, S.dtype.type(0))
             for k in range(inner):
                 w = load_splat(A, r * inner + k)
-                a, b = a + w * load(S, s + k * ld + t), b + w * load(S, s + k * ld + t + V)
-            store(out, o + r * ld + t, a)
-            store(out, o + r * ld + t + V, b)
+                a, b = a + w * load(S, s + k * columns + t), b + w * load(S, s + k * columns + t + V)
+            store(out, o + r * columns + t, a)
+            store(out, o + r * columns + t + V, b)
             t += 2 * V
         while t < stop:
             t = min(t, stop - V)
             a = splat(S, S.dtype.type(0))
             for k in range(inner):
-                a = a + load_splat(A, r * inner + k) * load(S, s + k * ld + t)
-            store(out, o + r * ld + t, a)
+                a = a + load_splat(A, r * inner + k) * load(S, s + k * columns + t)
+            store(out, o + r * columns + t, a)
             t += V
 
 
-@kernel
-def item(n, A, S, rows, inner, ld, chunk, out):
-    """Item n: one strip of one matrix."""
-    per = (ld + chunk - 1) // chunk
-    matrix, start = n // per, n % per * chunk
-    stop = min(ld, start + chunk)
-    strip(A, S, matrix * inner * ld, matrix * rows * ld, rows, inner, ld, min(start, stop - lanes(S)), stop, out)
-
-
-@parallel_kernel
-def products(serial, lo, hi, workers, board, A, S, rows, inner, ld, chunk, out):
-    """out[i] = A @ S[i], A (rows, inner), S (matrices, inner, ld), ld at least a vector; all flat."""
-    if serial:
-        for n in range(lo, hi):
-            item(n, A, S, rows, inner, ld, chunk, out)
-    else:
-        for _worker in prange(workers):
-            n = claim(board, 0, hi)
-            while n >= 0:
-                item(n, A, S, rows, inner, ld, chunk, out)
-                n = claim(board, 0, hi)
+@task("features")
+def multiply_columns(item, worker, record, scratch):
+    """Some columns of one matrix."""
+    args = unpack_args(scratch, record)
+    items = (args.columns + args.item_columns - 1) // args.item_columns
+    matrix, start = item // items, item % items * args.item_columns
+    stop = min(args.columns, start + args.item_columns)
+    s, o = matrix * args.inner * args.columns, matrix * args.rows * args.columns
+    start = min(start, stop - lanes(scratch))
+    multiply_strip(args.A, args.S, s, o, args.rows, args.inner, args.columns, start, stop, args.out)

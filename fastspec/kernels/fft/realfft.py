@@ -10,14 +10,18 @@ and the bins of x follow in pairs from those of z (Sorensen et al., IEEE Trans. 
     X[k] = (Z[k] + Z*[h-k]) / 2 - i exp(-2 pi i k / n_fft) (Z[k] - Z*[h-k]) / 2.
 
 The halves are folded into the window.  Bins k and h - k stand in rows k1 and n1 - k1, so pairs of rows are transformed
-and used while they are in the first-level cache.  `pairs` says in which order bins are met.
+and used while they are in the first-level cache.  `tables.bin_order` says in which order bins are met.
 """
 
-from ..runtime.calls import call, out_of_line, prefetch
+from ..runtime.calls import call, noinline, prefetch
 from ..runtime.jit import int64, kernel
+from ..runtime.layout import Number, Reals
+from ..runtime.tasks import callee
 from ..simd.vector import lanes, load, load_splat, maximum, splat, sqrt, store
 from .codelets import columns, columns_inverse
-from .splits import split_pair, whole
+from .rows import transform_rows
+from .splits import SMALL, small_transform, split_pair
+from .tables import Tables
 
 COMPLEX, POWER = 0, 1
 """What `forward` leaves: complex bins, or their squared magnitudes."""
@@ -53,9 +57,9 @@ def unsplit(work, i, j, tw, k, xr, xi, yr, yi):
 
 
 @kernel
-def emit(op, work, i, j, k0, outer, inner, step, n1, h, tw, out):
+def split_pairs(op, work, i, j, k0, outer, inner, step, n1, h, tw, out):
     """Bins k0 + c n1 + q step (c < outer, q < inner) and their mirrors, from elements i, i + 1 ... and j, j - 1 ..."""
-    out_of_line()
+    noinline()
     V = lanes(work)
     for c in range(outer):
         k = k0 + c * n1
@@ -77,7 +81,7 @@ def emit(op, work, i, j, k0, outer, inner, step, n1, h, tw, out):
 
 
 @kernel
-def keep(op, work, i, out, k):
+def store_bin(op, work, i, out, k):
     """Element i as bin k of the output: as it is, or its power."""
     V = lanes(work)
     re, im = load(work, 2 * V * i), load(work, 2 * V * i + V)
@@ -88,64 +92,67 @@ def keep(op, work, i, out, k):
         store(out, V * k, re * re + im * im)
 
 
-def forward_whole(op, tile, base, p, work, out):
-    """`forward` of the sizes that one codelet transforms, h in splits.SMALL."""
-    out_of_line()
+@callee("transform", "recovery")
+def forward_small(op: int, tile: Reals, base: int, p: Tables, work: Reals, out: Reals):
+    """`forward` of the sizes that one codelet transforms, h in SMALL."""
+    noinline()
     h = p.n1 * p.n2
-    whole(h, tile, base, p.offsets, p.window, work)
+    small_transform(h, tile, base, p.sample_offsets, p.window, work)
     for k in range(h + 1):
-        keep(op, work, k, out, k)
+        store_bin(op, work, k, out, k)
 
 
-def forward_odd(op, tile, base, p, work, out):
+@callee("transform", "recovery")
+def forward_odd(op: int, tile: Reals, base: int, p: Tables, work: Reals, out: Reals):
     """`forward` of odd sizes: samples are the real parts of n1 n2 complex numbers, and half of the bins are kept."""
-    out_of_line()
+    noinline()
     n1, n2, one = p.n1, p.n2, int64(1)
     a, bins = n1 * n2, n1 * n2 // 2 + 1
     tmp = a + p.block * n2
-    columns(n1, n2, tile, base, p.offsets, p.window, work, p.column_tw)
+    columns(n1, n2, tile, base, p.sample_offsets, p.window, work, p.column_tw)
     for k1 in range(0, n1, p.block):
         w = min(p.block, n1 - k1)
-        call(p.rows, (work, k1, n1, a, w, tmp, w, n2, p.radices, p.row_tw))
+        call(p.transform_rows, (work, k1, n1, a, w, tmp, w, n2, p.radices, p.row_tw))
         for k2 in range(n2):
             for k in range(k1 + n1 * k2, min(bins, k1 + n1 * k2 + w), one):
-                keep(op, work, a + w * k2 + k - k1 - n1 * k2, out, k)
+                store_bin(op, work, a + w * k2 + k - k1 - n1 * k2, out, k)
 
 
-def forward(op, tile, base, p, work, out):
+@callee("transform", "recovery", "notebook")
+def forward(op: int, tile: Reals, base: int, p: Tables, work: Reals, out: Reals):
     """The bins of the tile's frames that start at column `base`, in natural order: 2 lanes a bin, 1 if powers."""
-    out_of_line()
+    noinline()
     zero, one = int64(0), int64(1)  # a literal argument would compile a copy of its own
     n1, n2, h = p.n1, p.n2, p.n1 * p.n2
     a = n1 * n2
     b = a + p.block * n2
     tmp = b + p.block * n2
-    columns(n1, n2, tile, base, p.offsets, p.window, work, p.column_tw)
-    call(p.rows, (work, zero, n1, a, one, tmp, one, n2, p.radices, p.row_tw))
-    emit(op, work, a, a, zero, one, one, one, n1, h, p.split_tw, out)
-    emit(op, work, a + 1, a + n2 - 1, n1, one, n2 // 2, n1, n1, h, p.split_tw, out)
+    columns(n1, n2, tile, base, p.sample_offsets, p.window, work, p.column_tw)
+    call(p.transform_rows, (work, zero, n1, a, one, tmp, one, n2, p.radices, p.row_tw))
+    split_pairs(op, work, a, a, zero, one, one, one, n1, h, p.split_tw, out)
+    split_pairs(op, work, a + 1, a + n2 - 1, n1, one, n2 // 2, n1, n1, h, p.split_tw, out)
     if n1 % 2 == 0:
-        call(p.rows, (work, n1 // 2, n1, a, one, tmp, one, n2, p.radices, p.row_tw))
-        emit(op, work, a, a + n2 - 1, n1 // 2, one, (n2 + 1) // 2, n1, n1, h, p.split_tw, out)
+        call(p.transform_rows, (work, n1 // 2, n1, a, one, tmp, one, n2, p.radices, p.row_tw))
+        split_pairs(op, work, a, a + n2 - 1, n1 // 2, one, (n2 + 1) // 2, n1, n1, h, p.split_tw, out)
     k1, last = 1, (n1 - 1) // 2
     while k1 <= last:
         w = min(p.block, last - k1 + 1)
-        call(p.rows, (work, k1, n1, a, w, tmp, w, n2, p.radices, p.row_tw))
-        call(p.rows, (work, n1 - k1 - w + 1, n1, b, w, tmp, w, n2, p.radices, p.row_tw))
+        call(p.transform_rows, (work, k1, n1, a, w, tmp, w, n2, p.radices, p.row_tw))
+        call(p.transform_rows, (work, n1 - k1 - w + 1, n1, b, w, tmp, w, n2, p.radices, p.row_tw))
         if w == 1:
-            emit(op, work, a, b + n2 - 1, k1, one, n2, n1, n1, h, p.split_tw, out)
+            split_pairs(op, work, a, b + n2 - 1, k1, one, n2, n1, n1, h, p.split_tw, out)
         else:
-            emit(op, work, a, b + w * n2 - 1, k1, n2, w, one, n1, h, p.split_tw, out)
+            split_pairs(op, work, a, b + w * n2 - 1, k1, n2, w, one, n1, h, p.split_tw, out)
         k1 += w
 
 
 @kernel
-def rebuild(source, work, i, j, k0, outer, inner, step, n1, h, tw, mag, m, least, bins):
+def merge_pairs(source, work, i, j, k0, outer, inner, step, n1, h, tw, mag, m, least, bins):
     """The same pairs of bins, in place: from their source to the half-size transform; returns the next place in mag.
 
     With magnitudes A, a bin X of the signal becomes A X / max(|X|, least).
     """
-    out_of_line()
+    noinline()
     V = lanes(work)
     low = splat(work, least)
     for c in range(outer):
@@ -171,41 +178,63 @@ def rebuild(source, work, i, j, k0, outer, inner, step, n1, h, tw, mag, m, least
     return m
 
 
-def inverse(source, tile, base, p, work, mag, m, least, bins, y):
+@callee("transform", "recovery", "notebook")
+def inverse(
+    source: int,
+    tile: Reals,
+    base: int,
+    p: Tables,
+    work: Reals,
+    mag: Reals,
+    m: int,
+    least: Number,
+    bins: Reals,
+    y: Reals,
+):
     """Frames whose bins come from `source`, windowed by p.synthesis: sample j of all lanes at y[j lanes].
 
-    PHASES: the phases of the tile's frames at column `base`, with the magnitudes at mag[m:], in the order of `pairs`;
+    PHASES: the phases of the tile's frames at column `base`, with the magnitudes at mag[m:], in the order of `tables.bin_order`;
     ZERO: those magnitudes without phases; BINS: the complex bins of a tile in natural order.
     """
-    out_of_line()
+    noinline()
     zero, one = int64(0), int64(1)
     n1, n2, h = p.n1, p.n2, p.n1 * p.n2
     a = n1 * n2
     b = a + p.block * n2
     tmp = b + p.block * n2
     if source == PHASES:
-        columns(n1, n2, tile, base, p.offsets, p.window, work, p.column_tw)
-        call(p.rows, (work, zero, n1, a, one, tmp, one, n2, p.radices, p.row_tw))
-    m = rebuild(source, work, a, a, zero, one, one, one, n1, h, p.split_tw, mag, m, least, bins)
-    m = rebuild(source, work, a + 1, a + n2 - 1, n1, one, n2 // 2, n1, n1, h, p.split_tw, mag, m, least, bins)
-    call(p.rows, (work, a, one, zero, n1, tmp, one, n2, p.radices, p.row_tw))
+        columns(n1, n2, tile, base, p.sample_offsets, p.window, work, p.column_tw)
+        call(p.transform_rows, (work, zero, n1, a, one, tmp, one, n2, p.radices, p.row_tw))
+    m = merge_pairs(source, work, a, a, zero, one, one, one, n1, h, p.split_tw, mag, m, least, bins)
+    m = merge_pairs(source, work, a + 1, a + n2 - 1, n1, one, n2 // 2, n1, n1, h, p.split_tw, mag, m, least, bins)
+    call(p.transform_rows, (work, a, one, zero, n1, tmp, one, n2, p.radices, p.row_tw))
     if n1 % 2 == 0:
         if source == PHASES:
-            call(p.rows, (work, n1 // 2, n1, a, one, tmp, one, n2, p.radices, p.row_tw))
+            call(p.transform_rows, (work, n1 // 2, n1, a, one, tmp, one, n2, p.radices, p.row_tw))
         half = (n2 + 1) // 2
-        m = rebuild(source, work, a, a + n2 - 1, n1 // 2, one, half, n1, n1, h, p.split_tw, mag, m, least, bins)
-        call(p.rows, (work, a, one, n1 // 2, n1, tmp, one, n2, p.radices, p.row_tw))
+        m = merge_pairs(source, work, a, a + n2 - 1, n1 // 2, one, half, n1, n1, h, p.split_tw, mag, m, least, bins)
+        call(p.transform_rows, (work, a, one, n1 // 2, n1, tmp, one, n2, p.radices, p.row_tw))
     k1, last = 1, (n1 - 1) // 2
     while k1 <= last:
         w = min(p.block, last - k1 + 1)
         k2 = n1 - k1 - w + 1
         if source == PHASES:
-            call(p.rows, (work, k1, n1, a, w, tmp, w, n2, p.radices, p.row_tw))
-            call(p.rows, (work, k2, n1, b, w, tmp, w, n2, p.radices, p.row_tw))
+            call(p.transform_rows, (work, k1, n1, a, w, tmp, w, n2, p.radices, p.row_tw))
+            call(p.transform_rows, (work, k2, n1, b, w, tmp, w, n2, p.radices, p.row_tw))
         outer, inner, step = (one, n2, n1) if w == 1 else (n2, w, one)
         top = b + w * n2 - 1
-        m = rebuild(source, work, a, top, k1, outer, inner, step, n1, h, p.split_tw, mag, m, least, bins)
-        call(p.rows, (work, a, w, k1, n1, tmp, w, n2, p.radices, p.row_tw))
-        call(p.rows, (work, b, w, k2, n1, tmp, w, n2, p.radices, p.row_tw))
+        m = merge_pairs(source, work, a, top, k1, outer, inner, step, n1, h, p.split_tw, mag, m, least, bins)
+        call(p.transform_rows, (work, a, w, k1, n1, tmp, w, n2, p.radices, p.row_tw))
+        call(p.transform_rows, (work, b, w, k2, n1, tmp, w, n2, p.radices, p.row_tw))
         k1 += w
     columns_inverse(n1, n2, work, p.column_tw, p.synthesis, y)
+
+
+def addresses(n_fft, dtype, *, forwards=True, backwards=True):
+    """Addresses of the kernels for this size: row transform, forward and inverse; 0 for what is not asked for."""
+    kernel = forward_odd if n_fft % 2 else forward_small if n_fft // 2 in SMALL else forward
+    return (
+        transform_rows.address(dtype),
+        kernel.address(dtype) if forwards else 0,
+        inverse.address(dtype) if backwards else 0,
+    )

@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..runtime.calls import call, out_of_line
-from ..runtime.jit import data_pointer, intrinsic, kernel, types
+from ..runtime.calls import call, noinline
+from ..runtime.jit import data_pointer, intrinsic, kernel, register_jitable, types
+from ..runtime.layout import Ints, Single, Singles
 from ..simd.transpose import transposed_rows
 from ..simd.vector import (
     backwards,
@@ -31,9 +32,31 @@ from ..simd.vector import (
 )
 from .codelets import Emitter
 from .roots import roots
+from .rows import transform_rows
 from .tables import pass_twiddles, row_radices
 
 i64 = types.int64
+
+
+class Correlator(NamedTuple):
+    """The tables of a correlation of two segments: a float32 transform of 32 m samples, and which lags count."""
+
+    transform_rows: int  # address of the compiled float32 row transform
+    zero: int  # 0 and 1, which as literals would compile copies of their own
+    one: int
+    m: int
+    h: int  # 16 m
+    half: int  # from re to im of a spectrum
+    quarter: int  # from re to im of split_tw
+    n1: int  # length of the first segment
+    n2: int
+    low: int  # first and last lag that count
+    high: int
+    tolerance: Single
+    radices: Ints
+    row_tw: Singles
+    lane_tw: Singles
+    split_tw: Singles
 
 
 def _rows(builder, pairs):
@@ -123,12 +146,12 @@ def centre(x, o, count, mean, scale, flat, size):
 @kernel
 def transform(flat, p, z, x):
     """x = the transform of z[j] = flat[2 j] + i flat[2 j + 1] in natural order, and once more bin 0 at h."""
-    out_of_line()
+    noinline()
     for a in range(p.m):
         u, v = load(flat, 32 * a), load(flat, 32 * a + 16)
         store(z, 32 * a, evens(u, v))
         store(z, 32 * a + 16, odds(u, v))
-    call(p.rows, (z, p.zero, p.one, p.m, p.one, 2 * p.m, p.one, p.m, p.radices, p.row_tw))
+    call(p.transform_rows, (z, p.zero, p.one, p.m, p.one, 2 * p.m, p.one, p.m, p.radices, p.row_tw))
     sorted_z, k = z[32 * p.m :], 0
     while k < p.m:
         k = min(k, p.m - 16)
@@ -153,7 +176,7 @@ def bins_at(x, p, k):
 @kernel
 def spectrum(x, p, out, o):
     """out[o:] = the bins of a real signal from its transform x, doubled and divided by 8 h (see `correlate`)."""
-    out_of_line()
+    noinline()
     down = splat(x, x.dtype.type(1) / x.dtype.type(8 * p.h))
     for k in range(0, p.h // 2 + 1, 16):
         j = p.h - k - 15
@@ -167,7 +190,7 @@ def spectrum(x, p, out, o):
 @kernel
 def product(x, other, o, p, out):
     """out = the transform, re and im swapped, of the signal with bins X Y*: X from the transform x, Y = other[o:]."""
-    out_of_line()
+    noinline()
     for k in range(0, p.h // 2 + 1, 16):
         j = p.h - k - 15
         ar, ai, br, bi = bins_at(x, p, k)
@@ -190,39 +213,18 @@ def correlate(x, other, o, p, z, swapped, flat):
 
     Bins of both come doubled, `product` doubles once more and the way back lacks 1 / h: hence the 8 h in `spectrum`.
     """
-    out_of_line()
+    noinline()
     product(x, other, o, p, swapped)
     k = 0
     while k < p.m:
         k = min(k, p.m - 16)
         enter_lanes(swapped, p.half, k, p.m, p.lane_tw, z)
         k += 16
-    call(p.rows, (z, p.zero, p.one, p.m, p.one, 2 * p.m, p.one, p.m, p.radices, p.row_tw))
+    call(p.transform_rows, (z, p.zero, p.one, p.m, p.one, 2 * p.m, p.one, p.m, p.radices, p.row_tw))
     for a in range(p.m):
         im, re = load(z, 32 * (p.m + a)), load(z, 32 * (p.m + a) + 16)
         store(flat, 32 * a, zip_low(re, im))
         store(flat, 32 * a + 16, zip_high(re, im))
-
-
-class Correlator(NamedTuple):
-    """What `oneframe` and `offsets` get: a float32 transform of 32 m samples, and which lags count."""
-
-    rows: int  # address of the compiled float32 row transform
-    zero: int  # 0 and 1, which as literals would compile copies of their own
-    one: int
-    m: int
-    h: int  # 16 m
-    half: int  # from re to im of a spectrum
-    quarter: int  # from re to im of split_tw
-    n1: int  # length of the first segment
-    n2: int
-    low: int  # first and last lag that count
-    high: int
-    tolerance: float | np.floating
-    radices: np.ndarray
-    row_tw: np.ndarray
-    lane_tw: np.ndarray
-    split_tw: np.ndarray
 
 
 def _row_cost(m):
@@ -231,7 +233,7 @@ def _row_cost(m):
 
 
 @lru_cache(64)
-def correlator(n1, n2, rows_address, tolerance):
+def correlator(n1, n2, tolerance):
     """The Correlator of segments of n1 and n2 samples.
 
     Of the lags p - (n2 - 1), 0 <= p < n1 + n2 - 1, the first and the last n2 // 2 do not count, so a circular
@@ -245,7 +247,7 @@ def correlator(n1, n2, rows_address, tolerance):
     turn = roots(np.outer(np.arange(m), np.arange(16)), h)
     split = roots(np.arange(quarter), 2 * h)
     return Correlator(
-        rows_address,
+        transform_rows.address(np.dtype(np.float32)),
         0,
         1,
         m,
@@ -264,6 +266,7 @@ def correlator(n1, n2, rows_address, tolerance):
     )
 
 
+@register_jitable
 def correlator_scratch(p):
-    """Scratch of `offsets.best_lag`, in float32 numbers."""
+    """Scratch of `xcorr_offset.best_lag`, in float32 numbers."""
     return 5 * 32 * p.m + 4 * p.half

@@ -5,7 +5,7 @@ from ..simd.vector import vec_of
 from .codelets import Emitter, emit_switch
 
 SMALL = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 15, 16, 24, 32)
-"""Halves h of the sizes 2 h that `whole` transforms."""
+"""Halves h of the sizes 2 h that `small_transform` transforms."""
 
 i64 = types.int64
 
@@ -42,7 +42,7 @@ def split_pair(typingctx, ar, ai, br, bi, wr, wi):
 
 
 @intrinsic
-def whole(typingctx, h, tile, base, offsets, window, out):
+def small_transform(typingctx, h, tile, base, offsets, window, out):
     """The transform of 2 h real samples, h in SMALL, doubled: bin k to element k of `out`, k <= h.
 
     An odd h makes a product of coprime factors; for an even one X[k] = E[k] + w^k O[k] and X[h-k] = (E[k] - w^k O[k])*

@@ -1,6 +1,6 @@
 """Between tiles (frames in lanes) and frame-major arrays (a frame a row)."""
 
-from ..runtime.calls import out_of_line, prefetch
+from ..runtime.calls import noinline, prefetch
 from ..runtime.jit import int64, kernel
 from ..simd.transpose import (
     gather_block,
@@ -17,9 +17,9 @@ AHEAD = 24
 
 
 @kernel
-def write_complex(c, bins, out, o, ld, streamed):
+def scatter_complex(c, bins, out, o, ld, streamed):
     """out[o + f ld + 2 k : + 2] = bin k of lane f, for all lanes and k < bins."""
-    out_of_line()
+    noinline()
     V = lanes(c)
     half = V // 2
     if bins < half:
@@ -40,9 +40,9 @@ def write_complex(c, bins, out, o, ld, streamed):
 
 
 @kernel
-def read_complex(s, o, ld, bins, c):
-    """The mirror of `write_complex`: c holds bins < `bins` of all lanes."""
-    out_of_line()
+def gather_complex(s, o, ld, bins, c):
+    """The mirror of `scatter_complex`: c holds bins < `bins` of all lanes."""
+    noinline()
     V = lanes(c)
     half = V // 2
     if bins < half:
@@ -59,9 +59,9 @@ def read_complex(s, o, ld, bins, c):
 
 
 @kernel
-def read_rows(s, o, ld, bins, c, ahead):
+def gather_rows(s, o, ld, bins, c, ahead):
     """c holds bins < `bins` of all lanes, from s[o + k ld + 2 f : + 2] = bin k of lane f."""
-    out_of_line()
+    noinline()
     V = lanes(c)
     for k in range(bins):
         at = o + k * ld
@@ -73,36 +73,36 @@ def read_rows(s, o, ld, bins, c, ahead):
 
 
 @kernel
-def copy_part(s, o, ld, rows, width, tmp, room):
+def copy_rows(s, o, ld, rows, width, tmp, room):
     """tmp[r room : r room + width] = s[o + r ld : + width] for r < rows."""
-    out_of_line()
+    noinline()
     for r in range(rows):
         copy(s, o + r * ld, tmp, r * room, width)
 
 
 @kernel
-def read_tile(s, o, lane_step, bin_step, bins, count, c, tmp):
+def gather_tile(s, o, lane_step, bin_step, bins, count, c, tmp):
     """c holds bins < `bins` of lanes < count from s[o + f lane_step + k bin_step : + 2]; lanes from count on are 0.
 
     Fast where either step is 2, so that neighbours in memory are bins of a lane or lanes of a bin.  tmp has room for
     bins of all lanes.
     """
-    out_of_line()
+    noinline()
     V = lanes(c)
     if bin_step == 2:
         if count < V:
             tmp[: 2 * V * bins] = 0
-            copy_part(s, o, lane_step, count, 2 * bins, tmp, 2 * bins)
-            read_complex(tmp, int64(0), 2 * bins, bins, c)
+            copy_rows(s, o, lane_step, count, 2 * bins, tmp, 2 * bins)
+            gather_complex(tmp, int64(0), 2 * bins, bins, c)
         else:
-            read_complex(s, o, lane_step, bins, c)
+            gather_complex(s, o, lane_step, bins, c)
     elif lane_step == 2:
         if count < V:
             tmp[: 2 * V * bins] = 0
-            copy_part(s, o, bin_step, bins, 2 * count, tmp, 2 * V)
-            read_rows(tmp, int64(0), 2 * V, bins, c, int64(0))
+            copy_rows(s, o, bin_step, bins, 2 * count, tmp, 2 * V)
+            gather_rows(tmp, int64(0), 2 * V, bins, c, int64(0))
         else:
-            read_rows(s, o, bin_step, bins, c, int64(1))
+            gather_rows(s, o, bin_step, bins, c, int64(1))
     else:
         for k in range(bins):
             for f in range(V):
@@ -112,9 +112,9 @@ def read_tile(s, o, lane_step, bin_step, bins, count, c, tmp):
 
 
 @kernel
-def write_complex_across(c, bins, out, o, ld):
+def scatter_complex_frames_contiguous(c, bins, out, o, ld):
     """out[o + k ld + 2 f : + 2] = bin k of lane f."""
-    out_of_line()
+    noinline()
     V = lanes(c)
     for k in range(bins):
         re, im = load(c, 2 * V * k), load(c, 2 * V * k + V)
@@ -124,9 +124,9 @@ def write_complex_across(c, bins, out, o, ld):
 
 
 @kernel
-def write_rows(c, i, rows, out, o, ld, streamed):
+def scatter_rows(c, i, rows, out, o, ld, streamed):
     """out[o + f ld + r] = c[i + r lanes + f], for all lanes f and r < rows."""
-    out_of_line()
+    noinline()
     V = lanes(c)
     if rows < V:
         for f in range(V):
@@ -145,22 +145,22 @@ def write_rows(c, i, rows, out, o, ld, streamed):
 
 
 @kernel
-def write_rows_across(c, i, rows, out, o, ld):
+def scatter_rows_frames_contiguous(c, i, rows, out, o, ld):
     """out[o + r ld + f] = c[i + r lanes + f]."""
-    out_of_line()
+    noinline()
     V = lanes(c)
     for r in range(rows):
         store(out, o + r * ld, load(c, i + r * V))
 
 
 @kernel
-def hand_out(tmp, lane, count, V, job, out, o):
-    """Frames `lane` .. `lane + count - 1` of a tile in tmp to their place in the output."""
-    out_of_line()
-    unit, width = job.unit, job.width * job.unit
-    if job.across:
-        for k in range(job.width):
-            copy(tmp, (k * V + lane) * unit, out, o + k * job.ld, count * unit)
+def scatter_tile(tmp, lane, count, V, args, out, o):
+    """Frames `lane` .. `lane + count - 1` of a tile in tmp to out[o:]; for the fields used see `stft.forward`."""
+    noinline()
+    reals, width = args.reals_per_value, args.width * args.reals_per_value
+    if args.frames_contiguous:
+        for k in range(args.width):
+            copy(tmp, (k * V + lane) * reals, out, o + k * args.row_stride, count * reals)
     else:
         for f in range(count):
-            copy(tmp, (lane + f) * width, out, o + f * job.ld, width)
+            copy(tmp, (lane + f) * width, out, o + f * args.row_stride, width)

@@ -8,12 +8,42 @@ tile there is no such run: row j then holds sample j of each frame.
 
 from typing import NamedTuple
 
-import numpy as np
-
-from ..runtime.calls import out_of_line, prefetch
+from ..runtime.calls import noinline, prefetch
 from ..runtime.jit import kernel
+from ..runtime.layout import Ints, Number, Reals
+from ..runtime.tasks import called_from_python
 from ..simd.transpose import centre_block, transpose_block
 from ..simd.vector import lanes, load, load_part, splat, store, store_part
+
+
+class SignalArgs(NamedTuple):
+    """Signals of one length, the samples beside them, and where what becomes of them goes."""
+
+    x: Reals  # their memory
+    offsets: Ints  # where each begins in it
+    edges: Reals  # of each signal, `left` samples that come before it and `right` that come after it
+    out: Reals
+    out_offsets: Ints  # where each signal's part of the output begins
+    peaks: Reals  # for each lane of each tile, what the epilogue finds largest
+    n: int  # samples of a signal
+    left: int
+    right: int
+    mean: Number  # (x - mean) scale is transformed
+    scale: Number
+
+
+class Signal(NamedTuple):
+    """One of them: sample s at x[offset + s], its edges at edges[edges_offset:]."""
+
+    x: Reals
+    offset: int
+    edges: Reals
+    edges_offset: int
+    n: int
+    left: int
+    right: int
+    mean: Number
+    scale: Number
 
 
 @kernel
@@ -42,33 +72,33 @@ def clear(out, o, count):
 
 
 @kernel
-def fill(line, s, out, o, count):
-    """out[o + k] = sample s + k of the line, k < count: 0 beyond its edges."""
-    out_of_line()
+def read_padded(signal, s, out, o, count):
+    """out[o + k] = sample s + k of the signal, k < count: 0 beyond its edges."""
+    noinline()
     V, stop = lanes(out), s + count
-    a = min(max(s, -line.left), stop)  # zeros before it, the left edge from it
+    a = min(max(s, -signal.left), stop)  # zeros before it, the left edge from it
     b = min(max(a, 0), stop)  # samples from it
-    c = max(b, min(stop, line.n))  # the right edge from it
-    d = max(c, min(stop, line.n + line.right))  # zeros from it
+    c = max(b, min(stop, signal.n))  # the right edge from it
+    d = max(c, min(stop, signal.n + signal.right))  # zeros from it
     clear(out, o, a - s)
-    copy(line.edges, line.edge + line.left + a, out, o + a - s, b - a)
-    down, times = splat(out, line.mean), splat(out, line.scale)
-    k, o = line.at + b, o - s - line.at
-    while k + V <= line.at + c:
-        store(out, o + k, (load(line.x, k) - down) * times)
+    copy(signal.edges, signal.edges_offset + signal.left + a, out, o + a - s, b - a)
+    down, times = splat(out, signal.mean), splat(out, signal.scale)
+    k, o = signal.offset + b, o - s - signal.offset
+    while k + V <= signal.offset + c:
+        store(out, o + k, (load(signal.x, k) - down) * times)
         k += V
-    rest = line.at + c - k
+    rest = signal.offset + c - k
     if rest > 0:
-        store_part(out, o + k, (load_part(line.x, k, rest) - down) * times, rest)
-    o += line.at
-    copy(line.edges, line.edge + line.left + c - line.n, out, o + c, d - c)
+        store_part(out, o + k, (load_part(signal.x, k, rest) - down) * times, rest)
+    o += signal.offset
+    copy(signal.edges, signal.edges_offset + signal.left + c - signal.n, out, o + c, d - c)
     clear(out, o + d, stop - d)
 
 
 @kernel
-def upend(columns, apart, rows, t, c, lead):
+def interleave_rows(columns, apart, rows, t, c, lead):
     """t[r lead + c + k] = columns[k apart + r] for r < rows, k < lanes."""
-    out_of_line()
+    noinline()
     V = lanes(t)
     if rows < V:
         for k in range(V):
@@ -83,31 +113,31 @@ def upend(columns, apart, rows, t, c, lead):
 
 
 @kernel
-def polyphase(line, x0, hop, rows, t, lead, work):
-    """t[r lead + c] = sample x0 + c hop + r of the line for r < rows, c < lead; work holds lanes (rows + lanes / 2)."""
-    out_of_line()
-    V = lanes(line.x)
+def polyphase(signal, x0, hop, rows, t, lead, work):
+    """t[r lead + c] = sample x0 + c hop + r of the signal for r < rows, c < lead; work holds lanes (rows + lanes / 2)."""
+    noinline()
+    V = lanes(signal.x)
     apart = rows + V // 2  # no power of two: columns of a block would share a place in the cache
     for c in range(0, lead, V):
         s = x0 + c * hop
-        if rows >= V and s >= 0 and s + (V - 1) * hop + rows <= line.n:
+        if rows >= V and s >= 0 and s + (V - 1) * hop + rows <= signal.n:
             r = 0
             while r < rows:
                 r = min(r, rows - V)
-                centre_block(line.x, line.at + s + r, hop, t, r * lead + c, lead, line.mean, line.scale)
+                centre_block(signal.x, signal.offset + s + r, hop, t, r * lead + c, lead, signal.mean, signal.scale)
                 for k in range(V, 2 * V):  # the next block of columns is asked for
-                    prefetch(line.x, line.at + s + r + k * hop)
+                    prefetch(signal.x, signal.offset + s + r + k * hop)
                 r += V
         else:
             for k in range(V):
-                fill(line, s + k * hop, work, k * apart, rows)
-            upend(work, apart, rows, t, c, lead)
+                read_padded(signal, s + k * hop, work, k * apart, rows)
+            interleave_rows(work, apart, rows, t, c, lead)
 
 
 @kernel
 def overlap_add(y, first, step, size, o, base, hop, lead):
     """o[r lead + base + q + lane] += y[first + (q hop + r) step + lane] for q hop + r < size: frames hop apart."""
-    out_of_line()
+    noinline()
     j, q = 0, 0
     while j < size:
         at = base + q
@@ -121,7 +151,7 @@ def overlap_add(y, first, step, size, o, base, hop, lead):
 @kernel
 def add_in_order(y, size, o, base, hop, lead):
     """The same from y[0:], forwards: the frames that share a place of o are added to it from the first to the last."""
-    out_of_line()
+    noinline()
     V, q = lanes(o), (size - 1) // hop
     while q >= 0:
         j, at = q * hop, base + q
@@ -132,16 +162,16 @@ def add_in_order(y, size, o, base, hop, lead):
 
 
 @kernel
-def advance(o, count, kept, rows, lead):
+def shift_columns(o, count, kept, rows, lead):
     """Columns count .. count + kept - 1 of a sum become its first, and all after them 0."""
-    out_of_line()
+    noinline()
     for r in range(0, rows * lead, lead):
         copy(o, r + count, o, r, kept)
         clear(o, r + kept, lead - kept)
 
 
 @kernel
-def weigh(src, i, weight, w, out, o, count):
+def multiply(src, i, weight, w, out, o, count):
     """out[o + k] = src[i + k] weight[w + k] for k < count."""
     V = lanes(out)
     if count < V:
@@ -156,7 +186,7 @@ def weigh(src, i, weight, w, out, o, count):
 
 
 @kernel
-def turn(src, i, ldi, dst, o, ldo, count):
+def transpose(src, i, ldi, dst, o, ldo, count):
     """dst[o + c ldo + r] = src[i + r ldi + c] for c < lanes and r < count rounded up to whole vectors."""
     V, r = lanes(src), 0
     while r < count:
@@ -164,44 +194,14 @@ def turn(src, i, ldi, dst, o, ldo, count):
         r += V
 
 
-class Signals(NamedTuple):
-    """What is analysed, signals of one length and what stands beside them, and where what is made of them goes."""
+@called_from_python("transform")
+def keep_last(kept: Reals, kept_stride: int, x: Reals, first: int, stride: int, signals: int, n: int, count: int):
+    """A signal's kept_stride numbers in `kept` move on by n: the last `count` are those of what was there, then of x.
 
-    x: np.ndarray  # their memory
-    starts: np.ndarray  # where each begins in it
-    edges: np.ndarray  # of each signal, `left` samples to go before it and `right` to go after it
-    out: np.ndarray
-    places: np.ndarray  # where each signal's part of the output begins
-    peaks: np.ndarray  # for each lane of each tile, what the last step keeps
-    n: int  # samples of a signal
-    left: int
-    right: int
-    mean: float | np.floating  # what is analysed is (x - mean) scale
-    scale: float | np.floating
-
-
-class Line(NamedTuple):
-    """One of the Signals: sample s at x[at + s], its edges at edges[edge:]."""
-
-    x: np.ndarray
-    at: int
-    edges: np.ndarray
-    edge: int
-    n: int
-    left: int
-    right: int
-    mean: float | np.floating
-    scale: float | np.floating
-
-
-@kernel
-def keep_last(kept, room, x, first, stride, signals, n, count):
-    """Each of the `room` numbers of a signal in `kept` moves on by n: its last `count` are those of what was and of x.
-
-    Signal i stands at kept[i room :] and, the n samples that have come, at x[first + i stride :].
+    Signal i stands at kept[i kept_stride :] and, the n samples that have come, at x[first + i stride :].
     """
     for i in range(signals):
-        new, end = min(n, count), (i + 1) * room
+        new, end = min(n, count), (i + 1) * kept_stride
         if new < count:
             copy(kept, end - (count - new), kept, end - count, count - new)
         copy(x, first + i * stride + n - new, kept, end - new, new)

@@ -7,7 +7,7 @@ computed once more as sums of products in float64, and the first largest of thos
 import math
 
 from ..fft.single import centre, correlate, mean_of, transform
-from ..runtime.calls import out_of_line
+from ..runtime.calls import noinline
 from ..runtime.jit import float32, float64, kernel
 from ..simd.vector import at_least, lane_max, lanes, load, maximum, splat, trailing_zeros
 
@@ -33,7 +33,7 @@ def largest(c, start, stop):
 
 
 @kernel
-def exact(x1, o1, n1, mean1, x2, o2, n2, mean2, lag):
+def exact_correlation(x1, o1, n1, mean1, x2, o2, n2, mean2, lag):
     """The correlation at one lag in float64: sum of (x1[n] - mean1) (x2[n - lag] - mean2)."""
     total = 0.0
     for n in range(max(0, lag), min(n1, n2 + lag)):
@@ -42,9 +42,9 @@ def exact(x1, o1, n1, mean1, x2, o2, n2, mean2, lag):
 
 
 @kernel
-def contest(c, start, stop, bound, first, best, lag, x1, o1, n1, mean1, x2, o2, n2, mean2):
+def break_ties(c, start, stop, bound, first, best, lag, x1, o1, n1, mean1, x2, o2, n2, mean2):
     """Among c[start:stop], lags `first` and on, those that reach the bound compete for the best exact correlation."""
-    out_of_line()
+    noinline()
     V, i = lanes(c), start
     while i < stop:
         block = min(i, max(start, stop - V))
@@ -57,10 +57,10 @@ def contest(c, start, stop, bound, first, best, lag, x1, o1, n1, mean1, x2, o2, 
         while hits:
             k = trailing_zeros(hits)
             hits &= hits - 1
-            here = first + (i - start) + k
-            value = exact(x1, o1, n1, mean1, x2, o2, n2, mean2, here)
+            candidate_lag = first + (i - start) + k
+            value = exact_correlation(x1, o1, n1, mean1, x2, o2, n2, mean2, candidate_lag)
             if value > best:
-                best, lag = value, here
+                best, lag = value, candidate_lag
         i += V
     return best, lag
 
@@ -93,7 +93,7 @@ def best_lag(x1, o1, x2, o2, mean2, energy2, spectrum2, at, scale, p, scratch):
     Of all lags, those from p.low to p.high count; x2 comes with its mean, the energy of (x2 - mean2) scale, and its
     spectrum at spectrum2[at:].
     """
-    out_of_line()
+    noinline()
     size = 32 * p.m
     flat, z, x = scratch[:size], scratch[size : 5 * size], scratch[5 * size : 5 * size + 2 * p.half]
     swapped = scratch[5 * size + 2 * p.half :]
@@ -117,6 +117,6 @@ def best_lag(x1, o1, x2, o2, mean2, energy2, spectrum2, at, scale, p, scratch):
         return where_a - size if count_a else where_c
     best, lag = -float64(1e308), p.low
     mean1, mean2 = float64(mean1), float64(mean2)
-    best, lag = contest(flat, a, b, bound, p.low, best, lag, x1, o1, p.n1, mean1, x2, o2, p.n2, mean2)
-    best, lag = contest(flat, c, d, bound, c, best, lag, x1, o1, p.n1, mean1, x2, o2, p.n2, mean2)
+    best, lag = break_ties(flat, a, b, bound, p.low, best, lag, x1, o1, p.n1, mean1, x2, o2, p.n2, mean2)
+    best, lag = break_ties(flat, c, d, bound, c, best, lag, x1, o1, p.n1, mean1, x2, o2, p.n2, mean2)
     return lag

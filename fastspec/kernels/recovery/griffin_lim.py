@@ -8,64 +8,61 @@ b STFT(y).  Only methods whose spectra are not those of signals, RELAXED, keep o
 
 from typing import NamedTuple
 
-import numpy as np
-
-from ..features.levels import OTHER, ROOT, Rows, filtered
+from ..features.levels import EXPONENT, ROOT, Bands, apply_filters
 from ..fft.realfft import BINS, COMPLEX, PHASES, POWER
-from ..framing.polyphase import Line, fill, overlap_add, polyphase
-from ..runtime.calls import call, out_of_line
+from ..fft.tables import Tables
+from ..framing.polyphase import Signal, overlap_add, polyphase, read_padded
+from ..runtime.calls import call, noinline
 from ..runtime.jit import int64, kernel
-from ..runtime.layout import _unpacker, places
+from ..runtime.layout import Layout, Number, Reals, carve
+from ..runtime.tasks import task
 from ..simd.vector import lanes, load, load_part, maximum, splat, sqrt, store, store_part
-from ..stft.overlap_add import _AFTER, PIECE, carve, finish, unpack_synthesis, unpack_tables, unpack_waves
+from ..stft.overlap_add import OverlapAddArgs, OverlapAddArrays, scratch_sizes, write_strip
+
+MAGNITUDES, RELAXED, FILTERED = 0, 1, 2
+"""What happens to bins: they get their magnitudes; a mixture, see `relax`; or levels that filters give, see `fit`."""
+
+FIT_STEPS = 2
+"""Steps of `fit` in a round."""
 
 
-class Round(NamedTuple):
-    """A round of phase recovery: which signals are analysed, what is made of their bins, and what is kept of signals.
+class RoundArgs(NamedTuple):
+    """A round of phase recovery: which signals are transformed, what happens to their bins, what is kept of signals.
 
-    The frames analysed are those of now_gain now + before_gain before; what they add up to becomes
+    The frames transformed are those of now_gain now + before_gain before; their sum becomes
     kept_now previous + kept_before before + it.
     """
 
-    kind: int  # rounds.MAGNITUDES, RELAXED or FILTERED
-    shape: int  # frames.SQUARE, ROOT or OTHER: which levels powers become
-    back_shape: int  # from the ratio of levels to that of magnitudes
+    kind: int  # MAGNITUDES, RELAXED or FILTERED
+    shape: int  # levels.SQUARE, ROOT or EXPONENT: which levels powers become
+    inverse_shape: int  # from the ratio of levels to that of magnitudes
     n: int  # samples of a signal
     left: int  # of them, in `edges`, before and after
     right: int
     tiles: int  # of a signal
     filters: int
-    room: int  # real numbers of scratch beside those of `synthesis`
-    now: np.ndarray
-    before: np.ndarray
-    edges: np.ndarray
-    state: np.ndarray  # complex bins in lanes, tile by tile, of RELAXED
-    peaks: np.ndarray  # `misfit` of each lane of each tile
-    now_gain: float | np.floating
-    before_gain: float | np.floating
-    kept_now: float | np.floating
-    kept_before: float | np.floating
-    from_state: float | np.floating  # see `rounds.relax`
-    from_found: float | np.floating
-    to_set: float | np.floating
-    to_state: float | np.floating
-    to_found: float | np.floating
-    out_set: float | np.floating
-    out_state: float | np.floating
-    exponent: float | np.floating  # of a power, for OTHER
-    back_exponent: float | np.floating
+    now: Reals
+    before: Reals
+    edges: Reals
+    state: Reals  # complex bins in lanes, tile by tile, of RELAXED
+    misfits: Reals  # sum of squares of each lane of each tile
+    now_gain: Number
+    before_gain: Number
+    kept_now: Number
+    kept_before: Number
+    from_state: Number  # see `relax`
+    from_signal: Number
+    to_set: Number
+    to_state: Number
+    to_signal: Number
+    out_set: Number
+    out_state: Number
+    exponent: Number  # of a power, for EXPONENT
+    inverse_exponent: Number
 
 
-unpack_round = _unpacker(Round, _AFTER)  # these after those of `synthesis`, for `rounds`
-unpack_round_bank = _unpacker(Rows, _AFTER + places(Round))
-unpack_round_back = _unpacker(Rows, _AFTER + places(Round) + places(Rows))
-
-
-MAGNITUDES, RELAXED, FILTERED = 0, 1, 2
-"""What is made of bins: they get their magnitudes; a mixture, see `relax`; or levels that filters give, see `fit`."""
-
-PASSES = 2
-"""Steps of `fit` in a round."""
+LAYOUT = Layout(OverlapAddArrays, Tables, OverlapAddArgs, RoundArgs, Bands, Bands)
+unpack_arrays, unpack_tables, unpack_args, unpack_round, unpack_filters, unpack_adjoint = LAYOUT.unpackers
 
 
 @kernel
@@ -81,52 +78,54 @@ def add_scaled(x, i, gain, out, o, count):
 
 
 @kernel
-def lay_mixture(b, first, turn, job, laid, room, work):
-    """The strip of frames `first` and on of signal b of turn.now_gain now + turn.before_gain before."""
-    out_of_line()
-    zero, n, one = int64(0), turn.n, laid.dtype.type(1)
-    line = Line(
-        turn.now, b * n, turn.edges, b * (turn.left + turn.right), n, turn.left, turn.right, one - one, turn.now_gain
+def load_mixture(b, first, args, round_args, strip, extra, work):
+    """The strip of frames `first` and on of signal b of now_gain now + before_gain before."""
+    noinline()
+    zero, n, one = int64(0), round_args.n, strip.dtype.type(1)
+    left, right = round_args.left, round_args.right
+    now = Signal(
+        round_args.now, b * n, round_args.edges, b * (left + right), n, left, right, one - one, round_args.now_gain
     )
-    s = first * job.step - job.start
-    if turn.before_gain == 0:
-        polyphase(line, s, job.step, job.rows, laid, job.lead, work)
+    s = first * args.hop - args.start
+    if round_args.before_gain == 0:
+        polyphase(now, s, args.hop, args.rows, strip, args.strip_stride, work)
         return
-    count = (job.lead - 1) * job.step + job.rows
-    fill(line, s, room, zero, count)
+    count = (args.strip_stride - 1) * args.hop + args.rows
+    read_padded(now, s, extra, zero, count)
     low, high = max(s, zero), min(s + count, n)
-    add_scaled(turn.before, b * n + low, turn.before_gain, room, low - s, high - low)
-    mixed = Line(room, zero, room, zero, count, zero, zero, one - one, one)
-    polyphase(mixed, zero, job.step, job.rows, laid, job.lead, work)
+    add_scaled(round_args.before, b * n + low, round_args.before_gain, extra, low - s, high - low)
+    mixed = Signal(extra, zero, extra, zero, count, zero, zero, one - one, one)
+    polyphase(mixed, zero, args.hop, args.rows, strip, args.strip_stride, work)
 
 
 @kernel
-def relax(c, bins, state, at, mag, m, turn, least):
-    """A step of RAAR or ADMM on the bins of a tile, of which c holds those that were found.
+def relax(c, bins, state, at, mag, m, round_args, least):
+    """A step of RAAR or ADMM on the bins of a tile, of which c holds those of the signal.
 
-    With P(z) = S z / |z|:  state <- to_set P(from_state state + from_found found) + to_state state + to_found found,
+    With P(z) = S z / |z|:  state <- to_set P(from_state state + from_signal c) + to_state state + to_signal c,
     c <- out_set P(state) + out_state state.
     """
-    out_of_line()
+    noinline()
     V = lanes(c)
     low = splat(c, least)
     for k in range(bins):
         i = 2 * V * k
         size = load(mag, m + V * k)
         qr, qi, vr, vi = load(c, i), load(c, i + V), load(state, at + i), load(state, at + i + V)
-        zr, zi = vr * turn.from_state + qr * turn.from_found, vi * turn.from_state + qi * turn.from_found
-        gain = size / maximum(sqrt(zr * zr + zi * zi), low) * turn.to_set
-        vr = zr * gain + vr * turn.to_state + qr * turn.to_found
-        vi = zi * gain + vi * turn.to_state + qi * turn.to_found
+        zr = vr * round_args.from_state + qr * round_args.from_signal
+        zi = vi * round_args.from_state + qi * round_args.from_signal
+        gain = size / maximum(sqrt(zr * zr + zi * zi), low) * round_args.to_set
+        vr = zr * gain + vr * round_args.to_state + qr * round_args.to_signal
+        vi = zi * gain + vi * round_args.to_state + qi * round_args.to_signal
         store(state, at + i, vr)
         store(state, at + i + V, vi)
-        gain = size / maximum(sqrt(vr * vr + vi * vi), low) * turn.out_set
-        store(c, i, vr * gain + vr * turn.out_state)
-        store(c, i + V, vi * gain + vi * turn.out_state)
+        gain = size / maximum(sqrt(vr * vr + vi * vi), low) * round_args.out_set
+        store(c, i, vr * gain + vr * round_args.out_state)
+        store(c, i + V, vi * gain + vi * round_args.out_state)
 
 
 @kernel
-def blank(c, rows, count):
+def clear_lanes(c, rows, count):
     """Lanes from `count` on become 0: they hold frames past the last."""
     V = lanes(c)
     if count < V:
@@ -135,25 +134,25 @@ def blank(c, rows, count):
 
 
 @kernel
-def raise_all(c, count, shape, exponent):
+def raise_to(c, count, shape, exponent):
     """`count` vectors of numbers become what `shape` says: themselves, their roots, or powers."""
     V = lanes(c)
     if shape == ROOT:
         for i in range(0, V * count, V):
             store(c, i, sqrt(load(c, i)))
-    elif shape == OTHER:
+    elif shape == EXPONENT:
         for i in range(V * count):
             c[i] = c[i] ** exponent
 
 
 @kernel
-def levels_of(c, bins, turn, room):
+def levels_of(c, bins, round_args, levels):
     """Levels |c|**p of a tile's bins."""
     V = lanes(c)
     for k in range(bins):
         re, im = load(c, 2 * V * k), load(c, 2 * V * k + V)
-        store(room, V * k, re * re + im * im)
-    raise_all(room, bins, turn.shape, turn.exponent)
+        store(levels, V * k, re * re + im * im)
+    raise_to(levels, bins, round_args.shape, round_args.exponent)
 
 
 @kernel
@@ -165,107 +164,103 @@ def ratio(target, m, c, i, count, low):
 
 
 @kernel
-def fit(c, bins, target, m, turn, bank, back, least, room):
+def fit(c, bins, target, m, round_args, filters, adjoint, least, levels):
     """Bins whose filtered levels come nearer to the target, with the phases that they have.
 
-    PASSES times a <- a B'(target / B a) / B'1, for levels a = |c|**p and filters B, then c gets the new magnitudes.
+    FIT_STEPS times a <- a B'(target / B a) / B'1, for levels a = |c|**p and filters B, then c gets the new magnitudes.
     """
-    out_of_line()
+    noinline()
     V = lanes(c)
-    levels_of(c, bins, turn, room)
-    sums, gains, low = V * bins, V * (bins + turn.filters), splat(c, least)
-    all_gains = gains + V * bins
-    for n in range(PASSES):
-        filtered(room, bank, sums)
-        ratio(target, m, room, sums, turn.filters, low)
-        filtered(room[sums:], back, gains - sums)
+    levels_of(c, bins, round_args, levels)
+    sums, gains, low = V * bins, V * (bins + round_args.filters), splat(c, least)
+    total_gains = gains + V * bins
+    for n in range(FIT_STEPS):
+        apply_filters(levels, filters, sums)
+        ratio(target, m, levels, sums, round_args.filters, low)
+        apply_filters(levels[sums:], adjoint, gains - sums)
         for k in range(0, V * bins, V):
-            gain = load(room, gains + k)
-            store(room, k, load(room, k) * gain)
-            store(room, all_gains + k, gain if n == 0 else gain * load(room, all_gains + k))
-    raise_all(room[all_gains:], bins, turn.back_shape, turn.back_exponent)
+            gain = load(levels, gains + k)
+            store(levels, k, load(levels, k) * gain)
+            store(levels, total_gains + k, gain if n == 0 else gain * load(levels, total_gains + k))
+    raise_to(levels[total_gains:], bins, round_args.inverse_shape, round_args.inverse_exponent)
     for k in range(bins):
-        gain = load(room, all_gains + V * k)
+        gain = load(levels, total_gains + V * k)
         store(c, 2 * V * k, load(c, 2 * V * k) * gain)
         store(c, 2 * V * k + V, load(c, 2 * V * k + V) * gain)
 
 
 @kernel
-def keep(s, sound, job, turn):
-    """wave += turn.kept_now previous + turn.kept_before before, where strip s has written."""
-    width = job.group * lanes(sound.wave)
-    b, i = s // job.strips, s % job.strips
-    first, last = i * width, (i + 1) * width
-    if i == job.strips - 1:
-        last = job.frames + job.reach - 1
-    low, high = max(0, first * job.step - job.start), min(job.length, last * job.step - job.start)
-    at = b * job.wave_step + low
+def add_kept(item, arrays, args, round_args):
+    """y += kept_now previous + kept_before before, where the strip has been written."""
+    width = args.strip_tiles * lanes(arrays.y)
+    b, i = item // args.strips, item % args.strips
+    first, stop = i * width, (i + 1) * width
+    if i == args.strips - 1:
+        stop = args.frames + args.reach - 1
+    low, high = max(0, first * args.hop - args.start), min(args.length, stop * args.hop - args.start)
+    at = b * args.y_stride + low
     if low < high:
-        add_scaled(sound.previous, at, turn.kept_now, sound.wave, at, high - low)
-        add_scaled(turn.before, at, turn.kept_before, sound.wave, at, high - low)
+        add_scaled(arrays.previous, at, round_args.kept_now, arrays.y, at, high - low)
+        add_scaled(round_args.before, at, round_args.kept_before, arrays.y, at, high - low)
 
 
-def strip(s, slot, record, scratch):
-    """Strip s of all signals; scratch row `slot` is ours alone.  The record holds what `synthesis` unpacks, and Round.
+@task("recovery")
+def round_strip(item, worker, record, scratch):
+    """One strip of a round.
 
-    Magnitudes and mels stand tile by tile in `given`: in the order of `plan.pairs`, of bins, or of filters.
+    Magnitudes and mels stand tile by tile in `spectra`: in the order of `tables.bin_order`, of bins, or of filters.
     """
-    out_of_line()
-    sound, t = unpack_waves(scratch, record), unpack_tables(scratch, record)
-    job, turn = unpack_synthesis(scratch, record), unpack_round(scratch, record)
+    noinline()
+    arrays, p = unpack_arrays(scratch, record), unpack_tables(scratch, record)
+    args, round_args = unpack_args(scratch, record), unpack_round(scratch, record)
     V = lanes(scratch)
-    laid, work, y, bins, _tmp = carve(scratch, slot, job, V)
-    end = (slot + 1) * job.scratch
-    piece = scratch[end - PIECE * V : end]
-    o = scratch[end - PIECE * V - job.sums : end - PIECE * V]
-    room = scratch[end - PIECE * V - job.sums - turn.room : end - PIECE * V - job.sums]
+    strip, work, y, bins, _tmp, extra, o, rows = carve(scratch, worker, scratch_sizes(args, V))
     o[:] = 0
-    b, first = s // job.strips, s % job.strips * job.group * V
-    lay_mixture(b, first, turn, job, laid, room, work)
-    for f in range(0, min(job.group * V, job.frames - first), V):
-        at = b * job.signal_step + (first + f) * job.frame_step
-        if turn.kind == MAGNITUDES:
-            call(t.inverse, (int64(PHASES), laid, f, t, work, sound.given, at, job.least, bins, y))
+    b, first = item // args.strips, item % args.strips * args.strip_tiles * V
+    load_mixture(b, first, args, round_args, strip, extra, work)
+    for f in range(0, min(args.strip_tiles * V, args.frames - first), V):
+        at = b * args.signal_stride + (first + f) * args.frame_stride
+        if round_args.kind == MAGNITUDES:
+            call(p.inverse, (int64(PHASES), strip, f, p, work, arrays.spectra, at, args.least, bins, y))
         else:
-            call(t.forward, (int64(COMPLEX), laid, f, t, work, bins))
-            blank(bins, 2 * job.bins, job.frames - first - f)
-            if turn.kind == RELAXED:
-                place = 2 * job.bins * (b * turn.tiles * V + first + f)
-                relax(bins, job.bins, turn.state, place, sound.given, at, turn, job.least)
+            call(p.forward, (int64(COMPLEX), strip, f, p, work, bins))
+            clear_lanes(bins, 2 * args.bins, args.frames - first - f)
+            if round_args.kind == RELAXED:
+                state_at = 2 * args.bins * (b * round_args.tiles * V + first + f)
+                relax(bins, args.bins, round_args.state, state_at, arrays.spectra, at, round_args, args.least)
             else:
-                bank, back = unpack_round_bank(scratch, record), unpack_round_back(scratch, record)
-                fit(bins, job.bins, sound.given, at, turn, bank, back, job.least, room)
-            call(t.inverse, (int64(BINS), laid, f, t, work, sound.given, at, job.least, bins, y))
-        overlap_add(y, int64(0), V, job.size, o, f, job.step, job.sum_lead)
-    finish(s, sound, job, o, piece)
-    if turn.kept_now != 0 or turn.kept_before != 0:
-        keep(s, sound, job, turn)
+                filters, adjoint = unpack_filters(scratch, record), unpack_adjoint(scratch, record)
+                fit(bins, args.bins, arrays.spectra, at, round_args, filters, adjoint, args.least, extra)
+            call(p.inverse, (int64(BINS), strip, f, p, work, arrays.spectra, at, args.least, bins, y))
+        overlap_add(y, int64(0), V, args.size, o, f, args.hop, args.sum_stride)
+    write_strip(item, arrays, args, o, rows)
+    if round_args.kept_now != 0 or round_args.kept_before != 0:
+        add_kept(item, arrays, args, round_args)
 
 
-def misfit(s, slot, record, scratch):
-    """peaks[tile lanes + lane] = sum over rows of (level - target)**2, of the frames of strip s.
+@task("recovery")
+def misfit_strip(item, worker, record, scratch):
+    """misfits[tile lanes + lane] = sum over rows of (level - target)**2, of the frames of one strip.
 
     Of MAGNITUDES and RELAXED, whose targets then stand in the order of bins, |X|; of FILTERED, filtered levels.
     """
-    out_of_line()
-    sound, t = unpack_waves(scratch, record), unpack_tables(scratch, record)
-    job, turn = unpack_synthesis(scratch, record), unpack_round(scratch, record)
+    noinline()
+    arrays, p = unpack_arrays(scratch, record), unpack_tables(scratch, record)
+    args, round_args = unpack_args(scratch, record), unpack_round(scratch, record)
     V = lanes(scratch)
-    laid, work, _y, _bins, _tmp = carve(scratch, slot, job, V)
-    end = (slot + 1) * job.scratch - PIECE * V - job.sums
-    room = scratch[end - turn.room : end]
-    b, first = s // job.strips, s % job.strips * job.group * V
-    lay_mixture(b, first, turn, job, laid, room, work)
-    for f in range(0, min(job.group * V, job.frames - first), V):
-        call(t.forward, (int64(POWER), laid, f, t, work, room))
-        raise_all(room, job.bins, turn.shape, turn.exponent)
-        rows, at = job.bins, int64(0)
-        if turn.kind == FILTERED:
-            at, rows = V * job.bins, turn.filters
-            filtered(room, unpack_round_bank(scratch, record), at)
-        m = b * job.signal_step + (first + f) * job.frame_step
+    strip, work, _y, _bins, _tmp, levels, _o, _rows = carve(scratch, worker, scratch_sizes(args, V))
+    b, first = item // args.strips, item % args.strips * args.strip_tiles * V
+    load_mixture(b, first, args, round_args, strip, levels, work)
+    for f in range(0, min(args.strip_tiles * V, args.frames - first), V):
+        call(p.forward, (int64(POWER), strip, f, p, work, levels))
+        raise_to(levels, args.bins, round_args.shape, round_args.exponent)
+        rows, at = args.bins, int64(0)
+        if round_args.kind == FILTERED:
+            at, rows = V * args.bins, round_args.filters
+            apply_filters(levels, unpack_filters(scratch, record), at)
+        m = b * args.signal_stride + (first + f) * args.frame_stride
         total = splat(scratch, scratch.dtype.type(0))
         for k in range(0, V * rows, V):
-            gap = load(room, at + k) - load(sound.given, m + k)
+            gap = load(levels, at + k) - load(arrays.spectra, m + k)
             total = total + gap * gap
-        store(turn.peaks, b * turn.tiles * V + first + f, total)
+        store(round_args.misfits, b * round_args.tiles * V + first + f, total)

@@ -2,7 +2,7 @@
 
 Of a Gaussian window exp(-pi t**2 / gamma) the gradient of the phase follows from that of the level (`slopes`): Průša,
 Balazs & Søndergaard, IEEE/ACM TASLP 25 (2017), 1154-1164.  They let a tree of bins grow from the loudest, over a heap.
-Here it is the tree of `hills`, made in blocks of frames by any thread, with no border between them.
+Here it is the tree of `basins`, made in blocks of frames by any thread, with no border between them.
 
 Bins too soft to count get a phase from a hash of their number.
 """
@@ -12,17 +12,55 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..runtime.calls import claim
-from ..runtime.jit import kernel, prange
-from ..runtime.threads import parallel_kernel
+from ..runtime.jit import kernel, register_jitable
+from ..runtime.layout import Doubles, Int32s, Ints, Layout, Number, Reals, UInt32s, carve
+from ..runtime.tasks import task
 from ..simd.vector import at_least, lanes, load, store, trailing_zeros
-from .phase import hashed, levels, make_real
-from .watershed import KEYS, borders, climb, hide_margin, join, mark, number_ranges, passes, resolve, sort
+from .phase import hashed, log_levels, make_real
+from .watershed import (
+    KEYS,
+    find_saddles,
+    hide_margin,
+    join_basins,
+    join_components,
+    label_basins,
+    link_uphill,
+    mark_outward,
+    number_components,
+    sort_saddles,
+)
 
 TURN = 2 * math.pi
 
 
-class Blocks(NamedTuple):
+class PghiArrays(NamedTuple):
+    """Magnitudes, phases, and the tree between them."""
+
+    S: Reals  # (signals, frames, bins)
+    tops: Reals  # of each signal: log10 of the loudest, of the softest that counts, keys a decade, the least level
+    advance: Reals  # half of what each bin's phase advances a frame
+    ints: Int32s  # scratch of each worker
+    counts: Ints  # of each block, components and saddles left
+    seams: Int32s  # keys of the edges of each block's first frame to the frame before
+    seam_steps: Reals
+    edges: Int32s  # of each block, the saddles left: two components,
+    keys: Int32s  # a key,
+    steps: Reals  # and the step of the phase between their summits
+    components: Int32s  # of each bin
+    phase: Reals  # (signals, frames, bins)
+    starts: Ints  # of each signal, where its components and its saddles begin
+    bases: Ints  # of each block, the number of its first component in the signal
+    heads: Ints  # scratch of each worker: where saddles of a key begin
+    ends: Int32s  # of all saddles in order, two components
+    tree_steps: Reals
+    trees: Int32s  # of each component, the first of its tree
+    tree_offsets: Doubles  # phase relative to that one
+    phase_offsets: Reals  # the same, less whole turns
+    seeds: UInt32s  # of each signal
+    middle: Reals  # how far the phase about the window's middle is ahead, of each bin
+
+
+class PghiArgs(NamedTuple):
     """Sizes."""
 
     bins: int
@@ -30,10 +68,33 @@ class Blocks(NamedTuple):
     blocks: int  # of a signal
     rows: int  # frames of a block
     width: int  # from a frame to the next in scratch
-    most: int  # passes in a block
+    most: int  # saddles in a block, at most
     odd: int  # n_fft % 2
-    along: float | np.floating  # factors of the slopes
-    across: float | np.floating
+    frequency_factor: Number  # of the slope in time, from differences along frequency
+    time_factor: Number  # of the slope in frequency, from differences along time
+
+
+LAYOUT = Layout(PghiArrays, PghiArgs)
+unpack_arrays, unpack_args = LAYOUT.unpackers
+
+
+@register_jitable
+def block_size(args, V):
+    """Numbers of a block with its margin."""
+    return (args.rows + 2) * args.width + 2 * V
+
+
+@register_jitable
+def scratch_sizes(args, V):
+    """Real numbers of scratch: levels, slopes in time and in frequency, steps, ways uphill, basins."""
+    n = block_size(args, V)
+    return n, n, n, n, n, n
+
+
+@register_jitable
+def int_scratch_size(args, V):
+    """32-bit integers of scratch."""
+    return 5 * block_size(args, V) + KEYS + 1
 
 
 @kernel
@@ -41,17 +102,18 @@ def block_levels(S, start, first, count, frames, bins, odd, width, least, L):
     """L of frames first - 1 ... first + count of a signal that starts at S[start]; beyond its ends they repeat."""
     for r in range(count + 2):
         f = min(max(first + r - 1, 0), frames - 1)
-        levels(S, start + f * bins, bins, least, r * width + 1, L)
+        log_levels(S, start + f * bins, bins, least, r * width + 1, L)
         L[r * width] = L[r * width + 2]
         L[r * width + bins + 1] = L[r * width + bins - 1 + odd]
 
 
 @kernel
-def slopes(L, count, bins, width, advance, along, across, in_time, in_frequency):
+def slopes(L, count, bins, width, advance, frequency_factor, time_factor, in_time, in_frequency):
     """Half the phase's derivative, in radians a frame and a bin, so that the sum of two bins is a step between them.
 
-    in time:       2 pi hop k / n_fft + (hop n_fft / gamma) dL/dk    advance[k] is half the first; along the factor / 4
-    in frequency:  -(gamma / (hop n_fft)) dL/df                      across is minus the factor / 4
+    in time:       2 pi hop k / n_fft + (hop n_fft / gamma) dL/dk    advance[k] is half the first, frequency_factor a quarter
+                                                                      of the second factor
+    in frequency:  -(gamma / (hop n_fft)) dL/df                      time_factor is minus the factor / 4
 
     The frame before the block has the first of them, too.
     """
@@ -59,10 +121,10 @@ def slopes(L, count, bins, width, advance, along, across, in_time, in_frequency)
     for r in range(count + 1):
         row = r * width + 1
         for k in range(0, bins, V):
-            store(in_time, row + k, load(advance, k) + (load(L, row + k + 1) - load(L, row + k - 1)) * along)
+            store(in_time, row + k, load(advance, k) + (load(L, row + k + 1) - load(L, row + k - 1)) * frequency_factor)
     for r in range(1, count + 1):
         for i in range(r * width + 1, r * width + 1 + bins, V):
-            store(in_frequency, i, (load(L, i + width) - load(L, i - width)) * across)
+            store(in_frequency, i, (load(L, i + width) - load(L, i - width)) * time_factor)
 
 
 @kernel
@@ -81,152 +143,103 @@ def no_seam(bins, at, keys):
 
 
 @kernel
-def keep(L, least, hill, step, number, lift, count, bins, width, start, ranges, phase):
-    """The range of each bin of a block, and its phase less that of the range, to their places."""
+def store_phases(L, least, basin, step, number, phase_offset, count, bins, width, start, components, phase):
+    """The component of each bin of a block, and its phase less that of the component, to their arrays."""
     V = lanes(L)
     for r in range(count):
-        here, there = (r + 1) * width + 1, start + r * bins
+        row, target = (r + 1) * width + 1, start + r * bins
         for k in range(bins):
-            ranges[there + k] = -1
+            components[target + k] = -1
         for k in range(0, bins, V):
-            bits = at_least(load(L, here + k), least)
+            bits = at_least(load(L, row + k), least)
             while bits != 0:
                 i = k + trailing_zeros(bits)
                 bits &= bits - 1
-                h = int(hill[here + i])
-                ranges[there + i], phase[there + i] = number[h], step[here + i] + lift[h]
+                h = int(basin[row + i])
+                components[target + i], phase[target + i] = number[h], step[row + i] + phase_offset[h]
 
 
-@kernel
-def block(s, p, S, tops, advance, real, whole, counts, seams, seam_steps, edges, keys, steps, ranges, phase):
-    """Item s: one block of one signal; `real` and `whole` are scratch, counts[2 s :] become ranges and passes left."""
-    signal, first, bins, width = s // p.blocks, s % p.blocks * p.rows, p.bins, p.width
-    count = min(p.rows, p.frames - first)
-    start = signal * p.frames * bins
-    n = (p.rows + 2) * width + 2 * lanes(S)
-    L, t, f, step = real[:n], real[n : 2 * n], real[2 * n : 3 * n], real[3 * n : 4 * n]
-    way, hill, order, outward = real[4 * n : 5 * n], real[5 * n :], whole[:n], whole[n : 2 * n]
-    a, b, after, heads = whole[2 * n : 3 * n], whole[3 * n : 4 * n], whole[4 * n : 5 * n], whole[5 * n :]
-    top, least, scale, low = tops[4 * signal], tops[4 * signal + 1], tops[4 * signal + 2], tops[4 * signal + 3]
-    block_levels(S, start, first, count, p.frames, bins, p.odd, width, low, L)
-    slopes(L, count, bins, width, advance, p.along, p.across, t, f)
-    no_seam(bins, s * bins, seams)
+@task("recovery")
+def grow_block(item, worker, record, scratch):
+    """One block of one signal: its components, phases relative to their summits, saddles left."""
+    a, args = unpack_arrays(scratch, record), unpack_args(scratch, record)
+    V, S, bins, width = lanes(scratch), a.S, args.bins, args.width
+    signal, first = item // args.blocks, item % args.blocks * args.rows
+    count = min(args.rows, args.frames - first)
+    start = signal * args.frames * bins
+    L, t, f, step, way, basin = carve(scratch, worker, scratch_sizes(args, V))
+    n, at = block_size(args, V), worker * int_scratch_size(args, V)
+    order, outward_key, group = a.ints[at : at + n], a.ints[at + n : at + 2 * n], a.ints[at + 2 * n : at + 3 * n]
+    component_of, after = a.ints[at + 3 * n : at + 4 * n], a.ints[at + 4 * n : at + 5 * n]
+    heads = a.ints[at + 5 * n : at + 5 * n + KEYS + 1]
+    top, least, scale = a.tops[4 * signal], a.tops[4 * signal + 1], a.tops[4 * signal + 2]
+    block_levels(S, start, first, count, args.frames, bins, args.odd, width, a.tops[4 * signal + 3], L)
+    slopes(L, count, bins, width, a.advance, args.frequency_factor, args.time_factor, t, f)
+    no_seam(bins, item * bins, a.seams)
     no_seam(bins, 0, after)
     if first > 0:
-        seam(L, width + 1, bins, width, least, top, scale, s * bins, seams)
+        seam(L, width + 1, bins, width, least, top, scale, item * bins, a.seams)
         for k in range(bins):
-            seam_steps[s * bins + k] = t[width + 1 + k] + t[1 + k]
-    if first + count < p.frames:
+            a.seam_steps[item * bins + k] = t[width + 1 + k] + t[1 + k]
+    if first + count < args.frames:
         seam(L, (count + 1) * width + 1, bins, width, least, top, scale, 0, after)
     hide_margin(L, count, bins, width, least - 1)
-    climb(L, count, bins, width, t, f, way, step)
-    hills = resolve(L, way, count, bins, width, least, a, hill, step)
-    m = borders(L, hill, count, bins, width, least, top, scale, heads, a, b, order)
-    lift = way
-    for h in range(hills):
-        a[h], b[h], outward[h], lift[h] = h, h, KEYS, 0
-    mark(hill, width + 1, bins, seams, s * bins, outward)
-    mark(hill, count * width + 1, bins, after, 0, outward)
-    at = s * p.most
-    left = passes(
-        L, hill, step, (f, t), order, m, width, top, scale, outward, a, b, lift, edges, at, keys, steps
+    link_uphill(L, count, bins, width, t, f, way, step)
+    basins = label_basins(L, way, count, bins, width, least, group, basin, step)
+    m = find_saddles(L, basin, count, bins, width, least, top, scale, heads, group, component_of, order)
+    phase_offset = way
+    for h in range(basins):
+        group[h], component_of[h], outward_key[h], phase_offset[h] = h, h, KEYS, 0
+    mark_outward(basin, width + 1, bins, a.seams, item * bins, outward_key)
+    mark_outward(basin, count * width + 1, bins, after, 0, outward_key)
+    at = item * args.most
+    left = join_basins(
+        L, basin, step, (f, t), order, m, width, top, scale, outward_key, group, component_of, phase_offset, a.edges,
+        at, a.keys, a.steps,
     )  # fmt: skip
-    counts[2 * s] = number_ranges(hills, b, lift, a, left, edges, at, steps)
-    counts[2 * s + 1] = left
-    keep(L, least, hill, step, a, lift, count, bins, width, start + first * bins, ranges, phase)
+    a.counts[2 * item] = number_components(basins, component_of, phase_offset, group, left, a.edges, at, a.steps)
+    a.counts[2 * item + 1] = left
+    store_phases(
+        L, least, basin, step, group, phase_offset, count, bins, width, start + first * bins, a.components, a.phase
+    )
 
 
-@parallel_kernel
-def each_block(
-    serial, lo, hi, workers, board, p, S, tops, advance, real, whole, counts, seams, seam_steps, edges, keys, steps,
-    hills, phase,
-):  # fmt: skip
-    """`block` for each."""
-    if serial:
-        for s in range(lo, hi):
-            block(
-                s, p, S, tops, advance, real[0], whole[0], counts, seams, seam_steps, edges, keys, steps, hills, phase
-            )
-    else:
-        for worker in prange(workers):
-            s = claim(board, 0, hi)
-            while s >= 0:
-                block(
-                    s, p, S, tops, advance, real[worker], whole[worker], counts, seams, seam_steps, edges, keys, steps,
-                    hills, phase,
-                )  # fmt: skip
-                s = claim(board, 0, hi)
-
-
-@kernel
-def tree(s, p, starts, counts, bases, seams, seam_steps, edges, keys, steps, ranges, phase, heads, ends, rises, group,
-         lift, lifts):  # fmt: skip
-    """Item s: one signal; its ranges and passes begin at starts[2 s] and starts[2 s + 1], up to the next one's."""
-    size = p.frames * p.bins
-    a, b = starts[2 * s], starts[2 * s + 2]
-    c, d = starts[2 * s + 1], starts[2 * s + 3]
-    n = sort(
-        s * p.blocks, (s + 1) * p.blocks, p, counts, bases, seams, seam_steps, edges, keys, steps,
-        ranges[s * size : (s + 1) * size], phase[s * size : (s + 1) * size], heads, ends[2 * c : 2 * d], rises[c:d],
+@task("recovery")
+def grow_tree(item, worker, record, scratch):
+    """One signal: the components of all blocks joined to trees."""
+    a, args = unpack_arrays(scratch, record), unpack_args(scratch, record)
+    size = args.frames * args.bins
+    lo, hi = a.starts[2 * item], a.starts[2 * item + 2]
+    c, d = a.starts[2 * item + 1], a.starts[2 * item + 3]
+    heads = a.heads[worker * (KEYS + 2) : (worker + 1) * (KEYS + 2)]
+    n = sort_saddles(
+        item * args.blocks, (item + 1) * args.blocks, args, a.counts, a.bases, a.seams, a.seam_steps, a.edges, a.keys,
+        a.steps, a.components[item * size : (item + 1) * size], a.phase[item * size : (item + 1) * size], heads,
+        a.ends[2 * c : 2 * d], a.tree_steps[c:d],
     )  # fmt: skip
-    join(n, ends[2 * c : 2 * d], rises[c:d], group[a:b], lift[a:b])
-    for h in range(a, b):
-        lifts[h] = lift[h] - TURN * np.floor(lift[h] / TURN + 0.5)
+    offsets = a.tree_offsets
+    join_components(n, a.ends[2 * c : 2 * d], a.tree_steps[c:d], a.trees[lo:hi], offsets[lo:hi])
+    for h in range(lo, hi):
+        a.phase_offsets[h] = offsets[h] - TURN * np.floor(offsets[h] / TURN + 0.5)
 
 
-@parallel_kernel
-def each_tree(
-    serial, lo, hi, workers, board, p, starts, counts, bases, seams, seam_steps, edges, keys, steps, ranges, phase,
-    heads, ends, rises, group, lift, lifts,
-):  # fmt: skip
-    """`tree` for each."""
-    if serial:
-        for s in range(lo, hi):
-            tree(
-                s, p, starts, counts, bases, seams, seam_steps, edges, keys, steps, ranges, phase, heads[0], ends,
-                rises, group, lift, lifts,
-            )  # fmt: skip
-    else:
-        for worker in prange(workers):
-            s = claim(board, 0, hi)
-            while s >= 0:
-                tree(
-                    s, p, starts, counts, bases, seams, seam_steps, edges, keys, steps, ranges, phase, heads[worker],
-                    ends, rises, group, lift, lifts,
-                )  # fmt: skip
-                s = claim(board, 0, hi)
-
-
-@kernel
-def finish(s, p, starts, bases, seeds, middle, ranges, lifts, phase):
-    """Item s: a block's phases, plus that of each bin's range, or hashed; less middle[k], between -pi and pi.
+@task("recovery")
+def finish_block(item, worker, record, scratch):
+    """A block's phases, plus that of each bin's component, or hashed; less middle[k], between -pi and pi.
 
     The bins of DC and Nyquist are real: 0 or pi.
     """
-    signal = s // p.blocks
-    first = s % p.blocks * p.rows
-    kind = phase.dtype.type
+    a, args = unpack_arrays(scratch, record), unpack_args(scratch, record)
+    signal = item // args.blocks
+    first = item % args.blocks * args.rows
+    phase, kind = a.phase, a.phase.dtype.type
     turn, inverse, half, fine = kind(TURN), kind(1 / TURN), kind(0.5), kind(TURN * 2.0**-32)
-    base, seed = starts[2 * signal] + bases[s], seeds[signal]
-    for f in range(first, min(p.frames, first + p.rows)):
-        at = (signal * p.frames + f) * p.bins
-        for k in range(p.bins):
-            h, i = ranges[at + k], f * p.bins + k
-            x = phase[at + k] + lifts[base + h] if h >= 0 else fine * kind(np.int32(hashed(i, seed)))
-            x -= middle[k]
+    base, seed = a.starts[2 * signal] + a.bases[item], a.seeds[signal]
+    for f in range(first, min(args.frames, first + args.rows)):
+        at = (signal * args.frames + f) * args.bins
+        for k in range(args.bins):
+            h, i = a.components[at + k], f * args.bins + k
+            x = phase[at + k] + a.phase_offsets[base + h] if h >= 0 else fine * kind(np.int32(hashed(i, seed)))
+            x -= a.middle[k]
             phase[at + k] = x - turn * np.floor(x * inverse + half)
-        make_real(phase, at, p.bins, p.odd)
-
-
-@parallel_kernel
-def each_finish(serial, lo, hi, workers, board, p, starts, bases, seeds, middle, ranges, lifts, phase):
-    """`finish` for each."""
-    if serial:
-        for s in range(lo, hi):
-            finish(s, p, starts, bases, seeds, middle, ranges, lifts, phase)
-    else:
-        for _worker in prange(workers):
-            s = claim(board, 0, hi)
-            while s >= 0:
-                finish(s, p, starts, bases, seeds, middle, ranges, lifts, phase)
-                s = claim(board, 0, hi)
+        make_real(phase, at, args.bins, args.odd)

@@ -1,19 +1,20 @@
-"""What the makers of phases share: levels of bins, hashes, bins that are real."""
+"""Phases: levels of bins, hashes, bins that are real, and complex numbers from magnitudes and phases."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
-from ..runtime.calls import claim
-from ..runtime.jit import kernel, prange
-from ..runtime.threads import parallel_kernel
+from ..runtime.jit import kernel
+from ..runtime.layout import Layout, Reals
+from ..runtime.tasks import task
 from ..simd.log import log10
 from ..simd.trig import sine_cosine
 from ..simd.vector import lanes, load, load_part, maximum, splat, store, store_part, zip_high, zip_low
 
 
 @kernel
-def levels(S, at, bins, least, row, L):
+def log_levels(S, at, bins, least, row, L):
     """L[row + k] = log10 max(S[at + k], least)."""
     V, low, k = lanes(S), splat(S, least), 0
     while k + V <= bins:
@@ -42,11 +43,25 @@ def make_real(phase, at, bins, odd):
         phase[last] = kind(math.pi) if abs(phase[last]) > kind(math.pi / 2) else kind(0)
 
 
-@kernel
-def turn_chunk(s, S, phase, chunk, out):
-    """Item s: numbers s chunk ... (s + 1) chunk - 1; out holds real and imaginary parts in turn."""
-    V = lanes(S)
-    i, stop = s * chunk, min(S.size, (s + 1) * chunk)
+class PolarArgs(NamedTuple):
+    """Magnitudes and phases."""
+
+    S: Reals
+    phase: Reals
+    out: Reals  # real and imaginary parts
+    item_numbers: int  # numbers of an item
+
+
+LAYOUT = Layout(PolarArgs)
+(unpack_args,) = LAYOUT.unpackers
+
+
+@task("recovery")
+def polar_to_complex(item, worker, record, scratch):
+    """out = S exp(i phase) for numbers item item_numbers ... (item + 1) item_numbers - 1."""
+    args = unpack_args(scratch, record)
+    V, S, phase, out = lanes(scratch), args.S, args.phase, args.out
+    i, stop = item * args.item_numbers, min(S.size, (item + 1) * args.item_numbers)
     while i + V <= stop:
         sine, cosine = sine_cosine(load(phase, i))
         size = load(S, i)
@@ -61,17 +76,3 @@ def turn_chunk(s, S, phase, chunk, out):
         re, im = size * cosine, size * sine
         store_part(out, 2 * i, zip_low(re, im), 2 * count)
         store_part(out, 2 * i + V, zip_high(re, im), 2 * count - V)
-
-
-@parallel_kernel
-def turn(serial, lo, hi, workers, board, S, phase, chunk, out):
-    """out = S exp(i phase), complex numbers as pairs, in chunks."""
-    if serial:
-        for s in range(lo, hi):
-            turn_chunk(s, S, phase, chunk, out)
-    else:
-        for _worker in prange(workers):
-            s = claim(board, 0, hi)
-            while s >= 0:
-                turn_chunk(s, S, phase, chunk, out)
-                s = claim(board, 0, hi)

@@ -23,58 +23,35 @@ as one vector for all lanes; lanes that no such frame is for are masked.  No lan
 
 from typing import NamedTuple
 
-import numpy as np
-
 from ..fft.realfft import PHASES
 from ..fft.tables import Tables
-from ..framing.polyphase import clear, copy, turn
-from ..runtime.calls import call, out_of_line
-from ..runtime.jit import int64, kernel
-from ..runtime.layout import _unpacker, places
+from ..framing.polyphase import clear, copy, transpose
+from ..runtime.calls import call, noinline
+from ..runtime.jit import int64, kernel, register_jitable
+from ..runtime.layout import Ints, Layout, Number, Reals, carve
+from ..runtime.tasks import task
 from ..simd.vector import lanes, load, load_lanes, splat, store
 
-
-class Streams(NamedTuple):
-    """Memory of signals that are made frame by frame."""
-
-    wave: np.ndarray  # what is made
-    given: np.ndarray  # magnitudes
-    places: np.ndarray  # where frame 0 of each signal stands in them, or would, were it there
-    state: np.ndarray  # of each group, what one step leaves for the next
-    ahead: np.ndarray  # (look_ahead + 1, n_fft): what the frames of a full buffer add to the sum of squares at each
-    energy: np.ndarray  # squares of the window
-    order: np.ndarray  # bins in the order in which they are met
+WRITE_ROWS = 128
+"""Rows of a sum that are transposed at a time."""
+SUM_ROWS = 32
+"""Rows of an estimate that are summed at a time: they stay in the first-level cache."""
 
 
-unpack_streams = _unpacker(Streams, 0)  # these three for `rtisi`
-unpack_streams_tables = _unpacker(Tables, places(Streams))
+class RtisiArrays(NamedTuple):
+    """Memory of signals that are recovered frame by frame."""
+
+    y_out: Reals  # the signals
+    S: Reals  # magnitudes
+    offsets: Ints  # where frame 0 of each signal stands in them, or would, were it there
+    state: Reals  # of each group of signals, what one step leaves for the next
+    ahead: Reals  # (look_ahead + 1, n_fft): what the frames of a full buffer add to the sum of squares at each
+    energy: Reals  # squares of the window
+    order: Ints  # bins in the order in which they are read
 
 
-@kernel
-def rounds(column, sound, t, job, kept, room):
-    """Phases for all frames of the buffers, the frame at `column` the first; see the head of this file."""
-    committed, y, table, mag, past, level = kept
-    x, before, work, piece, _ = room
-    V, zero = lanes(x), int64(0)
-    buffered = min(job.look_ahead, job.total - 1 - column)
-    if column < job.reach or buffered < job.look_ahead:
-        weigh_round(sound, job, past, buffered, table)
-    clear(before, zero, before.size)
-    gain = piece[:V]
-    weigh_levels(job, level, gain)
-    momentum = x.dtype.type(0)
-    for r in range(job.rounds):
-        estimate(committed, y, table, gain, job, momentum, before, x)
-        momentum = job.momentum
-        if r == 0:
-            new = 0 if column == 0 else job.look_ahead * job.width
-            for k in range(new, (job.look_ahead + 1) * job.width):
-                x[job.peak * V + k] += job.pulse
-        call(t.inverse, (int64(PHASES), x, zero, t, work, mag, zero, job.least, work, y))
-
-
-class Recursion(NamedTuple):
-    """Sizes and places."""
+class RtisiArgs(NamedTuple):
+    """Sizes, strides and numbers."""
 
     rounds: int
     look_ahead: int
@@ -82,123 +59,129 @@ class Recursion(NamedTuple):
     n_fft: int
     reach: int  # frames that a sample is in
     signals: int
-    width: int  # of a group
+    width: int  # signals of a group
     first: int  # steps first .. last - 1 are done
     last: int
     total: int  # frames of a signal
-    frame_step: int  # from one frame to the next in `given`
-    bin_step: int
+    frame_stride: int  # from one frame to the next in S
+    bin_stride: int
     start: int  # samples start .. start + length - 1 are written
     length: int
     peak: int  # sample at which the window is largest
-    work: int  # complex elements of scratch for the transform
-    state: int  # real numbers that a group keeps
-    scratch: int  # real numbers of scratch a thread
-    least: float | np.floating  # below this a bin has no phase
-    none: float | np.floating  # a sum of squares that is no larger does not divide
-    momentum: float | np.floating
-    pulse: float | np.floating
-    fade: float | np.floating  # what is left of a level a frame later
+    fft_elements: int  # complex elements of scratch for the transform
+    bin_count: int  # numbers of `order`
+    least: Number  # below this a bin has no phase
+    least_energy: Number  # a sum of squares that is no larger does not divide
+    momentum: Number
+    pulse: Number
+    fade: Number  # what is left of a level a frame later
 
 
-unpack_recursion = _unpacker(Recursion, places(Streams) + places(Tables))
+LAYOUT = Layout(RtisiArrays, Tables, RtisiArgs)
+unpack_arrays, unpack_tables, unpack_args = LAYOUT.unpackers
 
 
-PIECE = 128
-"""Rows of a sum that are laid out at a time."""
-BLOCK = 32
-"""Rows of an estimate that are summed at a time: they stay in the first-level cache."""
+@register_jitable
+def state_sizes(args, V):
+    """Real numbers of a group's state: sum of the frames committed, buffer, 1 / E, magnitudes, their squares, levels."""
+    tile = args.n_fft * V
+    return tile, tile, tile, args.bin_count * V, (args.n_fft + V - 1) // V * V, V
 
 
-@kernel
-def carve_state(state, s, job, V):
-    """What group s keeps: (committed frames, buffer, 1 / E, magnitudes, squares of what is committed, levels)."""
-    tile = job.n_fft * V
-    a = s * job.state
-    b = a + tile
-    c = b + tile
-    d = c + tile
-    f = (s + 1) * job.state - V
-    e = f - job.n_fft
-    return state[a:b], state[b:c], state[c:d], state[d:e], state[e:f], state[f : f + V]
+@register_jitable
+def scratch_sizes(args, V):
+    """Real numbers of scratch: estimate, the one before, transform, rows of the sum, the same as columns."""
+    tile = args.n_fft * V
+    return tile, tile, args.fft_elements * 2 * V, WRITE_ROWS * V, WRITE_ROWS * V
 
 
 @kernel
-def carve_scratch(scratch, slot, job, V):
-    """Scratch row `slot` as (estimate, the one before, transform, piece, the piece turned)."""
-    tile = job.n_fft * V
-    a = slot * job.scratch
-    b = a + tile
-    c = b + tile
-    d = c + job.work * 2 * V
-    e = d + PIECE * V
-    return scratch[a:b], scratch[b:c], scratch[c:d], scratch[d:e], scratch[e : e + PIECE * V]
+def run_rounds(column, arrays, p, args, state, scratch_arrays):
+    """Phases for all frames of the buffers, the frame at `column` the first; see the head of this file."""
+    committed, y, table, mag, energy_sums, level = state
+    x, before, work, rows, _ = scratch_arrays
+    V, zero = lanes(x), int64(0)
+    buffered = min(args.look_ahead, args.total - 1 - column)
+    if column < args.reach or buffered < args.look_ahead:
+        update_weights(arrays, args, energy_sums, buffered, table)
+    clear(before, zero, before.size)
+    gain = rows[:V]
+    invert_levels(args, level, gain)
+    momentum = x.dtype.type(0)
+    for r in range(args.rounds):
+        estimate(committed, y, table, gain, args, momentum, before, x)
+        momentum = args.momentum
+        if r == 0:
+            new = 0 if column == 0 else args.look_ahead * args.width
+            for k in range(new, (args.look_ahead + 1) * args.width):
+                x[args.peak * V + k] += args.pulse
+        call(p.inverse, (int64(PHASES), x, zero, p, work, mag, zero, args.least, work, y))
 
 
 @kernel
-def enter(i, s, sound, job, y, mag, level):
+def push_frame(i, group, arrays, args, y, mag, level):
     """Frame i enters the buffer, without phases: no samples yet.  Past the last frame it is silence that enters."""
-    out_of_line()
-    V, kept = lanes(y), job.look_ahead * job.width
-    for at in range(0, job.n_fft * V, V):
-        store(y, at, load_lanes(y, at + job.width, int64(0), kept))
-    for at in range(0, sound.order.size * V, V):
-        store(mag, at, load_lanes(mag, at + job.width, int64(0), kept))
-    for k in range(job.width):
-        level[k] *= job.fade
-    if i < job.total:
-        for k in range(min(job.width, job.signals - s * job.width)):
-            at, loudest = sound.places[s * job.width + k] + i * job.frame_step, level[k]
-            for m in range(sound.order.size):
-                value = sound.given[at + sound.order[m] * job.bin_step]
+    noinline()
+    V, kept = lanes(y), args.look_ahead * args.width
+    for at in range(0, args.n_fft * V, V):
+        store(y, at, load_lanes(y, at + args.width, int64(0), kept))
+    for at in range(0, arrays.order.size * V, V):
+        store(mag, at, load_lanes(mag, at + args.width, int64(0), kept))
+    for k in range(args.width):
+        level[k] *= args.fade
+    if i < args.total:
+        for k in range(min(args.width, args.signals - group * args.width)):
+            at, loudest = arrays.offsets[group * args.width + k] + i * args.frame_stride, level[k]
+            for m in range(arrays.order.size):
+                value = arrays.S[at + arrays.order[m] * args.bin_stride]
                 mag[m * V + kept + k] = value
                 loudest = max(loudest, value)
             level[k] = loudest
 
 
 @kernel
-def weigh_round(sound, job, past, buffered, table):
+def update_weights(arrays, args, energy_sums, buffered, table):
     """1 / E of all lanes, with the frames m .. m + buffered in the buffer."""
-    out_of_line()
-    V, n = lanes(table), job.n_fft
+    noinline()
+    V, n = lanes(table), args.n_fft
     for d in range(buffered + 1):  # lanes of frames that are not there hold zeros
-        first, last = max(0, d - job.reach + 1), min(buffered, d + job.reach - 1)
+        first, last = max(0, d - args.reach + 1), min(buffered, d + args.reach - 1)
         for j in range(n):
             total = table.dtype.type(0)
-            if d * job.hop + j < n:
-                total += past[d * job.hop + j]
-            if buffered == job.look_ahead:
-                total += sound.ahead[d * n + j]
+            if d * args.hop + j < n:
+                total += energy_sums[d * args.hop + j]
+            if buffered == args.look_ahead:
+                total += arrays.ahead[d * n + j]
             else:
                 for e in range(first, last + 1):
-                    k = j + (d - e) * job.hop
+                    k = j + (d - e) * args.hop
                     if 0 <= k < n:
-                        total += sound.energy[k]
-            weight = 1 / total if total > job.none else table.dtype.type(1)
-            for k in range(d * job.width, (d + 1) * job.width):
+                        total += arrays.energy[k]
+            weight = 1 / total if total > args.least_energy else table.dtype.type(1)
+            for k in range(d * args.width, (d + 1) * args.width):
                 table[j * V + k] = weight
 
 
 @kernel
-def weigh_levels(job, level, gain):
+def invert_levels(args, level, gain):
     """1 / level of the signal in each lane."""
     for lane in range(gain.size):
-        gain[lane] = 1 / max(level[lane % job.width], job.none)
+        gain[lane] = 1 / max(level[lane % args.width], args.least_energy)
 
 
 @kernel
-def estimate(committed, y, table, gain, job, momentum, before, x):
+def estimate(committed, y, table, gain, args, momentum, before, x):
     """x = sum of the frames committed and buffered, times gain and table; then a step of momentum from `before`."""
-    out_of_line()
-    V, ahead, width, n = lanes(x), job.look_ahead, job.width, job.n_fft
+    noinline()
+    V, ahead, width, n = lanes(x), args.look_ahead, args.width, args.n_fft
     push, equal = splat(x, momentum), load(gain, int64(0))
-    for low in range(0, n, BLOCK):
-        high = min(n, low + BLOCK)
+    for low in range(0, n, SUM_ROWS):
+        high = min(n, low + SUM_ROWS)
         copy(committed, low * V, x, low * V, (high - low) * V)
         for delta in range(-ahead, ahead + 1):
             first, last = max(0, delta) * width, (min(ahead, ahead + delta) + 1) * width
-            step = delta * (job.hop * V - width)
-            for j in range(max(low, -delta * job.hop), min(high, n - delta * job.hop)):
+            step = delta * (args.hop * V - width)
+            for j in range(max(low, -delta * args.hop), min(high, n - delta * args.hop)):
                 store(x, j * V, load(x, j * V) + load_lanes(y, j * V + step, first, last))
         for at in range(low * V, high * V, V):
             value = load(x, at) * equal * load(table, at)
@@ -207,47 +190,47 @@ def estimate(committed, y, table, gain, job, momentum, before, x):
 
 
 @kernel
-def settle(sound, job, y, committed, past):
+def commit(arrays, args, y, committed, energy_sums):
     """The first frame of each buffer is committed: added to the sum as frame 0 sees it."""
     V = lanes(y)
-    for j in range(job.n_fft):
-        store(committed, j * V, load(committed, j * V) + load_lanes(y, j * V, int64(0), job.width))
-        past[j] += sound.energy[j]
+    for j in range(args.n_fft):
+        store(committed, j * V, load(committed, j * V) + load_lanes(y, j * V, int64(0), args.width))
+        energy_sums[j] += arrays.energy[j]
 
 
 @kernel
-def emit(s, column, rows, sound, job, committed, past, piece, turned):
-    """Samples of rows < `rows` of frame `column`, to which nothing will be added, to their place in the waves."""
-    out_of_line()
-    V = lanes(piece)
-    begin = column * job.hop
-    for r in range(0, rows, PIECE):
-        count = min(PIECE, rows - r)
+def write_out(group, column, row_count, arrays, args, committed, energy_sums, rows, columns):
+    """Samples of rows < row_count of frame `column`, to which nothing will be added, to the signals."""
+    noinline()
+    V = lanes(rows)
+    begin = column * args.hop
+    for r in range(0, row_count, WRITE_ROWS):
+        count = min(WRITE_ROWS, row_count - r)
         for j in range(count):
-            weight = 1 / past[r + j] if past[r + j] > job.none else piece.dtype.type(1)
-            store(piece, j * V, load(committed, (r + j) * V) * splat(piece, weight))
-        turn(piece, int64(0), V, turned, int64(0), PIECE, count)
-        a, b = max(r, job.start - begin), min(r + count, job.start + job.length - begin)
+            weight = 1 / energy_sums[r + j] if energy_sums[r + j] > args.least_energy else rows.dtype.type(1)
+            store(rows, j * V, load(committed, (r + j) * V) * splat(rows, weight))
+        transpose(rows, int64(0), V, columns, int64(0), WRITE_ROWS, count)
+        a, b = max(r, args.start - begin), min(r + count, args.start + args.length - begin)
         if a < b:
-            for k in range(min(job.width, job.signals - s * job.width)):
-                at = (s * job.width + k) * job.length + begin + a - job.start
-                copy(turned, k * PIECE + a - r, sound.wave, at, b - a)
+            for k in range(min(args.width, args.signals - group * args.width)):
+                at = (group * args.width + k) * args.length + begin + a - args.start
+                copy(columns, k * WRITE_ROWS + a - r, arrays.y_out, at, b - a)
 
 
 @kernel
-def advance(job, y, committed, past):
+def shift(args, y, committed, energy_sums):
     """The sum as the next frames see it, and what the frame committed last has added for those ahead."""
-    out_of_line()
-    V, n, hop = lanes(y), job.n_fft, min(job.hop, job.n_fft)
+    noinline()
+    V, n, hop = lanes(y), args.n_fft, min(args.hop, args.n_fft)
     copy_down(committed, hop * V, (n - hop) * V)
     clear(committed, (n - hop) * V, hop * V)
-    copy_down(past, hop, n - hop)
-    clear(past, n - hop, hop)
-    for d in range(1, job.look_ahead + 1):
-        first = d * job.width
-        for j in range(n - (d + 1) * job.hop):
-            at = (j + (d + 1) * job.hop) * V - first
-            store(committed, j * V, load(committed, j * V) + load_lanes(y, at, first, first + job.width))
+    copy_down(energy_sums, hop, n - hop)
+    clear(energy_sums, n - hop, hop)
+    for d in range(1, args.look_ahead + 1):
+        first = d * args.width
+        for j in range(n - (d + 1) * args.hop):
+            at = (j + (d + 1) * args.hop) * V - first
+            store(committed, j * V, load(committed, j * V) + load_lanes(y, at, first, first + args.width))
 
 
 @kernel
@@ -257,26 +240,27 @@ def copy_down(a, by, count):
         a[i] = a[i + by]
 
 
-def steps(s, slot, record, scratch):
-    """Steps job.first .. job.last - 1 of group s; scratch row `slot` is ours alone.
+@task("recovery")
+def run_steps(item, worker, record, scratch):
+    """Steps first .. last - 1 of one group of signals.
 
-    In step i frame i enters and frame i - look_ahead is committed; after the last is, one more step gives out the rest.
+    In step i frame i enters and frame i - look_ahead is committed; after the last is, one more step gives the rest.
     """
-    out_of_line()
-    sound, t = unpack_streams(scratch, record), unpack_streams_tables(scratch, record)
-    job = unpack_recursion(scratch, record)
+    noinline()
+    arrays, p, args = unpack_arrays(scratch, record), unpack_tables(scratch, record), unpack_args(scratch, record)
     V = lanes(scratch)
-    kept, room = carve_state(sound.state, s, job, V), carve_scratch(scratch, slot, job, V)
-    committed, y, _, mag, past, level = kept
-    _, _, _, piece, turned = room
-    for i in range(job.first, job.last):
-        column = i - job.look_ahead
-        if column < job.total:
-            enter(i, s, sound, job, y, mag, level)
+    state = carve(arrays.state, item, state_sizes(args, V))
+    scratch_arrays = carve(scratch, worker, scratch_sizes(args, V))
+    committed, y, _, mag, energy_sums, level = state
+    _, _, _, rows, columns = scratch_arrays
+    for i in range(args.first, args.last):
+        column = i - args.look_ahead
+        if column < args.total:
+            push_frame(i, item, arrays, args, y, mag, level)
             if column >= 0:
-                rounds(column, sound, t, job, kept, room)
-                settle(sound, job, y, committed, past)
-                emit(s, column, min(job.hop, job.n_fft), sound, job, committed, past, piece, turned)
-                advance(job, y, committed, past)
+                run_rounds(column, arrays, p, args, state, scratch_arrays)
+                commit(arrays, args, y, committed, energy_sums)
+                write_out(item, column, min(args.hop, args.n_fft), arrays, args, committed, energy_sums, rows, columns)
+                shift(args, y, committed, energy_sums)
         else:
-            emit(s, column, job.n_fft - job.hop, sound, job, committed, past, piece, turned)
+            write_out(item, column, args.n_fft - args.hop, arrays, args, committed, energy_sums, rows, columns)

@@ -23,68 +23,78 @@ from typing import NamedTuple
 import numpy as np
 
 from ..framing.polyphase import copy
-from ..runtime.jit import int64, kernel
-from ..runtime.layout import _unpacker
+from ..runtime.jit import int64, kernel, register_jitable
+from ..runtime.layout import Layout, Number, Reals, UInt32s, carve
+from ..runtime.tasks import task
 from ..simd.log import log10
 from ..simd.trig import sine_cosine
 from ..simd.vector import lane_max, lanes, load, maximum, splat, store, store_part, zip_high, zip_low
 from .phase import hashed, make_real
 
+TURN = 2 * math.pi
 
-class Integration(NamedTuple):
-    """Signals whose phases are found frame by frame: memory and sizes."""
 
-    spectra: np.ndarray  # (signals, columns, 2 bins): real and imaginary parts
-    given: np.ndarray  # magnitudes
-    state: np.ndarray  # of each signal, what one frame leaves for the next
-    advance: np.ndarray  # half of what each bin's phase advances a frame
-    middle: np.ndarray  # how far the phase about the window's middle is ahead
-    seeds: np.ndarray  # of each signal
+class RtpghiArgs(NamedTuple):
+    """Signals whose phases are integrated frame by frame: memory, sizes and strides."""
+
+    spectra: Reals  # (signals, columns, 2 bins): real and imaginary parts
+    S: Reals  # magnitudes
+    state: Reals  # of each signal, what one frame leaves for the next
+    advance: Reals  # half of what each bin's phase advances a frame
+    middle: Reals  # how far the phase about the window's middle is ahead
+    seeds: UInt32s  # of each signal
     bins: int
     odd: int  # n_fft % 2
     look_ahead: int
-    width: int  # from a row of state and scratch to the next
+    row_stride: int  # from a row of state and scratch to the next
     first: int  # steps first .. last - 1 are done
     last: int
     total: int  # frames of a signal
-    origin: int  # where frame 0 of the first signal stands in `given`, or would, were it there
-    signal_step: int
-    bin_step: int
-    frame_step: int
-    begin: int  # columns begin .. begin + columns - 1 are written
+    origin: int  # where frame 0 of the first signal stands in S, or would, were it there
+    signal_stride: int
+    bin_stride: int
+    frame_stride: int
+    first_column: int  # columns first_column .. first_column + columns - 1 are written
     columns: int
-    scratch: int  # real numbers of scratch a thread
-    tolerance: float | np.floating
-    floor: float | np.floating  # levels are at least so much of the loudest,
-    tiny: float | np.floating  # and this
-    along: float | np.floating  # factors of the slopes
-    across: float | np.floating
+    tolerance: Number
+    floor: Number  # levels are at least this times the loudest,
+    tiny: Number  # and this
+    frequency_factor: Number  # of the slope in time, from differences along frequency
+    time_factor: Number  # of the slope in frequency, from differences along time
 
 
-unpack_integration = _unpacker(Integration, 0)  # for `rtpghi`
+LAYOUT = Layout(RtpghiArgs)
+(unpack_args,) = LAYOUT.unpackers
 
 
-TURN = 2 * math.pi
-KEPT = 5
-"""Rows of a signal's state: magnitudes of frames n - 1, n, n + 1; phases and halves of the slope in time of n - 1."""
-NEEDED = 4
-"""Rows of scratch."""
+@register_jitable
+def state_sizes(args):
+    """Real numbers of a signal's state: magnitudes of frames n - 1, n, n + 1; phases and half slopes in time of n - 1."""
+    w = args.row_stride
+    return w, w, w, w, w
+
+
+@register_jitable
+def scratch_sizes(args):
+    """Real numbers of scratch: half slopes in time and in frequency, ways from above, angles."""
+    w = args.row_stride
+    return w, w, w, w
 
 
 @kernel
-def enter(i, s, p, before, here, after):
+def push_frame(i, signal, args, before, current, after):
     """Frame i becomes the newest; past the last frame that is repeated."""
     zero = int64(0)
-    copy(here, zero, before, zero, p.width)
-    if p.look_ahead:
-        copy(after, zero, here, zero, p.width)
-    newest = after if p.look_ahead else here
-    if i < p.total:
-        at = p.origin + s * p.signal_step + i * p.frame_step
-        for k in range(p.bins):
-            newest[1 + k] = p.given[at + k * p.bin_step]
+    copy(current, zero, before, zero, args.row_stride)
+    if args.look_ahead:
+        copy(after, zero, current, zero, args.row_stride)
+    newest = after if args.look_ahead else current
+    if i < args.total:
+        at = args.origin + signal * args.signal_stride + i * args.frame_stride
+        for k in range(args.bins):
+            newest[1 + k] = args.S[at + k * args.bin_stride]
         newest[0] = newest[2]
-        newest[1 + p.bins] = newest[p.bins - 1 + p.odd]
+        newest[1 + args.bins] = newest[args.bins - 1 + args.odd]
 
 
 @kernel
@@ -97,20 +107,20 @@ def loudest(S, bins):
 
 
 @kernel
-def slope_in_time(S, p, low, t):
+def slope_in_time(S, args, low, t):
     """Half of the phase's derivative, in radians a frame: see `pghi.slopes`."""
     V, least = lanes(S), splat(S, low)
-    for k in range(0, p.bins, V):
+    for k in range(0, args.bins, V):
         ratio = maximum(load(S, 2 + k), least) / maximum(load(S, k), least)
-        store(t, 1 + k, load(p.advance, k) + log10(ratio) * p.along)
+        store(t, 1 + k, load(args.advance, k) + log10(ratio) * args.frequency_factor)
 
 
 @kernel
-def slope_in_frequency(one, other, p, low, across, f):
+def slope_in_frequency(S_before, S_after, args, low, factor, f):
     """Half of the derivative in radians a bin, from the magnitudes of two frames."""
     V, least = lanes(f), splat(f, low)
-    for k in range(0, p.bins, V):
-        store(f, 1 + k, log10(maximum(load(other, 1 + k), least) / maximum(load(one, 1 + k), least)) * across)
+    for k in range(0, args.bins, V):
+        store(f, 1 + k, log10(maximum(load(S_after, 1 + k), least) / maximum(load(S_before, 1 + k), least)) * factor)
 
 
 @kernel
@@ -123,7 +133,7 @@ def look_down(before, S, bins, limit, d):
 
 
 @kernel
-def spread(before, S, t_before, t, f, d, bins, limit, phase):
+def integrate(before, S, t_before, t, f, d, bins, limit, phase):
     """Phases of frame n - 1 become those of frame n, where S is above the limit."""
     way, below = S.dtype.type(-1), S.dtype.type(0)
     for j in range(1, bins + 1):
@@ -145,7 +155,7 @@ def spread(before, S, t_before, t, f, d, bins, limit, phase):
 
 
 @kernel
-def settle(column, seed, S, bins, limit, phase):
+def wrap_phases(column, seed, S, bins, limit, phase):
     """Less whole turns; random, from a hash of the frame's number and the bin, where S is not above the limit."""
     kind = phase.dtype.type
     turn, inverse, half, fine = kind(TURN), kind(1 / TURN), kind(0.5), kind(TURN * 2.0**-32)
@@ -156,47 +166,46 @@ def settle(column, seed, S, bins, limit, phase):
 
 
 @kernel
-def write(S, phase, p, x, at):
+def write_bins(S, phase, args, x, at):
     """S exp(i phase) to its place; x is scratch."""
     V, kind = lanes(S), phase.dtype.type
     turn, inverse, half = kind(TURN), kind(1 / TURN), kind(0.5)
-    for k in range(p.bins):
-        angle = phase[1 + k] - p.middle[k]
+    for k in range(args.bins):
+        angle = phase[1 + k] - args.middle[k]
         x[k] = angle - turn * np.floor(angle * inverse + half)
-    make_real(x, int64(0), p.bins, p.odd)
-    for k in range(0, p.bins, V):
+    make_real(x, int64(0), args.bins, args.odd)
+    for k in range(0, args.bins, V):
         sine, cosine = sine_cosine(load(x, k))
-        size, count = load(S, 1 + k), min(V, p.bins - k)
+        size, count = load(S, 1 + k), min(V, args.bins - k)
         re, im = size * cosine, size * sine
-        store_part(p.spectra, at + 2 * k, zip_low(re, im), min(V, 2 * count))
+        store_part(args.spectra, at + 2 * k, zip_low(re, im), min(V, 2 * count))
         if 2 * count > V:
-            store_part(p.spectra, at + 2 * k + V, zip_high(re, im), 2 * count - V)
+            store_part(args.spectra, at + 2 * k + V, zip_high(re, im), 2 * count - V)
 
 
-def steps(s, slot, record, scratch):
-    """Steps p.first .. p.last - 1 of signal s: in step i frame i comes, and frame i - look_ahead gets its phases."""
-    p = unpack_integration(scratch, record)
-    w, a, b = p.width, s * KEPT * p.width, slot * p.scratch
-    before, here, after = p.state[a : a + w], p.state[a + w : a + 2 * w], p.state[a + 2 * w : a + 3 * w]
-    phase, t_before = p.state[a + 3 * w : a + 4 * w], p.state[a + 4 * w : a + 5 * w]
-    t, f = scratch[b : b + w], scratch[b + w : b + 2 * w]
-    d, x = scratch[b + 2 * w : b + 3 * w], scratch[b + 3 * w : b + 4 * w]
-    for i in range(p.first, p.last):
-        enter(i, s, p, before, here, after)
-        column = i - p.look_ahead
+@task("recovery")
+def run_steps(item, worker, record, scratch):
+    """Steps first .. last - 1 of one signal: in step i frame i comes, and frame i - look_ahead gets its phases."""
+    args = unpack_args(scratch, record)
+    before, current, after, phase, t_before = carve(args.state, item, state_sizes(args))
+    t, f, d, x = carve(scratch, worker, scratch_sizes(args))
+    for i in range(args.first, args.last):
+        push_frame(i, item, args, before, current, after)
+        column = i - args.look_ahead
         if column < 0:
             continue
-        top = max(loudest(here, p.bins), loudest(before, p.bins))
-        low = max(top * p.floor, p.tiny)
-        slope_in_time(here, p, low, t)
-        if p.look_ahead:
-            low = max(low, loudest(after, p.bins) * p.floor)
-            slope_in_frequency(before if column else here, after, p, low, p.across, f)
+        top = max(loudest(current, args.bins), loudest(before, args.bins))
+        low = max(top * args.floor, args.tiny)
+        slope_in_time(current, args, low, t)
+        S_before = before if column else current
+        if args.look_ahead:
+            low = max(low, loudest(after, args.bins) * args.floor)
+            slope_in_frequency(S_before, after, args, low, args.time_factor, f)
         else:
-            slope_in_frequency(before if column else here, here, p, low, 2 * p.across, f)
-        limit = top * p.tolerance
-        look_down(before, here, p.bins, limit, d)
-        spread(before, here, t_before if column else t, t, f, d, p.bins, limit, phase)
-        settle(column, p.seeds[s], here, p.bins, limit, phase)
-        copy(t, int64(0), t_before, int64(0), p.width)
-        write(here, phase, p, x, (s * p.columns + column - p.begin) * 2 * p.bins)
+            slope_in_frequency(S_before, current, args, low, 2 * args.time_factor, f)
+        limit = top * args.tolerance
+        look_down(before, current, args.bins, limit, d)
+        integrate(before, current, t_before if column else t, t, f, d, args.bins, limit, phase)
+        wrap_phases(column, args.seeds[item], current, args.bins, limit, phase)
+        copy(t, int64(0), t_before, int64(0), args.row_stride)
+        write_bins(current, phase, args, x, (item * args.columns + column - args.first_column) * 2 * args.bins)

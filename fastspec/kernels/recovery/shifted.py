@@ -14,102 +14,86 @@ which a shifted frame is two runs.
 
 from typing import NamedTuple
 
-import numpy as np
-
 from ..fft.realfft import BINS, COMPLEX
 from ..fft.tables import Tables
-from ..framing.polyphase import clear, copy, turn, weigh
-from ..runtime.calls import call, out_of_line
-from ..runtime.jit import int64, kernel
-from ..runtime.layout import _unpacker, places
+from ..framing.polyphase import clear, copy, multiply, transpose
+from ..runtime.calls import call, noinline
+from ..runtime.jit import int64, kernel, register_jitable
+from ..runtime.layout import Ints, Layout, Number, Reals, carve
+from ..runtime.tasks import task
 from ..simd.vector import lanes, load, load_part, maximum, splat, store, store_part, where_above, where_differs
 
 
-class Shifts(NamedTuple):
-    """Memory of signals made of shifted frames."""
+class ShiftArrays(NamedTuple):
+    """Memory of signals that are sums of shifted frames."""
 
-    wave: np.ndarray  # what is made
-    given: np.ndarray  # magnitudes
-    places: np.ndarray  # where frame 0 of each signal stands in them
-    gains: np.ndarray  # of each signal, what brings it to about 1, in whole groups
-    state: np.ndarray  # of each group, what one frame leaves for the next
-    ahead: np.ndarray  # what the frame at hand and those to come add to the sum of squares
-    window: np.ndarray
-
-
-unpack_shifts = _unpacker(Shifts, 0)  # these three for `shifts`
-unpack_shifts_tables = _unpacker(Tables, places(Shifts))
+    y: Reals  # the signals
+    S: Reals  # magnitudes
+    offsets: Ints  # where frame 0 of each signal stands in them
+    gains: Reals  # of each signal, what brings it to about 1, in whole groups
+    state: Reals  # of each group of signals, what one frame leaves for the next
+    ahead: Reals  # what the frame at hand and those to come add to the sum of squares
+    window: Reals
 
 
-class Shifting(NamedTuple):
-    """Sizes and places.  Where they have the names of those of Recursion, fields mean the same."""
+class ShiftArgs(NamedTuple):
+    """Sizes and strides."""
 
     hop: int
     n_fft: int
     signals: int
-    first: int
+    first: int  # steps first .. last - 1 are done
     last: int
-    total: int
-    frame_step: int
-    bin_step: int
-    start: int
+    total: int  # frames of a signal
+    frame_stride: int  # from one frame to the next in S
+    bin_stride: int
+    start: int  # samples start .. start + length - 1 are written
     length: int
-    lead: int  # row length of the sums: room for whole vectors, and some more
-    work: int
-    state: int
-    scratch: int
-    none: float | np.floating
+    row_stride: int  # of the sums: whole vectors of n_fft samples, and one more
+    fft_elements: int  # complex elements of scratch for the transform
+    least_energy: Number  # a sum of squares that is no larger does not divide
 
 
-unpack_shifting = _unpacker(Shifting, places(Shifts) + places(Tables))
+LAYOUT = Layout(ShiftArrays, Tables, ShiftArgs)
+unpack_arrays, unpack_tables, unpack_args = LAYOUT.unpackers
 
 
-@kernel
-def carve_state(state, s, job, V):
-    """What group s keeps: (rows of the sums, sum of squared windows, what makes z of the sums)."""
-    a = s * job.state
-    b = a + V * job.lead
-    c = b + job.n_fft
-    return state[a:b], state[b:c], state[c : c + job.n_fft]
+@register_jitable
+def state_sizes(args, V):
+    """Real numbers of a group's state: rows of the sums, sum of squared windows, what makes z of the sums."""
+    return V * args.row_stride, args.n_fft, args.n_fft
 
 
-@kernel
-def carve_scratch(scratch, slot, job, V):
-    """Scratch row `slot` as (tile, its rows, transform, bins, magnitudes, shifts, weights)."""
-    bins, a = (job.n_fft // 2 + 1) * V, slot * job.scratch
-    b = a + V * job.lead
-    c = b + V * job.lead
-    d = c + 2 * V * job.work
-    e = d + 2 * bins
-    f = e + bins
-    g = f + V
-    h = g + job.n_fft
-    return scratch[a:b], scratch[b:c], scratch[c:d], scratch[d:e], scratch[e:f], scratch[f:g], scratch[g:h]
+@register_jitable
+def scratch_sizes(args, V):
+    """Real numbers of scratch: tile, its rows, transform, bins, magnitudes, shifts, weights."""
+    bins = (args.n_fft // 2 + 1) * V
+    return V * args.row_stride, V * args.row_stride, 2 * V * args.fft_elements, 2 * bins, bins, V, args.n_fft
 
 
 @kernel
-def enter(m, s, sound, job, count, mag):
+def load_frame(m, group, arrays, args, count, mag):
     """The magnitudes of frame m, bin k at mag[k lanes]."""
     V = lanes(mag)
     for lane in range(count):
-        at = sound.places[s * V + lane] + m * job.frame_step
-        for k in range(job.n_fft // 2 + 1):
-            mag[k * V + lane] = sound.given[at + k * job.bin_step]
+        at = arrays.offsets[group * V + lane] + m * args.frame_stride
+        for k in range(args.n_fft // 2 + 1):
+            mag[k * V + lane] = arrays.S[at + k * args.bin_stride]
 
 
 @kernel
-def estimate(sums, table, gain, job, tile):
+def estimate(sums, table, gain, args, tile):
     """z gain, from rows to a tile."""
-    out_of_line()
+    noinline()
     V = lanes(tile)
-    for j in range(0, job.n_fft, V):
-        turn(sums, j, job.lead, tile, j * V, V, V)
-    for j in range(job.n_fft):
+    for j in range(0, args.n_fft, V):
+        transpose(sums, j, args.row_stride, tile, j * V, V, V)
+    for j in range(args.n_fft):
         store(tile, j * V, load(tile, j * V) * (gain * splat(tile, table[j])))
 
 
 @kernel
-def apply(mag, gain, bins):
+def multiply_bins(mag, gain, bins):
     """bins mag gain."""
     V = lanes(mag)
     for at in range(0, mag.size, V):
@@ -119,7 +103,7 @@ def apply(mag, gain, bins):
 
 
 @kernel
-def without_phases(mag, bins):
+def zero_phase_bins(mag, bins):
     """Bins of these magnitudes and phase 0."""
     V = lanes(mag)
     for at in range(0, mag.size, V):
@@ -137,95 +121,95 @@ def first_largest(tile, n, shifts):
         value = load(tile, j * V)
         place = where_above(value, best, splat(tile, tile.dtype.type(j)), place)
         best = maximum(value, best)
-    middle, nothing = splat(tile, tile.dtype.type(n // 2)), splat(tile, tile.dtype.type(0))
-    store(shifts, zero, where_differs(best, nothing, place, middle))
+    middle, zero_lanes = splat(tile, tile.dtype.type(n // 2)), splat(tile, tile.dtype.type(0))
+    store(shifts, zero, where_differs(best, zero_lanes, place, middle))
 
 
 @kernel
-def add_weighed(x, i, w, k, out, o, count):
+def add_windowed(x, i, w, k, out, o, count):
     """out[o + j] += x[i + j] w[k + j] for j < count."""
     V, j = lanes(x), 0
     while j + V <= count:
         store(out, o + j, load(out, o + j) + load(x, i + j) * load(w, k + j))
         j += V
     if j < count:
-        rest = count - j
-        more = load_part(x, i + j, rest) * load_part(w, k + j, rest)
-        store_part(out, o + j, load_part(out, o + j, rest) + more, rest)
+        remaining = count - j
+        samples = load_part(x, i + j, remaining) * load_part(w, k + j, remaining)
+        store_part(out, o + j, load_part(out, o + j, remaining) + samples, remaining)
 
 
 @kernel
-def add_frames(turned, shifts, sound, job, count, sums, past):
+def add_frames(rows, shifts, arrays, args, count, sums, energy_sums):
     """Each frame, shifted and windowed, is added to the row of its signal."""
-    out_of_line()
-    n = job.n_fft
+    noinline()
+    n = args.n_fft
     for lane in range(count):
-        row, shift = lane * job.lead, int64(shifts[lane])
-        add_weighed(turned, row + n - shift, sound.window, int64(0), sums, row, shift)
-        add_weighed(turned, row, sound.window, shift, sums, row + shift, n - shift)
+        row, shift = lane * args.row_stride, int64(shifts[lane])
+        add_windowed(rows, row + n - shift, arrays.window, int64(0), sums, row, shift)
+        add_windowed(rows, row, arrays.window, shift, sums, row + shift, n - shift)
     for j in range(n):
-        past[j] += sound.window[j] * sound.window[j]
+        energy_sums[j] += arrays.window[j] * arrays.window[j]
 
 
 @kernel
-def weigh_sums(past, ahead, none, table):
+def update_weights(energy_sums, ahead, least_energy, table):
     """table = 1 / (past + ahead)."""
     for j in range(table.size):
-        total = past[j] + ahead[j]
-        table[j] = 1 / total if total > none else table.dtype.type(1)
+        total = energy_sums[j] + ahead[j]
+        table[j] = 1 / total if total > least_energy else table.dtype.type(1)
 
 
 @kernel
-def emit(s, m, rows, sound, job, count, sums, past, weights):
+def write_out(group, m, rows, arrays, args, count, sums, energy_sums, weights):
     """Samples of the first rows of the sums, to which nothing will be added, to their place in the waves."""
-    out_of_line()
-    V, begin = lanes(sums), m * job.hop
+    noinline()
+    V, begin = lanes(sums), m * args.hop
     for j in range(rows):
-        weights[j] = 1 / past[j] if past[j] > job.none else past.dtype.type(1)
-    a, b = max(0, job.start - begin), min(rows, job.start + job.length - begin)
+        weights[j] = 1 / energy_sums[j] if energy_sums[j] > args.least_energy else energy_sums.dtype.type(1)
+    a, b = max(0, args.start - begin), min(rows, args.start + args.length - begin)
     if a < b:
         for lane in range(count):
-            at = (s * V + lane) * job.length + begin + a - job.start
-            weigh(sums, lane * job.lead + a, weights, a, sound.wave, at, b - a)
+            at = (group * V + lane) * args.length + begin + a - args.start
+            multiply(sums, lane * args.row_stride + a, weights, a, arrays.y, at, b - a)
 
 
 @kernel
-def advance(job, count, sums, past):
+def shift(args, count, sums, energy_sums):
     """The sums as the next frame sees them."""
-    step = min(job.hop, job.n_fft)
-    rest = job.n_fft - step
+    step = min(args.hop, args.n_fft)
+    remaining = args.n_fft - step
     for lane in range(count):
-        row = lane * job.lead
-        copy(sums, row + step, sums, row, rest)
-        clear(sums, row + rest, step)
-    copy(past, step, past, int64(0), rest)
-    clear(past, rest, step)
+        row = lane * args.row_stride
+        copy(sums, row + step, sums, row, remaining)
+        clear(sums, row + remaining, step)
+    copy(energy_sums, step, energy_sums, int64(0), remaining)
+    clear(energy_sums, remaining, step)
 
 
-def steps(s, slot, record, scratch):
-    """Steps job.first .. job.last - 1 of group s, a frame each; after the last frame one more gives out the rest."""
-    out_of_line()
-    sound, t = unpack_shifts(scratch, record), unpack_shifts_tables(scratch, record)
-    job = unpack_shifting(scratch, record)
+@task("recovery")
+def run_steps(item, worker, record, scratch):
+    """Steps first .. last - 1 of one group of signals, a frame each; after the last frame one more gives the rest."""
+    noinline()
+    arrays, p, args = unpack_arrays(scratch, record), unpack_tables(scratch, record), unpack_args(scratch, record)
     V, zero = lanes(scratch), int64(0)
-    sums, past, table = carve_state(sound.state, s, job, V)
-    tile, turned, work, bins, mag, shifts, weights = carve_scratch(scratch, slot, job, V)
-    count, gain, step = min(V, job.signals - s * V), load(sound.gains, s * V), min(job.hop, job.n_fft)
+    sums, energy_sums, table = carve(arrays.state, item, state_sizes(args, V))
+    tile, rows, work, bins, mag, shifts, weights = carve(scratch, worker, scratch_sizes(args, V))
+    count, gain, step = min(V, args.signals - item * V), load(arrays.gains, item * V), min(args.hop, args.n_fft)
     clear(mag, zero, mag.size)
-    for m in range(job.first, min(job.last, job.total)):
-        if m * step < job.n_fft:  # later on it stays as it is
-            weigh_sums(past, sound.ahead, job.none, table)
-        enter(m, s, sound, job, count, mag)
-        estimate(sums, table, gain, job, tile)
-        call(t.forward, (int64(COMPLEX), tile, zero, t, work, bins))
-        apply(mag, gain, bins)
-        call(t.inverse, (int64(BINS), tile, zero, t, work, mag, zero, job.none, bins, tile))
-        first_largest(tile, job.n_fft, shifts)
-        without_phases(mag, bins)
-        call(t.inverse, (int64(BINS), tile, zero, t, work, mag, zero, job.none, bins, tile))
-        turn(tile, zero, V, turned, zero, job.lead, job.n_fft)
-        add_frames(turned, shifts, sound, job, count, sums, past)
-        emit(s, m, step, sound, job, count, sums, past, weights)
-        advance(job, count, sums, past)
-    if job.last > job.total:
-        emit(s, job.total, job.n_fft - step, sound, job, count, sums, past, weights)
+    for m in range(args.first, min(args.last, args.total)):
+        if m * step < args.n_fft:  # later on it stays as it is
+            update_weights(energy_sums, arrays.ahead, args.least_energy, table)
+        load_frame(m, item, arrays, args, count, mag)
+        estimate(sums, table, gain, args, tile)
+        call(p.forward, (int64(COMPLEX), tile, zero, p, work, bins))
+        multiply_bins(mag, gain, bins)
+        call(p.inverse, (int64(BINS), tile, zero, p, work, mag, zero, args.least_energy, bins, tile))
+        first_largest(tile, args.n_fft, shifts)
+        zero_phase_bins(mag, bins)
+        call(p.inverse, (int64(BINS), tile, zero, p, work, mag, zero, args.least_energy, bins, tile))
+        transpose(tile, zero, V, rows, zero, args.row_stride, args.n_fft)
+        add_frames(rows, shifts, arrays, args, count, sums, energy_sums)
+        write_out(item, m, step, arrays, args, count, sums, energy_sums, weights)
+        shift(args, count, sums, energy_sums)
+    if args.last > args.total:
+        write_out(item, args.total, args.n_fft - step, arrays, args, count, sums, energy_sums, weights)

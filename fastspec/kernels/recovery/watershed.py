@@ -1,15 +1,16 @@
-"""Hills of a picture of levels, and a tree over them: from any bin to any other the way whose softest bin is loudest.
+"""The watershed of a picture of levels, and a tree over it: from bin to bin the way whose softest bin is loudest.
 
-Such a tree, a maximum spanning tree for edges as loud as their softer end, is made without a heap:
+Such a tree, a maximum spanning tree for edges as loud as their softer end, is grown without a heap:
 
-- `climb`    each bin that has a louder neighbour is linked to the loudest: hills form;
-- `resolve`  each bin of a hill gets its phase relative to that of the summit;
-- `borders`, `passes`  hills of a block of frames are joined to ranges, loudest pass first (Kruskal, Proc. AMS 7, 1956),
-             as long as no louder way may lead through other blocks;
-- `sort`, `join`  the passes left, none of which closes a ring, and the edges between blocks join those of all blocks.
+- `link_uphill`   each bin that has a louder neighbour is linked to the loudest: basins form, each about its summit;
+- `label_basins`  each bin of a basin gets its phase relative to that of the summit;
+- `find_saddles`, `join_basins`  basins of a block of frames are joined to components, loudest saddle first (Kruskal,
+                  Proc. AMS 7, 1956), as long as no louder way may lead through other blocks;
+- `sort_saddles`, `join_components`  the saddles left, none of which closes a ring, and the edges between blocks join
+                  the components of all blocks (union-find with path compression).
 
 In a block, bin k of frame r has index (r + 1) width + k + 1 in every array.  Around it, and up to `width`, which leaves
-room for whole vectors, there is a margin, never linked to.  Numbers of hills are real, to be compared lane by lane.
+space for whole vectors, there is a margin, never linked to.  Numbers of basins are real, to be compared lane by lane.
 """
 
 import numpy as np
@@ -31,7 +32,7 @@ from ..simd.vector import (
 )
 
 KEYS = 4096
-"""Steps from the loudest bin to the softest that counts, in which passes are ordered."""
+"""Steps from the loudest bin to the softest that counts, in which saddles are ordered."""
 
 
 @kernel
@@ -47,7 +48,7 @@ def hide_margin(L, count, bins, width, low):
 
 
 @kernel
-def climb(L, count, bins, width, in_time, in_frequency, way, step):
+def link_uphill(L, count, bins, width, in_time, in_frequency, way, step):
     """The side on which each bin's loudest neighbour is (see `offset`), and the phase's step from there to the bin.
 
     Both are 0 where none is louder; of equal ones the earlier is the louder.
@@ -82,14 +83,14 @@ def offset(side, width):
 
 
 @kernel
-def resolve(L, way, count, bins, width, least, stack, hill, step):
+def label_basins(L, way, count, bins, width, least, stack, basin, step):
     """Numbers the hills and returns how many; hill[i] is that of bin i, step[i] becomes its phase less the summit's.
 
     hill is -1 where L < least.
     """
-    V, nowhere, hills = lanes(L), splat(L, L.dtype.type(-1)), 0
+    V, nowhere, basins = lanes(L), splat(L, L.dtype.type(-1)), 0
     for i in range(0, (count + 2) * width, V):
-        store(hill, i, nowhere)
+        store(basin, i, nowhere)
     for r in range(1, count + 1):
         for i in range(r * width + 1, r * width + 1 + bins, V):
             bits = at_least(load(L, i), least)
@@ -97,25 +98,25 @@ def resolve(L, way, count, bins, width, least, stack, hill, step):
                 j, n = i + trailing_zeros(bits), 0
                 bits &= bits - 1
                 side = int(way[j])
-                while hill[j] < 0 and side != 0:
+                while basin[j] < 0 and side != 0:
                     stack[n] = j
                     n += 1
                     j += offset(side, width)
                     side = int(way[j])
-                if hill[j] < 0:
-                    hill[j] = hills
-                    hills += 1
-                number, phase = hill[j], step[j]
+                if basin[j] < 0:
+                    basin[j] = basins
+                    basins += 1
+                number, phase = basin[j], step[j]
                 while n > 0:
                     n -= 1
                     j = stack[n]
                     phase += step[j]
-                    hill[j], step[j] = number, phase
-    return hills
+                    basin[j], step[j] = number, phase
+    return basins
 
 
 @kernel
-def borders(L, hill, count, bins, width, least, top, scale, heads, places, keys, order):
+def find_saddles(L, basin, count, bins, width, least, top, scale, heads, places, keys, order):
     """Bins with a louder neighbour on another hill, loudest first, in order[: the number returned].
 
     Such a number is 16 times the bin's index plus a bit for each side on which there is one, 1 for side 1.
@@ -124,11 +125,11 @@ def borders(L, hill, count, bins, width, least, top, scale, heads, places, keys,
     V, low, n = lanes(L), splat(L, L[0]), 0
     for r in range(1, count + 1):
         for i in range(r * width + 1, r * width + 1 + bins, V):
-            h, own = load(hill, i), load(L, i)
-            left = reaches(where_differs(load(hill, i - 1), h, load(L, i - 1), low), own)
-            before = reaches(where_differs(load(hill, i - width), h, load(L, i - width), low), own)
-            after = above(where_differs(load(hill, i + width), h, load(L, i + width), low), own)
-            right = above(where_differs(load(hill, i + 1), h, load(L, i + 1), low), own)
+            h, own = load(basin, i), load(L, i)
+            left = reaches(where_differs(load(basin, i - 1), h, load(L, i - 1), low), own)
+            before = reaches(where_differs(load(basin, i - width), h, load(L, i - width), low), own)
+            after = above(where_differs(load(basin, i + width), h, load(L, i + width), low), own)
+            right = above(where_differs(load(basin, i + 1), h, load(L, i + 1), low), own)
             bits = (left | before | after | right) & at_least(own, least)
             while bits != 0:
                 p = trailing_zeros(bits)
@@ -148,11 +149,11 @@ def borders(L, hill, count, bins, width, least, top, scale, heads, places, keys,
 
 
 @kernel
-def mark(hill, row, bins, keys, at, least_key):
-    """least_key[h] becomes the key of the loudest edge from hill h to another block: those of a row are keys[at:]."""
+def mark_outward(basin, row, bins, keys, at, least_key):
+    """least_key[h] becomes the key of the loudest edge from basin h to another block: those of a row are keys[at:]."""
     for k in range(bins):
         if keys[at + k] >= 0:
-            h = int(hill[row + k])
+            h = int(basin[row + k])
             least_key[h] = min(least_key[h], keys[at + k])
 
 
@@ -166,79 +167,102 @@ def root(group, a):
 
 
 @kernel
-def passes(L, hill, step, slopes, order, n, width, top, scale, outward, group, range_of, lift, edges, at, keys, steps):
+def join_basins(
+    L,
+    basin,
+    step,
+    slopes,
+    order,
+    n,
+    width,
+    top,
+    scale,
+    outward_key,
+    group,
+    component_of,
+    phase_offset,
+    edges,
+    at,
+    keys,
+    steps,
+):
     """Joins hills over their loudest passes to ranges; returns how many passes are left, described from `at` on.
 
     A pass joins for good where it is the loudest way out of a range: no louder edge leads to another block (outward, of
     each hill).  Of the others, pass e is between hills edges[2 e] and edges[2 e + 1]; the phase of the first summit is
     that of the second plus steps[e].  slopes are those in frequency and in time.  group and range_of begin as 0, 1, 2
-    ..., lift as zeros; see `settle`.
+    ..., lift as zeros; see `compress_path`.
     """
     left = 0
     for p in range(n):
         i, sides = order[p] >> 4, order[p] & 15
-        key, here = np.int32((top - L[i]) * scale), int(hill[i])
+        key, basin_a = np.int32((top - L[i]) * scale), int(basin[i])
         while sides != 0:
             side = trailing_zeros(sides) + 1
             sides &= sides - 1
             j = i + offset(side, width)
-            there = int(hill[j])
-            a, b = root(group, here), root(group, there)
+            basin_b = int(basin[j])
+            a, b = root(group, basin_a), root(group, basin_b)
             if a == b:
                 continue
             group[a] = b
             s = slopes[int((side == 2) | (side == 3))]
             d = s[i] + s[j] if side < 3 else -s[i] - s[j]
-            rise = step[j] + d - step[i]
-            a, b = settle(range_of, lift, here), settle(range_of, lift, there)
-            if key <= max(outward[a], outward[b]):
-                range_of[a] = b
-                outward[b] = min(outward[a], outward[b])
-                lift[a] = rise + lift[there] - lift[here]
+            phase_step = step[j] + d - step[i]
+            a, b = (
+                compress_path(component_of, phase_offset, basin_a),
+                compress_path(component_of, phase_offset, basin_b),
+            )
+            if key <= max(outward_key[a], outward_key[b]):
+                component_of[a] = b
+                outward_key[b] = min(outward_key[a], outward_key[b])
+                phase_offset[a] = phase_step + phase_offset[basin_b] - phase_offset[basin_a]
             else:
-                edges[2 * (at + left)], edges[2 * (at + left) + 1] = here, there
-                keys[at + left], steps[at + left] = key, rise
+                edges[2 * (at + left)], edges[2 * (at + left) + 1] = basin_a, basin_b
+                keys[at + left], steps[at + left] = key, phase_step
                 left += 1
     return left
 
 
 @kernel
-def number_ranges(hills, range_of, lift, number, left, edges, at, steps):
-    """Numbers ranges and returns how many; number[h] is that of hill h, and the passes left are then between ranges."""
-    ranges = 0
-    for h in range(hills):
-        if range_of[h] == h:
-            number[h] = ranges
-            ranges += 1
-    for h in range(hills):
-        number[h] = number[settle(range_of, lift, h)]
+def number_components(basins, component_of, phase_offset, number, left, edges, at, steps):
+    """Numbers components and returns how many: basin h is of number[h], and saddles left are then between components."""
+    components = 0
+    for h in range(basins):
+        if component_of[h] == h:
+            number[h] = components
+            components += 1
+    for h in range(basins):
+        number[h] = number[compress_path(component_of, phase_offset, h)]
     for e in range(at, at + left):
         a, b = edges[2 * e], edges[2 * e + 1]
         edges[2 * e], edges[2 * e + 1] = number[a], number[b]
-        steps[e] += lift[b] - lift[a]
-    return ranges
+        steps[e] += phase_offset[b] - phase_offset[a]
+    return components
 
 
 @kernel
-def settle(group, lift, a):
-    """The first of a's group, to which it is then linked directly: lift[a] is the phase of a less that of the first."""
-    first, total = a, lift.dtype.type(0)
+def compress_path(group, phase_offset, a):
+    """The first of a's group, to which it is then linked directly: phase_offset[a] is the phase of a less that of the first."""
+    first, total = a, phase_offset.dtype.type(0)
     while group[first] != first:
-        total += lift[first]
+        total += phase_offset[first]
         first = group[first]
     while group[a] != first and a != first:
-        after, part = group[a], lift[a]
-        group[a], lift[a] = first, total
+        after, part = group[a], phase_offset[a]
+        group[a], phase_offset[a] = first, total
         a, total = after, total - part
     return first
 
 
 @kernel
-def sort(first, last, p, counts, bases, seams, seam_steps, edges, keys, steps, hills, phase, heads, ends, rises):
-    """Passes within and between blocks first .. last - 1, those of a signal, loudest first; returns how many.
+def sort_saddles(
+    first, last, p, counts, bases, seams, seam_steps, edges, keys, steps, basins, phase, heads, ends, tree_steps
+):
+    """Saddles within and between blocks first .. last - 1, those of a signal, loudest first; returns how many.
 
-    Pass e: the phase of summit ends[2 e] is that of summit ends[2 e + 1] plus rises[e].  bases[b] is the number of the
-    first summit of block b; `hills` and `phase` are those of the signal, as is heads, scratch.
+    Saddle e: the phase of summit ends[2 e] is that of summit ends[2 e + 1] plus tree_steps[e].  bases[b] is the number of the
+    first summit of block b; `basins` and `phase` are those of the signal, as is heads, scratch.
     """
     heads[:] = 0
     for b in range(first, last):
@@ -255,29 +279,29 @@ def sort(first, last, p, counts, bases, seams, seam_steps, edges, keys, steps, h
             to = heads[keys[e] + 1]
             heads[keys[e] + 1] = to + 1
             ends[2 * to], ends[2 * to + 1] = base + edges[2 * e], base + edges[2 * e + 1]
-            rises[to] = steps[e]
+            tree_steps[to] = steps[e]
         i = (b - first) * p.rows * p.bins
         for e in range(b * p.bins, (b + 1) * p.bins):
             if seams[e] >= 0:
                 to = heads[seams[e] + 1]
                 heads[seams[e] + 1] = to + 1
-                ends[2 * to], ends[2 * to + 1] = base + hills[i], before + hills[i - p.bins]
-                rises[to] = phase[i - p.bins] + seam_steps[e] - phase[i]
+                ends[2 * to], ends[2 * to + 1] = base + basins[i], before + basins[i - p.bins]
+                tree_steps[to] = phase[i - p.bins] + seam_steps[e] - phase[i]
             i += 1
     return heads[KEYS]
 
 
 @kernel
-def join(n, ends, rises, group, lift):
-    """lift[h] becomes the phase of summit h less that of the first of all summits it is joined to; group[h] is that."""
+def join_components(n, ends, tree_steps, group, phase_offset):
+    """phase_offset[h] becomes the phase of summit h less that of the first of all summits it is joined to; group[h] is that."""
     for h in range(group.size):
         group[h] = h
-        lift[h] = 0
+        phase_offset[h] = 0
     for e in range(n):
         a, b = ends[2 * e], ends[2 * e + 1]
-        first, other = settle(group, lift, a), settle(group, lift, b)
-        if first != other:
-            group[first] = other
-            lift[first] = rises[e] + lift[b] - lift[a]
+        first, second_root = compress_path(group, phase_offset, a), compress_path(group, phase_offset, b)
+        if first != second_root:
+            group[first] = second_root
+            phase_offset[first] = tree_steps[e] + phase_offset[b] - phase_offset[a]
     for h in range(group.size):
-        settle(group, lift, h)
+        compress_path(group, phase_offset, h)

@@ -26,7 +26,7 @@ def call(typingctx, function, arguments):
 
 
 @intrinsic
-def out_of_line(typingctx):
+def noinline(typingctx):
     """First statement of a large kernel: LLVM must call it, not copy it into each caller: it would compile long."""
 
     def codegen(context, builder, sig, args):
@@ -51,7 +51,7 @@ def _pointer(context, builder, array_type, array, index):
 
 
 @intrinsic
-def exchange(typingctx, a, i, expected, value):
+def compare_exchange(typingctx, a, i, expected, value):
     """a[i] = value if a[i] is what is expected, in one step that no other thread divides; returns what a[i] was."""
 
     def codegen(context, builder, sig, args):
@@ -63,7 +63,7 @@ def exchange(typingctx, a, i, expected, value):
 
 
 @intrinsic
-def increment(typingctx, a, i):
+def fetch_add(typingctx, a, i):
     """a[i] += 1 in one step that no other thread divides; returns what a[i] was."""
 
     def codegen(context, builder, sig, args):
@@ -74,8 +74,8 @@ def increment(typingctx, a, i):
 
 
 @intrinsic
-def publish(typingctx, a, i, value):
-    """a[i] = value; a thread that sees it by `observe` sees all that was written before."""
+def store_release(typingctx, a, i, value):
+    """a[i] = value; a thread that sees it by `load_acquire` sees all that was written before."""
 
     def codegen(context, builder, sig, args):
         at = _pointer(context, builder, a, args[0], args[1])
@@ -86,7 +86,7 @@ def publish(typingctx, a, i, value):
 
 
 @intrinsic
-def observe(typingctx, a, i):
+def load_acquire(typingctx, a, i):
     """a[i] as other threads last published it."""
 
     def codegen(context, builder, sig, args):
@@ -99,15 +99,15 @@ def observe(typingctx, a, i):
 def claim(board, place, limit):
     """The next number of a count that threads share, board[place], if it is below the limit; else -1."""
     while True:
-        n = observe(board, place)
+        n = load_acquire(board, place)
         if n >= limit:
             return int64(-1)
-        if exchange(board, place, n, n + 1) == n:
+        if compare_exchange(board, place, n, n + 1) == n:
             return n
 
 
 @intrinsic
-def give_way(typingctx):
+def yield_cpu(typingctx):
     """Lets another thread have the processor, where the system has a call for that."""
 
     def codegen(context, builder, sig, args):
@@ -144,7 +144,7 @@ def aligned(count, dtype):
     return raw[skip : skip + count]
 
 
-def new_board():
+def new_counter():
     """What workers share to agree on who does what: counts from zero, on a cache line of their own."""
     board = aligned(8, np.int64)
     board[:] = 0

@@ -19,7 +19,7 @@ from numba.core import cgutils
 from numba.core.ccallback import CFunc  # private to numba, as are the next name and the attribute `_cache` set below
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
-from numba.extending import intrinsic, lower_builtin, models, register_model
+from numba.extending import intrinsic, lower_builtin, models, register_jitable, register_model
 
 from .cache import Overloads
 
@@ -44,6 +44,7 @@ __all__ = [  # ours, and the names of numba and llvmlite that the other kernel m
     "lower_builtin",
     "models",
     "prange",
+    "register_jitable",
     "register_model",
     "signature",
     "types",

@@ -1,41 +1,165 @@
-"""The driver of everything that is done strip by strip."""
+"""Kernels that are built once a dtype: how they are registered, called by address, and run on threads.
 
-from .calls import address, call, claim
-from .jit import int64, prange
-from .threads import parallel_kernel
+``@task(...)``                works on one item: (item, worker, record, scratch); `run_items` shares the items out
+``@callee(...)``              annotated; other kernels call it by its address, see `calls.call`
+``@called_from_python(...)``  annotated; Python calls it as it is
+
+Each names the calls of the library that need it: "transform" (STFT, streams, librosa's face), "features" (decibels,
+cepstra, the inverse of filter banks), "recovery" (recover, recover_mel), "notebook" (its fifteen functions, for even
+sizes above 64).  `warmup` compiles what is registered.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .calls import aligned, call, claim, new_counter
+from .jit import entry, from_dtype, int64, kernel, prange, types
+from .layout import signature_of
+from .threads import parallel_kernel, team_size
+
+DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
+
+registry: list[Any] = []
+"""Everything there is to compile: objects with name, needed_by, dtypes and compile(dtype)."""
 
 
+class Callee:
+    """A kernel with an address for each dtype.
+
+    Parameters
+    ----------
+    function : callable
+        Annotated in the words of `layout`.
+    needed_by : tuple of str
+    dtypes : tuple
+        Those that it is needed in.
+    """
+
+    def __init__(self, function: Callable[..., Any], needed_by: tuple[str, ...], dtypes: tuple[Any, ...]) -> None:
+        self.function, self.needed_by, self.dtypes = function, needed_by, tuple(map(np.dtype, dtypes))
+        self.name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
+        self.__name__, self.__doc__ = function.__name__, function.__doc__
+        self._addresses: dict[np.dtype[Any], int] = {}
+        registry.append(self)
+
+    def signature(self, real: Any) -> tuple[Any, ...]:
+        """Numba's types of the arguments."""
+        return signature_of(self.function, real)
+
+    def address(self, dtype: np.dtype[Any]) -> int:
+        """Of the kernel compiled for this dtype: now, or before."""
+        address = self._addresses.get(dtype)
+        if address is None:
+            address = self._addresses[dtype] = entry(self.function, *self.signature(from_dtype(dtype))).address
+        return address
+
+    compile = address
+
+
+class Task(Callee):
+    """A kernel of (item, worker, record, scratch)."""
+
+    def signature(self, real: Any) -> tuple[Any, ...]:
+        """Numba's types of the arguments."""
+        return int64, int64, types.Array(int64, 1, "C"), types.Array(real, 1, "C")
+
+
+class CalledFromPython:
+    """A kernel that Python calls with the annotated arguments."""
+
+    def __init__(self, function: Callable[..., Any], needed_by: tuple[str, ...], dtypes: tuple[Any, ...]) -> None:
+        self.dispatcher, self.needed_by, self.dtypes = kernel(function), needed_by, tuple(map(np.dtype, dtypes))
+        self.name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
+        self.__name__, self.__doc__ = function.__name__, function.__doc__
+        self.__call__ = self.dispatcher
+        registry.append(self)
+
+    def compile(self, dtype: np.dtype[Any]) -> None:
+        """Compile it now, or load it."""
+        self.dispatcher.compile(signature_of(self.dispatcher.py_func, from_dtype(dtype)))
+
+
+def task(*needed_by: str, dtypes: tuple[Any, ...] = DTYPES) -> Callable[[Callable[..., Any]], Task]:
+    """Register a kernel of (item, worker, record, scratch)."""
+    return lambda function: Task(function, needed_by, dtypes)
+
+
+def callee(*needed_by: str, dtypes: tuple[Any, ...] = DTYPES) -> Callable[[Callable[..., Any]], Callee]:
+    """Register an annotated kernel that others call by its address."""
+    return lambda function: Callee(function, needed_by, dtypes)
+
+
+def called_from_python(*needed_by: str, dtypes: tuple[Any, ...] = DTYPES) -> Callable[[Callable[..., Any]], Any]:
+    """Register an annotated kernel that Python calls."""
+    return lambda function: CalledFromPython(function, needed_by, dtypes).dispatcher
+
+
+# ---- the driver ----
 @parallel_kernel
-def each_strip(serial, lo, hi, workers, board, function, record, scratch):
-    """function(s, slot, record, scratch) for strips s = lo .. hi - 1, each by whichever worker is free.
+def each_item(serial, lo, hi, workers, counter, function, record, scratch):
+    """function(item, worker, record, scratch) for items lo .. hi - 1, each by whichever worker is free.
 
-    Processors are not equally fast, or not equally idle.  `function` is the address of a kernel, `record` holds what it
-    unpacks (see `records`), and row `slot` of the scratch is the worker's own.
+    Processors are not equally fast, or not equally idle.  `function` is the address of a task, `record` what it unpacks
+    (see `layout`), and a worker's part of the scratch is its own.
     """
     if serial:
-        for s in range(lo, hi):
-            call(function, (s, int64(0), record, scratch))
+        for item in range(lo, hi):
+            call(function, (item, int64(0), record, scratch))
     else:
         for worker in prange(workers):
-            s = claim(board, 0, hi)
-            while s >= 0:
-                call(function, (s, worker, record, scratch))
-                s = claim(board, 0, hi)
+            item = claim(counter, 0, hi)
+            while item >= 0:
+                call(function, (item, worker, record, scratch))
+                item = claim(counter, 0, hi)
 
 
-@parallel_kernel
-def each_strip_of(serial, lo, hi, workers, board, function, record, x, out, scratch):
-    """`each_strip` of `analysis` for a record that is prepared but for the addresses of the signals and the output.
+class Driver:
+    """The driver, as `warmup` compiles it."""
 
-    Streams call it every few milliseconds: here the addresses cost nothing, in Python a microsecond each.
+    name, needed_by, dtypes = "tasks.each_item", ("transform", "features", "recovery", "notebook"), DTYPES
+
+    @staticmethod
+    def compile(dtype: Any) -> None:
+        """Compile it now, or load it."""
+        record, scratch = types.Array(int64, 1, "C"), types.Array(from_dtype(np.dtype(dtype)), 1, "C")
+        counter = types.Array(int64, 1, "C")
+        each_item.dispatcher.compile((types.boolean, int64, int64, int64, counter, int64, record, scratch))
+
+
+registry.append(Driver)
+
+
+def run_items(
+    work_on: Task,
+    dtype: np.dtype[Any],
+    items: int,
+    record: NDArray[np.int64],
+    *,
+    work: int,
+    scratch: int = 0,
+    memory: NDArray[Any] | None = None,
+) -> None:
+    """Run a task on items 0 .. items - 1, on as many threads as are free.
+
+    Parameters
+    ----------
+    work_on : Task
+    dtype : np.dtype
+        Of its real numbers.
+    items : int
+    record : np.ndarray [dtype=int64]
+        See `layout.Layout.pack`; the arrays packed in it must be kept alive.
+    work : int
+        Roughly the operations of all items together: small calls run on this thread alone.
+    scratch : int
+        Real numbers that each worker needs; see `layout.scratch_size`.
+    memory : np.ndarray
+        Scratch for `team_size()` workers, where it is kept from call to call.
     """
-    record[0], record[1], record[6], record[7] = address(x), x.size, address(out), out.size
-    if serial:
-        for s in range(lo, hi):
-            call(function, (s, int64(0), record, scratch))
-    else:
-        for worker in prange(workers):
-            s = claim(board, 0, hi)
-            while s >= 0:
-                call(function, (s, worker, record, scratch))
-                s = claim(board, 0, hi)
+    workers = min(team_size(), max(items, 1))
+    if memory is None:
+        memory = aligned(scratch * workers, dtype)
+    each_item(items, workers, new_counter(), work_on.address(dtype), record, memory, work=work)

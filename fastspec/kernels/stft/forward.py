@@ -1,28 +1,70 @@
 """Kernels of the forward transform: strips of tiles -> spectra, levels, or filtered levels such as mels.
 
 A strip needs the samples from that at which its first frame starts to the last of its last frame, and nothing else: no
-state goes from one strip to the next, so any range of frames can be asked for.  A new last step is a function such as
-`put_levels`, entered in `compiled`.
+state goes from one strip to the next, so any range of frames can be asked for.  A new epilogue is a function such as
+`write_levels`.
 """
 
 from typing import NamedTuple
 
-import numpy as np
-
-from ..features.levels import filtered, levels, logarithms
+from ..features.levels import Epilogue, apply_filters, powers_to_levels, take_logarithms
 from ..fft.realfft import POWER
 from ..fft.tables import Tables
-from ..framing.memory import hand_out, read_complex, write_complex, write_complex_across, write_rows, write_rows_across
-from ..framing.polyphase import Line, Signals, clear, copy, fill, polyphase, upend
-from ..runtime.calls import address, call, out_of_line
-from ..runtime.jit import int64, kernel, prange
-from ..runtime.layout import _unpacker, places
-from ..runtime.threads import parallel_kernel
+from ..framing.memory import (
+    gather_complex,
+    scatter_complex,
+    scatter_complex_frames_contiguous,
+    scatter_rows,
+    scatter_rows_frames_contiguous,
+    scatter_tile,
+)
+from ..framing.polyphase import Signal, SignalArgs, clear, copy, interleave_rows, polyphase, read_padded
+from ..runtime.calls import address, call, noinline
+from ..runtime.jit import int64, kernel, register_jitable
+from ..runtime.layout import Ints, Layout, Reals, carve
+from ..runtime.tasks import called_from_python, callee, task
 from ..simd.transpose import memory_fence
 from ..simd.vector import lanes, load, splat, store
 
 
-# ---- last steps: what is made of the bins of a tile, and how it is written ----
+class ForwardArgs(NamedTuple):
+    """Where frames lie, in memory and in tiles, and which epilogue writes them."""
+
+    epilogue: int  # address of the kernel that writes a tile
+    op: int  # realfft.COMPLEX or POWER
+    from_bins: bool  # the input is complex bins, frame by frame, and no signal
+    mixed: bool  # tiles hold frames of any signals; otherwise strips of one signal
+    full: bool  # all n_fft bins, not only the first half
+    frames_contiguous: bool  # in the output the frames of a bin are neighbours, not the bins of a frame
+    streamed: bool  # output past the caches
+    hop: int
+    origin: int  # the sample at which frame 0 starts
+    signals: int
+    frames: int  # of a signal
+    rows: int  # row r of a strip holds samples r, r + hop ...; of a mixed tile, sample r of each frame
+    strip_stride: int  # from a row of a strip to the next
+    strip_tiles: int  # tiles in a strip
+    strips: int  # of a signal
+    bins: int  # of the transform
+    width: int  # values written a frame: bins or filters
+    reals_per_value: int  # 2 if complex
+    row_stride: int  # from a frame of the output to the next, or, frames contiguous, from a bin to the next, in reals
+    fft_size: int  # real numbers of scratch for the transform
+    tile_size: int  # for the bins of a tile and what its epilogue needs
+
+
+LAYOUT = Layout(SignalArgs, Tables, ForwardArgs, Epilogue)
+unpack_signals, unpack_tables, unpack_args, unpack_epilogue = LAYOUT.unpackers
+X, OUT, PEAKS = LAYOUT.slot("x"), LAYOUT.slot("out"), LAYOUT.slot("peaks")
+
+
+@register_jitable
+def scratch_sizes(args):
+    """Real numbers of scratch: strip, transform, bins of a tile, the tile as it is written."""
+    return args.rows * args.strip_stride, args.fft_size, args.tile_size, args.tile_size
+
+
+# ---- epilogues: the last step on the bins of a tile ----
 @kernel
 def mirror(c, bins, n):
     """Bins n - 1 .. bins of a tile: the conjugates of bins 1 .. n - bins."""
@@ -33,48 +75,60 @@ def mirror(c, bins, n):
         store(c, 2 * V * (n - k) + V, load(c, 2 * V * k + V) * minus)
 
 
-def put_complex(c, job, last, out, o, ld, streamed, peaks, p0):
-    """A tile of complex bins: frame f at out[o + f ld], or, across, at out[o + 2 f] with bins ld apart."""
-    if job.full:
-        mirror(c, job.bins, job.width)
-    if job.across:
-        write_complex_across(c, job.width, out, o, ld)
+@callee("transform", "notebook", "recovery")
+def write_complex(
+    c: Reals, args: ForwardArgs, epilogue: Epilogue, out: Reals, o: int, row_stride: int, streamed: bool,
+    peaks: Reals, p0: int,
+):  # fmt: skip
+    """A tile of complex bins: frame f at out[o + f row_stride], or bin k at out[o + k row_stride], frames contiguous."""
+    if args.full:
+        mirror(c, args.bins, args.width)
+    if args.frames_contiguous:
+        scatter_complex_frames_contiguous(c, args.width, out, o, row_stride)
     else:
-        write_complex(c, job.width, out, o, ld, streamed)
+        scatter_complex(c, args.width, out, o, row_stride, streamed)
 
 
-def put_levels(c, job, last, out, o, ld, streamed, peaks, p0):
-    """A tile of powers, which become levels: the same places, a real number each."""
-    levels(c, job.width, last, peaks, p0)
-    if job.across:
-        write_rows_across(c, int64(0), job.width, out, o, ld)
+@callee("transform", "notebook", "recovery")
+def write_levels(
+    c: Reals, args: ForwardArgs, epilogue: Epilogue, out: Reals, o: int, row_stride: int, streamed: bool,
+    peaks: Reals, p0: int,
+):  # fmt: skip
+    """A tile of powers as levels, a real number each, in the same order."""
+    powers_to_levels(c, args.width, epilogue, peaks, p0)
+    if args.frames_contiguous:
+        scatter_rows_frames_contiguous(c, int64(0), args.width, out, o, row_stride)
     else:
-        write_rows(c, int64(0), job.width, out, o, ld, streamed)
+        scatter_rows(c, int64(0), args.width, out, o, row_stride, streamed)
 
 
-def put_filtered(c, job, last, out, o, ld, streamed, peaks, p0):
-    """A tile of powers, which become levels and then, filter by filter, weighted sums of them, or their logarithms."""
-    made = lanes(c) * job.bins
-    levels(c, job.bins, last, peaks, p0)
-    filtered(c, last, made)
-    if last.log:
-        logarithms(c, made, job.width, last, peaks, p0)
-    if job.across:
-        write_rows_across(c, made, job.width, out, o, ld)
+@callee("transform")
+def write_filtered(
+    c: Reals, args: ForwardArgs, epilogue: Epilogue, out: Reals, o: int, row_stride: int, streamed: bool,
+    peaks: Reals, p0: int,
+):  # fmt: skip
+    """A tile of powers as levels, then as weighted sums of them, filter by filter, or the logarithms of those."""
+    filtered = lanes(c) * args.bins
+    powers_to_levels(c, args.bins, epilogue, peaks, p0)
+    apply_filters(c, epilogue, filtered)
+    if epilogue.log:
+        take_logarithms(c, filtered, args.width, epilogue, peaks, p0)
+    if args.frames_contiguous:
+        scatter_rows_frames_contiguous(c, filtered, args.width, out, o, row_stride)
     else:
-        write_rows(c, made, job.width, out, o, ld, streamed)
+        scatter_rows(c, filtered, args.width, out, o, row_stride, streamed)
 
 
 # ---- tiles and strips ----
 @kernel
-def line_of(signals, i):
+def signal_at(signals, i):
     """Signal i."""
-    beside = i * (signals.left + signals.right)
-    return Line(
+    edges_offset = i * (signals.left + signals.right)
+    return Signal(
         signals.x,
-        signals.starts[i],
+        signals.offsets[i],
         signals.edges,
-        beside,
+        edges_offset,
         signals.n,
         signals.left,
         signals.right,
@@ -84,167 +138,131 @@ def line_of(signals, i):
 
 
 @kernel
-def lay_frames(signals, first, job, t, work):
-    """Frames first .. first + lanes - 1 of all signals, counted through, on their sides: t[j lanes + k]."""
-    out_of_line()
+def gather_frames(signals, first, args, t, work):
+    """Frames first .. first + lanes - 1 of all signals, counted through, in lanes: sample j of lane k at t[j lanes + k]."""
+    noinline()
     V = lanes(t)
-    apart = job.rows + V // 2
-    for k in range(min(V, job.signals * job.frames - first)):
-        at = first + k
-        line = line_of(signals, at // job.frames)
-        fill(line, job.origin + at % job.frames * job.hop, work, k * apart, job.rows)
-    upend(work, apart, job.rows, t, int64(0), job.lead)
+    stride = args.rows + V // 2
+    for k in range(min(V, args.signals * args.frames - first)):
+        frame = first + k
+        signal = signal_at(signals, frame // args.frames)
+        read_padded(signal, args.origin + frame % args.frames * args.hop, work, k * stride, args.rows)
+    interleave_rows(work, stride, args.rows, t, int64(0), args.strip_stride)
 
 
 @kernel
-def take(D, first, frames, bins, op, c, tmp):
+def load_tile(D, first, frames, bins, op, c, tmp):
     """Bins of frames first .. first + lanes - 1 of D, one row a frame, to c: as they are, or their powers."""
-    out_of_line()
+    noinline()
     V, width = lanes(c), 2 * bins
     if first + V <= frames:
-        read_complex(D, first * width, width, bins, c)
+        gather_complex(D, first * width, width, bins, c)
     else:
         count = (frames - first) * width
         copy(D, first * width, tmp, int64(0), count)
         clear(tmp, count, V * width - count)
-        read_complex(tmp, int64(0), width, bins, c)
+        gather_complex(tmp, int64(0), width, bins, c)
     if op == POWER:
         for k in range(bins):
             re, im = load(c, 2 * V * k), load(c, 2 * V * k + V)
             store(c, V * k, re * re + im * im)
 
 
-def strip(s, slot, record, scratch):
-    """Strip s: job.group tiles of frames of one signal, or one tile of frames of any; scratch row `slot` is ours alone.
+@task("transform", "notebook", "recovery")
+def forward_strip(item, worker, record, scratch):
+    """One strip: strip_tiles tiles of frames of one signal, or one tile of frames of any.
 
-    Frame f of signal i is written at out[places[i] + f ld], or, across, at out[places[i] + f unit].  The record holds
-    Signals, Tables, Job and Last.
+    Frame f of signal i is written at out[out_offsets[i] + f row_stride], or, frames contiguous, at
+    out[out_offsets[i] + f reals_per_value].
     """
-    out_of_line()
-    signals, p = unpack_signals(scratch, record), unpack_analysis_tables(scratch, record)
-    job, last = unpack_job(scratch, record), unpack_last(scratch, record)
+    noinline()
+    signals, p = unpack_signals(scratch, record), unpack_tables(scratch, record)
+    args, epilogue = unpack_args(scratch, record), unpack_epilogue(scratch, record)
     V, zero = lanes(scratch), int64(0)
-    a = slot * job.scratch
-    b = a + job.rows * job.lead
-    c = b + job.work
-    d = c + job.tile
-    t, work, bins, tmp = scratch[a:b], scratch[b:c], scratch[c:d], scratch[d : d + job.tile]
-    tmp_ld = V * job.unit if job.across else job.width * job.unit
-    step = job.unit if job.across else job.ld
-    if job.mixed:
-        first, total = s * V, job.signals * job.frames
-        if job.given:
-            take(signals.x, first, total, job.bins, job.op, bins, tmp)
+    t, work, bins, tmp = carve(scratch, worker, scratch_sizes(args))
+    tmp_stride = V * args.reals_per_value if args.frames_contiguous else args.width * args.reals_per_value
+    frame_stride = args.reals_per_value if args.frames_contiguous else args.row_stride
+    if args.mixed:
+        first, total = item * V, args.signals * args.frames
+        if args.from_bins:
+            load_tile(signals.x, first, total, args.bins, args.op, bins, tmp)
         else:
-            lay_frames(signals, first, job, t, work)
-            call(p.forward, (job.op, t, zero, p, work, bins))
-        call(job.put, (bins, job, last, tmp, zero, tmp_ld, False, signals.peaks, first))
-        at, stop = first, min(first + V, total)
-        while at < stop:
-            i, f = at // job.frames, at % job.frames
-            count = min(stop - at, job.frames - f)
-            hand_out(tmp, at - first, count, V, job, signals.out, signals.places[i] + f * step)
-            at += count
+            gather_frames(signals, first, args, t, work)
+            call(p.forward, (args.op, t, zero, p, work, bins))
+        call(args.epilogue, (bins, args, epilogue, tmp, zero, tmp_stride, False, signals.peaks, first))
+        frame, stop = first, min(first + V, total)
+        while frame < stop:
+            i, f = frame // args.frames, frame % args.frames
+            count = min(stop - frame, args.frames - f)
+            scatter_tile(tmp, frame - first, count, V, args, signals.out, signals.out_offsets[i] + f * frame_stride)
+            frame += count
         return
-    i, first = s // job.strips, s % job.strips * job.group * V
-    polyphase(line_of(signals, i), job.origin + first * job.hop, job.hop, job.rows, t, job.lead, work)
-    tiles = (job.frames + V - 1) // V
-    for g in range(min(job.group, tiles - first // V)):
+    i, first = item // args.strips, item % args.strips * args.strip_tiles * V
+    polyphase(signal_at(signals, i), args.origin + first * args.hop, args.hop, args.rows, t, args.strip_stride, work)
+    tiles = (args.frames + V - 1) // V
+    for g in range(min(args.strip_tiles, tiles - first // V)):
         f0 = first + g * V
-        p0, o = i * tiles * V + f0, signals.places[i] + f0 * step
-        call(p.forward, (job.op, t, g * V, p, work, bins))
-        if f0 + V <= job.frames:
-            call(job.put, (bins, job, last, signals.out, o, job.ld, job.streamed, signals.peaks, p0))
+        p0, o = i * tiles * V + f0, signals.out_offsets[i] + f0 * frame_stride
+        call(p.forward, (args.op, t, g * V, p, work, bins))
+        if f0 + V <= args.frames:
+            call(
+                args.epilogue,
+                (bins, args, epilogue, signals.out, o, args.row_stride, args.streamed, signals.peaks, p0),
+            )
         else:
-            call(job.put, (bins, job, last, tmp, zero, tmp_ld, False, signals.peaks, p0))
-            hand_out(tmp, zero, job.frames - f0, V, job, signals.out, o)
-    if job.streamed:
+            call(args.epilogue, (bins, args, epilogue, tmp, zero, tmp_stride, False, signals.peaks, p0))
+            scatter_tile(tmp, zero, args.frames - f0, V, args, signals.out, o)
+    if args.streamed:
         memory_fence()
 
 
-@kernel
-def analyse_tile(function, known, record, x, out, space):
-    """The one strip of a record of which all is `known` but the samples, the output and the peaks.
+# ---- called from Python ----
+@called_from_python("transform")
+def forward_tile(function: int, prepared: Ints, record: Ints, x: Reals, out: Reals, space: Reals):
+    """The one item of a prepared record that lacks only the samples, the output and the peaks.
 
-    Numba needs microseconds to pass many arguments, as long as a short signal takes.  `record` is room for the whole of
-    it, `space` for the peaks and the scratch, with a cache line to spare.
+    Numba needs microseconds to pass many arguments, as long as a short signal takes.  `record` has the size of the
+    prepared one; `space` is for the peaks and the scratch, with a cache line to spare.
     """
     V, zero = lanes(x), int64(0)
-    for i in range(known.size):
-        record[i] = known[i]
+    for i in range(prepared.size):
+        record[i] = prepared[i]
     a = -address(space) % 64 // (64 // V)
-    record[0], record[1] = address(x), x.size
-    record[6], record[7] = address(out), out.size
-    record[10], record[11] = address(space) + a * (64 // V), 2 * V
+    record[X], record[X + 1] = address(x), x.size
+    record[OUT], record[OUT + 1] = address(out), out.size
+    record[PEAKS], record[PEAKS + 1] = address(space) + a * (64 // V), 2 * V
     call(function, (zero, zero, record, space[a + 2 * V :]))
 
 
-@parallel_kernel
-def cut(serial, lo, hi, record, first, frames, hop, origin, window, out):
-    """Row r of `out` = window times frame first + r of all signals, counted through: for transforms by a library.
-
-    The record holds Signals.
-    """
-    n = window.size
-    if serial:
-        for r in range(lo, hi):
-            cut_frame(record, first + r, frames, hop, origin, window, out, r * n)
-    else:
-        for r in prange(lo, hi):
-            cut_frame(record, first + r, frames, hop, origin, window, out, r * n)
+@called_from_python("transform")
+def set_block(record: Ints, x: Reals, out: Reals):
+    """The addresses of the samples and of the output in a prepared record: in Python they cost a microsecond each."""
+    record[X], record[X + 1] = address(x), x.size
+    record[OUT], record[OUT + 1] = address(out), out.size
 
 
-@kernel
-def cut_frame(record, at, frames, hop, origin, window, out, o):
-    """out[o:] = window times one frame."""
-    signals = unpack_signals(out, record)
-    fill(line_of(signals, at // frames), origin + at % frames * hop, out, o, window.size)
-    for j in range(window.size):
-        out[o + j] *= window[j]
+class WindowArgs(NamedTuple):
+    """Frames that are windowed for a transform by SciPy."""
 
-
-class Job(NamedTuple):
-    """What `analysis` is to do: where frames lie, in memory and in tiles, and who writes their tiles."""
-
-    put: int  # address of the kernel that writes a tile
-    op: int  # realfft.COMPLEX or POWER
-    given: bool  # what is given is bins, frame by frame, and no signal
-    mixed: bool  # tiles are filled with frames of any signals; otherwise strips of one signal are
-    full: bool  # all n_fft bins, not only the first half
-    across: bool  # in the output the frames of a bin are neighbours, not the bins of a frame
-    streamed: bool  # output past the caches
+    window: Reals
+    windowed: Reals  # (frames, n_fft)
+    first: int  # of all frames of all signals, counted through
+    frames: int  # of a signal
     hop: int
     origin: int  # the sample at which frame 0 starts
-    signals: int
-    frames: int  # of a signal
-    rows: int  # row r of a strip holds samples r, r + hop ...; of a mixed tile, sample r of each frame
-    lead: int  # row length of a strip
-    group: int  # tiles in a strip
-    strips: int  # of a signal
-    bins: int  # of the transform
-    width: int  # written a frame: bins or filters
-    unit: int  # real numbers in each: 2 if complex
-    ld: int  # from a frame of the output to the next, or, across, from a bin to the next, in real numbers
-    work: int  # real numbers of scratch for the transform
-    tile: int  # for the bins of a tile and what is made of them
-    scratch: int  # for all that a thread needs
 
 
-class Last(NamedTuple):
-    """The last step for powers: the level of each, filters over them, a logarithm."""
-
-    shape: int  # frames.SQUARE, ROOT, LOG or OTHER
-    log: bool  # of what the filters give
-    exponent: float | np.floating  # of a power, for OTHER
-    least: float | np.floating  # level, for ROOT
-    floor: float | np.floating  # the least number that a logarithm is taken of
-    gain: float | np.floating  # of a decimal logarithm
-    weights: np.ndarray  # of all filters, one after another, from their first bin to their last
-    first: np.ndarray  # first bin of each filter
-    starts: np.ndarray  # where its weights begin, and one more: where the last ends
+WINDOW_LAYOUT = Layout(SignalArgs, WindowArgs)
+unpack_windowed_signals, unpack_window = WINDOW_LAYOUT.unpackers
 
 
-unpack_signals = _unpacker(Signals, 0)  # these four for `analysis`
-unpack_analysis_tables = _unpacker(Tables, places(Signals))
-unpack_job = _unpacker(Job, places(Signals) + places(Tables))
-unpack_last = _unpacker(Last, places(Signals) + places(Tables) + places(Job))
+@task("transform")
+def window_frame(item, worker, record, scratch):
+    """Row `item` of the output = window times frame first + item of all signals, counted through."""
+    signals, args = unpack_windowed_signals(scratch, record), unpack_window(scratch, record)
+    n, frame = args.window.size, args.first + item
+    o = item * n
+    signal = signal_at(signals, frame // args.frames)
+    read_padded(signal, args.origin + frame % args.frames * args.hop, args.windowed, o, n)
+    for j in range(n):
+        args.windowed[o + j] *= args.window[j]

@@ -176,13 +176,13 @@ def istft(
     D = _with_bins(stft_matrix, made.n_bins)
     samples = length or made.n_samples(D.shape[-1])
     if out is None:
-        return made._inverse(D, length=samples).astype(wanted, copy=False)
+        return made.inverse(D, length=samples, warn=False).astype(wanted, copy=False)
     shape = (*D.shape[:-2], samples)
     if out.shape != shape:
         raise parameter_error()(f"Shape mismatch for provided output array out.shape={out.shape} != {shape}")
     if wanted == made.dtype:
-        return made._inverse(D, length=samples, out=out)
-    out[...] = made._inverse(D, length=samples)
+        return made.inverse(D, length=samples, out=out, warn=False)
+    out[...] = made.inverse(D, length=samples, warn=False)
     return out
 
 
