@@ -52,7 +52,7 @@ def phases(plan: STFT, S: Array, *, tol: float, rng: np.random.Generator, known:
     signals, bins, frames = S.shape
     flat, dtype = by_frames(S), plan.dtype
     out = np.empty((signals, frames, bins), dtype)
-    seeds: Array = rng.integers(0, 1 << 32, signals, dtype=np.uint32)
+    seeds = np.asarray(rng.integers(0, 1 << 32, signals, dtype=np.uint32))
     if out.size == 0:
         return out.swapaxes(1, 2)
     args, V, workers = _args(plan, frames), lane_count(dtype), team_size()
