@@ -41,16 +41,18 @@ def imports(rounds: int) -> dict[str, float]:
 
 def first_calls(dtype: str, empty_rounds: int, full_rounds: int) -> dict[str, float]:
     """Median seconds of the first STFT of a process and of another size after it, the cache empty and full."""
-    empty, full, other = [], [], []
+    empty, full, next_size = [], [], []
     for round_ in range(empty_rounds):
         with tempfile.TemporaryDirectory() as cache:
             empty.append(timing.child(FIRST.format(dtype=dtype), FASTSPEC_CACHE_DIR=cache)[0])
             if round_ == 0:
                 for _ in range(full_rounds):
-                    first, *others = timing.child(FIRST.format(dtype=dtype), FASTSPEC_CACHE_DIR=cache)
+                    first, *rest = timing.child(FIRST.format(dtype=dtype), FASTSPEC_CACHE_DIR=cache)
                     full.append(first)
-                    other += others
-    return {name: statistics.median(times) for name, times in (("empty", empty), ("full", full), ("other size", other))}
+                    next_size += rest
+    return {
+        name: statistics.median(times) for name, times in (("empty", empty), ("full", full), ("other size", next_size))
+    }
 
 
 def measure() -> dict[str, Any]:

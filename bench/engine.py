@@ -149,8 +149,8 @@ def differences(work: Work) -> dict[str, float]:
 def row_of(work: Work, rounds: int) -> dict[str, Any]:
     """One row: median seconds of each library, differences from ours."""
     difference = differences(work)
-    turns = {name: (call, SLOW_ROUNDS if name == "librosa" else rounds) for name, call in work.calls.items()}
-    seconds = timing.medians(turns, settle=SETTLE)
+    timed = {name: (call, SLOW_ROUNDS if name == "librosa" else rounds) for name, call in work.calls.items()}
+    seconds = timing.medians(timed, settle=SETTLE)
     text = ", ".join(f"{name} {milliseconds(value)} ms" for name, value in seconds.items())
     largest = max(difference.values(), default=0.0)
     print(f"{work.name} {work.size}, {work.input}: {text}; largest difference {largest:.0e}", flush=True)
@@ -196,8 +196,8 @@ def scaling(rounds: int) -> list[dict[str, Any]]:
             ours(partial(plan.mel, y, bank)),
         )
         for name, calls in zip(("STFT", "inverse STFT", MEL), work, strict=True):
-            turns = {str(count): (partial(on, count, calls["out="]), rounds) for count in counts}
-            rows.append({"work": f"{name} {n_fft}/{hop}", "seconds": timing.medians(turns, settle=SETTLE)})
+            timed = {str(count): (partial(on, count, calls["out="]), rounds) for count in counts}
+            rows.append({"work": f"{name} {n_fft}/{hop}", "seconds": timing.medians(timed, settle=SETTLE)})
             print(f"threads: {rows[-1]}", flush=True)
     return rows
 

@@ -116,13 +116,13 @@ def timed(make: Any, rounds: int) -> dict[str, float]:
     return seconds
 
 
-def compare(turns: int, rounds: int) -> list[dict[str, Any]]:
-    """One row a size, precision and number of threads: the median over `turns` processes of every engine.
+def compare(processes: int, rounds: int) -> list[dict[str, Any]]:
+    """One row a size, precision and number of threads: the median over `processes` processes of every engine.
 
     Each engine has processes of its own, in shuffled order: the idle threads of one engine's OpenMP would spin on the
     cores that another needs.
     """
-    order = [name for name in engines() for _ in range(turns)]
+    order = [name for name in engines() for _ in range(processes)]
     random.Random(0).shuffle(order)
     measured: dict[str, dict[str, list[float]]] = {}
     for name in order:
@@ -139,9 +139,9 @@ def compare(turns: int, rounds: int) -> list[dict[str, Any]]:
     return rows
 
 
-def measure(turns: int = 3, rounds: int = 9) -> dict[str, Any]:
+def measure(processes: int = 3, rounds: int = 9) -> dict[str, Any]:
     """All sizes, in processes of their own."""
-    return {**timing.machine("rocket-fft", "torch"), "samples": SAMPLES, "rows": compare(turns, rounds)}
+    return {**timing.machine("rocket-fft", "torch"), "samples": SAMPLES, "rows": compare(processes, rounds)}
 
 
 def tables(result: dict[str, Any]) -> str:
@@ -170,13 +170,13 @@ def tables(result: dict[str, Any]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=9, help="rounds of each call in a process (default 9)")
-    parser.add_argument("--turns", type=int, default=3, help="processes for each library (default 3)")
+    parser.add_argument("--processes", type=int, default=3, help="processes for each library (default 3)")
     parser.add_argument("--engine", help="measure only this library, in this process, and print seconds as JSON")
     options = parser.parse_args()
     if options.engine:
         print(json.dumps(timed(engines()[options.engine], options.rounds)))
         return
-    timing.save("fft", measure(options.turns, options.rounds))
+    timing.save("fft", measure(options.processes, options.rounds))
 
 
 if __name__ == "__main__":

@@ -161,8 +161,8 @@ def against_seconds(sound: sounds.Sound, rounds: int, quick: bool) -> Iterator[R
         once[key] = time.perf_counter() - start
         scores[key] = judges.get(key[0], judge)(y)
     names = {str(key): key for key in calls}
-    turns = {name: (calls[key], rounds) for name, key in names.items() if once[key] < SLOW}
-    timed = {names[name]: value for name, value in timing.medians(turns, warm=True).items()}
+    calls_by_name = {name: (calls[key], rounds) for name, key in names.items() if once[key] < SLOW}
+    timed = {names[name]: value for name, value in timing.medians(calls_by_name, warm=True).items()}
     for key, values in scores.items():
         method, start_name, count = key
         labels = {"sound": sound.name, "method": method, "start": start_name, "rounds": count}

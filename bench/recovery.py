@@ -27,8 +27,8 @@ Row = dict[str, Any]
 SECONDS, MELS = 60, 80
 ROUNDS = 32  # librosa's default
 SIZES = [(1024, 256), (2048, 512)]
-TURNS, LONG_TURNS = 9, 3
-LONG = 0.5  # seconds: a call that takes longer has fewer turns, one of more than ten times as much a single one
+REPEATS, LONG_REPEATS = 9, 3
+LONG = 0.5  # seconds: a call that takes longer is repeated less often, one of more than ten times as much a single one
 TOLERANCES = (1e-2, 1e-3, 1e-6)
 
 FIXED_ROUNDS = f"fast Griffin-Lim, {ROUNDS} rounds"
@@ -51,7 +51,7 @@ Calls = dict[str, Callable[[], Any]]
 
 def row_of(work: str, size: str, calls: Calls, nearness: Callable[[Any], float] | None = None, **fields: Any) -> Row:
     """Median seconds of each call, and how near its result comes."""
-    turns, once, reached = {}, {}, {}
+    repeated, once, reached = {}, {}, {}
     for name, call in calls.items():
         start = time.perf_counter()
         result = call()
@@ -59,8 +59,8 @@ def row_of(work: str, size: str, calls: Calls, nearness: Callable[[Any], float] 
         if nearness is not None:
             reached[name] = nearness(result)
         if once[name] < 10 * LONG:
-            turns[name] = call, TURNS if once[name] < LONG else LONG_TURNS
-    seconds = {**once, **timing.medians(turns, settle=SETTLE)}
+            repeated[name] = call, REPEATS if once[name] < LONG else LONG_REPEATS
+    seconds = {**once, **timing.medians(repeated, settle=SETTLE)}
     text = ", ".join(f"{name} {1e3 * value:.1f} ms" for name, value in seconds.items())
     print(f"{work} {size}: {text} {reached}", flush=True)
     return {"work": work, "size": size, "seconds": seconds, "convergence": reached, **fields}

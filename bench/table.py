@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 class Goal(NamedTuple):
     """What a measured value has to reach: `least` at least and `most` at most."""
 
-    what: str
+    name: str
     value: float
     least: float = -math.inf
     most: float = math.inf
@@ -19,7 +19,7 @@ class Goal(NamedTuple):
 
     def __str__(self) -> str:
         bound = f">= {self.least:g}" if math.isfinite(self.least) else f"<= {self.most:g}"
-        return f"{'reached' if self.reached else 'MISSED '}  {self.what}: {self.value:.3g}, goal {bound}"
+        return f"{'reached' if self.reached else 'MISSED '}  {self.name}: {self.value:.3g}, goal {bound}"
 
 
 def between_marks(text: str, name: str, body: str) -> str:
