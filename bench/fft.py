@@ -117,9 +117,9 @@ def timed(make: Any, rounds: int) -> dict[str, float]:
 
 
 def compare(processes: int, rounds: int) -> list[dict[str, Any]]:
-    """One row a size, precision and number of threads: the median over `processes` processes of every engine.
+    """One row a size, precision and number of threads: the median over `processes` processes of each library.
 
-    Each engine has processes of its own, in shuffled order: the idle threads of one engine's OpenMP would spin on the
+    Each library has processes of its own, in shuffled order: the idle threads of one library's OpenMP would spin on the
     cores that another needs.
     """
     order = [name for name in engines() for _ in range(processes)]

@@ -28,7 +28,7 @@ SECONDS, MELS = 60, 80
 ROUNDS = 32  # librosa's default
 SIZES = [(1024, 256), (2048, 512)]
 REPEATS, LONG_REPEATS = 9, 3
-LONG = 0.5  # seconds: a call that takes longer is repeated less often, one of more than ten times as much a single one
+LONG = 0.5  # seconds: a longer call is repeated less often, one of more than ten times as much not at all
 TOLERANCES = (1e-2, 1e-3, 1e-6)
 
 FIXED_ROUNDS = f"fast Griffin-Lim, {ROUNDS} rounds"
