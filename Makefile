@@ -24,7 +24,7 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/mypy
 
 bench: $(VENV)/.installed-bench
-	$(BIN)/python -m bench.readme
+	$(BIN)/python -m bench.run
 
 clean:
 	rm -rf $(VENV) fastspec-demo

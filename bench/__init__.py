@@ -1,6 +1,15 @@
-"""Measurements: each program writes one file of `results/`, and `readme` writes the README's tables from them.
+"""Measurements: one file a subject, whose `measure` returns a result and whose `tables` writes it as Markdown.
 
-The table of cases and the plain twins are those of the tests, so their folder is put on the path here.
+run.py        measures, stores results, writes the tables of README.md and docs/
+table.py      Markdown tables, losses in bold, goals;    summary.py    the two tables of README.md
+timing.py     medians of shuffled rounds, fresh processes, the machine
+metrics.py    how near a recovered signal is;            sounds.py     signals that recovery is judged on
+peers.py      the other libraries;                       limits.py     the transforms alone, the writing alone
+subjects      engine  recovery  notebook  segments  streams  long_sound  cold  memory  fft  quality  accuracy
+digests.py    the bits of a fixed set of calls, to compare two versions
+plans.py      measures the factors of transforms and writes fastspec/kernels/fft/factors.py
+
+Cases and the plain twins are those of the tests, so their folder is put on the path here.
 """
 
 import sys

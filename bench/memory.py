@@ -1,14 +1,16 @@
-"""Peak memory of the whole inversion, relative to the spectrogram it is given (Linux).
+"""Peak memory of the notebook's inversion, relative to its input, the spectrogram (Linux).
 
     python -m bench.memory
 
-A fresh process compiles on a small spectrogram, makes a large one, resets the kernel's high-water mark of resident
-memory, inverts, and compares the mark with what was resident before.
+A fresh process compiles on a small spectrogram, makes a large one, resets the system's high-water mark of resident
+memory, inverts, and compares the mark with the memory that was resident before.
 """
 
 import statistics
+from typing import Any
 
-from . import measure
+from . import timing
+from .table import machine_line, paragraphs
 
 PEAK = """
 import re
@@ -33,13 +35,28 @@ print(invert({frames}))
 FRAMES = 3742  # ten seconds at 48 kHz, 2048/128
 
 
-def main() -> None:
+def measure() -> dict[str, Any]:
+    """The median ratio of three processes, for both dtypes."""
     ratios = {
-        dtype: statistics.median(measure.child(PEAK.format(dtype=dtype, frames=FRAMES))[0] for _ in range(3))
+        dtype: statistics.median(timing.child(PEAK.format(dtype=dtype, frames=FRAMES))[0] for _ in range(3))
         for dtype in ("float64", "float32")
     }
     print(ratios)
-    measure.save("memory", {**measure.machine(), "frames": FRAMES, "ratio": ratios})
+    return {**timing.machine(), "frames": FRAMES, "ratio": ratios}
+
+
+def tables(result: dict[str, Any]) -> str:
+    """One sentence."""
+    ratios = " and ".join(f"{ratio:.1f} times ({dtype})" for dtype, ratio in result["ratio"].items())
+    return paragraphs(
+        f"Peak memory of `invert_pretty_spectrogram` (ten seconds at 48 kHz, 2048/128) beyond its input: {ratios} the "
+        "size of the spectrogram.",
+        machine_line(result),
+    )
+
+
+def main() -> None:
+    timing.save("memory", measure())
 
 
 if __name__ == "__main__":

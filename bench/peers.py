@@ -1,6 +1,6 @@
-"""Others that do the engine's work: one function a work and peer, each giving a call; absent peers are left out.
+"""Other libraries on the engine's work: one function a task, which returns a call for each library that is installed.
 
-A call returns what the peer returns.  Whatever can be made ready before is: windows, filter banks, tensors.
+A call returns what the library returns.  Windows, filter banks and tensors are prepared before.
 """
 
 import importlib
@@ -28,7 +28,7 @@ def torch() -> Any:
 
 @cache
 def torchaudio_transforms() -> Any:
-    """torchaudio's transforms, which are Python; where the compiled part of the package fits no torch, without it."""
+    """torchaudio's transforms, which are Python; without the package's compiled part where it does not fit torch."""
     try:
         return importlib.import_module("torchaudio.transforms")
     except (ImportError, OSError):
@@ -39,8 +39,8 @@ def torchaudio_transforms() -> Any:
     package, extension = types.ModuleType("torchaudio"), types.ModuleType("torchaudio._extension")
     package.__path__, package.__spec__ = list(spec.submodule_search_locations or []), spec
     vars(extension).update(fail_if_no_align=lambda function: function, _check_cuda_version=lambda: None)
-    for part in ("ALIGN", "RIR", "TORCHAUDIO_EXT"):
-        setattr(extension, f"_IS_{part}_AVAILABLE", False)
+    for extension_name in ("ALIGN", "RIR", "TORCHAUDIO_EXT"):
+        setattr(extension, f"_IS_{extension_name}_AVAILABLE", False)
     sys.modules |= {"torchaudio": package, "torchaudio._extension": extension}
     return importlib.import_module("torchaudio.transforms")
 

@@ -1,17 +1,16 @@
-"""Quality against seconds, drawn from what `quality` found: docs/quality.png (needs matplotlib).
+"""Quality against seconds, drawn from the result of `quality`: docs/quality.png (needs matplotlib).
 
 python -m bench.picture
 """
 
-import json
 from typing import Any
 
-from . import measure, peers
-from .recovery_tables import SOUNDS
+from . import peers, timing
+from .quality import PEERS, SOUNDS
 
 Row = dict[str, Any]
 
-PLACE = measure.ROOT / "docs" / "quality.png"
+TARGET = timing.ROOT / "docs" / "quality.png"
 
 LINES: tuple[tuple[str, str, str, str, str], ...] = (
     ("accelerated", "pghi", "PGHI, then accelerated", "#0b5394", "o"),
@@ -40,30 +39,31 @@ def draw(quality: Row) -> None:
     figure, panels = plt.subplots(1, len(SOUNDS), figsize=(11, 5.2), sharex=True, sharey=True, layout="constrained")
     for panel, sound in zip(panels, SOUNDS, strict=True):
         rows = [row for row in quality["minutes"] if row["sound"] == sound]
-        panel_of(panel, rows)
+        draw_panel(panel, rows)
         panel.set_title(f"a minute of {sound}", loc="left")
         panel.set_xlabel("seconds of computing for a minute of sound")
     panels[0].set_ylabel("spectral convergence in dB (lower is better)")
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=4, frameon=False)
-    figure.savefig(PLACE, dpi=110)
+    figure.savefig(TARGET, dpi=110)
     plt.close(figure)
-    print(f"{PLACE.relative_to(measure.ROOT)}: written")
+    print(f"{TARGET.relative_to(timing.ROOT)}: written")
 
 
-def panel_of(panel: Any, rows: list[Row]) -> None:
+def draw_panel(panel: Any, rows: list[Row]) -> None:
+    """The methods of one sound."""
     for method, start, name, colour, mark in LINES:
-        found = sorted((r["rounds"], r) for r in rows if (r["method"], r["start"]) == (method, start))
-        if not found:
+        of_method = [r for r in rows if (r["method"], r["start"]) == (method, start)]
+        if not of_method:
             continue
-        theirs = method in ("torchaudio", "librosa")
+        theirs = method in PEERS
         style = {
             "color": colour,
             "marker": mark,
             "linestyle": "--" if theirs else "-",
             "markersize": 6 if theirs else 5,
         }
-        points = [(r["seconds"], r["convergence"]) for _, r in found]
+        points = [(r["seconds"], r["convergence"]) for r in sorted(of_method, key=lambda r: r["rounds"])]
         panel.plot(*zip(*points, strict=True), label=name, **style)
     for name in ("default", "best"):
         for row in (r for r in rows if r["method"] == name):
@@ -72,13 +72,13 @@ def panel_of(panel: Any, rows: list[Row]) -> None:
                 x, y, "*", color="black", markersize=13, label=f"fastspec's {name}" if name == "default" else None
             )
             panel.annotate(name, (x, y), xytext=(6, -14), textcoords="offset points", weight="bold")
-    for method in ("librosa", "torchaudio"):
+    for method in PEERS:
         usual = [r for r in rows if r["method"] == method and r["rounds"] == 32]
         for row in usual:
-            where = (row["seconds"], row["convergence"])
+            point = (row["seconds"], row["convergence"])
             left = method == "torchaudio"
-            place = {"xytext": (-6 if left else 6, -10 if left else 4), "ha": "right" if left else "left"}
-            panel.annotate("32 rounds", where, textcoords="offset points", fontsize=8, **place)
+            offset = {"xytext": (-6 if left else 6, -10 if left else 4), "ha": "right" if left else "left"}
+            panel.annotate("32 rounds", point, textcoords="offset points", fontsize=8, **offset)
     panel.set_xscale("log")
     panel.xaxis.set_major_formatter("{x:g}")
     panel.margins(0.08, 0.1)
@@ -86,7 +86,7 @@ def panel_of(panel: Any, rows: list[Row]) -> None:
 
 
 def main() -> None:
-    draw(json.loads((measure.RESULTS / "quality.json").read_text(encoding="utf-8")))
+    draw(timing.load("quality"))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Measures factor plans and writes the table in fastspec/kernels/factors.py: python -m bench.plans [--all].
+"""Measures the factors of transforms and writes fastspec/kernels/fft/factors.py: python -m bench.plans [--write].
 
 For each half size the time of a forward transform to complex bins plus one with phases and back is taken for every
 order of factors the codelets offer; where the best is more than 4 percent faster than the rule in
-`fastspec.kernels.plan`, it goes into the table.  Rows of a single frame, for correlations, are measured alone.
+`fastspec.kernels.fft.tables`, it goes into the table.  Rows of a single frame, for correlations, are measured alone.
 """
 
 import argparse
@@ -98,35 +98,37 @@ def smooth(limit, primes):
     return sorted(numbers)
 
 
-def table(sizes, options, rule, measure, label):
+def best_options(sizes, options, rule, measure, label):
     """{size: best option} where the best beats the rule."""
-    found = {}
+    better = {}
     for size in sizes:
         timed = sorted((measure(size, option), option) for option in options(size))
         ruled = measure(size, rule(size))
         if ruled > GAIN * timed[0][0]:
-            found[size] = timed[0][1]
+            better[size] = timed[0][1]
         print(
             f"{label} {size}: {timed[0][1]} {timed[0][0] * 1e6:.2f} us; rule {rule(size)} {ruled * 1e6:.2f} us",
             flush=True,
         )
-    return found
+    return better
 
 
-def literal(name, found):
-    lines = "".join(f"    {size}: {option},\n" for size, option in found.items())
+def literal(name, table):
+    lines = "".join(f"    {size}: {option},\n" for size, option in table.items())
     return f"{name} = {{\n{lines}}}\n"
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--limit", type=int, default=4096, help="largest half size")
-    parser.add_argument("--write", action="store_true", help="write fastspec/kernels/factors.py")
+    parser.add_argument("--write", action="store_true", help="write fastspec/kernels/fft/factors.py")
     arguments = parser.parse_args()
     halves = [h for h in smooth(arguments.limit, (2, 3, 5, 7)) if h >= 8 and fft_tables.factorise_by_rule(h)]
-    plans = table(halves, candidates, lambda h: fft_tables.factorise_by_rule(h)[::2], lambda h, o: time_plan(h, *o), "transform")
+    plans = best_options(
+        halves, candidates, lambda h: fft_tables.factorise_by_rule(h)[::2], lambda h, o: time_plan(h, *o), "transform"
+    )
     lengths = [m for m in smooth(512, (2, 3, 5, 7)) if m >= 16 and fft_tables.row_radices(m)]
-    rows = table(
+    rows = best_options(
         lengths, lambda m: list(rows_of(m, len(fft_tables.row_radices(m)) + 1)), fft_tables.row_radices, time_row, "row"
     )
     if arguments.write:

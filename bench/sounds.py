@@ -1,4 +1,4 @@
-"""The sounds that phase recovery is judged on: a sentence and a chord, and a minute of each kind."""
+"""The sounds that phase recovery is measured on: a sentence and a chord, and a minute of each kind."""
 
 from functools import cache
 from math import gcd
@@ -15,14 +15,14 @@ from .engine import SR, speech
 Array = np.ndarray[Any, np.dtype[Any]]
 
 HERE = Path(__file__).parent
-LONGEST = 10  # seconds of a file that are judged
+LONGEST = 10  # seconds of a file that are measured
 
 TUNES = ((1, 1), (4, 3), (3, 2), (5, 6), (9, 8), (2, 3), (5, 4), (3, 4), (8, 9), (1, 2), (5, 3), (15, 16))
 """How much higher each chord of the minute of music is played than the recorded one, as fractions."""
 
 
 class Sound(NamedTuple):
-    """Samples between -1 and 1, and the size of the transform that they are judged with."""
+    """Samples between -1 and 1, and the size of the transform that they are measured with."""
 
     name: str
     y: Array
@@ -32,8 +32,8 @@ class Sound(NamedTuple):
 
 def clips() -> list[Sound]:
     """Part of a spoken sentence, and a chord on a guitar."""
-    said = cases.speech_16k()[int(0.3 * 16_000) : int(1.9 * 16_000)]
-    return [Sound("speech", said, 16_000, 512), Sound("music", *chord(), 2048)]
+    sentence = cases.speech_16k()[int(0.3 * 16_000) : int(1.9 * 16_000)]
+    return [Sound("speech", sentence, 16_000, 512), Sound("music", *chord(), 2048)]
 
 
 @cache
@@ -54,11 +54,11 @@ def read(path: Path) -> tuple[Array, int]:
 
 def files(folder: Path) -> list[Sound]:
     """The WAV files of a folder, with transforms of 32 ms at 16 kHz, of 64 ms at 32 kHz."""
-    found = []
+    listed = []
     for path in sorted(folder.glob("*.wav")):
         y, rate = read(path)
-        found.append(Sound(path.stem, y, rate, 512 if rate <= 16_000 else 1024 if rate < 32_000 else 2048))
-    return found
+        listed.append(Sound(path.stem, y, rate, 512 if rate <= 16_000 else 1024 if rate < 32_000 else 2048))
+    return listed
 
 
 def minutes(seconds: int) -> list[Sound]:
@@ -68,13 +68,13 @@ def minutes(seconds: int) -> list[Sound]:
 
 def music(rate: int, seconds: int) -> Array:
     """The chord at other pitches and gains, one every second while the last ones still ring; a little noise."""
-    once, recorded = chord()
+    once, recorded_rate = chord()
     y = 1e-4 * np.random.default_rng(7).standard_normal(rate * seconds)
     for beat in range(seconds):
         up, down = TUNES[beat * 5 % len(TUNES)]
-        up, down = rate * down, recorded * up
+        up, down = rate * down, recorded_rate * up
         played = scipy.signal.resample_poly(once, up // gcd(up, down), down // gcd(up, down))
         start = int(rate * (beat + 0.11 * (beat % 3)))
-        part = y[start : start + len(played)]
-        part += (0.4 + 0.15 * (beat % 5)) * played[: len(part)]
+        ringing = y[start : start + len(played)]
+        ringing += (0.4 + 0.15 * (beat % 5)) * played[: len(ringing)]
     return (y / np.abs(y).max()).astype(np.float32)

@@ -1,4 +1,4 @@
-"""How everything here is measured: fair turns, medians, fresh processes, and a note of the machine."""
+"""How everything here is timed: shuffled rounds, medians, fresh processes, and a note of the machine."""
 
 import json
 import os
@@ -45,18 +45,18 @@ def medians(
 
 def child(program: str, **environment: str) -> list[float]:
     """The numbers printed by `program`, run in a fresh Python with these environment variables added."""
-    surroundings = {**os.environ, **environment}
-    surroundings["PYTHONPATH"] = os.pathsep.join([str(ROOT), *sys.path])
-    done = subprocess.run(
-        [sys.executable, "-c", program], env=surroundings, capture_output=True, text=True, timeout=600, check=False
+    variables = {**os.environ, **environment}
+    variables["PYTHONPATH"] = os.pathsep.join([str(ROOT), *sys.path])
+    process = subprocess.run(
+        [sys.executable, "-c", program], env=variables, capture_output=True, text=True, timeout=600, check=False
     )
-    if done.returncode:
-        raise RuntimeError(f"a measured program failed:\n{done.stderr}")
-    return [float(word) for word in done.stdout.split()]
+    if process.returncode:
+        raise RuntimeError(f"a measured program failed:\n{process.stderr}")
+    return [float(word) for word in process.stdout.split()]
 
 
 def busy_cores(seconds: float = 2.0) -> float:
-    """How many cores were at work over that time, as Linux counts; 0 where it cannot be told."""
+    """How many cores were at work over that time, by Linux's count; 0 on other systems."""
     stat = Path("/proc/stat")
     if not stat.exists():
         return 0.0
@@ -82,11 +82,11 @@ def wait_until_idle(limit: float = 300.0) -> None:
 def cpu_model() -> str:
     listing = Path("/proc/cpuinfo")
     lines = listing.read_text().splitlines() if listing.exists() else []
-    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     flags = next((line for line in lines if line.startswith("flags")), "").split()
     widest = next((name for flag, name in (("avx512f", "AVX-512"), ("avx2", "AVX2")) if flag in flags), "")
     return ", ".join(
-        part for part in (named[0] if named else platform.processor() or platform.machine(), widest) if part
+        part for part in (models[0] if models else platform.processor() or platform.machine(), widest) if part
     )
 
 
@@ -101,7 +101,14 @@ def machine(*packages: str) -> dict[str, Any]:
     return {"cpu": cpu_model(), "cores": os.cpu_count(), "versions": versions}
 
 
+def load(name: str) -> dict[str, Any]:
+    """The stored result of a subject."""
+    loaded: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    return loaded
+
+
 def save(name: str, result: dict[str, Any]) -> None:
+    """Store the result of a subject."""
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
     path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,76 @@
+"""The benchmarks: measures of quality against the formulas in NumPy; generated tables against the stored results."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench import metrics, run, timing
+from bench.table import Goal, between_marks, duration, speedup
+
+RNG = np.random.default_rng(3)
+
+
+def magnitudes(y: np.ndarray, window: np.ndarray, hop: int) -> np.ndarray:
+    """|STFT| of centred frames, padded with zeros."""
+    n = len(window)
+    padded = np.pad(y, n // 2)
+    frames = [padded[k : k + n] * window for k in range(0, len(padded) - n + 1, hop)]
+    return np.abs(np.fft.rfft(frames, axis=1)).T
+
+
+def test_scores_are_the_formulas() -> None:
+    x = RNG.standard_normal(6000)
+    y = x + 0.1 * RNG.standard_normal(6000)
+    scores = metrics.Judge(x, 256, 64)(y)
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(256) / 256)
+    S, L = (magnitudes(z, hann, 64) for z in (x, y))
+    assert scores.convergence == pytest.approx(20 * np.log10(np.sqrt(((L - S) ** 2).sum() / (S**2).sum())), abs=1e-9)
+    least = S.max() * 1e-4
+    difference = 20 * np.log10(np.maximum(L, least)) - 20 * np.log10(np.maximum(S, least))
+    assert scores.distance == pytest.approx(np.mean([np.sqrt(np.mean(column**2)) for column in difference.T]), abs=1e-9)
+    gauss = np.exp(-np.pi * np.arange(-1024, 1024) ** 2 / (128 * 2048))
+    G, H = (magnitudes(z, gauss, 128) for z in (x, y))
+    assert scores.snr == pytest.approx(10 * np.log10((G**2).sum() / ((H - G) ** 2).sum()), abs=1e-9)
+
+
+def test_scores_of_halved_and_inverted_signals() -> None:
+    x = RNG.standard_normal(5000)
+    judge = metrics.Judge(x, 256, 64)
+    half = judge(0.5 * x)  # all levels halved
+    assert half.convergence == pytest.approx(20 * np.log10(0.5), abs=1e-9)
+    assert half.snr == pytest.approx(20 * np.log10(2), abs=1e-9)
+    assert half.distance == pytest.approx(20 * np.log10(2), rel=1e-3)  # except in bins at the floor
+    same = judge(-x)
+    assert same.convergence < -250
+    assert same.distance < 1e-9
+
+
+def test_levels_below_the_floor_count_as_the_floor() -> None:
+    S, L = np.array([[1.0, 1.0], [1e-9, 1e-5]]), np.array([[1.0, 1.0], [0.0, 1e-3]])
+    assert metrics.distance(L, S) == pytest.approx((0 + 20 / np.sqrt(2)) / 2)
+
+
+def test_generated_tables_are_those_of_the_stored_results() -> None:
+    assert not run.stale(), "python -m bench.run --write"
+
+
+def test_every_subject_has_one_document_and_one_result() -> None:
+    listed = [name for names in run.DOCUMENTS.values() for name in names]
+    assert sorted(listed) == sorted(run.SUBJECTS)
+    assert sorted(path.stem for path in timing.RESULTS.glob("*.json")) == sorted(run.SUBJECTS)
+    assert all(Path(run.SUBJECTS[name].__file__).stem == name for name in run.SUBJECTS)
+
+
+def test_marks_must_stand_once() -> None:
+    text = "a\n<!-- x:begin -->\nold\n<!-- x:end -->\nb"
+    assert between_marks(text, "x", "new\n") == text.replace("old", "new")
+    with pytest.raises(ValueError, match="once"):
+        between_marks(text + text, "x", "new")
+
+
+def test_cells() -> None:
+    assert [duration(s) for s in (2.5, 0.0123, 4.5e-6, 1e-7)] == ["2.50 s", "12.3 ms", "4.50 µs", "0.100 µs"]
+    assert [speedup(slow, 1.0) for slow in (0.5, 2.25, 12.4)] == ["**0.50×**", "2.2×", "12×"]
+    assert Goal("x", 2.0, least=1.5).reached
+    assert not Goal("x", 2.0, most=1.5).reached
