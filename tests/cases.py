@@ -100,9 +100,9 @@ class Case:
         linear = twins.pretty_spectrogram(samples, log=False, thresh=0, fft_size=self.fft_size, step_size=self.hop)
         return np.hstack([linear, linear[:, ::-1]])[:whole]
 
-    def run(self, module: Any, given: Array) -> Array:
-        """The function of that name in `module` (`fastspec` or `twins`)."""
-        return np.asarray(getattr(module, self.function)(given, **dict(self.arguments)))
+    def run(self, module: Any, given: Array, **more: Any) -> Array:
+        """The function of that name in `module` (`fastspec` or `twins`), with more arguments if there are."""
+        return np.asarray(getattr(module, self.function)(given, **dict(self.arguments), **more))
 
 
 def pretty_size(fft_size: int, hop: int) -> tuple[tuple[str, Any], ...]:

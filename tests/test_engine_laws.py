@@ -15,7 +15,7 @@ import fastspec
 
 # ---- against the twin ----
 @given(plans(), signals(), st.sampled_from(DTYPES), st.sampled_from("FC"))
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150, deadline=None)
 def test_forward_is_the_twin(arguments: dict[str, Any], y: Any, dtype: str, order: str) -> None:
     y = enough(arguments, y)
     before = y.copy()
@@ -28,7 +28,7 @@ def test_forward_is_the_twin(arguments: dict[str, Any], y: Any, dtype: str, orde
 
 
 @given(plans(), signals(), st.sampled_from(DTYPES), st.sampled_from("FC"), st.sampled_from([0.5, 1, 2, 3, 1.7]))
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None)
 def test_power_is_a_power_of_the_magnitude(
     arguments: dict[str, Any], y: Any, dtype: str, order: str, power: float
 ) -> None:
@@ -44,7 +44,7 @@ def test_power_is_a_power_of_the_magnitude(
     plans(), signals(least=2), st.sampled_from(DTYPES), st.sampled_from([1, 2]),
     st.sampled_from([None, "ln", "log10", "db", "whisper"]), st.integers(1, 20),
 )  # fmt: skip
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None)
 def test_mel_is_the_bank_times_the_power(
     arguments: dict[str, Any], y: Any, dtype: str, power: float, log: Any, filters: int
 ) -> None:
@@ -132,7 +132,7 @@ def test_parseval(n_fft: int, dtype: str) -> None:
 
 
 @given(plans(), st.integers(1, 300), st.sampled_from(DTYPES), st.floats(-4, 4), st.floats(-4, 4))
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None)
 def test_linearity(arguments: dict[str, Any], n: int, dtype: str, a: float, b: float) -> None:
     x, y = enough(arguments, noise((2, n), 1))
     arguments["pad_mode"] = "reflect"
@@ -143,7 +143,7 @@ def test_linearity(arguments: dict[str, Any], n: int, dtype: str, a: float, b: f
 
 
 @given(plans(), signals(least=260, most=600), st.sampled_from(DTYPES), st.integers(1, 40))
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None)
 def test_a_shift_by_hops_moves_the_frames_and_changes_no_bit(
     arguments: dict[str, Any], y: Any, dtype: str, hops: int
 ) -> None:
@@ -205,7 +205,7 @@ def weights(plan: fastspec.STFT, frames: int, n: int) -> Any:
 
 
 @given(plans(), signals(), st.sampled_from(DTYPES), st.sampled_from("FC"))
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200, deadline=None)
 def test_the_inverse_gives_back_every_sample_that_a_window_tells_of(
     arguments: dict[str, Any], y: Any, dtype: str, order: str
 ) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from cases import SPECTRUM_BOUND
 from compare import error
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 import fastspec.librosa as ours
@@ -207,6 +207,8 @@ def test_a_hop_that_leaves_gaps_is_nothing_to_be_warned_of_as_with_librosa() -> 
     st.sampled_from(["slaney", None, 1, 2, 3.5, 0, np.inf, -np.inf]),
     st.sampled_from(["float16", *DTYPES]),
 )
+# a filter whose one bin lies so near its edge that its norm is below the least normal float16: librosa leaves it so
+@example(sr=22050, n_fft=91, n_mels=103, fmin=1643.96, fmax=None, htk=True, norm=1, dtype="float16")
 def test_a_mel_bank_is_librosas(
     sr: float, n_fft: int, n_mels: int, fmin: float, fmax: float | None, htk: bool, norm: Any, dtype: str
 ) -> None:

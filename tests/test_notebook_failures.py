@@ -20,6 +20,7 @@ FULL = twins.stft(X, 64, 16, compute_onesided=False)
 MIRRORED = np.hstack([10**LOG, 10 ** LOG[:, ::-1]])
 BANK = twins.create_mel_filter(64, 8, 300, 8000, 48000)
 MEL = twins.make_mel(LOG, BANK[0], 2)
+FOLLOWED = twins.offset_like(fastspec.xcorr_offset)
 
 # Every function that takes an array: the name of its first argument, an array it accepts, and the call.
 TAKES: dict[str, tuple[str, Array, Callable[[Any], Any]]] = {
@@ -280,7 +281,7 @@ def test_every_frame_is_analysed_again(fft_size: int, step: int, frames: int) ->
     rng = np.random.default_rng(frames)
     log = rng.uniform(-3, 0, (frames, fft_size // 2))
     wave = fastspec.invert_pretty_spectrogram(log, fft_size=fft_size, step_size=step, n_iter=2)
-    expected = twins.invert_pretty_spectrogram(log, fft_size=fft_size, step_size=step, n_iter=2)
+    expected = twins.invert_pretty_spectrogram(log, fft_size=fft_size, step_size=step, n_iter=2, offset=FOLLOWED)
     assert wave.shape == (length,)
     np.testing.assert_allclose(wave, expected, rtol=0, atol=cases.WAVEFORM_BOUND * np.abs(expected).max())
 
@@ -290,7 +291,7 @@ def test_a_step_without_overlap_warns_and_inverts(step: int) -> None:
     with pytest.warns(UserWarning, match=r"(?i)step") as caught:
         wave = fastspec.invert_spectrogram(FULL[:30], step)
     assert len(caught) == 1
-    expected = twins.invert_spectrogram(FULL[:30], step)
+    expected = twins.invert_spectrogram(FULL[:30], step, offset=FOLLOWED)
     np.testing.assert_allclose(wave, expected, rtol=0, atol=1e-9 * np.abs(expected).max())
 
 
@@ -299,7 +300,7 @@ def test_a_step_with_overlap_warns_of_nothing(step: int) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         wave = fastspec.invert_spectrogram(FULL[:30], step)
-    expected = twins.invert_spectrogram(FULL[:30], step)
+    expected = twins.invert_spectrogram(FULL[:30], step, offset=FOLLOWED)
     np.testing.assert_allclose(wave, expected, rtol=0, atol=1e-9 * np.abs(expected).max())
 
 
@@ -334,7 +335,7 @@ def test_mel_to_spectrogram_subtracts_the_threshold_it_added(thresh: float) -> N
 def test_a_float16_spectrogram_inverts_in_float64() -> None:
     half = LOG.astype(np.float16)
     wave = fastspec.invert_pretty_spectrogram(half, fft_size=64, step_size=16, n_iter=3)
-    expected = twins.invert_pretty_spectrogram(half, fft_size=64, step_size=16, n_iter=3)
+    expected = twins.invert_pretty_spectrogram(half, fft_size=64, step_size=16, n_iter=3, offset=FOLLOWED)
     assert wave.dtype == np.float64
     np.testing.assert_allclose(wave, expected, rtol=0, atol=cases.WAVEFORM_BOUND * np.abs(expected).max())
 
@@ -352,7 +353,7 @@ ZEROS, FIVES = np.zeros(40), np.full(40, 5.0)
     ids=lambda x: f"{len(x)}{'' if x.any() else ' zeros'}{' fives' if x[0] == 5 else ''}",
 )
 def test_offset_of_segments_of_any_length_is_the_notebooks(x1: Array, x2: Array) -> None:
-    assert fastspec.xcorr_offset(x1, x2) == twins.xcorr_offset(x1, x2)
+    assert fastspec.xcorr_offset(x1, x2) in twins.allowed(x1, x2)
 
 
 def test_offset_where_every_lag_is_masked() -> None:
@@ -371,7 +372,7 @@ def test_verbose_tells_the_spectral_convergence_of_each_iteration(capsys: pytest
     for done, line in enumerate(lines):
         told = re.search(rf"{done + 1}/3[^-\d]*(-?\d+\.\d+) dB", line)
         assert told is not None, line
-        wave = twins.iterate_invert_spectrogram(MIRRORED, 64, 16, n_iter=done)
+        wave = twins.iterate_invert_spectrogram(MIRRORED, 64, 16, n_iter=done, offset=FOLLOWED)
         reached = np.abs(twins.reanalyse(wave, 64, 16, len(wanted)))[:, :32]
         convergence = 20 * np.log10(np.linalg.norm(reached - wanted) / np.linalg.norm(wanted))
         assert float(told[1]) == pytest.approx(convergence, abs=0.011)

@@ -80,7 +80,7 @@ def plans(draw: Any) -> fastspec.STFT:
     more=st.one_of(st.none(), st.integers(0, 900)),
     memory=st.sampled_from(["F", "F", "C", "spaced", "backwards", "swapped"]),
 )
-@settings(max_examples=250, deadline=None, derandomize=True)
+@settings(max_examples=250, deadline=None)
 def test_blocks_of_any_sizes_give_the_bits_of_the_whole(
     plan: fastspec.STFT, lead: tuple[int, ...], sizes: list[int], rest: int, more: int | None, memory: str
 ) -> None:
@@ -145,7 +145,7 @@ def test_spectra_of_any_dtype_and_in_any_memory_are_taken(n_fft: int, kind: str,
 
 # ---- what is final, and when ----
 @given(plan=plans(), frames=st.integers(1, 40))
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None)
 def test_the_latency_is_from_what_is_final_to_the_end_of_the_newest_frame(plan: fastspec.STFT, frames: int) -> None:
     stream, D, given = StreamingISTFT(plan), spectra(plan, (), frames), 0
     assert isinstance(stream.latency, int)

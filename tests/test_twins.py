@@ -25,8 +25,10 @@ import fastspec
 
 Array = np.ndarray[Any, np.dtype[Any]]
 DTYPES = ("float64", "float32")
-seeded = settings(derandomize=True, deadline=None, database=None, max_examples=80)
-seeded_few = settings(seeded, max_examples=30)
+drawn_often = settings(deadline=None, max_examples=80)
+drawn_seldom = settings(deadline=None, max_examples=30)
+FOLLOWED = twins.offset_like(fastspec.xcorr_offset)
+"""How the twin finds offsets where another answer than ours would be as right, see `twins.allowed`."""
 
 TINY = [2, 4, 6, 8, 10, 12, 14]
 SMOOTH = [16, 18, 20, 24, 30, 32, 48, 60, 64, 80, 90, 96, 120, 128, 150, 200, 250, 256, 320, 360, 400, 480, 486, 512]
@@ -52,13 +54,13 @@ def test_analysis_gives_the_twins_numbers(case: Case, signal: str, dtype: str) -
 @pytest.mark.parametrize("case", INVERSION, ids=lambda case: case.name)
 def test_inversion_gives_the_twins_waveform(case: Case) -> None:
     source = case.input(SIGNALS["speech"](24_000))
-    assert error(case.run(fastspec, source), case.run(twins, source)) <= WAVEFORM_BOUND
+    assert error(case.run(fastspec, source), case.run(twins, source, offset=FOLLOWED)) <= WAVEFORM_BOUND
 
 
 @pytest.mark.parametrize("case", [c for c in INVERSION if c.takes == "log"], ids=lambda case: case.name)
 def test_inversion_in_float32_converges_as_far_as_the_twin(case: Case) -> None:
     source = case.input(SIGNALS["speech"](24_000))
-    single, expected = case.run(fastspec, source.astype(np.float32)), case.run(twins, source)
+    single, expected = case.run(fastspec, source.astype(np.float32)), case.run(twins, source, offset=FOLLOWED)
     assert single.dtype == np.float32
     assert single.shape == expected.shape
     reached, wanted = (convergence(wave, 10**source, case.fft_size, case.hop) for wave in (single, expected))
@@ -97,7 +99,7 @@ def analyses(draw: st.DrawFn) -> tuple[int, int, Array]:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@seeded
+@drawn_often
 @given(drawn=analyses(), flags=st.tuples(st.booleans(), st.booleans(), st.booleans()))
 def test_stft_of_drawn_sizes_hops_and_sounds(
     dtype: str, drawn: tuple[int, int, Array], flags: tuple[bool, ...]
@@ -111,7 +113,7 @@ def test_stft_of_drawn_sizes_hops_and_sounds(
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@seeded
+@drawn_often
 @given(drawn=analyses(), thresh=st.sampled_from([1, 3.5, 5]), log=st.booleans())
 def test_pretty_spectrogram_of_drawn_sizes_hops_and_sounds(
     dtype: str, drawn: tuple[int, int, Array], thresh: float, log: bool
@@ -128,7 +130,7 @@ def test_pretty_spectrogram_of_drawn_sizes_hops_and_sounds(
         assert error(got, expected, scale=float(np.abs(samples).max())) <= SPECTRUM_BOUND[dtype]
 
 
-@seeded
+@drawn_often
 @given(drawn=analyses())
 def test_overlap_of_drawn_sizes_hops_and_sounds_is_exact(drawn: tuple[int, int, Array]) -> None:
     size, hop, samples = drawn
@@ -148,7 +150,7 @@ def magnitudes(draw: st.DrawFn) -> tuple[int, int, Array]:
     return size, hop, np.maximum(np.abs(twins.stft(samples, size, hop)), 1e-4)
 
 
-@seeded
+@drawn_often
 @given(drawn=magnitudes(), align=st.booleans(), zero_phase=st.booleans())
 def test_one_inversion_of_drawn_spectra(drawn: tuple[int, int, Array], align: bool, zero_phase: bool) -> None:
     _, hop, magnitude = drawn
@@ -158,20 +160,21 @@ def test_one_inversion_of_drawn_spectra(drawn: tuple[int, int, Array], align: bo
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         got = fastspec.invert_spectrogram(spectrum, hop, align, zero_phase)
-    assert error(got, twins.invert_spectrogram(spectrum, hop, align, zero_phase)) <= 1e-9
+    assert error(got, twins.invert_spectrogram(spectrum, hop, align, zero_phase, offset=FOLLOWED)) <= 1e-9
 
 
-@seeded_few
+@drawn_seldom
 @given(drawn=magnitudes(), n_iter=st.integers(0, 3))
 def test_iterated_inversion_of_drawn_magnitudes(drawn: tuple[int, int, Array], n_iter: int) -> None:
     size, hop, magnitude = drawn
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         got = fastspec.invert_pretty_spectrogram(magnitude, False, size, hop, n_iter)
-    assert error(got, twins.invert_pretty_spectrogram(magnitude, False, size, hop, n_iter)) <= WAVEFORM_BOUND
+    expected = twins.invert_pretty_spectrogram(magnitude, False, size, hop, n_iter, offset=FOLLOWED)
+    assert error(got, expected) <= WAVEFORM_BOUND
 
 
-@seeded
+@drawn_often
 @given(
     seed=st.integers(0, 2**20),
     first=st.integers(1, 700),
@@ -181,10 +184,23 @@ def test_iterated_inversion_of_drawn_magnitudes(drawn: tuple[int, int, Array], n
 def test_offset_of_drawn_segments_is_the_twins(seed: int, first: int, second: int | None, dtype: str) -> None:
     rng = np.random.default_rng(seed)
     x1, x2 = (rng.standard_normal(n).astype(dtype) for n in (first, first if second is None else second))
-    assert fastspec.xcorr_offset(x1, x2) == twins.xcorr_offset(x1, x2)
+    assert fastspec.xcorr_offset(x1, x2) in twins.allowed(x1, x2)
 
 
-@seeded
+def test_a_lag_is_allowed_only_where_float32_sums_cannot_tell_it_from_the_best() -> None:
+    x1, x2 = np.random.default_rng(5).standard_normal((2, 300))
+    best = twins.xcorr_offset(x1, x2)
+    assert twins.allowed(x1, x2) == {best}
+    assert twins.offset_like(lambda *_: best + 1)(x1, x2) == best
+    click = np.zeros(300)
+    click[150] = 1
+    for gap, ties in ((0.0, {-21, 19}), (1e-8, {-21, 19}), (1e-5, {19})):  # 1e-8 is less than float32 resolves
+        clicks = np.zeros(300)
+        clicks[[130, 170]] = 1 - gap, 1
+        assert twins.allowed(clicks, click) == ties
+
+
+@drawn_often
 @given(
     seed=st.integers(0, 2**20), length=st.integers(100, 1500), place=st.floats(-0.4, 0.4), dtype=st.sampled_from(DTYPES)
 )
@@ -195,7 +211,7 @@ def test_a_planted_offset_is_found(seed: int, length: int, place: float, dtype: 
     assert fastspec.xcorr_offset(x1, x2) == lag - 1
 
 
-@seeded
+@drawn_often
 @given(
     nfft=st.sampled_from([256, 400, 512, 1024, 2048]),
     count=st.integers(1, 40),
@@ -210,7 +226,7 @@ def test_filterbanks_of_drawn_sizes_are_the_twins(nfft: int, count: int, rate: i
     )
 
 
-@seeded_few
+@drawn_seldom
 @given(factor=st.sampled_from([1, 2, 3, 4.5, 10]), frames=st.integers(31, 90), thresh=st.sampled_from([3, 4, 5]))
 def test_mel_there_and_back_is_the_twins(factor: float, frames: int, thresh: float) -> None:
     forth, back = twins.create_mel_filter(512, 20, 300, 8000, 48000)

@@ -5,6 +5,7 @@ a direct convolution in float32. Where the notebook fails on good input (a float
 empty mel filter) the twin does what `fastspec` promises. It checks nothing and imports nothing of `fastspec`.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import scipy.ndimage
 import scipy.signal
 
 Array = np.ndarray[Any, np.dtype[Any]]
+Offset = Callable[[Array, Array], int]
 
 
 def butter_bandpass(lowcut: float, highcut: float, fs: float, order: int = 5) -> tuple[Array, Array]:
@@ -78,7 +80,13 @@ def pretty_spectrogram(
 
 
 def invert_pretty_spectrogram(
-    X_s: Array, log: bool = True, fft_size: int = 512, step_size: float = 512 / 4, n_iter: int = 10
+    X_s: Array,
+    log: bool = True,
+    fft_size: int = 512,
+    step_size: float = 512 / 4,
+    n_iter: int = 10,
+    *,
+    offset: Offset | None = None,
 ) -> Array:
     """Waveform from `pretty_spectrogram`'s half spectrum, whose mirror image (off by one bin) is the other half."""
     half = np.asarray(X_s)
@@ -87,7 +95,7 @@ def invert_pretty_spectrogram(
     if log:
         half = np.power(half.dtype.type(10), half)
     full = np.hstack([half, np.fliplr(half)]).astype(np.float64)
-    return iterate_invert_spectrogram(full, fft_size, step_size, n_iter)
+    return iterate_invert_spectrogram(full, fft_size, step_size, n_iter, offset=offset)
 
 
 def reanalyse(wave: Array, fftsize: int, step: int, frames: int) -> Array:
@@ -99,21 +107,40 @@ def reanalyse(wave: Array, fftsize: int, step: int, frames: int) -> Array:
     return stft(centred, fftsize, step, mean_normalize=False, compute_onesided=False)[:frames]
 
 
-def iterate_invert_spectrogram(X_s: Array, fftsize: int, step: float, n_iter: int = 10, verbose: bool = False) -> Array:
+def iterate_invert_spectrogram(
+    X_s: Array,
+    fftsize: int,
+    step: float,
+    n_iter: int = 10,
+    verbose: bool = False,
+    *,
+    offset: Offset | None = None,
+) -> Array:
     """Invert, take the phase of what comes out, put it on the magnitudes wanted, and again."""
     smallest = np.max(X_s) / 1e8 or 1.0
     guess = X_s
     for iteration in range(n_iter):
-        wave = invert_spectrogram(guess, step, set_zero_phase=iteration == 0)
+        wave = invert_spectrogram(guess, step, set_zero_phase=iteration == 0, offset=offset)
         heard = reanalyse(wave, fftsize, int(step), len(X_s))
         guess = X_s * (heard / np.maximum(smallest, np.abs(heard)))
         if verbose:
             print(f"iteration {iteration + 1}/{n_iter}")
-    return invert_spectrogram(guess, step, set_zero_phase=False)
+    return invert_spectrogram(guess, step, set_zero_phase=False, offset=offset)
 
 
-def invert_spectrogram(X_s: Array, step: float, calculate_offset: bool = True, set_zero_phase: bool = True) -> Array:
-    """Add up the middle halves of the time-reversed frames, each shifted to fit best what is there already."""
+def invert_spectrogram(
+    X_s: Array,
+    step: float,
+    calculate_offset: bool = True,
+    set_zero_phase: bool = True,
+    *,
+    offset: Offset | None = None,
+) -> Array:
+    """Add up the middle halves of the time-reversed frames, each shifted to fit best what is there already.
+
+    `offset` finds the shifts; else `xcorr_offset`, whose answer to a near tie depends on the BLAS (see `allowed`).
+    """
+    find = offset or xcorr_offset
     hop = int(step)
     frames, columns = X_s.shape
     size = columns // 2
@@ -127,7 +154,7 @@ def invert_spectrogram(X_s: Array, step: float, calculate_offset: bool = True, s
         frame = np.fft.ifft(spectrum).real[::-1]
         shift = 0
         if calculate_offset and k > 0:
-            shift = xcorr_offset(wave[k * hop : k * hop + segment], frame[middle : middle + segment])
+            shift = find(wave[k * hop : k * hop + segment], frame[middle : middle + segment])
         first = middle - shift
         inside = 0 <= first <= columns - size
         middle_half = frame[first : first + size] if inside else np.roll(frame, -first)[:size]
@@ -138,13 +165,46 @@ def invert_spectrogram(X_s: Array, step: float, calculate_offset: bool = True, s
 
 def xcorr_offset(x1: Array, x2: Array) -> int:
     """Lag of the largest correlation, by direct convolution in float32, less len(x1): aligned segments give -1."""
-    a = (x1 - np.mean(x1)).astype(np.float32)
-    b = (x2 - np.mean(x2)).astype(np.float32)
-    correlation = np.convolve(a, b[::-1])
-    half = len(b) // 2
+    correlation = correlate(x1, x2, np.float32)
+    half = len(x2) // 2
     correlation[:half] = -1e30
     correlation[len(correlation) - half if half else 0 :] = -1e30
-    return int(np.argmax(correlation)) - len(a)
+    return int(np.argmax(correlation)) - len(x1)
+
+
+def correlate(x1: Array, x2: Array, dtype: Any) -> Array:
+    """The correlation of two segments less their means, at all lags, by direct convolution in `dtype`."""
+    a = (x1 - np.mean(x1)).astype(dtype)
+    b = (x2 - np.mean(x2)).astype(dtype)
+    return np.convolve(a, b[::-1])
+
+
+def allowed(x1: Array, x2: Array) -> set[int]:
+    """The offsets that `xcorr_offset` may give on one BLAS or another: those it cannot tell from the best.
+
+    NumPy leaves the float32 sums of a convolution to the BLAS, which adds in an order of its own on each kind of CPU.
+    The largest error of these sums is measured here; of two lags each may be wrong by as much, so one whose sum in
+    float64 is within twice that of the best may come out first. Where there is no error, the first of the best does.
+    """
+    half = len(x2) // 2
+    inner = slice(half, len(x1) + len(x2) - 1 - half if half else 0)
+    rounded = correlate(x1, x2, np.float32)[inner]
+    exact = correlate(x1.astype(np.float64), x2.astype(np.float64), np.float64)[inner]
+    if not exact.size:  # all are masked
+        return {-len(x1)}
+    error = np.abs(rounded - exact).max()
+    near = np.flatnonzero(exact >= exact.max() - 2 * error)
+    return {int(lag) + half - len(x1) for lag in (near if error else near[:1])}
+
+
+def offset_like(other: Offset) -> Offset:
+    """`xcorr_offset`, which in a near tie goes the way of `other` if that is `allowed`."""
+
+    def offset(x1: Array, x2: Array) -> int:
+        found = other(x1, x2)
+        return found if found in allowed(x1, x2) else xcorr_offset(x1, x2)
+
+    return offset
 
 
 def make_mel(spectrogram: Array, mel_filter: Array, shorten_factor: float = 1) -> Array:

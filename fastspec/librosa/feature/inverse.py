@@ -59,7 +59,8 @@ def mel_to_stft(M: Array, *, sr: float = 22050, n_fft: int = 2048, power: float 
     if M.ndim < 2:
         raise parameter_error()(f"M must have shape (..., n_mels, n_frames), got {M.shape}")
     wanted = M.dtype if M.dtype.kind == "f" else np.dtype(np.float64)
-    found = bank(sr=sr, n_fft=n_fft, n_mels=M.shape[-2], dtype=wanted, **kwargs)
+    exact = np.dtype(np.float64) if wanted == np.float16 else wanted
+    found = bank(sr=sr, n_fft=n_fft, n_mels=M.shape[-2], dtype=exact, **kwargs)
     if found.empty:
         warn(EMPTY)
     S = found.filters.inverse(M.astype(precision(wanted), copy=False), power=power)
