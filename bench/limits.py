@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fastspec.kernels import compiled
+from fastspec.kernels.fft import realfft
 from fastspec.kernels.fft import tables as fft_tables
 from fastspec.kernels.runtime.calls import aligned, call
 from fastspec.kernels.runtime.jit import int64, kernel, prange
@@ -78,11 +78,11 @@ def alone(n_fft: int, hop: int, shape: tuple[int, ...], dtype: str, threads: int
     """Calls: as many transforms as the output of that shape needs, of a tile that stays in the cache; its writing."""
     kind = np.dtype(dtype)
     V, lead = fft_tables.lane_count(kind), fft_tables.strip_stride(n_fft, hop, 1, kind)
-    addresses = (compiled.transform_rows(kind).address, compiled.forward_of(n_fft, kind).address, 0)
+    addresses = realfft.addresses(n_fft, kind, backwards=False)
     p = fft_tables.transform_tables(n_fft, hop, lead, np.hanning(n_fft), np.ones(n_fft), kind, addresses)
     tile = aligned(min(hop, n_fft) * lead, kind)
     tile[:] = np.random.default_rng(0).standard_normal(tile.size)
-    work = 2 * V * fft_tables.scratch_elements(p)
+    work = 2 * V * fft_tables.scratch_elements(n_fft)
     width = work + 2 * V * shape[-2]
     scratch = aligned(width * threads, kind)
     count = -(-prod(shape) // shape[-2] // (V * threads))

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fastspec.kernels import compiled
-from fastspec.kernels.fft import codelets, factors
+from fastspec.kernels.fft import codelets, factors, realfft
 from fastspec.kernels.fft import tables as fft_tables
+from fastspec.kernels.fft.rows import transform_rows
 from fastspec.kernels.runtime.calls import aligned, call
 from fastspec.kernels.runtime.jit import int64, kernel
 
@@ -51,7 +51,8 @@ def candidates(half):
     """(n1, radices) that are worth a measurement."""
     depth = len(fft_tables.factorise_by_rule(half)[2]) + 1
     columns = [n1 for n1 in codelets.COLUMN if half % n1 == 0 and (n1 > 2 or half < 16)]
-    return [(n1, rows) for n1 in columns for rows in rows_of(half // n1, depth)] or [fft_tables.factorise_by_rule(half)[::2]]
+    options = [(n1, rows) for n1 in columns for rows in rows_of(half // n1, depth)]
+    return options or [fft_tables.factorise_by_rule(half)[::2]]
 
 
 def fastest(function):
@@ -69,13 +70,14 @@ def time_plan(half, n1, rows):
     n_fft, V = 2 * half, fft_tables.lane_count(DTYPE)
     hop = max(1, n_fft // 4)
     lead = fft_tables.strip_stride(n_fft, hop, 1, DTYPE)
-    addresses = tuple(f(DTYPE).address for f in (compiled.transform_rows, compiled.forward, compiled.inverse))
-    p = fft_tables.transform_tables(n_fft, hop, lead, np.ones(n_fft), np.ones(n_fft), DTYPE, addresses, (n1, half // n1, rows))
+    addresses = tuple(f.address(DTYPE) for f in (transform_rows, realfft.forward, realfft.inverse))
+    ones, split = np.ones(n_fft), (n1, half // n1, rows)
+    p = fft_tables.transform_tables(n_fft, hop, lead, ones, ones, DTYPE, addresses, split)
     rng = np.random.default_rng(0)
     tile = aligned(hop * lead, DTYPE)
     tile[:] = rng.standard_normal(tile.size)
-    work, out, y = (aligned(n, DTYPE) for n in (fft_tables.scratch_elements(p) * 2 * V, (n_fft + 2) * V, n_fft * V))
-    mag = aligned(fft_tables.bin_order(p).size * V, DTYPE)
+    work, out, y = (aligned(n, DTYPE) for n in (fft_tables.scratch_elements(n_fft, (n1, half // n1, rows)) * 2 * V, (n_fft + 2) * V, n_fft * V))
+    mag = aligned(fft_tables.bin_order(n_fft, (n1, half // n1, rows)).size * V, DTYPE)
     mag[:] = 1
     times = max(1, 40000 // n_fft)
     arguments = tile, p, work, out, mag, y, DTYPE.type(1e-20), times
@@ -86,7 +88,7 @@ def time_row(m, rows):
     """Seconds a row of m vectors."""
     z = aligned(4 * m * 32, DTYPE)
     z[:] = 0
-    address = compiled.transform_rows(DTYPE).address
+    address = transform_rows.address(DTYPE)
     arguments = address, z, m, np.array(rows, np.int64), fft_tables.pass_twiddles(m, rows, DTYPE), 200
     return fastest(lambda: transform_row(*arguments)) / 200
 

@@ -210,7 +210,7 @@ def test_padding_is_numpys_whole_or_in_blocks(n_fft: int, monkeypatch: pytest.Mo
             whisper = plan.mel(y, bank, log="whisper") if n > 5 else None
             for block in 1, 500:
                 with monkeypatch.context() as patch:
-                    patch.setattr(fastspec_plan, "BLOCK", block)
+                    patch.setattr(fastspec_plan, "CONVERTED_SAMPLES", block)
                     patch.setattr(fastspec_plan, "HELD", block)
                     np.testing.assert_array_equal(plan.forward(y.astype(">f4")), expected)
                     out = np.empty((2, 2 * expected.shape[1], 2 * expected.shape[2]), np.complex64)[:, ::2, ::2]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import fastspec
 from fastspec.kernels.fft import tables as fft_tables
 from fastspec.transform import inverse, inverse_scipy
-from fastspec.transform.inverse import Synthesis, window_energy
+from fastspec.transform.inverse import InverseTransform, window_energy
 
 DTYPES = [np.float32, np.float64]
 GUARD = 12345.0
@@ -81,7 +81,7 @@ def test_signals_are_those_of_the_twin(n_fft, hop, dtype):
         whole = (frames - 1) * hop + n_fft
         start = int(rng.choice([0, n_fft // 2, rng.integers(0, whole + 1)]))
         length = int(rng.choice([whole - start, max(0, whole - 2 * start), rng.integers(0, whole + 2 * hop + 9)]))
-        ready = Synthesis(n_fft, hop, window, dtype)
+        ready = InverseTransform(n_fft, hop, window, dtype)
         got = run(ready, D, length, dtype, start=start)
         assert_like_the_twin(got, D, n_fft, hop, window, start, dtype)
         for same in (frame_major(D), spaced(D)):
@@ -107,7 +107,7 @@ def test_any_part_of_any_signals(half, hop, frames, signals, start, length, orde
     before = D.copy()
     room = np.full(3 + signals * (length + gap) + 3, GUARD, dtype)
     out = room[3 : 3 + signals * (length + gap)].reshape(signals, length + gap)[:, :length]
-    Synthesis(n_fft, hop, window, dtype).run(D, out, start=start)
+    InverseTransform(n_fft, hop, window, dtype).run(D, out, start=start)
     assert_like_the_twin(out, D, n_fft, hop, window, start, dtype)
     assert (room == GUARD).sum() == 6 + signals * gap
     np.testing.assert_array_equal(D, before)
@@ -117,7 +117,7 @@ def test_any_part_of_any_signals(half, hop, frames, signals, start, length, orde
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_whatever_the_place_of_the_output_nothing_beside_it_is_written(n_fft, dtype):
     rng, hop, frames, signals = np.random.default_rng(1), n_fft // 4, 9, 5
-    D, ready = spectra(rng, signals, n_fft, frames, dtype), Synthesis(n_fft, hop, hann(n_fft), dtype)
+    D, ready = spectra(rng, signals, n_fft, frames, dtype), InverseTransform(n_fft, hop, hann(n_fft), dtype)
     length = hop * (frames - 1)
     want = run(ready, D, length, dtype, start=n_fft // 2)
     room = np.full((2 * signals + 1, 3 * length + 5), GUARD, dtype)
@@ -137,9 +137,9 @@ def test_whatever_the_place_of_the_output_nothing_beside_it_is_written(n_fft, dt
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_an_output_that_goes_by_blocks_is_the_same_signal(dtype, monkeypatch):
     rng = np.random.default_rng(2)
-    D, ready = spectra(rng, 3, 16, 200, dtype), Synthesis(16, 5, hann(16) + 0.1, dtype)
+    D, ready = spectra(rng, 3, 16, 200, dtype), InverseTransform(16, 5, hann(16) + 0.1, dtype)
     want = run(ready, D, 1100, dtype, start=8)
-    monkeypatch.setattr(inverse, "BLOCK", 64)
+    monkeypatch.setattr(inverse, "BLOCK_SAMPLES", 64)
     out = np.full((3, 2200), GUARD, dtype)[:, ::2]
     ready.run(D, out, start=8)
     np.testing.assert_array_equal(out, want)
@@ -150,12 +150,12 @@ def test_an_output_that_goes_by_blocks_is_the_same_signal(dtype, monkeypatch):
 def test_sizes_that_go_by_blocks_of_frames_are_the_same_signal(n_fft, dtype, monkeypatch):
     D = spectra(np.random.default_rng(3), 4, n_fft, 80, dtype)
     for hop in (1, 5, n_fft, n_fft + 4):
-        ready = Synthesis(n_fft, hop, hann(n_fft) + 0.1, dtype)
+        ready = InverseTransform(n_fft, hop, hann(n_fft) + 0.1, dtype)
         want = run(ready, D, 80 * hop, dtype, start=3)
         assert_like_the_twin(want, D, n_fft, hop, hann(n_fft) + 0.1, 3, dtype)
         for block in (1, 8 * n_fft, 40 * n_fft):
             with monkeypatch.context() as patch:
-                patch.setattr(inverse_scipy, "BLOCK", block)
+                patch.setattr(inverse_scipy, "BLOCK_NUMBERS", block)
                 np.testing.assert_array_equal(run(ready, D, 80 * hop, dtype, start=3), want)
 
 
@@ -170,7 +170,7 @@ def test_centred_frames_give_back_every_sample(n_fft, hop, dtype, limit):
         y, pad = rng.uniform(-1, 1, (2, length)), n_fft // 2
         D = twins.forward(np.pad(y, ((0, 0), (pad, pad + n_fft % 2))), n_fft, hop, hann(n_fft))
         out = np.full((2, length), GUARD, dtype)
-        Synthesis(n_fft, hop, hann(n_fft), dtype).run(D.astype(np.result_type(dtype, np.complex64)), out, start=pad)
+        InverseTransform(n_fft, hop, hann(n_fft), dtype).run(D.astype(np.result_type(dtype, np.complex64)), out, start=pad)
         reached = (D.shape[2] - 1) * hop  # past it the sum of squared windows falls to nothing
         assert np.abs(out - y)[:, : reached + 1].max() <= limit
 
@@ -179,7 +179,7 @@ def test_centred_frames_give_back_every_sample(n_fft, hop, dtype, limit):
 def test_imaginary_parts_of_the_ends_do_not_count(dtype):
     for n_fft in (2, 16, 34, 512):
         D = spectra(np.random.default_rng(6), 2, n_fft, 20, dtype)
-        ready, length = Synthesis(n_fft, 4, hann(n_fft) + 0.1, dtype), 20 * 4
+        ready, length = InverseTransform(n_fft, 4, hann(n_fft) + 0.1, dtype), 20 * 4
         want = run(ready, D, length, dtype)
         for end in (0, n_fft // 2):
             D.imag[:, end] = 1e30
@@ -191,7 +191,7 @@ def test_imaginary_parts_of_the_ends_do_not_count(dtype):
 def test_a_nan_stays_where_its_frame_reaches(n_fft):
     hop, bad = 16, 70
     D = spectra(np.random.default_rng(7), 3, n_fft, 200, np.float32)
-    ready = Synthesis(n_fft, hop, hann(n_fft) + 0.1, np.float32)
+    ready = InverseTransform(n_fft, hop, hann(n_fft) + 0.1, np.float32)
     want = run(ready, D, 200 * hop, np.float32)
     D[1, 3, bad] = np.nan
     got = run(ready, D, 200 * hop, np.float32)
@@ -205,7 +205,7 @@ def test_a_nan_stays_where_its_frame_reaches(n_fft):
 @pytest.mark.parametrize("hop", [1, 16, 50, 90])
 def test_a_part_of_the_frames_gives_the_bits_of_all(n_fft, hop):
     frames, again = 50, -(-n_fft // hop) - 1
-    D, ready = spectra(np.random.default_rng(8), 2, n_fft, frames, np.float64), Synthesis(n_fft, hop, hann(n_fft), "f8")
+    D, ready = spectra(np.random.default_rng(8), 2, n_fft, frames, np.float64), InverseTransform(n_fft, hop, hann(n_fft), "f8")
     whole = (frames - 1) * hop + n_fft
     want, got, done = run(ready, D, whole, np.float64), [], 0
     for g in (1, 2, 9, 30, 31, frames):
@@ -226,7 +226,7 @@ def test_a_part_of_the_frames_gives_the_bits_of_all(n_fft, hop):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_each_signal_of_a_batch_has_the_bits_it_has_alone(signals, frames, n_fft, hop, dtype):
     D = spectra(np.random.default_rng(9), signals, n_fft, frames, dtype)
-    ready, length = Synthesis(n_fft, hop, hann(n_fft), dtype), hop * frames
+    ready, length = InverseTransform(n_fft, hop, hann(n_fft), dtype), hop * frames
     together = run(ready, D, length, dtype, start=n_fft // 2)
     for threads in (1, 2, 3):
         with fastspec.threads(threads):
@@ -240,15 +240,15 @@ def test_each_signal_of_a_batch_has_the_bits_it_has_alone(signals, frames, n_fft
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("hop", [1, 5, 16, 64, 70])
 def test_how_frames_are_shared_out_changes_no_bit(hop, dtype, monkeypatch):
-    D, ready = spectra(np.random.default_rng(11), 2, 64, 400, dtype), Synthesis(64, hop, hann(64) + 0.1, dtype)
+    D, ready = spectra(np.random.default_rng(11), 2, 64, 400, dtype), InverseTransform(64, hop, hann(64) + 0.1, dtype)
     length = 400 * hop + 70
     with fastspec.threads(1):
         want = run(ready, D, length, dtype, start=3)
     for shares, least, tiles in ((4, 0, 1), (100, 0, 2), (100, 1, 100), (3, 8, 3)):
-        monkeypatch.setattr(inverse, "SHARES", shares)
-        monkeypatch.setattr(inverse, "LEAST_RUN", least)
+        monkeypatch.setattr(inverse, "STRIPS_PER_THREAD", shares)
+        monkeypatch.setattr(inverse, "LEAST_STRIP_WARM_UPS", least)
         monkeypatch.setattr(inverse, "SUM_BYTES", tiles << 10)
-        again = Synthesis(64, hop, hann(64) + 0.1, dtype)
+        again = InverseTransform(64, hop, hann(64) + 0.1, dtype)
         with fastspec.threads(2):
             np.testing.assert_array_equal(run(again, D, length, dtype, start=3), want)
 
@@ -260,7 +260,7 @@ def test_frames_are_added_from_the_first_to_the_last(n_fft, dtype):
     rng, hop, frames = np.random.default_rng(12), 3, 70
     D = spectra(rng, 1, n_fft, frames, dtype)
     window = rng.choice([0.5, 1.0, 2.0], n_fft)
-    ready = Synthesis(n_fft, hop, window, dtype)
+    ready = InverseTransform(n_fft, hop, window, dtype)
     whole = (frames - 1) * hop + n_fft
     energy = twins.overlap_add(D, n_fft, hop, window)[1]
     total = np.zeros(whole, dtype)
@@ -275,7 +275,7 @@ THREADS = """
 import hashlib
 import numpy as np
 import fastspec
-from fastspec.synthesis import Synthesis
+from fastspec.transform.inverse import InverseTransform
 
 rng = np.random.default_rng(0)
 for n_fft, hop, signals, frames in ((512, 32, 1, 900), (256, 1, 1, 900), (400, 160, 9, 90), (64, 16, 900, 3),
@@ -286,7 +286,7 @@ for n_fft, hop, signals, frames in ((512, 32, 1, 900), (256, 1, 1, 900), (400, 1
         for n in (1, 2, 4):
             for order in (D, np.ascontiguousarray(D.swapaxes(1, 2)).swapaxes(1, 2)):
                 out = np.empty((signals, frames * hop), dtype)
-                ready = Synthesis(n_fft, hop, np.hamming(n_fft), dtype)
+                ready = InverseTransform(n_fft, hop, np.hamming(n_fft), dtype)
                 with fastspec.threads(n):
                     ready.run(order, out, start=n_fft // 2)
                     alone = np.empty_like(out[-1:])
@@ -308,7 +308,7 @@ def test_four_threads_give_the_bits_of_one():
 
 def test_read_only_and_unaligned_input_is_read_as_it_is():
     D = spectra(np.random.default_rng(10), 2, 64, 30, np.float32)
-    ready = Synthesis(64, 16, hann(64), np.float32)
+    ready = InverseTransform(64, 16, hann(64), np.float32)
     want = run(ready, D, 400, np.float32)
     shifted = np.frombuffer(b"x" + D.tobytes(), D.dtype, offset=1).reshape(D.shape)
     assert not shifted.flags.aligned
@@ -319,14 +319,14 @@ def test_read_only_and_unaligned_input_is_read_as_it_is():
 
 
 def test_nothing_comes_of_nothing():
-    ready = Synthesis(16, 4, hann(16), np.float32)
+    ready = InverseTransform(16, 4, hann(16), np.float32)
     for shape, length in (((0, 9, 5), 8), ((2, 9, 0), 8), ((2, 9, 5), 0)):
         assert not run(ready, np.ones(shape, np.complex64), length, np.float32).any()
     assert not run(ready, np.ones((1, 9, 5), np.complex64), 8, np.float32, start=1000).any()
 
 
 def test_what_does_not_fit_together_is_refused():
-    ready, D, out = Synthesis(16, 4, hann(16), np.float32), np.ones((2, 9, 5), np.complex64), np.empty((2, 8), "f4")
+    ready, D, out = InverseTransform(16, 4, hann(16), np.float32), np.ones((2, 9, 5), np.complex64), np.empty((2, 8), "f4")
     for bad in (D[0], D[:1], D[:, :8], np.ones((2, 10, 5), np.complex64)):
         with pytest.raises(ValueError, match="n_fft=16"):
             ready.run(bad, out)

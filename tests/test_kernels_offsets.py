@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 import fastspec
-from fastspec.kernels import compiled
 from fastspec.kernels.fft import single
 from fastspec.kernels.fft.single import correlator
 from fastspec.kernels.notebook.xcorr_offset import TOLERANCE
@@ -16,7 +15,7 @@ LENGTHS = [2, 3, 16, 31, 97, 200, 384, 896, 1500]
 
 def machine(n1, n2):
     """(correlator, flat, z, x, spectrum, swapped): tables and scratch."""
-    p = correlator(n1, n2, compiled.transform_rows(np.dtype(np.float32)).address, np.float32(TOLERANCE))
+    p = correlator(n1, n2, np.float32(TOLERANCE))
     return p, *(aligned(n, np.float32) for n in (32 * p.m, 128 * p.m, 2 * p.half, 2 * p.half, 2 * p.half))
 
 
@@ -145,6 +144,6 @@ def test_magnitudes_near_the_ends_of_their_dtype_are_inverted_like_others(dtype,
 def test_slices_and_small_rings_do_not_show(monkeypatch):
     S = np.random.default_rng(14).random((200, 64))
     whole = fastspec.iterate_invert_spectrogram(S, 64, 8, n_iter=1)
-    monkeypatch.setattr(passes, "SLICE_FRAMES", 32)
+    monkeypatch.setattr(passes, "CALL_FRAMES", 32)
     monkeypatch.setattr(passes, "RING_BYTES", 0)
     np.testing.assert_array_equal(fastspec.iterate_invert_spectrogram(S, 64, 8, n_iter=1), whole)

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from fastspec.kernels import compiled
 from fastspec.kernels.fft import codelets, factors, realfft
 from fastspec.kernels.fft import tables as fft_tables
+from fastspec.kernels.fft.rows import transform_rows
 from fastspec.kernels.framing import memory, polyphase
-from fastspec.kernels.framing.polyphase import Line
+from fastspec.kernels.framing.polyphase import Signal
 from fastspec.kernels.runtime.calls import aligned, call
 from fastspec.kernels.runtime.jit import int64, kernel
 from fastspec.notebook import spectra
@@ -49,7 +49,7 @@ def test_interleaved_rows_are_transformed_each_alone(dtype, b):
         z = rng.standard_normal((b * n, V)) + 1j * rng.standard_normal((b * n, V))
         work = np.concatenate([in_lanes(z, dtype), np.zeros(2 * V * 3 * b * n, dtype)])
         tw = fft_tables.pass_twiddles(n, radices, dtype)
-        rows(compiled.transform_rows(np.dtype(dtype)).address, work, 0, b, b * n, b, 2 * b * n, b, n,
+        rows(transform_rows.address(np.dtype(dtype)), work, 0, b, b * n, b, 2 * b * n, b, n,
              np.array(radices, np.int64), tw)  # fmt: skip
         got = from_lanes(work, dtype)[b * n : 2 * b * n].reshape(n, b, V)
         want = np.fft.fft(z.reshape(n, b, V), axis=0)
@@ -62,7 +62,7 @@ def test_every_codelet_is_a_discrete_fourier_transform(size):
     z = rng.standard_normal((size, 8)) + 1j * rng.standard_normal((size, 8))
     work = np.concatenate([in_lanes(z, dtype), np.zeros(3 * size * 16)])
     one = np.array([size], np.int64)
-    address = compiled.transform_rows(np.dtype(dtype)).address
+    address = transform_rows.address(np.dtype(dtype))
     rows(address, work, 0, 1, size, 1, 2 * size, 1, size, one, np.zeros(2))
     np.testing.assert_allclose(from_lanes(work, dtype)[size : 2 * size], np.fft.fft(z, axis=0), atol=1e-13)
 
@@ -143,12 +143,12 @@ def tile_of(dtype, n_fft, hop, rng):
     """(signal, its strip, tables, scratch) of one tile of frames."""
     dtype = np.dtype(dtype)
     V, lead = fft_tables.lane_count(dtype), fft_tables.strip_stride(n_fft, hop, 1, dtype)
-    addresses = tuple(f(dtype).address for f in (compiled.transform_rows, compiled.forward, compiled.inverse))
+    addresses = tuple(f.address(dtype) for f in (transform_rows, realfft.forward, realfft.inverse))
     p = fft_tables.transform_tables(n_fft, hop, lead, np.ones(n_fft), np.ones(n_fft), dtype, addresses)
     x = rng.standard_normal(n_fft + hop * (V - 1)).astype(dtype)
     strip = aligned(hop * lead, dtype)
-    work = aligned(fft_tables.scratch_elements(p) * 2 * V, dtype)
-    line = Line(x, 0, x, 0, x.size, 0, 0, dtype.type(0), dtype.type(1))
+    work = aligned(fft_tables.scratch_elements(n_fft) * 2 * V, dtype)
+    line = Signal(x, 0, x, 0, x.size, 0, 0, dtype.type(0), dtype.type(1))
     polyphase.polyphase(line, 0, hop, min(hop, n_fft), strip, lead, work)
     return x, strip, p, work
 
@@ -162,7 +162,7 @@ def test_inverse_gives_back_the_frames_or_their_phases_with_other_magnitudes(dty
         x, strip, p, work = tile_of(dtype, n_fft, hop, rng)
         framed = np.lib.stride_tricks.sliding_window_view(x.astype(float), n_fft)[::hop][:V]
         bins, y = aligned((half + 1) * 2 * V, dtype), aligned(n_fft * V, dtype)
-        order = fft_tables.bin_order(p)
+        order = fft_tables.bin_order(n_fft)
         assert set(order) == set(range(half + 1))
         A = rng.random((V, half + 1))
         mag = np.ascontiguousarray(A.T[order]).astype(dtype).ravel()

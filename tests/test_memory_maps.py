@@ -11,7 +11,7 @@ import pytest
 
 import fastspec
 from fastspec import plan as fastspec_plan
-from fastspec.transform.inverse import Synthesis
+from fastspec.transform.inverse import InverseTransform
 
 Array = np.ndarray[Any, np.dtype[Any]]
 PLAN = fastspec.STFT(512, hop_length=128)
@@ -111,7 +111,7 @@ def test_samples_beyond_32_bits(n_fft: int) -> None:
     hop = n_fft // 4
     plan = fastspec.STFT(n_fft, hop_length=hop)
     D = plan.forward(samples(60_000).astype(np.float32))[None]
-    frames, sums = D.shape[2], Synthesis(n_fft, hop, plan.window, np.float32)
+    frames, sums = D.shape[2], InverseTransform(n_fft, hop, plan.window, np.float32)
     first = -(-((1 << 31) // hop) // 4096) * 4096
     assert first * hop >= 1 << 31
     near, far = (np.empty((1, (frames - 8) * hop), np.float32) for _ in range(2))

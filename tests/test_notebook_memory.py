@@ -66,7 +66,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spectra, "BLOCK", 5000)
     monkeypatch.setattr(blockwise, "FILED_BYTES", 1000)
     monkeypatch.setattr(passes, "KEPT_BYTES", 0)
-    monkeypatch.setattr(passes, "SLICE_FRAMES", 64)
+    monkeypatch.setattr(passes, "CALL_FRAMES", 64)
     monkeypatch.setattr(notebook_mel, "LONG", 8192)
 
 

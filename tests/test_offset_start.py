@@ -150,7 +150,7 @@ def test_threads_slices_and_blocks_do_not_change_bits(
     for count in (1, 2):
         with fastspec.threads(count):
             found.append(signals(plan, S))
-    monkeypatch.setattr(shifted, "SLICE", 1 << 20)
+    monkeypatch.setattr(shifted, "CALL_OPERATIONS", 1 << 20)
     monkeypatch.setattr(segments, "KEPT_BYTES", 1)
     found.append(signals(plan, S))
     for y in found[1:]:

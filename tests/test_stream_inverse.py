@@ -119,10 +119,10 @@ def test_however_frames_are_shared_out_large_blocks_have_the_bits_of_the_whole(
     plan = fastspec.STFT(n_fft, hop_length=hop, window="hamming", dtype=dtype)
     D = spectra(plan, (2,), 700)
     want = plan.inverse(D)
-    monkeypatch.setattr(inverse, "SHARES", 50)
-    monkeypatch.setattr(inverse, "LEAST_RUN", 0)  # runs that begin with frames of the block before
+    monkeypatch.setattr(inverse, "STRIPS_PER_THREAD", 50)
+    monkeypatch.setattr(inverse, "LEAST_STRIP_WARM_UPS", 0)  # strips that begin with frames of the block before
     monkeypatch.setattr(inverse, "SUM_BYTES", 1 << 12)
-    monkeypatch.setattr(inverse_scipy, "BLOCK", 8 * n_fft)
+    monkeypatch.setattr(inverse_scipy, "BLOCK_NUMBERS", 8 * n_fft)
     for threads in (1, 2, 3):
         with fastspec.threads(threads):
             np.testing.assert_array_equal(streamed(StreamingISTFT(plan), D, [5, 300, 2, 130]), want)
