@@ -149,7 +149,7 @@ def recovered(folder: Path) -> dict[str, Any]:
     whole = fastspec.recover(plan.power(y, power=1), plan, rng=0, length=len(y), block=None)
     inside = slice(0, plan.n_frames(len(y)) - n_fft // hop)
     reached = {name: decibels(*misfit(plan, y, x), inside) for name, x in (("blocks", found), ("whole", whole))}
-    block, gaps, sizes, some = blocks.block_of(plan), [], [], 1000 * hop
+    block, gaps, sizes, some = blocks.default_block_frames(plan), [], [], 1000 * hop
     for start in range(0, 3600 * rate, some):  # frames away from the ends of each part
         low, high = max(0, start - n_fft), start + some + n_fft
         x, z = samples(source, low, high - low), soundfile.read(made, high - low, start=low, dtype="float32")[0]
@@ -158,7 +158,7 @@ def recovered(folder: Path) -> dict[str, Any]:
         gaps.append(gap[first : first + some // hop])
         sizes.append(size[first : first + some // hop])
     gap, size = np.concatenate(gaps), np.concatenate(sizes)
-    seams = np.arange(block, len(gap) - blocks.margin_of(plan), block)
+    seams = np.arange(block, len(gap) - blocks.margin_frames(plan), block)
     near = (seams[:, None] + np.arange(-NEAR, NEAR + 1)).reshape(-1)
     worst = 10 * np.log10(gap / np.maximum(size, 1e-6 * size.max()))
     result = {

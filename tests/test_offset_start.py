@@ -151,7 +151,7 @@ def test_threads_slices_and_blocks_do_not_change_bits(
         with fastspec.threads(count):
             found.append(signals(plan, S))
     monkeypatch.setattr(shifted, "SLICE", 1 << 20)
-    monkeypatch.setattr(segments, "KEPT_BYTES", 1)
+    monkeypatch.setattr(segments, "BATCH_BYTES", 1)
     found.append(signals(plan, S))
     for y in found[1:]:
         np.testing.assert_array_equal(y, found[0])
@@ -268,9 +268,9 @@ def test_segments_sound_as_good_as_the_whole(monkeypatch: pytest.MonkeyPatch) ->
     y = np.tile(speech_16k(), 3).astype(np.float32)
     plan = fastspec.STFT(512, hop_length=128)
     S = plan.power(y, power=1.0)
-    assert segments.Cuts.of(plan, S.shape[1], 0, "auto").segments == 4
+    assert segments.Segmentation.split(plan, S.shape[1], 0, "auto").n_segments == 4
     cut = convergence(plan, S, signals(plan, S[None], len(y))[0])
-    monkeypatch.setattr(segments, "SEGMENT", 1 << 20)
+    monkeypatch.setattr(segments, "MIN_SEGMENT_FRAMES", 1 << 20)
     assert cut < convergence(plan, S, signals(plan, S[None], len(y))[0]) + 0.5
 
 

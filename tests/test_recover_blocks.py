@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 import fastspec
 from fastspec.recovery import blocks, pghi
-from fastspec.recovery.methods import stages_of
-from fastspec.recovery.phase import Known
-from fastspec.recovery.solve import Recipe
+from fastspec.recovery.methods import parse_stages
+from fastspec.recovery.phase import PhasePrefix
+from fastspec.recovery.solve import Problem
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -54,7 +54,7 @@ def test_blocks_are_as_good_as_the_whole_and_seams_as_good_as_the_rest(sound: An
     # of all frames alike: one loud frame in which the methods chance on another solution is worth half a decibel
     gain = 10 * np.log10(parts[0] / np.maximum(whole[0], 1e-12 * whole[1]))
     assert np.median(gain[whole[1] > 1e-3 * whole[1].max()]) < 0.3
-    seams = np.arange(block, S.shape[1] - blocks.margin_of(plan), block)
+    seams = np.arange(block, S.shape[1] - blocks.margin_frames(plan), block)
     assert len(seams) > 5
     near = (seams[:, None] + np.arange(-4, 5)).reshape(-1)
     # seams fall on frames that are harder than others, or easier: those frames of the whole signal say how hard
@@ -87,7 +87,7 @@ def test_what_is_known_stays() -> None:
     y, plan, block = chords(4), fastspec.STFT(512, hop_length=128), 128
     S = plan.power(y, power=1)
     other = S.copy()
-    other[:, 2 * block + blocks.margin_of(plan) :] *= 3
+    other[:, 2 * block + blocks.margin_frames(plan) :] *= 3
     one, two = (fastspec.recover(X, plan, rng=0, block=block) for X in (S, other))
     final = 2 * block * plan.hop_length
     assert np.array_equal(one[:final], two[:final])
@@ -104,12 +104,12 @@ def test_runs_of_any_length_give_the_bits_of_all_frames_at_once(data: st.DataObj
     plan = fastspec.STFT(n_fft, hop_length=hop, window=window, center=center, dtype=dtype)
     frames, signals = data.draw(st.integers(1, 700)), data.draw(st.integers(1, 2))
     S = np.abs(noise(signals, plan.n_bins, frames)).astype(dtype)
-    block, seed = blocks.margin_of(plan) + data.draw(st.integers(0, 100)), data.draw(st.integers(0, 9))
+    block, seed = blocks.margin_frames(plan) + data.draw(st.integers(0, 100)), data.draw(st.integers(0, 9))
     method = data.draw(st.sampled_from(["accelerated", "rtisi", [("raar", 2), ("fast", 1)]]))
     count = 2 if isinstance(method, str) else "auto"
     length = plan.n_samples(frames) + data.draw(st.integers(0, hop - 1))
     wanted = fastspec.recover(S, plan, method=method, n_iter=count, rng=seed, block=block, length=length)
-    stream = blocks.Signals(Recipe(plan, stages_of(method, count, {}), "pghi", 1e-3), block, seed, signals)
+    stream = blocks.BlockEngine(Problem(plan, parse_stages(method, count, {})), block, seed, signals)
     found, a = [], 0
     while a < frames:
         b = a + data.draw(st.integers(0, 300))
@@ -145,10 +145,10 @@ def test_long_signals_are_taken_in_blocks_and_many_a_few_at_a_time(monkeypatch: 
     whole, parts = (fastspec.recover(S, plan, n_iter=2, rng=0, block=block) for block in (None, 1 << 10))
     from fastspec.recovery import recover
 
-    monkeypatch.setattr(recover, "LONG", plan.n_bins * 3000)  # one signal at a time
+    monkeypatch.setattr(recover, "MAX_WHOLE_BINS", plan.n_bins * 3000)  # one signal at a time
     assert np.array_equal(fastspec.recover(S, plan, n_iter=2, rng=0), whole)
-    monkeypatch.setattr(recover, "LONG", plan.n_bins * 3000 - 1)
-    monkeypatch.setattr(blocks, "NUMBERS", plan.n_bins << 10)
+    monkeypatch.setattr(recover, "MAX_WHOLE_BINS", plan.n_bins * 3000 - 1)
+    monkeypatch.setattr(blocks, "BLOCK_BINS", plan.n_bins << 10)
     assert np.array_equal(fastspec.recover(S, plan, n_iter=2, rng=0), parts)
     assert not np.array_equal(parts, whole)
     y, told = fastspec.recover(S, plan, n_iter=2, rng=0, return_info=True)  # of which the whole signal is taken
@@ -188,7 +188,7 @@ def test_maps_of_any_dtype_in_bounded_memory(tmp_path: Path) -> None:
         peaks[times] = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert np.array_equal(out, fastspec.recover(np.array(S, order="C"), plan, n_iter=2, rng=1, block=500))
-    frames = 500 + 2 * blocks.margin_of(plan)
+    frames = 500 + 2 * blocks.margin_frames(plan)
     assert peaks[16] < 1.05 * peaks[4] + (64 << 10)
     assert peaks[16] < 60 * frames * plan.n_bins
 
@@ -198,8 +198,8 @@ def test_phases_go_on_from_those_that_are_known() -> None:
     S = plan.power(y, power=1)[None]
     free = pghi.phases(plan, S, tol=1e-3, rng=np.random.default_rng(0))
     turn = 0.7
-    known = Known(free[:, :, :60] + turn, 60)
-    found = pghi.phases(plan, S, tol=1e-3, rng=np.random.default_rng(0), known=known)
+    prefix = PhasePrefix(free[:, :, :60] + turn, 60)
+    found = pghi.phases(plan, S, tol=1e-3, rng=np.random.default_rng(0), prefix=prefix)
     # islands that reach into the known frames are turned with them, the others stay
     gap = np.angle(np.exp(1j * (found - free)))[0, 1:-1]
     loud = S[0, 1:-1] > 1e-3 * S.max()

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 import fastspec
 from fastspec.recovery import rtisi
 from fastspec.recovery import rtisi as recovery_rtisi
-from fastspec.recovery import segments as cutting
-from fastspec.recovery.segments import Cuts
+from fastspec.recovery import segments as recovery_segments
+from fastspec.recovery.segments import Segmentation
 
 DTYPES = ["float32", "float64"]
 CASES = [  # arguments of the plan, look_ahead, n_iter, frames
@@ -130,7 +130,7 @@ def test_more_signals_than_are_made_side_by_side(monkeypatch: pytest.MonkeyPatch
     plan = fastspec.STFT(64, hop_length=16)
     S = magnitudes(plan, 40, 6)
     y = rtisi.recover(plan, S)
-    monkeypatch.setattr(cutting, "KEPT_BYTES", 1)
+    monkeypatch.setattr(recovery_segments, "BATCH_BYTES", 1)
     np.testing.assert_array_equal(rtisi.recover(plan, S), y)
 
 
@@ -291,25 +291,25 @@ def test_segments_reach_from_end_to_end_and_overlap_where_they_are_joined(
     n_fft: int, hop: int, total: int, look_ahead: int, segments: Any
 ) -> None:
     plan = fastspec.STFT(n_fft, hop_length=hop, window="hamming")
-    cuts = Cuts.of(plan, total, look_ahead, segments)
-    assert len(cuts.firsts) == cuts.segments <= (16 * 8 if segments == "auto" else segments)
-    assert cuts.firsts[0] == 0
-    assert cuts.firsts[-1] + cuts.frames == total
-    low, high = cuts.firsts[1:] + cuts.head, cuts.firsts[:-1] + cuts.frames - cuts.tail
+    cut = Segmentation.split(plan, total, look_ahead, segments)
+    assert len(cut.first_frames) == cut.n_segments <= (16 * 8 if segments == "auto" else segments)
+    assert cut.first_frames[0] == 0
+    assert cut.first_frames[-1] + cut.n_frames == total
+    low, high = cut.first_frames[1:] + cut.head_frames, cut.first_frames[:-1] + cut.n_frames - cut.tail_frames
     assert ((high - low) * hop >= n_fft).all()
     assert (low[1:] >= high[:-1]).all()
 
 
 @pytest.mark.parametrize("start", [0, 32])
-def test_a_signal_cut_to_pieces_of_any_sign_is_joined_as_it_was(start: int) -> None:
+def test_segments_of_any_sign_are_joined_to_the_signal(start: int) -> None:
     plan = fastspec.STFT(64, hop_length=16)
-    cuts = Cuts.of(plan, 900, 3, 6)
-    assert cuts.segments == 6
+    cut = Segmentation.split(plan, 900, 3, 6)
+    assert cut.n_segments == 6
     y = np.random.default_rng(0).standard_normal(899 * 16 + 64)
-    size, signs = (cuts.frames - 1) * 16 + 64, np.array([1, -1, -1, 1, -1, 1])
-    pieces = np.stack([y[f * 16 :][:size] * sign for f, sign in zip(cuts.firsts, signs, strict=True)])
+    size, signs = (cut.n_frames - 1) * 16 + 64, np.array([1, -1, -1, 1, -1, 1])
+    segments = np.stack([y[f * 16 :][:size] * sign for f, sign in zip(cut.first_frames, signs, strict=True)])
     out = np.zeros(len(y))
-    cuts.join(pieces, start, out)
+    cut.join(segments, start, out)
     whole = np.append(y[start:], np.zeros(start))
     np.testing.assert_allclose(out, whole, rtol=0, atol=8 * np.finfo(float).eps * np.abs(y).max())
 

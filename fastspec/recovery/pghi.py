@@ -10,13 +10,13 @@ from ..kernels.recovery.watershed import KEYS
 from ..kernels.runtime.calls import new_board
 from ..kernels.runtime.threads import team_size
 from ..plan import STFT
-from .phase import Known, by_frames, gaussian_constant, turn_of_middle
+from .phase import PhasePrefix, by_frames, gaussian_constant, turn_of_middle
 
 BLOCK = 1 << 14
 """Bins of a block of frames: what is known of them stays in the second-level cache."""
 
 
-def phases(plan: "STFT", S: Array, *, tol: float, rng: np.random.Generator, known: "Known | None" = None) -> Array:
+def phases(plan: "STFT", S: Array, *, tol: float, rng: np.random.Generator, prefix: PhasePrefix | None = None) -> Array:
     """Phases that go with magnitudes, as `plan.forward` would give them.
 
     With L = ln S, hop a, n_fft N and the window near exp(-pi t**2 / gamma) about its middle c, the phase about that
@@ -38,7 +38,7 @@ def phases(plan: "STFT", S: Array, *, tol: float, rng: np.random.Generator, know
         Bins of no more than tol times the largest of their signal get a random phase.
     rng : np.random.Generator
         Gives one seed a signal.
-    known : starts.Known
+    prefix : PhasePrefix
         Phases of the first frames, to which the islands are turned.
 
     Returns
@@ -79,8 +79,8 @@ def phases(plan: "STFT", S: Array, *, tol: float, rng: np.random.Generator, know
         np.empty((workers, KEYS + 2), np.int64), np.empty(2 * passes, np.int32), np.empty(passes, dtype),
         trees, np.empty(count), lifts, work=100 * passes,
     )  # fmt: skip
-    if known is not None:
-        _fit(plan, S, known, p.rows, bases, starts, trees, ranges.reshape(out.shape), out, lifts)
+    if prefix is not None:
+        _fit(plan, S, prefix, p.rows, bases, starts, trees, ranges.reshape(out.shape), out, lifts)
     kernels.each_finish(
         items, workers, new_board(), p, starts, bases.reshape(-1), seeds, turn_of_middle(plan), ranges, lifts, phase,
         work=20 * out.size,
@@ -89,16 +89,16 @@ def phases(plan: "STFT", S: Array, *, tol: float, rng: np.random.Generator, know
 
 
 def _fit(
-    plan: "STFT", S: Array, known: "Known", rows: int, bases: Array, starts: Array, trees: Array, ranges: Array,
+    plan: "STFT", S: Array, prefix: PhasePrefix, rows: int, bases: Array, starts: Array, trees: Array, ranges: Array,
     phase: Array, lifts: Array,
 ) -> None:  # fmt: skip
-    """Turns each tree so that its bins in the last of the known frames fit their phases, loud ones above all.
+    """Turns each tree so that its bins in the last frames of the prefix fit their phases, loud ones above all.
 
     Of signal i block b's ranges begin at starts[2 i] + bases[i, b] in trees, the first of whose tree each names, and in
     lifts; `ranges` and `phase` are (signals, n_frames, n_bins).
     """
-    count = known.phase.shape[2]
-    seen = np.arange(max(0, count - known.fitted), count)
+    count = prefix.phase.shape[2]
+    seen = np.arange(max(0, count - prefix.n_fitted), count)
     begins = starts[:-2:2]
     counts = ranges[:, seen] >= 0
     counts[..., 0] = False  # DC and Nyquist are real
@@ -107,7 +107,7 @@ def _fit(
     places = (ranges[:, seen] + (begins[:, None] + bases[:, seen // rows])[..., None])[counts]
     first_of = trees + np.repeat(begins, np.diff(starts[::2]))
     middle = np.broadcast_to(turn_of_middle(plan), counts.shape)
-    ahead = known.phase[:, :, seen].swapaxes(1, 2)[counts] + middle[counts]
+    ahead = prefix.phase[:, :, seen].swapaxes(1, 2)[counts] + middle[counts]
     gap = ahead.astype(np.float64) - phase[:, seen][counts] - lifts[places]
     weight = np.square(S[:, :, seen].swapaxes(1, 2)[counts], dtype=np.float64)
     cosines, sines = (np.bincount(first_of[places], weight * f(gap), len(trees)) for f in (np.cos, np.sin))
