@@ -227,7 +227,11 @@ def test_silence_and_a_last_block_of_a_frame() -> None:
         ({"block": 64.5}, ValueError, "block must be a whole number, got 64.5"),
         ({"block": "all"}, ValueError, "block must be a number of frames, None or 'auto', got 'all'"),
         ({"block": [64]}, TypeError, r"block must be a whole number, got \[64\]"),
-        ({"block": 100, "tol": 0.1}, ValueError, "block must be left out where the convergence is asked for, got 100"),
+        (
+            {"block": 100, "tol": 0.1},
+            ValueError,
+            "block must be None or 'auto' with tol, callback or return_info, got 100",
+        ),
     ],
 )
 def test_bad_arguments_are_named(options: Any, error: type[Exception], message: str) -> None:

@@ -84,7 +84,7 @@ def recover(
         Frames that are recovered at a time, each block going on from the signal of the one before (see
         `recovery.blocks`); None: all.  "auto" takes long signals, of more than 2**23 magnitudes, in blocks of 2**21,
         so that the memory needed beside S and y does not grow with them (60 MB).  S and `out` may then be
-        memory maps; S is converted block by block.  Where the convergence is asked for, "auto" takes all.
+        memory maps; S is converted block by block.  Where the convergence is measured, "auto" takes all.
     **options
         Parameters of the method.
 
@@ -182,10 +182,10 @@ class Recovered(NamedTuple):
     Attributes
     ----------
     convergence : np.ndarray [shape=(rounds + 1, ...)]
-        20 log10 (||L - S|| / ||S||) in dB for the levels L of each signal, at the start and after every round; what
-        RTISI gives is a start.
+        20 log10 (||L - S|| / ||S||) in dB for the levels L of each signal, at the start and after every round; the
+        signal of an online method is a start.
     rounds : int
-        How many were done.
+        Rounds that were done.
     phase : np.ndarray [shape=(..., n_bins, n_frames)]
         Of STFT(y), in radians.
     """
@@ -247,7 +247,7 @@ class Request:
         if block == "auto" and (self.monitor.is_measuring or n_bins <= MAX_WHOLE_BINS):
             return None
         if n_block_frames is not None and self.monitor.is_measuring:
-            raise ValueError(f"block must be left out where the convergence is asked for, got {block!r}")
+            raise ValueError(f"block must be None or 'auto' with tol, callback or return_info, got {block!r}")
         return n_block_frames
 
     def _solve_batches(self, problem: Problem, rng: np.random.Generator) -> None:

@@ -110,9 +110,9 @@ class Problem(NamedTuple):
 class Anchor(NamedTuple):
     """Samples that rounds do not change."""
 
-    y: Real  # (samples,), from the first of the signal on
-    seam: int  # those from here on are an estimate
-    fade: int  # samples behind the seam over which they fade into what the rounds give
+    y: Real  # (samples,), from the signal's first on
+    seam: int  # the first sample of y that is an estimate
+    fade: int  # samples behind the seam over which the anchor fades into the signal of the rounds
 
 
 class AnchoredRounds:
@@ -187,7 +187,7 @@ def scale_to_one(S: Real) -> NDArray[np.float64]:
 
 
 class ConvergenceMonitor:
-    """Measures the convergence of signals after each round, if anybody asks for it, and decides whether to go on.
+    """Measures the convergence of signals after each round, where it is of use, and decides whether to go on.
 
     Parameters
     ----------
@@ -225,7 +225,7 @@ class ConvergenceMonitor:
         return not self.has_stopped
 
     def observe_silence(self) -> None:
-        """Note that silence was asked for, which needs no rounds."""
+        """Record the convergence of silence, which needs no rounds."""
         self.n_rounds = 0
         self.convergence.append(np.full(self.shape, -np.inf))
 
@@ -285,7 +285,7 @@ def _iterate_relaxation(
     n_rounds: int,
     monitor: ConvergenceMonitor,
 ) -> Real:
-    """Rounds that keep a spectrum; where their signals are not results, a monitor is shown results made for it."""
+    """Rounds that keep a spectrum; a monitor measures the signal of P2(c), where the round's is not the result."""
     gives_results = step.with_result() == step
     for k in range(n_rounds):
         current = step if k else FIRST_ROUND

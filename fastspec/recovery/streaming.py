@@ -100,7 +100,7 @@ class StreamingRecover:
             raise TypeError(f"plan must be a fastspec.STFT, got {plan!r}")
         name = ALIASES.get(method, method) if isinstance(method, str) else method
         if isinstance(name, str) and name in ONLINE and options.pop("segments", 1) != 1:
-            raise ValueError("segments must be 1 for a stream, which does not know how many frames will come")
+            raise ValueError("segments must be 1 for a stream, whose number of frames is not known in advance")
         stages = parse_stages(name, n_iter, options)
         if not isinstance(init, str):
             raise TypeError(f"init must be the name of a start for a stream, got {type(init)!r}")
@@ -231,7 +231,7 @@ class StreamingRecover:
                 f"{name} must have the leading axes of the first block, {leading}, got shape {block.shape}"
             )
         if not prod(block.shape[:-2]):
-            raise ValueError(f"{name} must be of a signal at least, got shape {block.shape}")
+            raise ValueError(f"{name} must hold at least one signal, got shape {block.shape}")
         return self._problem.to_levels(name, block) if block.size else block
 
     # ---- work ----
