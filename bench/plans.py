@@ -76,7 +76,10 @@ def time_plan(half, n1, rows):
     rng = np.random.default_rng(0)
     tile = aligned(hop * lead, DTYPE)
     tile[:] = rng.standard_normal(tile.size)
-    work, out, y = (aligned(n, DTYPE) for n in (fft_tables.scratch_elements(n_fft, (n1, half // n1, rows)) * 2 * V, (n_fft + 2) * V, n_fft * V))
+    work, out, y = (
+        aligned(n, DTYPE)
+        for n in (fft_tables.scratch_elements(n_fft, (n1, half // n1, rows)) * 2 * V, (n_fft + 2) * V, n_fft * V)
+    )
     mag = aligned(fft_tables.bin_order(n_fft, (n1, half // n1, rows)).size * V, DTYPE)
     mag[:] = 1
     times = max(1, 40000 // n_fft)

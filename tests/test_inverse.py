@@ -170,7 +170,9 @@ def test_centred_frames_give_back_every_sample(n_fft, hop, dtype, limit):
         y, pad = rng.uniform(-1, 1, (2, length)), n_fft // 2
         D = twins.forward(np.pad(y, ((0, 0), (pad, pad + n_fft % 2))), n_fft, hop, hann(n_fft))
         out = np.full((2, length), GUARD, dtype)
-        InverseTransform(n_fft, hop, hann(n_fft), dtype).run(D.astype(np.result_type(dtype, np.complex64)), out, start=pad)
+        InverseTransform(n_fft, hop, hann(n_fft), dtype).run(
+            D.astype(np.result_type(dtype, np.complex64)), out, start=pad
+        )
         reached = (D.shape[2] - 1) * hop  # past it the sum of squared windows falls to nothing
         assert np.abs(out - y)[:, : reached + 1].max() <= limit
 
@@ -205,7 +207,10 @@ def test_a_nan_stays_where_its_frame_reaches(n_fft):
 @pytest.mark.parametrize("hop", [1, 16, 50, 90])
 def test_a_part_of_the_frames_gives_the_bits_of_all(n_fft, hop):
     frames, again = 50, -(-n_fft // hop) - 1
-    D, ready = spectra(np.random.default_rng(8), 2, n_fft, frames, np.float64), InverseTransform(n_fft, hop, hann(n_fft), "f8")
+    D, ready = (
+        spectra(np.random.default_rng(8), 2, n_fft, frames, np.float64),
+        InverseTransform(n_fft, hop, hann(n_fft), "f8"),
+    )
     whole = (frames - 1) * hop + n_fft
     want, got, done = run(ready, D, whole, np.float64), [], 0
     for g in (1, 2, 9, 30, 31, frames):
@@ -326,7 +331,11 @@ def test_nothing_comes_of_nothing():
 
 
 def test_what_does_not_fit_together_is_refused():
-    ready, D, out = InverseTransform(16, 4, hann(16), np.float32), np.ones((2, 9, 5), np.complex64), np.empty((2, 8), "f4")
+    ready, D, out = (
+        InverseTransform(16, 4, hann(16), np.float32),
+        np.ones((2, 9, 5), np.complex64),
+        np.empty((2, 8), "f4"),
+    )
     for bad in (D[0], D[:1], D[:, :8], np.ones((2, 10, 5), np.complex64)):
         with pytest.raises(ValueError, match="n_fft=16"):
             ready.run(bad, out)

@@ -1,4 +1,4 @@
-"""Signals made of shifted frames: against a slow twin, by laws of simple signals, and on recordings."""
+"""Signals of shifted frames: against a slow twin, by laws of simple signals, and on recordings."""
 
 from typing import Any
 
@@ -58,16 +58,16 @@ def rounding(plan: fastspec.STFT) -> float:
 def assert_is_the_twin(plan: fastspec.STFT, S: Array, y: Array) -> bool:
     """Whether the twin's offsets are clear, beyond what rounding can turn; then y is the twin's signal.
 
-    What is compared is the sum that the squared windows divide: where they are small, so is what we know.
+    Compared is the sum before its division by squared windows: where they are small, rounding is large.
     """
-    made = twin.recover(S.astype(np.float64), plan.window, plan.hop_length)
-    if made.clear < 100 * rounding(plan):
+    reference = twin.recover(S.astype(np.float64), plan.window, plan.hop_length)
+    if reference.clear < 100 * rounding(plan):
         return False
     start, length = plan.n_fft // 2 if plan.center else 0, len(y)
-    want, energy = (np.append(a, np.zeros(length))[start : start + length] for a in (made.y, made.energy))
+    expected, energy = (np.append(a, np.zeros(length))[start : start + length] for a in (reference.y, reference.energy))
     reach = -(-plan.n_fft // plan.hop_length)
     largest = 2 * S.sum(axis=0).max() / plan.n_fft * np.abs(plan.window).max()
-    assert np.abs((y - want) * energy).max(initial=0) <= 2 * reach * rounding(plan) * largest
+    assert np.abs((y - expected) * energy).max(initial=0) <= 2 * reach * rounding(plan) * largest
     return True
 
 
@@ -122,9 +122,9 @@ def test_a_signal_has_the_same_bits_alone_and_among_others(arguments: dict[str, 
     y = signals(plan, S)
     for b in (0, 1, 5, 7, 17, 18):
         np.testing.assert_array_equal(signals(plan, S[b : b + 1]), y[b : b + 1])
-    others = S.copy()
-    others[np.arange(19) != 7] *= 0.5
-    np.testing.assert_array_equal(signals(plan, others)[7], y[7])
+    changed = S.copy()
+    changed[np.arange(19) != 7] *= 0.5
+    np.testing.assert_array_equal(signals(plan, changed)[7], y[7])
 
 
 @each_kind
@@ -146,15 +146,15 @@ def test_threads_slices_and_blocks_do_not_change_bits(
 ) -> None:
     plan = fastspec.STFT(**arguments, dtype=dtype)
     S = magnitudes(plan, 40, 1000)
-    found = []
+    results = []
     for count in (1, 2):
         with fastspec.threads(count):
-            found.append(signals(plan, S))
-    monkeypatch.setattr(shifted, "CALL_OPERATIONS", 1 << 20)
-    monkeypatch.setattr(segments, "KEPT_BYTES", 1)
-    found.append(signals(plan, S))
-    for y in found[1:]:
-        np.testing.assert_array_equal(y, found[0])
+            results.append(signals(plan, S))
+    monkeypatch.setattr(shifted, "SLICE", 1 << 20)
+    monkeypatch.setattr(segments, "BATCH_BYTES", 1)
+    results.append(signals(plan, S))
+    for y in results[1:]:
+        np.testing.assert_array_equal(y, results[0])
 
 
 @each_kind
@@ -219,8 +219,8 @@ def test_silence_is_silent_and_sound_begins_after_it_as_at_the_start(arguments: 
 def test_one_frame_is_the_even_signal_about_its_middle(n_fft: int, dtype: str) -> None:
     plan = fastspec.STFT(n_fft, hop_length=16, window="hamming", center=False, dtype=dtype)
     S = magnitudes(plan, 1, 1)
-    want = np.roll(np.fft.irfft(S[0, :, 0].astype(np.float64), n_fft), n_fft // 2) / plan.window
-    np.testing.assert_allclose(signals(plan, S)[0], want, rtol=0, atol=rounding(plan) * np.abs(want).max())
+    expected = np.roll(np.fft.irfft(S[0, :, 0].astype(np.float64), n_fft), n_fft // 2) / plan.window
+    np.testing.assert_allclose(signals(plan, S)[0], expected, rtol=0, atol=rounding(plan) * np.abs(expected).max())
 
 
 def harmonic(period: int, n: int) -> Array:
@@ -232,8 +232,8 @@ def harmonic(period: int, n: int) -> Array:
 
 def middle_misfit(plan: fastspec.STFT, y: Array, z: Array) -> float:
     """|STFT(z)| against |STFT(y)| in dB, edges left out."""
-    S, found = (plan.power(x, power=1.0)[:, 8:-8] for x in (y, z))
-    return float(20 * np.log10(np.linalg.norm(found - S) / np.linalg.norm(S)))
+    S, result = (plan.power(x, power=1.0)[:, 8:-8] for x in (y, z))
+    return float(20 * np.log10(np.linalg.norm(result - S) / np.linalg.norm(S)))
 
 
 @each_dtype
@@ -268,9 +268,9 @@ def test_segments_sound_as_good_as_the_whole(monkeypatch: pytest.MonkeyPatch) ->
     y = np.tile(speech_16k(), 3).astype(np.float32)
     plan = fastspec.STFT(512, hop_length=128)
     S = plan.power(y, power=1.0)
-    assert segments.Cuts.of(plan, S.shape[1], 0, "auto").segments == 4
+    assert segments.Segmentation.split(plan, S.shape[1], 0, "auto").n_segments == 4
     cut = convergence(plan, S, signals(plan, S[None], len(y))[0])
-    monkeypatch.setattr(segments, "SEGMENT", 1 << 20)
+    monkeypatch.setattr(segments, "MIN_SEGMENT_FRAMES", 1 << 20)
     assert cut < convergence(plan, S, signals(plan, S[None], len(y))[0]) + 0.5
 
 

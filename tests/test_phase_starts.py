@@ -1,4 +1,4 @@
-"""Phases made in one pass: against slow twins, by the laws of simple signals, and by what is heard of recordings."""
+"""Phases in one pass: against slow twins, by the laws of simple signals, and by the quality of recordings."""
 
 import heapq
 from typing import Any
@@ -32,13 +32,13 @@ def wrapped(x: Array) -> Array:
 
 
 def gradient_phases(plan: fastspec.STFT, S: Array, tol: float = TOL, seed: int = 0) -> Array:
-    """What is tested, for one signal or several."""
-    many = S.reshape(-1, *S.shape[-2:]).astype(plan.dtype)
-    return pghi.phases(plan, many, tol=tol, rng=np.random.default_rng(seed)).reshape(S.shape)
+    """Phases by their gradient, of one signal or several."""
+    batch = S.reshape(-1, *S.shape[-2:]).astype(plan.dtype)
+    return pghi.phases(plan, batch, tol=tol, rng=np.random.default_rng(seed)).reshape(S.shape)
 
 
 def peak_phases(plan: fastspec.STFT, S: Array) -> Array:
-    """The same by peaks."""
+    """Phases by peaks."""
     return spsi.phases(plan, S.reshape(-1, *S.shape[-2:]).astype(plan.dtype)).reshape(S.shape)
 
 
@@ -146,15 +146,15 @@ def edges_of(plan: fastspec.STFT, S: Array, tol: float) -> tuple[Array, Array, A
     number = np.arange(S.size).reshape(S.T.shape).T
     L, low = np.log10(S / S.max()), np.log10(tol)
     key = np.floor(-L * (KEYS - 1) / -low)
-    found = []
+    pairs = []
     for a, b, d in (
         ((slice(None), slice(None, -1)), (slice(None), slice(1, None)), in_time),
         ((slice(None, -1), slice(None)), (slice(1, None), slice(None)), in_frequency),
     ):
         counts = (L[a] > low) & (L[b] > low)
-        pieces = number[a], number[b], np.maximum(key[a], key[b]), (d[a] + d[b]) / 2
-        found.append([piece[counts] for piece in pieces])
-    first, second, keys, steps = (np.concatenate(pieces) for pieces in zip(*found, strict=True))
+        columns = number[a], number[b], np.maximum(key[a], key[b]), (d[a] + d[b]) / 2
+        pairs.append([column[counts] for column in columns])
+    first, second, keys, steps = (np.concatenate(columns) for columns in zip(*pairs, strict=True))
     return first, second, keys, steps
 
 
@@ -240,8 +240,9 @@ def test_peaks_of_a_tone_turn_at_its_frequency() -> None:
     plan = fastspec.STFT(512, hop_length=128, dtype="float64")
     S = np.abs(plan.forward(tone(np.arange(20000))))[:, 4:-4]
     phase, k = peak_phases(plan, S), S[:, 5].argmax()
-    turn = wrapped(np.diff(phase[k]) - 2 * np.pi * 0.2217 * 128)
-    assert np.abs(turn).max() < 2 * np.pi * 128 / 512 * 0.02  # a parabola finds a Hann window's peak to 1/50 of a bin
+    advance = wrapped(np.diff(phase[k]) - 2 * np.pi * 0.2217 * 128)
+    # a parabola locates a Hann window's peak to 1/50 of a bin
+    assert np.abs(advance).max() < 2 * np.pi * 128 / 512 * 0.02
     assert np.abs(wrapped(np.diff(about_middle(plan, phase)[k - 1 : k + 2], axis=0))).max() < 1e-9
 
 
@@ -265,15 +266,15 @@ def test_the_constant_of_a_gaussian_is_its_own(n: int, deviation: float) -> None
 def test_peaks_are_those_of_the_slow_way(options: dict[str, Any], frames: int, dtype: str) -> None:
     plan = fastspec.STFT(dtype=dtype, **options)
     S = swelling_noise(plan, frames)
-    found = np.exp(1j * about_middle(plan, peak_phases(plan, S)))[1:-1]
+    result = np.exp(1j * about_middle(plan, peak_phases(plan, S)))[1:-1]
     expected = np.exp(1j * peak_twin(plan, S.astype(dtype)))[1:-1]
     L = np.log10(np.maximum(S, 1e-20))
     bend = 2 * L[1:-1] - L[:-2] - L[2:]
     least = bend[(L[1:-1] >= L[:-2]) & (L[1:-1] >= L[2:])].min(initial=1)
     # in each frame, logarithms up to 4, right to 2 units, are subtracted and divided by the bend; sums are rounded, too
-    turn = 2 * np.pi * plan.hop_length / plan.n_fft
-    bound = (20 * turn / least + 20) * EPS[dtype] + 2 * turn * plan.n_bins * EPS["float64"]
-    assert np.abs(found - expected).max(initial=0) < bound * frames
+    advance = 2 * np.pi * plan.hop_length / plan.n_fft
+    bound = (20 * advance / least + 20) * EPS[dtype] + 2 * advance * plan.n_bins * EPS["float64"]
+    assert np.abs(result - expected).max(initial=0) < bound * frames
 
 
 # ---- promises ----
@@ -284,23 +285,23 @@ METHODS = {"gradient": gradient_phases, "peaks": peak_phases}
 @pytest.mark.parametrize("method", METHODS)
 def test_any_number_of_threads_gives_the_same_bits(method: str, dtype: str) -> None:
     plan, S = sentence(dtype=dtype)
-    found = []
+    results = []
     for n in (1, 2, 4):
         with fastspec.threads(n):
-            found.append(METHODS[method](plan, np.stack([S, S[::-1]])))
-    np.testing.assert_array_equal(found[0], found[1])
-    np.testing.assert_array_equal(found[0], found[2])
+            results.append(METHODS[method](plan, np.stack([S, S[::-1]])))
+    np.testing.assert_array_equal(results[0], results[1])
+    np.testing.assert_array_equal(results[0], results[2])
 
 
 def test_seeds_decide_on_the_bins_that_do_not_count_alone() -> None:
     plan, S = sentence()
-    one, same, other = (gradient_phases(plan, S, 1e-2, seed) for seed in (5, 5, 6))
-    np.testing.assert_array_equal(one, same)
+    first, same, second = (gradient_phases(plan, S, 1e-2, seed) for seed in (5, 5, 6))
+    np.testing.assert_array_equal(first, same)
     soft = ~(1e-2 * S.max() < S)
-    np.testing.assert_array_equal(one[~soft], other[~soft])
-    assert np.mean(one[soft] == other[soft]) < 0.01
+    np.testing.assert_array_equal(first[~soft], second[~soft])
+    assert np.mean(first[soft] == second[soft]) < 0.01
     # resultants of n uniform phases are about sqrt(n) long
-    inner = np.exp(1j * about_middle(plan, one))[1:-1][soft[1:-1]]
+    inner = np.exp(1j * about_middle(plan, first))[1:-1][soft[1:-1]]
     for power in (1, 2, 3):
         assert abs((inner**power).sum()) < 5 * np.sqrt(inner.size)
     assert abs((inner[1:] / inner[:-1]).sum()) < 5 * np.sqrt(inner.size)
@@ -309,29 +310,29 @@ def test_seeds_decide_on_the_bins_that_do_not_count_alone() -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_signals_of_a_batch_do_not_meet(method: str) -> None:
     plan, S = sentence(dtype="float32")
-    many = np.stack([S, 1e-3 * S[:, ::-1], np.zeros_like(S), S[::-1]])
-    together = METHODS[method](plan, many)
-    for one, phase in zip(many, together, strict=True):
-        loud = one > TOL * one.max()
-        np.testing.assert_array_equal(METHODS[method](plan, one)[loud], phase[loud])
+    batch = np.stack([S, 1e-3 * S[:, ::-1], np.zeros_like(S), S[::-1]])
+    together = METHODS[method](plan, batch)
+    for signal, phase in zip(batch, together, strict=True):
+        loud = signal > TOL * signal.max()
+        np.testing.assert_array_equal(METHODS[method](plan, signal)[loud], phase[loud])
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_any_layout_gives_the_same_and_input_is_left_alone(method: str) -> None:
     plan, S = sentence(dtype="float32")
-    many = np.stack([S, S[::-1]]).astype(np.float32)
-    expected = METHODS[method](plan, many)
+    batch = np.stack([S, S[::-1]]).astype(np.float32)
+    expected = METHODS[method](plan, batch)
     wide = np.zeros((2, 2 * S.shape[0], 3 * S.shape[1]), np.float32)
-    wide[:, ::2, ::3] = many
-    for same in (np.asfortranarray(many), many.swapaxes(1, 2).copy().swapaxes(1, 2), wide[:, ::2, ::3]):
+    wide[:, ::2, ::3] = batch
+    for same in (np.asfortranarray(batch), batch.swapaxes(1, 2).copy().swapaxes(1, 2), wide[:, ::2, ::3]):
         before = same.copy()
         same.flags.writeable = False
-        found = METHODS[method](plan, same)
-        np.testing.assert_array_equal(found, expected)
+        result = METHODS[method](plan, same)
+        np.testing.assert_array_equal(result, expected)
         np.testing.assert_array_equal(same, before)
-    raw = spsi.phases(plan, many)
+    raw = spsi.phases(plan, batch)
     assert raw.dtype == np.float32
-    assert raw.shape == many.shape
+    assert raw.shape == batch.shape
     assert raw.strides[1] == raw.itemsize
 
 

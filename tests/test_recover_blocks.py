@@ -1,4 +1,4 @@
-"""Recovery in blocks: as good as of whole signals, seamless, in bounded memory, whatever the frames come in."""
+"""Recovery in blocks: as good as of whole signals, seamless, in bounded memory, however frames are pushed."""
 
 import tracemalloc
 from pathlib import Path
@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 import fastspec
 from fastspec.recovery import blocks, pghi
-from fastspec.recovery.methods import stages_of
-from fastspec.recovery.phase import Known
-from fastspec.recovery.solve import Recipe
+from fastspec.recovery.methods import parse_stages
+from fastspec.recovery.phase import PhasePrefix
+from fastspec.recovery.solve import Problem
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -37,8 +37,8 @@ def chords(seconds: float, rate: int = 16_000) -> Array:
 def misfit(y: Array, S: Array, plan: fastspec.STFT) -> tuple[Array, Array]:
     """Of each frame ||levels of y - S||**2, and ||S||**2."""
     exact = fastspec.STFT(plan.n_fft, hop_length=plan.hop_length, window=plan.window, dtype="float64")
-    found = exact.power(y, power=1)
-    return np.square(found - S).sum(axis=0), np.square(S, dtype=np.float64).sum(axis=0)
+    levels = exact.power(y, power=1)
+    return np.square(levels - S).sum(axis=0), np.square(S, dtype=np.float64).sum(axis=0)
 
 
 def decibels(error: Array, energy: Array, where: Any = slice(None)) -> float:
@@ -50,15 +50,15 @@ def test_blocks_are_as_good_as_the_whole_and_seams_as_good_as_the_rest(sound: An
     y, plan, block = sound().astype(np.float32), fastspec.STFT(512, hop_length=128), 256
     S = plan.power(y, power=1)
     whole = misfit(fastspec.recover(S, plan, rng=0, length=len(y), block=None), S, plan)
-    parts = misfit(fastspec.recover(S, plan, rng=0, length=len(y), block=block), S, plan)
+    in_blocks = misfit(fastspec.recover(S, plan, rng=0, length=len(y), block=block), S, plan)
     # of all frames alike: one loud frame in which the methods chance on another solution is worth half a decibel
-    gain = 10 * np.log10(parts[0] / np.maximum(whole[0], 1e-12 * whole[1]))
+    gain = 10 * np.log10(in_blocks[0] / np.maximum(whole[0], 1e-12 * whole[1]))
     assert np.median(gain[whole[1] > 1e-3 * whole[1].max()]) < 0.3
-    seams = np.arange(block, S.shape[1] - blocks.margin_of(plan), block)
+    seams = np.arange(block, S.shape[1] - blocks.margin_frames(plan), block)
     assert len(seams) > 5
     near = (seams[:, None] + np.arange(-4, 5)).reshape(-1)
     # seams fall on frames that are harder than others, or easier: those frames of the whole signal say how hard
-    assert decibels(*parts, near) < decibels(*whole, near) + 1
+    assert decibels(*in_blocks, near) < decibels(*whole, near) + 1
 
 
 STARTS = ["pghi", "spsi", "offset", "random", "zero", "phases"]
@@ -74,29 +74,29 @@ def test_every_method_and_start_goes_on_from_block_to_block(method: str, init: s
     start: Any = np.angle(plan.forward(y)) + 0.3 * noise(*S.shape) if init == "phases" else init
 
     def reached(block: int | None, seed: int) -> float:
-        known: Any = {"method": method, "init": start, "rng": seed, "length": len(y), "block": block}
-        return decibels(*misfit(fastspec.recover(S, plan, **known), S, plan))
+        options: Any = {"method": method, "init": start, "rng": seed, "length": len(y), "block": block}
+        return decibels(*misfit(fastspec.recover(S, plan, **options), S, plan))
 
     seeds = 8 if init == "random" else 1  # with which the result varies by 0.7 dB
-    whole, parts = (np.mean([reached(block, seed) for seed in range(seeds)]) for block in (None, 200))
-    assert parts < whole + 0.5
+    whole, in_blocks = (np.mean([reached(block, seed) for seed in range(seeds)]) for block in (None, 200))
+    assert in_blocks < whole + 0.5
 
 
-def test_what_is_known_stays() -> None:
+def test_final_samples_stay() -> None:
     """Samples of a block do not depend on frames that come after those ahead of it."""
     y, plan, block = chords(4), fastspec.STFT(512, hop_length=128), 128
     S = plan.power(y, power=1)
-    other = S.copy()
-    other[:, 2 * block + blocks.margin_of(plan) :] *= 3
-    one, two = (fastspec.recover(X, plan, rng=0, block=block) for X in (S, other))
+    changed = S.copy()
+    changed[:, 2 * block + blocks.margin_frames(plan) :] *= 3
+    first, second = (fastspec.recover(X, plan, rng=0, block=block) for X in (S, changed))
     final = 2 * block * plan.hop_length
-    assert np.array_equal(one[:final], two[:final])
-    assert not np.array_equal(one[final:], two[final:])
+    assert np.array_equal(first[:final], second[:final])
+    assert not np.array_equal(first[final:], second[final:])
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.large_base_example])
 @given(st.data())
-def test_runs_of_any_length_give_the_bits_of_all_frames_at_once(data: st.DataObject) -> None:
+def test_blocks_of_any_length_give_the_bits_of_all_frames_at_once(data: st.DataObject) -> None:
     n_fft = data.draw(st.sampled_from([16, 33, 34, 64]))
     hop = data.draw(st.sampled_from([1 + n_fft // 5, n_fft // 4, n_fft // 2, n_fft]))
     center, dtype = data.draw(st.booleans()), data.draw(st.sampled_from(["float32", "float64"]))
@@ -104,19 +104,19 @@ def test_runs_of_any_length_give_the_bits_of_all_frames_at_once(data: st.DataObj
     plan = fastspec.STFT(n_fft, hop_length=hop, window=window, center=center, dtype=dtype)
     frames, signals = data.draw(st.integers(1, 700)), data.draw(st.integers(1, 2))
     S = np.abs(noise(signals, plan.n_bins, frames)).astype(dtype)
-    block, seed = blocks.margin_of(plan) + data.draw(st.integers(0, 100)), data.draw(st.integers(0, 9))
+    block, seed = blocks.margin_frames(plan) + data.draw(st.integers(0, 100)), data.draw(st.integers(0, 9))
     method = data.draw(st.sampled_from(["accelerated", "rtisi", [("raar", 2), ("fast", 1)]]))
     count = 2 if isinstance(method, str) else "auto"
     length = plan.n_samples(frames) + data.draw(st.integers(0, hop - 1))
     wanted = fastspec.recover(S, plan, method=method, n_iter=count, rng=seed, block=block, length=length)
-    stream = blocks.Signals(Recipe(plan, stages_of(method, count, {}), "pghi", 1e-3), block, seed, signals)
-    found, a = [], 0
+    stream = blocks.BlockEngine(Problem(plan, parse_stages(method, count, {})), block, seed, signals)
+    blocks_of_y, a = [], 0
     while a < frames:
         b = a + data.draw(st.integers(0, 300))
-        found.append(stream.push(S[:, :, a:b]))
+        blocks_of_y.append(stream.push(S[:, :, a:b]))
         a = b
-    found.append(stream.finish(length))
-    y = np.concatenate(found, axis=-1)
+    blocks_of_y.append(stream.finish(length))
+    y = np.concatenate(blocks_of_y, axis=-1)
     assert y.shape == wanted.shape == (signals, length)
     assert np.isfinite(y).all()
     assert np.array_equal(y, wanted)
@@ -142,18 +142,18 @@ def test_one_block_is_the_whole_signal() -> None:
 def test_long_signals_are_taken_in_blocks_and_many_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     plan = fastspec.STFT(32, hop_length=8)
     S = np.abs(noise(3, plan.n_bins, 3000))
-    whole, parts = (fastspec.recover(S, plan, n_iter=2, rng=0, block=block) for block in (None, 1 << 10))
+    whole, in_blocks = (fastspec.recover(S, plan, n_iter=2, rng=0, block=block) for block in (None, 1 << 10))
     from fastspec.recovery import recover
 
-    monkeypatch.setattr(recover, "LONG", plan.n_bins * 3000)  # one signal at a time
+    monkeypatch.setattr(recover, "MAX_WHOLE_BINS", plan.n_bins * 3000)  # one signal at a time
     assert np.array_equal(fastspec.recover(S, plan, n_iter=2, rng=0), whole)
-    monkeypatch.setattr(recover, "LONG", plan.n_bins * 3000 - 1)
-    monkeypatch.setattr(blocks, "NUMBERS", plan.n_bins << 10)
-    assert np.array_equal(fastspec.recover(S, plan, n_iter=2, rng=0), parts)
-    assert not np.array_equal(parts, whole)
-    y, told = fastspec.recover(S, plan, n_iter=2, rng=0, return_info=True)  # of which the whole signal is taken
+    monkeypatch.setattr(recover, "MAX_WHOLE_BINS", plan.n_bins * 3000 - 1)
+    monkeypatch.setattr(blocks, "BLOCK_BINS", plan.n_bins << 10)
+    assert np.array_equal(fastspec.recover(S, plan, n_iter=2, rng=0), in_blocks)
+    assert not np.array_equal(in_blocks, whole)
+    y, info = fastspec.recover(S, plan, n_iter=2, rng=0, return_info=True)  # which takes whole signals
     assert np.array_equal(y, whole)
-    assert told.rounds == 2
+    assert info.rounds == 2
 
 
 @pytest.mark.parametrize("log", [None, "db"])
@@ -162,51 +162,51 @@ def test_mels_in_blocks(method: str, log: Any) -> None:
     y, plan = np.tile(speech_16k(), 2).astype(np.float32), fastspec.STFT(512, hop_length=128)
     bank = fastspec.MelBank(16_000, 512, 60)
     M = plan.mel(y, bank, log=log)
-    whole, parts = (
+    whole, in_blocks = (
         fastspec.recover_mel(M, bank, plan, log=log, method=method, rng=0, length=len(y), block=block)
         for block in (None, 200)
     )
     levels = plan.mel(y, bank)
-    one, two = (
-        20 * np.log10(np.linalg.norm(plan.mel(x, bank) - levels) / np.linalg.norm(levels)) for x in (whole, parts)
+    first, second = (
+        20 * np.log10(np.linalg.norm(plan.mel(x, bank) - levels) / np.linalg.norm(levels)) for x in (whole, in_blocks)
     )
-    assert two < one + 0.5
+    assert second < first + 0.5
 
 
 def test_maps_of_any_dtype_in_bounded_memory(tmp_path: Path) -> None:
-    """What is needed beside magnitudes and samples does not grow with them."""
+    """Memory beside magnitudes and samples does not grow with them."""
     plan, peaks = fastspec.STFT(256, hop_length=64), {}
     y = chords(2)
-    some = plan.power(y, power=1)
+    S_once = plan.power(y, power=1)
     for times in (4, 16):
-        S = np.memmap(tmp_path / "S", np.float64, "w+", shape=(some.shape[1] * times, plan.n_bins)).T
-        for a in range(0, S.shape[1], some.shape[1]):
-            S[:, a : a + some.shape[1]] = some
+        S = np.memmap(tmp_path / "S", np.float64, "w+", shape=(S_once.shape[1] * times, plan.n_bins)).T
+        for a in range(0, S.shape[1], S_once.shape[1]):
+            S[:, a : a + S_once.shape[1]] = S_once
         out = np.memmap(tmp_path / "y", np.float32, "w+", shape=(plan.n_samples(S.shape[1]),))
         tracemalloc.start()
         assert fastspec.recover(S, plan, n_iter=2, rng=1, block=500, out=out) is out
         peaks[times] = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert np.array_equal(out, fastspec.recover(np.array(S, order="C"), plan, n_iter=2, rng=1, block=500))
-    frames = 500 + 2 * blocks.margin_of(plan)
+    frames = 500 + 2 * blocks.margin_frames(plan)
     assert peaks[16] < 1.05 * peaks[4] + (64 << 10)
     assert peaks[16] < 60 * frames * plan.n_bins
 
 
-def test_phases_go_on_from_those_that_are_known() -> None:
+def test_trees_of_phases_are_fitted_to_a_prefix() -> None:
     y, plan = speech_16k()[:30_000], fastspec.STFT(512, hop_length=128, dtype="float64")
     S = plan.power(y, power=1)[None]
     free = pghi.phases(plan, S, tol=1e-3, rng=np.random.default_rng(0))
-    turn = 0.7
-    known = Known(free[:, :, :60] + turn, 60)
-    found = pghi.phases(plan, S, tol=1e-3, rng=np.random.default_rng(0), known=known)
-    # islands that reach into the known frames are turned with them, the others stay
-    gap = np.angle(np.exp(1j * (found - free)))[0, 1:-1]
+    rotation = 0.7
+    prefix = PhasePrefix(free[:, :, :60] + rotation, 60)
+    result = pghi.phases(plan, S, tol=1e-3, rng=np.random.default_rng(0), prefix=prefix)
+    # islands that reach into the prefix are rotated with it, others stay
+    gap = np.angle(np.exp(1j * (result - free)))[0, 1:-1]
     loud = S[0, 1:-1] > 1e-3 * S.max()
-    turned, stayed = np.abs(gap - turn) < 1e-9, np.abs(gap) < 1e-9
-    assert (turned | stayed)[loud].all()
-    assert turned[:, :60][loud[:, :60]].all()
-    assert turned[loud].mean() > 0.5
+    rotated, stayed = np.abs(gap - rotation) < 1e-9, np.abs(gap) < 1e-9
+    assert (rotated | stayed)[loud].all()
+    assert rotated[:, :60][loud[:, :60]].all()
+    assert rotated[loud].mean() > 0.5
     assert stayed[~loud].all()
 
 
@@ -221,19 +221,23 @@ def test_silence_and_a_last_block_of_a_frame() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given_", "error", "message"),
+    ("options", "error", "message"),
     [
         ({"block": 63}, ValueError, r"block must be at least 16 ceil\(n_fft / hop_length\) = 64 frames, got 63"),
         ({"block": 64.5}, ValueError, "block must be a whole number, got 64.5"),
         ({"block": "all"}, ValueError, "block must be a number of frames, None or 'auto', got 'all'"),
         ({"block": [64]}, TypeError, r"block must be a whole number, got \[64\]"),
-        ({"block": 100, "tol": 0.1}, ValueError, "block must be left out where the convergence is asked for, got 100"),
+        (
+            {"block": 100, "tol": 0.1},
+            ValueError,
+            "block must be None or 'auto' with tol, callback or return_info, got 100",
+        ),
     ],
 )
-def test_bad_arguments_are_named(given_: Any, error: type[Exception], message: str) -> None:
+def test_bad_arguments_are_named(options: Any, error: type[Exception], message: str) -> None:
     plan = fastspec.STFT(64, hop_length=16)
     with pytest.raises(error, match=message):
-        fastspec.recover(np.abs(noise(plan.n_bins, 300)), plan, **given_)
+        fastspec.recover(np.abs(noise(plan.n_bins, 300)), plan, **options)
 
 
 def test_nothing_is_written_if_the_last_frame_is_bad() -> None:

@@ -1,4 +1,4 @@
-"""`recover_mel` against its slow twin, and what holds of it."""
+"""`recover_mel` against its slow twin, and its laws."""
 
 from typing import Any
 
@@ -16,12 +16,12 @@ def noise(*shape: int) -> Array:
     return np.random.default_rng(0).standard_normal(shape)
 
 
-def distance(found: Array, wanted: Array) -> float:
-    return float(np.linalg.norm(found - wanted) / np.linalg.norm(wanted))
+def distance(result: Array, wanted: Array) -> float:
+    return float(np.linalg.norm(result - wanted) / np.linalg.norm(wanted))
 
 
-def decibels(found: Array, wanted: Array) -> float:
-    return 20 * float(np.log10(distance(found.astype(np.float64), wanted.astype(np.float64))))
+def decibels(result: Array, wanted: Array) -> float:
+    return 20 * float(np.log10(distance(result.astype(np.float64), wanted.astype(np.float64))))
 
 
 @pytest.mark.parametrize(("dtype", "bound"), [("float32", 1e-4), ("float64", 1e-11)])
@@ -38,14 +38,14 @@ def test_rounds_are_the_formula(rounds: str, n_fft: int, power: float, dtype: st
     start = p.consistent(bank.inverse(M, power=power) * np.exp(1j * phases))
     options = {"alpha": 0.9, "beta": 1.1, "gamma": 1.25} if rounds == "accelerated" else {}
     wanted = getattr(twins, rounds)(p, lambda c: twins.nearer(c, M, filters, power), start, 3, **options)
-    found, info = fastspec.recover_mel(
+    result, info = fastspec.recover_mel(
         M.astype(dtype), bank, plan, power=power, rounds=rounds, init=phases, n_iter=3, return_info=True
     )
-    assert found.dtype == dtype
-    assert distance(found, wanted) < bound
-    made = filters @ np.abs(p.forward(found)) ** power
+    assert result.dtype == dtype
+    assert distance(result, wanted) < bound
+    levels = filters @ np.abs(p.forward(result)) ** power
     for i in range(2):
-        assert abs(info.convergence[-1, i] - decibels(made[i], M[i])) < 1e-3
+        assert abs(info.convergence[-1, i] - decibels(levels[i], M[i])) < 1e-3
 
 
 @pytest.mark.parametrize(("power", "least"), [(1.0, -30), (2.0, -27)])  # errors of powers are twice those of magnitudes
@@ -66,10 +66,10 @@ def test_logarithms_are_undone(log: Any) -> None:
     y = 100 * speech(16000).astype(np.float64)  # so loud that no floor is met
     M = plan.mel(y, bank)
     kept = M[:, :-1] if log == "whisper" else M
-    given = {"rng": 0, "n_iter": 20}
-    linear = plan.mel(fastspec.recover_mel(kept, bank, plan, **given), bank)
-    made = plan.mel(fastspec.recover_mel(plan.mel(y, bank, log=log), bank, plan, log=log, **given), bank)
-    assert decibels(made, kept) < max(-15, decibels(linear, kept) + 0.5)
+    options = {"rng": 0, "n_iter": 20}
+    linear = plan.mel(fastspec.recover_mel(kept, bank, plan, **options), bank)
+    levels = plan.mel(fastspec.recover_mel(plan.mel(y, bank, log=log), bank, plan, log=log, **options), bank)
+    assert decibels(levels, kept) < max(-15, decibels(linear, kept) + 0.5)
 
 
 def test_the_notebooks_mels() -> None:
@@ -79,8 +79,8 @@ def test_the_notebooks_mels() -> None:
     M = fastspec.make_mel(S, to_mel, shorten_factor=2)
     window = 0.54 - 0.46 * np.cos(2 * np.pi * np.arange(512) / 511)
     plan = fastspec.STFT(512, hop_length=64, window=window, center=False)
-    found = fastspec.recover_mel(M, to_mel.T, plan, log="notebook", shorten_factor=2, rng=0)
-    again = fastspec.pretty_spectrogram(found, fft_size=512, step_size=64, thresh=4)[: len(S)]
+    result = fastspec.recover_mel(M, to_mel.T, plan, log="notebook", shorten_factor=2, rng=0)
+    again = fastspec.pretty_spectrogram(result, fft_size=512, step_size=64, thresh=4)[: len(S)]
     assert np.corrcoef(again.ravel(), S[: len(again)].ravel())[0, 1] > 0.9
     with pytest.raises(ValueError, match="n_bins - 1 = 128 columns"):
         fastspec.recover_mel(M, to_mel.T, fastspec.STFT(256), log="notebook")
@@ -120,6 +120,6 @@ def test_batches_threads_and_silence() -> None:
 )
 def test_bad_arguments_are_named(options: Any, error: type[Exception], message: str) -> None:
     plan, bank = fastspec.STFT(256, hop_length=64), fastspec.MelBank(16000, 256, 30)
-    given = {"M": plan.mel(noise(3000), bank), "bank": bank, **options}
+    arguments = {"M": plan.mel(noise(3000), bank), "bank": bank, **options}
     with pytest.raises(error, match=message):
-        fastspec.recover_mel(given.pop("M"), given.pop("bank"), plan, **given)
+        fastspec.recover_mel(arguments.pop("M"), arguments.pop("bank"), plan, **arguments)

@@ -1,4 +1,4 @@
-"""Signals made frame by frame: against a slow twin, alone and among others, in pieces, and what they sound like."""
+"""Signals made frame by frame: against a slow twin, alone and in a batch, in blocks, and their quality."""
 
 from importlib.resources import as_file, files
 from typing import Any
@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 import fastspec
 from fastspec.recovery import rtisi
 from fastspec.recovery import rtisi as recovery_rtisi
-from fastspec.recovery import segments as cutting
-from fastspec.recovery.segments import Cuts
+from fastspec.recovery import segments as recovery_segments
+from fastspec.recovery.segments import Segmentation
 
 DTYPES = ["float32", "float64"]
 CASES = [  # arguments of the plan, look_ahead, n_iter, frames
@@ -71,13 +71,13 @@ def sensitivity(plan: fastspec.STFT, S: Any, look_ahead: int, n_iter: int) -> An
     A bin that nearly vanishes turns its phase at a touch, and what comes after goes its own way: no fixed tolerance
     would do.  A transform of n samples errs by some log2 n roundings of its largest number.
     """
-    want, worst = whole(plan, S, look_ahead, n_iter), 0.0
+    expected, worst = whole(plan, S, look_ahead, n_iter), 0.0
     slip = np.finfo(plan.dtype).eps * (2 + np.log2(plan.n_fft))
     for seed in range(4):
         noise = np.random.default_rng(seed).standard_normal(S.shape)
         moved = whole(plan, np.abs(S + slip * noise), look_ahead, n_iter)
-        worst = max(worst, float(np.abs(moved - want).max()))
-    return want, worst
+        worst = max(worst, float(np.abs(moved - expected).max()))
+    return expected, worst
 
 
 @each_dtype
@@ -85,15 +85,15 @@ def sensitivity(plan: fastspec.STFT, S: Any, look_ahead: int, n_iter: int) -> An
 def test_it_is_the_slow_twin(arguments: dict[str, Any], look_ahead: int, n_iter: int, frames: int, dtype: str) -> None:
     plan = fastspec.STFT(**arguments, dtype=dtype)
     S = magnitudes(plan, 3, frames)
-    want, moved = sensitivity(plan, S, look_ahead, n_iter)
+    expected, moved = sensitivity(plan, S, look_ahead, n_iter)
     before = S.copy()
     y = rtisi.recover(plan, S, look_ahead=look_ahead, n_iter=n_iter)
     np.testing.assert_array_equal(S, before)
     assert y.dtype == dtype
     assert y.shape == (3, plan.n_samples(frames))
-    limit = 16 * moved + 8 * np.finfo(dtype).eps * np.abs(want).max()
-    assert limit < {"float32": 2e-2, "float64": 1e-8}[dtype] * np.abs(want).max(), "such a limit tells nothing"
-    assert np.abs(y - want).max() <= limit
+    limit = 16 * moved + 8 * np.finfo(dtype).eps * np.abs(expected).max()
+    assert limit < {"float32": 2e-2, "float64": 1e-8}[dtype] * np.abs(expected).max(), "such a limit tells nothing"
+    assert np.abs(y - expected).max() <= limit
 
 
 each_kind = pytest.mark.parametrize("arguments", [LANES[0], LIBRARY[0]], ids=["lanes", "library"])
@@ -110,9 +110,9 @@ def test_a_signal_has_the_same_bits_alone_and_among_others(
     y = rtisi.recover(plan, S, look_ahead=look_ahead)
     for b in (0, 1, 7, 18):
         np.testing.assert_array_equal(rtisi.recover(plan, S[b : b + 1], look_ahead=look_ahead), y[b : b + 1])
-    others = S.copy()
-    others[np.arange(19) != 7] *= 0.5
-    np.testing.assert_array_equal(rtisi.recover(plan, others, look_ahead=look_ahead)[7], y[7])
+    changed = S.copy()
+    changed[np.arange(19) != 7] *= 0.5
+    np.testing.assert_array_equal(rtisi.recover(plan, changed, look_ahead=look_ahead)[7], y[7])
 
 
 def test_what_is_wrong_with_one_signal_is_not_wrong_with_others() -> None:
@@ -126,11 +126,11 @@ def test_what_is_wrong_with_one_signal_is_not_wrong_with_others() -> None:
     np.testing.assert_array_equal(spoiled[rest], y[rest])
 
 
-def test_more_signals_than_are_made_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_signals_than_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     plan = fastspec.STFT(64, hop_length=16)
     S = magnitudes(plan, 40, 6)
     y = rtisi.recover(plan, S)
-    monkeypatch.setattr(cutting, "KEPT_BYTES", 1)
+    monkeypatch.setattr(recovery_segments, "BATCH_BYTES", 1)
     np.testing.assert_array_equal(rtisi.recover(plan, S), y)
 
 
@@ -138,14 +138,14 @@ def test_more_signals_than_are_made_side_by_side(monkeypatch: pytest.MonkeyPatch
 def test_threads_and_slices_do_not_change_bits(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = fastspec.STFT(512, hop_length=128, dtype=dtype)
     S = magnitudes(plan, 12, 30)
-    found = []
+    results = []
     for count in (1, 2):
         with fastspec.threads(count):
-            found.append(rtisi.recover(plan, S, n_iter=2))
-    monkeypatch.setattr(recovery_rtisi, "CALL_OPERATIONS", 1)
-    found.append(rtisi.recover(plan, S, n_iter=2))
-    for y in found[1:]:
-        np.testing.assert_array_equal(y, found[0])
+            results.append(rtisi.recover(plan, S, n_iter=2))
+    monkeypatch.setattr(recovery_rtisi, "SLICE", 1)
+    results.append(rtisi.recover(plan, S, n_iter=2))
+    for y in results[1:]:
+        np.testing.assert_array_equal(y, results[0])
 
 
 @each_kind
@@ -168,18 +168,18 @@ def test_any_memory_gives_the_same_bits(arguments: dict[str, Any]) -> None:
 @each_kind
 @pytest.mark.parametrize("center", [True, False])
 @pytest.mark.parametrize("cuts", [[1] * 11, [4, 7], [0, 2, 9, 0], [11]])
-def test_pieces_give_the_bits_of_the_whole(
+def test_blocks_give_the_bits_of_the_whole(
     arguments: dict[str, Any], center: bool, cuts: list[int], dtype: str
 ) -> None:
     plan = fastspec.STFT(**arguments, center=center, dtype=dtype)
     S = magnitudes(plan, 5, 11)
-    stream, found, at = rtisi.Stream(plan, 5, n_iter=2), [], 0
+    stream, blocks, at = rtisi.Stream(plan, 5, n_iter=2), [], 0
     for count in cuts:
-        found.append(stream.push(S[:, :, at : at + count]))
+        blocks.append(stream.push(S[:, :, at : at + count]))
         at += count
-    certain = sum(y.shape[1] for y in found)
+    certain = sum(y.shape[1] for y in blocks)
     assert certain == (11 - 3) * plan.hop_length - (plan.n_fft // 2 if center else 0)
-    y = np.concatenate([*found, stream.finish()], axis=1)
+    y = np.concatenate([*blocks, stream.finish()], axis=1)
     np.testing.assert_array_equal(y, rtisi.recover(plan, S, n_iter=2))
 
 
@@ -276,11 +276,11 @@ def test_more_rounds_and_more_frames_ahead_come_nearer() -> None:
     plan = fastspec.STFT(512, hop_length=128)
     S = plan.power(speech().astype(np.float32), power=1.0)
     S /= S.max()
-    found = [
+    results = [
         convergence(plan, S, rtisi.recover(plan, S[None], look_ahead=a, n_iter=r)[0, : 128 * (S.shape[1] - 1)])
         for a, r in ((0, 2), (3, 2), (3, 5), (3, 20))
     ]
-    assert found == sorted(found, reverse=True)
+    assert results == sorted(results, reverse=True)
 
 
 @given(
@@ -291,25 +291,25 @@ def test_segments_reach_from_end_to_end_and_overlap_where_they_are_joined(
     n_fft: int, hop: int, total: int, look_ahead: int, segments: Any
 ) -> None:
     plan = fastspec.STFT(n_fft, hop_length=hop, window="hamming")
-    cuts = Cuts.of(plan, total, look_ahead, segments)
-    assert len(cuts.firsts) == cuts.segments <= (16 * 8 if segments == "auto" else segments)
-    assert cuts.firsts[0] == 0
-    assert cuts.firsts[-1] + cuts.frames == total
-    low, high = cuts.firsts[1:] + cuts.head, cuts.firsts[:-1] + cuts.frames - cuts.tail
+    cut = Segmentation.split(plan, total, look_ahead, segments)
+    assert len(cut.first_frames) == cut.n_segments <= (16 * 8 if segments == "auto" else segments)
+    assert cut.first_frames[0] == 0
+    assert cut.first_frames[-1] + cut.n_frames == total
+    low, high = cut.first_frames[1:] + cut.head_frames, cut.first_frames[:-1] + cut.n_frames - cut.tail_frames
     assert ((high - low) * hop >= n_fft).all()
     assert (low[1:] >= high[:-1]).all()
 
 
 @pytest.mark.parametrize("start", [0, 32])
-def test_a_signal_cut_to_pieces_of_any_sign_is_joined_as_it_was(start: int) -> None:
+def test_segments_of_any_sign_are_joined_to_the_signal(start: int) -> None:
     plan = fastspec.STFT(64, hop_length=16)
-    cuts = Cuts.of(plan, 900, 3, 6)
-    assert cuts.segments == 6
+    cut = Segmentation.split(plan, 900, 3, 6)
+    assert cut.n_segments == 6
     y = np.random.default_rng(0).standard_normal(899 * 16 + 64)
-    size, signs = (cuts.frames - 1) * 16 + 64, np.array([1, -1, -1, 1, -1, 1])
-    pieces = np.stack([y[f * 16 :][:size] * sign for f, sign in zip(cuts.firsts, signs, strict=True)])
+    size, signs = (cut.n_frames - 1) * 16 + 64, np.array([1, -1, -1, 1, -1, 1])
+    segments = np.stack([y[f * 16 :][:size] * sign for f, sign in zip(cut.first_frames, signs, strict=True)])
     out = np.zeros(len(y))
-    cuts.join(pieces, start, out)
+    cut.join(segments, start, out)
     whole = np.append(y[start:], np.zeros(start))
     np.testing.assert_allclose(out, whole, rtol=0, atol=8 * np.finfo(float).eps * np.abs(y).max())
 
@@ -325,7 +325,7 @@ def test_segments_have_the_same_bits_alone_and_among_others(arguments: dict[str,
             np.testing.assert_array_equal(rtisi.recover(plan, S, segments=segments, n_iter=2), y)
 
 
-def test_what_is_too_short_for_segments_is_made_in_one() -> None:
+def test_signals_too_short_for_segments_are_not_cut() -> None:
     plan = fastspec.STFT(64, hop_length=16)
     S = magnitudes(plan, 1, 120)
     y = rtisi.recover(plan, S)
@@ -343,5 +343,7 @@ def test_segments_sound_nearly_as_good_as_the_whole() -> None:
     y = np.concatenate([speech(), -0.7 * speech()]).astype(np.float32)
     S = plan.power(y, power=1.0)
     S /= S.max()
-    one, four = (convergence(plan, S, rtisi.recover(plan, S[None], segments=k, length=len(y))[0]) for k in (1, 4))
-    assert four < one + 1
+    whole_signal, segmented = (
+        convergence(plan, S, rtisi.recover(plan, S[None], segments=k, length=len(y))[0]) for k in (1, 4)
+    )
+    assert segmented < whole_signal + 1

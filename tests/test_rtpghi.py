@@ -1,4 +1,4 @@
-"""Phases frame by frame: against a slow twin with a heap, alone and among others, and what they sound like."""
+"""Phases frame by frame: against a slow twin with a heap, alone and in a batch, and their quality."""
 
 from typing import Any
 
@@ -26,19 +26,19 @@ each_dtype = pytest.mark.parametrize("dtype", DTYPES)
 each_case = pytest.mark.parametrize("arguments", CASES)
 
 
-def made(plan: fastspec.STFT, S: Any, *, look_ahead: int = 1, tolerance: float = 1e-3, seed: int = 0) -> Any:
+def spectra(plan: fastspec.STFT, S: Any, *, look_ahead: int = 1, tolerance: float = 1e-3, seed: int = 0) -> Any:
     rng = np.random.default_rng(seed)
     return rtpghi.spectra(plan, S, look_ahead=look_ahead, tolerance=tolerance, rng=rng)
 
 
 def twins(plan: fastspec.STFT, S: Any, seeds: Any, look_ahead: int, tolerance: float, start: int = 0) -> Any:
-    known = (
+    arguments = (
         plan.n_fft, plan.hop_length, gaussian_constant(plan.window), middle_of(plan.window), look_ahead,
         tolerance,
     )  # fmt: skip
     tiny = float(np.finfo(plan.dtype).tiny)
     return np.stack([
-        twin.spectra(s.astype(float), *known, int(seed), tiny, start) for s, seed in zip(S, seeds, strict=True)
+        twin.spectra(s.astype(float), *arguments, int(seed), tiny, start) for s, seed in zip(S, seeds, strict=True)
     ])  # fmt: skip
 
 
@@ -59,19 +59,19 @@ def test_it_is_the_slow_twin(arguments: dict[str, Any], look_ahead: int, toleran
     S[1, :, :5] = 0  # sound begins after silence, at many bins that are equally loud before
     S[2, 1:3, 6] = 0
     before = S.copy()
-    D = made(plan, S, look_ahead=look_ahead, tolerance=tolerance)
+    D = spectra(plan, S, look_ahead=look_ahead, tolerance=tolerance)
     np.testing.assert_array_equal(S, before)
     assert D.dtype == np.result_type(dtype, np.complex64)
     seeds = np.random.default_rng(0).integers(0, 1 << 32, 3, dtype=np.uint32)
-    want = twins(plan, S, seeds, look_ahead, tolerance)
+    expected = twins(plan, S, seeds, look_ahead, tolerance)
     steps = (plan.hop_length / plan.n_fft * 100 + plan.n_fft / plan.hop_length * 10) * (1 if tolerance else 4)
     limit = np.finfo(dtype).eps * (12 + plan.n_bins) * steps
     assert limit < {"float32": 1e-1, "float64": 1e-9}[dtype], "such a limit tells nothing"
     real = np.zeros(plan.n_bins, bool)
     real[[0, -1][: 2 - plan.n_fft % 2]] = True
-    assert np.abs(D - want)[:, ~real].max(initial=0) <= limit * S.max()
+    assert np.abs(D - expected)[:, ~real].max(initial=0) <= limit * S.max()
     if dtype == "float64":  # else one at a right angle may be turned
-        assert np.abs(D - want)[:, real].max() <= limit * S.max()
+        assert np.abs(D - expected)[:, real].max() <= limit * S.max()
     np.testing.assert_allclose(np.abs(D), S, rtol=8 * np.finfo(dtype).eps)
     assert np.abs(D[:, real].imag).max() <= 4 * np.finfo(dtype).eps * S.max()
 
@@ -83,9 +83,9 @@ def test_the_number_of_a_frame_may_be_large(dtype: str) -> None:
     for start in (2**31 - 3, 2**32 - 2, 2**40):
         stream = rtpghi.Spectra(plan, 2, look_ahead=0, tolerance=0.3, rng=rng)
         stream.frames = start
-        want = twins(plan, S, stream.seeds, 0, 0.3, start)
+        expected = twins(plan, S, stream.seeds, 0, 0.3, start)
         D = stream.push(S)
-        assert np.abs(D - want)[:, 1:-1].max() < {"float32": 1e-3, "float64": 1e-10}[dtype] * S.max()
+        assert np.abs(D - expected)[:, 1:-1].max() < {"float32": 1e-3, "float64": 1e-10}[dtype] * S.max()
 
 
 @each_dtype
@@ -106,10 +106,10 @@ def test_a_power_of_two_changes_no_phase(dtype: str, tolerance: float) -> None:
     plan = fastspec.STFT(64, hop_length=16, dtype=dtype)
     S = sounds(plan, 2, 9)
     S[1, :, 3] = 0
-    D = made(plan, S, tolerance=tolerance)
+    D = spectra(plan, S, tolerance=tolerance)
     for power in (-66, -20, 1, 24, 66) if dtype == "float32" else (-660, -20, 1, 24, 660):
         scale = plan.dtype.type(2.0**power)
-        np.testing.assert_array_equal(made(plan, S * scale, tolerance=tolerance), D * scale)
+        np.testing.assert_array_equal(spectra(plan, S * scale, tolerance=tolerance), D * scale)
 
 
 @each_dtype
@@ -124,26 +124,26 @@ def test_any_finite_magnitudes_give_finite_spectra(dtype: str) -> None:
     S[4] = np.where(np.random.default_rng(0).random(S[4].shape) < 0.5, limits.max / 4, limits.smallest_subnormal)
     for tolerance in (1e-3, 0.0):
         for look_ahead in (0, 1):
-            assert np.isfinite(made(plan, S, tolerance=tolerance, look_ahead=look_ahead)).all()
+            assert np.isfinite(spectra(plan, S, tolerance=tolerance, look_ahead=look_ahead)).all()
 
 
 @each_dtype
 def test_a_signal_has_the_same_bits_alone_and_among_others(dtype: str) -> None:
     plan = fastspec.STFT(64, hop_length=16, dtype=dtype)
     S = sounds(plan, 19, 8)
-    D = made(plan, S)
-    np.testing.assert_array_equal(made(plan, S[:1]), D[:1])
+    D = spectra(plan, S)
+    np.testing.assert_array_equal(spectra(plan, S[:1]), D[:1])
     S[4:] *= 3
-    np.testing.assert_array_equal(made(plan, S)[:4], D[:4])
+    np.testing.assert_array_equal(spectra(plan, S)[:4], D[:4])
     with fastspec.threads(1):
-        one = made(plan, np.tile(S, (1, 1, 100)))
-    np.testing.assert_array_equal(made(plan, np.tile(S, (1, 1, 100))), one)
+        single_threaded = spectra(plan, np.tile(S, (1, 1, 100)))
+    np.testing.assert_array_equal(spectra(plan, np.tile(S, (1, 1, 100))), single_threaded)
 
 
 def test_any_memory_and_any_slices_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
     plan = fastspec.STFT(64, hop_length=16)
     S = sounds(plan, 3, 10)
-    D = made(plan, S)
+    D = spectra(plan, S)
     odd = np.empty(S.nbytes + 1, np.uint8)[1:].view(np.float32).reshape(S.shape)
     odd[...] = S
     frozen = np.ascontiguousarray(S)
@@ -151,17 +151,17 @@ def test_any_memory_and_any_slices_give_the_same_bits(monkeypatch: pytest.Monkey
     wide = np.zeros((3, plan.n_bins, 20), np.float32)
     wide[:, :, ::2] = S
     for same in (np.asfortranarray(S), odd, frozen, wide[:, :, ::2], np.ascontiguousarray(S[::-1])[::-1]):
-        np.testing.assert_array_equal(made(plan, same), D)
-    monkeypatch.setattr(rtpghi, "CALL_BINS", 1)
-    np.testing.assert_array_equal(made(plan, S), D)
+        np.testing.assert_array_equal(spectra(plan, same), D)
+    monkeypatch.setattr(rtpghi, "SLICE", 1)
+    np.testing.assert_array_equal(spectra(plan, S), D)
 
 
 def test_a_seed_says_what_soft_bins_are() -> None:
     plan = fastspec.STFT(64, hop_length=16)
     S = sounds(plan, 2, 9)
-    same, other = made(plan, S, tolerance=0.3), made(plan, S, tolerance=0.3, seed=1)
-    np.testing.assert_array_equal(made(plan, S, tolerance=0.3), same)
-    assert not np.array_equal(other, same)
+    same, reseeded = spectra(plan, S, tolerance=0.3), spectra(plan, S, tolerance=0.3, seed=1)
+    np.testing.assert_array_equal(spectra(plan, S, tolerance=0.3), same)
+    assert not np.array_equal(reseeded, same)
 
 
 @pytest.mark.parametrize(("look_ahead", "reached"), [(0, -18.7), (1, -20.5)])
@@ -181,7 +181,7 @@ def test_it_begins_a_chain() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "error", "match"),
+    ("options", "error", "match"),
     [
         ({"look_ahead": 2}, ValueError, "look_ahead must be 0 or 1, got 2"),
         ({"look_ahead": -1}, ValueError, "look_ahead"),
@@ -193,7 +193,7 @@ def test_it_begins_a_chain() -> None:
         ({"method": [("fast", 1), ("rtpghi", 0)]}, ValueError, "can only begin a chain"),
     ],
 )
-def test_wrong_arguments_are_named(told: dict[str, Any], error: type[Exception], match: str) -> None:
+def test_wrong_arguments_are_named(options: dict[str, Any], error: type[Exception], match: str) -> None:
     plan = fastspec.STFT(64, hop_length=16)
     with pytest.raises(error, match=match):
-        fastspec.recover(sounds(plan, 1, 5), plan, **({"method": "rtpghi"} | told))
+        fastspec.recover(sounds(plan, 1, 5), plan, **({"method": "rtpghi"} | options))

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from .. import checks
 from ..notebook import inversion, spectra
-from ..recovery.methods import stages_of
-from ..recovery.recover import begin
+from ..recovery.methods import parse_stages
+from ..recovery.recover import check_init
 
 Array = NDArray[np.floating[Any]]
 
@@ -32,7 +32,7 @@ def how(method: str, init: str, n_iter: int | None) -> dict[str, Any]:
             raise ValueError(f"--method must be a name or name:rounds,name:rounds, got {method}")
         chain = [(name, int(rounds)) for name, _, rounds in entries]
     rounds: int | str = "auto" if n_iter is None else n_iter
-    begin("--init", init, (), stages_of(chain, rounds, {}))
+    check_init("--init", init, (), parse_stages(chain, rounds, {}))
     return {"method": chain, "init": init, "n_iter": rounds}
 
 

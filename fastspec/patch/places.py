@@ -12,7 +12,7 @@ _dictionary_of = vars(ModuleType)["__dict__"].__get__
 
 
 def swap(compare_exchange: Mapping[int, Any]) -> None:
-    """Put a new object wherever a module holds an old one: `compare_exchange` gives the new one by the identity of the old.
+    """Put a new object wherever a module holds an old one: `exchange` gives the new one by the identity of the old.
 
     Our own modules are left as they are.  The caller keeps the old objects alive, or identities mean nothing.
     """

@@ -1,7 +1,7 @@
-"""What a round of each method of phase recovery does.
+"""The rounds of each method of phase recovery, as coefficients; names, options and chains of methods.
 
-S are the magnitudes; P2(c) = S c / |c| gives a spectrum its magnitudes, and P1(c) = STFT(ISTFT(c)) makes it that of a
-signal.  Methods whose spectra all are those of signals, or mixtures of them, are `Momentum`s; the others `Relaxation`s.
+P2(c) = S c / |c| projects a spectrum c onto those with magnitudes S, and P1(c) = STFT(ISTFT(c)) onto the consistent
+ones, which are spectra of signals.  Methods whose iterates are all consistent are `Momentum`s; others `Relaxation`s.
 """
 
 from collections.abc import Callable, Mapping, Sequence, Set
@@ -15,7 +15,7 @@ from .. import checks
 class Momentum(NamedTuple):
     """t' = kept_now t + kept_before t_before + gain P1(P2(now t + before t_before)).
 
-    All of t, t' and t_before are spectra of signals, so a round is taken on those signals.
+    All of t, t' and t_before are consistent, so a round is computed on their signals.
     """
 
     now: float
@@ -26,29 +26,31 @@ class Momentum(NamedTuple):
 
 
 class Relaxation(NamedTuple):
-    """c' = to_set P2(from_state c + from_found q) + to_state c + to_found q, with q = P1(out_set P2(c) + out_state c).
+    """c' = to_set P2(from_state c + from_consistent q) + to_state c + to_consistent q, where
 
-    A spectrum c is kept from round to round; the result is the signal of end_set P2(c) + end_state c.
+        q = P1(out_set P2(c) + out_state c).
+
+    The state c is a spectrum, kept from round to round; the result is the signal of end_set P2(c) + end_state c.
     """
 
     from_state: float
-    from_found: float
+    from_consistent: float
     to_set: float
     to_state: float
-    to_found: float
+    to_consistent: float
     out_set: float
     out_state: float
     end_set: float = 0.0
     end_state: float = 1.0
 
-    def ending(self) -> "Relaxation":
-        """The same round, of which the result is taken."""
+    def with_result(self) -> "Relaxation":
+        """The same round, whose signal is the result: that of end_set P2(c) + end_state c."""
         return self._replace(out_set=self.end_set, out_state=self.end_state)
 
 
 Method = Momentum | Relaxation
 
-BEGUN = Relaxation(0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+FIRST_ROUND = Relaxation(0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 """The first round of a relaxation: c = P2(q) for a signal's spectrum q."""
 
 RESULT = Relaxation(0.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0)
@@ -97,71 +99,69 @@ METHODS: dict[str, Callable[..., Method]] = {
 PRESETS: dict[str, list[tuple[Any, ...]]] = {
     "best": [("rtisi", 25), ("raar", 120, {"beta": 0.98}), ("accelerated", 100)],
 }
-STARTING: dict[str, dict[str, Any]] = {"rtisi": {"look_ahead": 3, "segments": "auto"}, "rtpghi": {"look_ahead": 1}}
-"""Methods that go from frame to frame, with their options: they have no start, and can only begin a chain."""
-NAMES = (*METHODS, *STARTING, *PRESETS)
-DEFAULT = {"rtisi": 5, "rtpghi": 0}
-"""Rounds by default, where they are not those of OTHERS."""
-OTHERS = 25
+ONLINE: dict[str, dict[str, Any]] = {"rtisi": {"look_ahead": 3, "segments": "auto"}, "rtpghi": {"look_ahead": 1}}
+"""Methods that go frame by frame, with their options: they have no start, and can only begin a chain."""
+NAMES = (*METHODS, *ONLINE, *PRESETS)
+DEFAULT_ROUNDS = {**dict.fromkeys(METHODS, 25), "rtisi": 5, "rtpghi": 0}
 
 
 class Stage(NamedTuple):
-    """A method and its rounds; those of STARTING have no fused step, but options."""
+    """A method and its number of rounds; those of ONLINE have no fused step, but options."""
 
     name: str
     rounds: int
     step: Method | None
     options: Mapping[str, Any] = MappingProxyType({})
 
+    @property
+    def is_online(self) -> bool:
+        """Whether its method goes frame by frame."""
+        return self.step is None
 
-def stages_of(method: Chain, n_iter: int | str, options: Mapping[str, Any]) -> list[Stage]:
+
+def parse_stages(method: Chain, n_iter: int | str, options: Mapping[str, Any]) -> list[Stage]:
     """The stages of a method's name, or of a chain of (name, rounds) or (name, rounds, options).
 
     Raises
     ------
     TypeError, ValueError
-        If a name, a number of rounds or an option is none.
+        If a name, a number of rounds or an option is unknown or out of its range.
     """
     if isinstance(method, str):
         if method in PRESETS:
-            _refuse(options, f"method={method!r}")
-            stages = [_stage(*entry) for entry in PRESETS[method]]
+            _check_options(options, f"method={method!r}")
+            stages = [_parse_stage(*entry) for entry in PRESETS[method]]
             if n_iter != "auto":
                 stages[-1] = stages[-1]._replace(rounds=checks.as_int("n_iter", n_iter, 0))
             return stages
-        return [_stage(method, _count(method, n_iter), options)]
+        return [_parse_stage(method, DEFAULT_ROUNDS.get(method, 0) if n_iter == "auto" else n_iter, options)]
     if n_iter != "auto":
         raise ValueError(f"n_iter must be left out where method is a chain, which has its own, got {n_iter!r}")
-    _refuse(options, "a chain, whose entries take their own")
+    _check_options(options, "a chain, whose entries take their own")
     entries = list(method) if isinstance(method, Sequence) else []
     if not entries or not all(isinstance(entry, tuple) and len(entry) in (2, 3) for entry in entries):
         raise ValueError(f"method must be one of {', '.join(NAMES)} or a list of (name, rounds), got {method!r}")
-    stages = [_stage(*entry) for entry in entries]
-    if any(stage.step is None for stage in stages[1:]):
-        raise ValueError(f"{' and '.join(map(repr, STARTING))} can only begin a chain, got method={method!r}")
+    stages = [_parse_stage(*entry) for entry in entries]
+    if any(stage.is_online for stage in stages[1:]):
+        raise ValueError(f"{' and '.join(map(repr, ONLINE))} can only begin a chain, got method={method!r}")
     return stages
 
 
-def _count(name: str, n_iter: int | str) -> int:
-    return DEFAULT.get(name, OTHERS) if n_iter == "auto" else checks.as_int("n_iter", n_iter, 0)
-
-
-def _stage(name: Any, rounds: Any, options: Mapping[str, Any] | None = None) -> Stage:
+def _parse_stage(name: Any, rounds: Any, options: Mapping[str, Any] | None = None) -> Stage:
     options, count = dict(options or {}), checks.as_int("n_iter", rounds, 0)
     if name == "rtpghi" and count:
         raise ValueError(f"n_iter must be left out or 0 for 'rtpghi', which has no rounds, got {rounds!r}")
-    if isinstance(name, str) and name in STARTING:
-        known = set(STARTING[name])
-        _refuse({key: value for key, value in options.items() if key not in known}, f"method={name!r}", known)
-        return Stage(name, count, None, STARTING[name] | options)
+    if isinstance(name, str) and name in ONLINE:
+        _check_options(options, f"method={name!r}", set(ONLINE[name]))
+        return Stage(name, count, None, ONLINE[name] | options)
     if not isinstance(name, str) or name not in METHODS:
         raise ValueError(f"method must be one of {', '.join(NAMES)} or a list of (name, rounds), got {name!r}")
-    known = set(signature(METHODS[name]).parameters)
-    _refuse({key: value for key, value in options.items() if key not in known}, f"method={name!r}", known)
+    _check_options(options, f"method={name!r}", set(signature(METHODS[name]).parameters))
     return Stage(name, count, METHODS[name](**{key: checks.as_finite(key, options[key]) for key in options}))
 
 
-def _refuse(options: Mapping[str, Any], whose: str, known: Set[str] = frozenset()) -> None:
-    if options:
-        names = ", ".join(sorted(known)) or "none of these"
-        raise TypeError(f"unknown option {next(iter(options))!r} for {whose}: it takes {names}")
+def _check_options(options: Mapping[str, Any], owner: str, allowed: Set[str] = frozenset()) -> None:
+    unknown = [key for key in options if key not in allowed]
+    if unknown:
+        names = ", ".join(sorted(allowed)) or "no options"
+        raise TypeError(f"unknown option {unknown[0]!r} for {owner}: it takes {names}")

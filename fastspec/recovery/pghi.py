@@ -13,13 +13,13 @@ from ..kernels.runtime.layout import scratch_size
 from ..kernels.runtime.tasks import run_items
 from ..kernels.runtime.threads import team_size
 from ..plan import STFT
-from .phase import Known, by_frames, gaussian_constant, turn_of_middle
+from .phase import PhasePrefix, by_frames, gaussian_constant, turn_of_middle
 
 BLOCK_BINS = 1 << 14
 """Bins of a block of frames: what is known of them stays in the second-level cache."""
 
 
-def phases(plan: STFT, S: Array, *, tol: float, rng: np.random.Generator, known: Known | None = None) -> Array:
+def phases(plan: STFT, S: Array, *, tol: float, rng: np.random.Generator, prefix: PhasePrefix | None = None) -> Array:
     """Phases that go with magnitudes, as `plan.forward` would give them.
 
     With L = ln S, hop a, n_fft N and the window near exp(-pi t**2 / gamma) about its middle c, the phase about that
@@ -41,7 +41,7 @@ def phases(plan: STFT, S: Array, *, tol: float, rng: np.random.Generator, known:
         Bins of no more than tol times the largest of their signal get a random phase.
     rng : np.random.Generator
         Gives one seed a signal.
-    known : starts.Known
+    prefix : PhasePrefix
         Phases of the first frames, to which the islands are turned.
 
     Returns
@@ -102,20 +102,20 @@ def phases(plan: STFT, S: Array, *, tol: float, rng: np.random.Generator, known:
     )
     record = kernels.LAYOUT.pack(arrays, args)
     run_items(kernels.grow_tree, dtype, signals, record, work=100 * saddles)
-    if known is not None:
-        _fit(plan, S, known, args.rows, bases, arrays, out)
+    if prefix is not None:
+        _fit(plan, S, prefix, args.rows, bases, arrays, out)
     run_items(kernels.finish_block, dtype, items, record, work=20 * out.size)
     return out.swapaxes(1, 2)
 
 
-def _fit(plan: STFT, S: Array, known: Known, rows: int, bases: Array, arrays: PghiArrays, phase: Array) -> None:
-    """Shifts the phase of each tree so that its bins in the last of the known frames fit theirs, loud ones above all.
+def _fit(plan: STFT, S: Array, prefix: PhasePrefix, rows: int, bases: Array, arrays: PghiArrays, phase: Array) -> None:
+    """Shifts the phase of each tree so that its bins in the last frames of the prefix fit theirs, loud ones above all.
 
     Of signal i block b's components begin at starts[2 i] + bases[i, b] in trees, the first of whose tree each names,
     and in phase_offsets; `phase` is (signals, n_frames, n_bins).
     """
-    count, components = known.phase.shape[2], arrays.components.reshape(phase.shape)
-    frames = np.arange(max(0, count - known.fitted), count)
+    count, components = prefix.phase.shape[2], arrays.components.reshape(phase.shape)
+    frames = np.arange(max(0, count - prefix.n_fitted), count)
     begins = arrays.starts[:-2:2]
     counts = components[:, frames] >= 0
     counts[..., 0] = False  # DC and Nyquist are real
@@ -124,7 +124,7 @@ def _fit(plan: STFT, S: Array, known: Known, rows: int, bases: Array, arrays: Pg
     indices = (components[:, frames] + (begins[:, None] + bases[:, frames // rows])[..., None])[counts]
     first_of = arrays.trees + np.repeat(begins, np.diff(arrays.starts[::2]))
     middle, offsets = np.broadcast_to(arrays.middle, counts.shape), arrays.phase_offsets
-    ahead = known.phase[:, :, frames].swapaxes(1, 2)[counts] + middle[counts]
+    ahead = prefix.phase[:, :, frames].swapaxes(1, 2)[counts] + middle[counts]
     gap = ahead.astype(np.float64) - phase[:, frames][counts] - offsets[indices]
     weight = np.square(S[:, :, frames].swapaxes(1, 2)[counts], dtype=np.float64)
     trees = len(arrays.trees)

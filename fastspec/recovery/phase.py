@@ -85,8 +85,8 @@ def polar(S: Array, phase: Array) -> Array:
     return out.swapaxes(-1, -2)
 
 
-class Known(NamedTuple):
-    """Phases of the first frames."""
+class PhasePrefix(NamedTuple):
+    """Phases of the first frames, which do not change."""
 
-    phase: Real  # (signals, n_bins, any number)
-    fitted: int  # how many of them, the last ones, the phases of "pghi" are fitted to
+    phase: Real  # (signals, n_bins, frames)
+    n_fitted: int  # the last so many of these frames are those that the trees of "pghi" are fitted to

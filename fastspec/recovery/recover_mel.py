@@ -1,6 +1,6 @@
-"""From mels to signals, M -> y: magnitudes and phases together, or one after the other."""
+"""From mels to signals, M -> y: magnitudes and phases jointly, or in a cascade."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,12 +11,12 @@ from ..features.banks import FilterBank, bank_of
 from ..features.log import log_scale
 from ..notebook.mel import notebook_levels
 from ..plan import STFT
-from .methods import Chain, Momentum, Stage, stages_of
-from .recover import TOLERANCE, Order, Seed, begin, recover, share
-from .solve import Recipe, Tell
+from .methods import Chain, Momentum, Stage, parse_stages
+from .recover import Request, Seed, check_init, fraction, recover
+from .solve import TOLERANCE, Callback, ConvergenceMonitor, Problem
 
-JOINT = {"alpha": 0.9, "beta": 1.1, "gamma": 1.25}
-"""Of accelerated steps: for mels these come nearer in fewer rounds than those for magnitudes."""
+JOINT_OPTIONS = {"alpha": 0.9, "beta": 1.1, "gamma": 1.25}
+"""Of "accelerated" for "joint": for mels these converge in fewer rounds than those for magnitudes."""
 METHODS = ("joint", "cascade")
 
 
@@ -34,14 +34,14 @@ def recover_mel(
     rng: Seed = None,
     length: int | None = None,
     tol: float | None = None,
-    callback: Tell | None = None,
+    callback: Callback | None = None,
     return_info: bool = False,
     out: Real | None = None,
     tolerance: float = TOLERANCE,
     block: int | str | None = "auto",
     **options: Any,
 ) -> Any:
-    """Signals whose mels are near M, as `plan.mel(y, bank, power=power, log=log)` gives them.
+    """Signals y with mels near M, as `plan.mel(y, bank, power=power, log=log)` gives them.
 
     Parameters
     ----------
@@ -54,14 +54,14 @@ def recover_mel(
     power : float
         M was made of |STFT(y)|**power.
     log : str
-        What `plan.mel` made of mels ("ln", "log10", "db", "whisper"), undone by `compression.linear`; or "notebook" for
-        what `make_mel` gives, undone by `compression.notebook_levels`: bank is then the transpose of the notebook's
-        `mel_filter`, spec_thresh=4 and shorten_factor=1 are options, and the way is always "cascade".
+        The logarithm of `plan.mel` ("ln", "log10", "db", "whisper"), undone by `features.log.linear`; or "notebook" for
+        mels of `make_mel`, undone by `notebook.mel.notebook_levels`: bank is then the transpose of the notebook's
+        `mel_filter`, spec_thresh=4 and shorten_factor=1 are options, and method is always "cascade".
     method : "joint" or "cascade"
         "joint"    rounds as in `recover`, in which P2 leaves the phases and brings the levels a = |c|**power nearer
                    to M by two steps a <- a B'(M / B a) / B'1 (B the filters, which must not be negative), as in
-                   non-negative matrix factorisation with the divergence of Kullback and Leibler and one factor known
-                   (Lee & Seung, Nature 401, 1999, 788-791)
+                   non-negative matrix factorisation with the divergence of Kullback and Leibler and B fixed (Lee &
+                   Seung, Nature 401, 1999, 788-791)
         "cascade"  `bank.inverse`, then `recover`
     rounds : str or list of tuple
         The method of `recover` for the rounds; "joint" has griffinlim, fast and accelerated (alpha=0.9, beta=1.1).
@@ -88,30 +88,39 @@ def recover_mel(
     """
     _check_method(method)
     if log == "notebook":
-        about = {key: options.pop(key) for key in ("spec_thresh", "shorten_factor") if key in options}
+        inversion = {key: options.pop(key) for key in ("spec_thresh", "shorten_factor") if key in options}
         return recover(
-            _of_notebook(M, bank, plan, **about), plan, method=rounds, init=init, n_iter=n_iter, rng=rng, length=length,
-            tol=tol, callback=callback, return_info=return_info, out=out, tolerance=tolerance, block=block, **options,
+            _invert_notebook_mels(M, bank, plan, **inversion), plan, method=rounds, init=init, n_iter=n_iter, rng=rng,
+            length=length, tol=tol, callback=callback, return_info=return_info, out=out, tolerance=tolerance,
+            block=block, **options,
         )  # fmt: skip
-    recipe = recipe_of(plan, bank, power, log, method, rounds, n_iter, options, share("tolerance", tolerance))
-    mels = checks.as_level_array("M", M, recipe.rows)
-    order = Order("M", plan, mels, length, out, tol, callback, return_info)
-    start = begin("init", init, (*mels.shape[:-2], plan.n_bins, mels.shape[-1]), recipe.stages)
-    return order.filled(recipe._replace(init=start), rng, block)
+    mels = Mels(bank, power, log)
+    problem = make_mel_problem(plan, mels, method, rounds, n_iter, options, fraction("tolerance", tolerance))
+    levels = checks.as_level_array("M", M, problem.n_rows)
+    monitor = ConvergenceMonitor(levels.shape[:-2], tol, callback, return_info)
+    request = Request("M", plan, levels, length, out, monitor, return_info)
+    start = check_init("init", init, (*levels.shape[:-2], plan.n_bins, levels.shape[-1]), problem.stages)
+    return request.solve(problem._replace(init=start), rng, block)
 
 
-def recipe_of(
+class Mels(NamedTuple):
+    """The levels M = log(B |D|**power) of spectra D, with the filters B of a bank; see `plan.mel`."""
+
+    bank: FilterBank | ArrayLike
+    power: float
+    log: str | None
+
+
+def make_mel_problem(
     plan: STFT,
-    bank: FilterBank | ArrayLike,
-    power: float,
-    log: str | None,
+    mels: Mels,
     method: str,
     rounds: Chain,
     n_iter: int | str,
     options: dict[str, Any],
     tolerance: float,
-) -> Recipe:
-    """How signals are made of such mels; what they begin with is still to be said.
+) -> Problem:
+    """The problem of such mels, but for its start.
 
     Raises
     ------
@@ -119,16 +128,19 @@ def recipe_of(
         As `recover_mel`.
     """
     _check_method(method)
-    filters = bank_of(bank)
+    filters = bank_of(mels.bank)
     if filters.shape[1] != plan.n_bins:
         raise ValueError(f"bank must have n_bins = {plan.n_bins} columns, got shape {filters.shape}")
-    exponent = checks.as_finite("power", power)
-    if exponent <= 0:
-        raise ValueError(f"power must be above 0, got {power!r}")
-    log_scale(log, exponent, plan.dtype)
-    cascade = method == "cascade"
-    stages = stages_of(rounds, n_iter, options) if cascade else _joint_stages(filters, rounds, n_iter, options)
-    return Recipe(plan, stages, "", tolerance, filters, exponent, log, cascade)
+    power = checks.as_finite("power", mels.power)
+    if power <= 0:
+        raise ValueError(f"power must be above 0, got {mels.power!r}")
+    log_scale(mels.log, power, plan.dtype)
+    is_cascade = method == "cascade"
+    if is_cascade:
+        stages = parse_stages(rounds, n_iter, options)
+    else:
+        stages = _parse_joint_stages(filters, rounds, n_iter, options)
+    return Problem(plan, stages, tolerance=tolerance, bank=filters, power=power, log=mels.log, is_cascade=is_cascade)
 
 
 def _check_method(method: str) -> None:
@@ -136,19 +148,25 @@ def _check_method(method: str) -> None:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
 
 
-def _joint_stages(filters: FilterBank, rounds: Chain, n_iter: int | str, options: dict[str, Any]) -> list[Stage]:
-    """The stages of "joint", where they are possible."""
+def _parse_joint_stages(filters: FilterBank, rounds: Chain, n_iter: int | str, options: dict[str, Any]) -> list[Stage]:
+    """The stages of "joint".
+
+    Raises
+    ------
+    TypeError, ValueError
+        If "joint" does not take such filters, or has no such rounds.
+    """
     if filters.weights.size and filters.weights.min() < 0:
         raise ValueError("bank must not be negative for method='joint'; method='cascade' takes any")
-    stages = stages_of(rounds, n_iter, {**JOINT, **options} if rounds == "accelerated" else options)
+    stages = parse_stages(rounds, n_iter, {**JOINT_OPTIONS, **options} if rounds == "accelerated" else options)
     if not all(isinstance(stage.step, Momentum) for stage in stages):
         raise ValueError(f"rounds must be griffinlim, fast or accelerated for method='joint', got {rounds!r}")
     return stages
 
 
-def _of_notebook(M: ArrayLike, bank: FilterBank | ArrayLike, plan: STFT, **about: float) -> Real:
-    """The magnitudes of the notebook's mels, with the last bin, which it leaves out."""
-    S = notebook_levels(M, bank, **about)
+def _invert_notebook_mels(M: ArrayLike, bank: FilterBank | ArrayLike, plan: STFT, **inversion: float) -> Real:
+    """Magnitudes (n_bins, n_frames) of the notebook's mels; the last bin, which it leaves out, is 0."""
+    S = notebook_levels(M, bank, **inversion)
     if len(S) != plan.n_bins - 1:
         raise ValueError(f"bank must have n_bins - 1 = {plan.n_bins - 1} columns for log='notebook', got {len(S)}")
     return np.concatenate([S, np.zeros_like(S[:1])])

@@ -1,21 +1,19 @@
-"""Rounds of phase recovery for sizes that the kernels lack, by whole transforms; see `rounds`."""
-
-from typing import Any
+"""Rounds of phase recovery for sizes that the kernels lack, by SciPy's transforms of whole signals; see `rounds`."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._typing import Complex, Real
 from ..features.banks import FilterBank
-from ..kernels.fft import tables as sizes
+from ..kernels.fft import tables as fft_tables
 from ..kernels.recovery.griffin_lim import FIT_STEPS
 from ..plan import STFT
 from .methods import Method, Momentum
 from .rounds import LEAST, Rounds, back_of
 
 
-class LibraryRounds:
-    """What `rounds.Rounds` does, with its arguments and methods, on a plan's forward and inverse transforms."""
+class ScipyRounds:
+    """`rounds.Rounds`, with its arguments and methods, by a plan's forward and inverse transforms."""
 
     def __init__(
         self,
@@ -40,10 +38,10 @@ class LibraryRounds:
         return self.plan.inverse(D, length=self.length, warn=False)
 
     def step(self, now: Real, before: Real, out: Real, method: Method) -> None:
-        """out = the signals (signals, length) after `now` and `before`."""
+        """out = the signals (signals, length) of the round after `now`, which came after `before`."""
         number = self.plan.dtype.type
         if isinstance(method, Momentum):
-            c = self._set(self.plan.forward(number(method.now) * now + number(method.before) * before))
+            c = self._project(self.plan.forward(number(method.now) * now + number(method.before) * before))
             self.plan.inverse(c, length=self.length, out=out, warn=False)
             out *= number(method.gain)
             out += number(method.kept_now) * now + number(method.kept_before) * before
@@ -51,14 +49,14 @@ class LibraryRounds:
         q = self.plan.forward(now)
         c = np.zeros_like(q) if self.c is None else self.c
         self.c = (
-            number(method.to_set) * self._set(number(method.from_state) * c + number(method.from_found) * q)
-            + number(method.to_state) * c + number(method.to_found) * q
+            number(method.to_set) * self._project(number(method.from_state) * c + number(method.from_consistent) * q)
+            + number(method.to_state) * c + number(method.to_consistent) * q
         )  # fmt: skip
-        c = number(method.out_set) * self._set(self.c) + number(method.out_state) * self.c
+        c = number(method.out_set) * self._project(self.c) + number(method.out_state) * self.c
         self.plan.inverse(c, length=self.length, out=out, warn=False)
 
-    def _set(self, z: Complex) -> Complex:
-        """z with its magnitudes as they should be."""
+    def _project(self, z: Complex) -> Complex:
+        """P2(z): z with the magnitudes S, or with levels |z|**power nearer to S by the multiplicative steps of NMF."""
         size = np.abs(z)
         least = self.plan.dtype.type(LEAST)
         if self.bank is None:
@@ -80,9 +78,18 @@ class LibraryRounds:
             return np.where(self.norms > 0, 10 * np.log10(misfits) - 20 * np.log10(self.norms), -np.inf)
 
 
-AnyRounds = Rounds | LibraryRounds
+AnyRounds = Rounds | ScipyRounds
 
 
-def rounds_of(plan: STFT, S: Real, length: int, **known: Any) -> AnyRounds:
-    """Fused rounds, where the kernels have the size of the transform."""
-    return (Rounds if sizes.has_inverse(plan.n_fft) else LibraryRounds)(plan, S, length, **known)
+def make_rounds(
+    plan: STFT,
+    S: Real,
+    length: int,
+    *,
+    scales: NDArray[np.float64],
+    bank: FilterBank | None = None,
+    power: float = 1.0,
+) -> AnyRounds:
+    """Fused rounds, where the kernels have the size of the transform; else those by SciPy."""
+    kind = Rounds if fft_tables.has_inverse(plan.n_fft) else ScipyRounds
+    return kind(plan, S, length, scales=scales, bank=bank, power=power)

@@ -1,7 +1,7 @@
 """From magnitudes to signals, frame by frame: real-time iterative spectrogram inversion with look-ahead (RTISI-LA).
 
 Zhu, Beauregard & Wyse, "Real-time signal estimation from modified short-time Fourier transform magnitude spectra", IEEE
-Trans. Audio, Speech and Language Processing 15, 2007, 1645-1653.  The iteration stands in `kernels.recovery.rtisi`, what one
+Trans. Audio, Speech and Language Processing 15, 2007, 1645-1653.  The iteration is in `kernels.recovery.rtisi`, what one
 step leaves for the next in `buffers`; here is where frames come from and samples go to.
 """
 
@@ -22,7 +22,7 @@ from ..kernels.runtime.tasks import run_items
 from ..kernels.runtime.threads import team_size, thread_count
 from ..plan import STFT
 from ..transform.memory import address, extent, whole_strides
-from .segments import Cuts, Part, made_of_parts
+from .segments import Segmentation, SegmentBatch, recover_segments
 
 ENDLESS = 1 << 60  # frames of a signal that may go on
 
@@ -51,7 +51,7 @@ def recover(
     length : int
         Samples of each signal: zeros past the last frame.  `plan.n_samples(n_frames)` by default.
     segments : int or "auto"
-        In how many pieces at most each signal is made side by side; see `segments.Cuts`.  1: each frame hears of all
+        In how many pieces at most each signal is made side by side; see `segments`.  1: each frame hears of all
         before it.  "auto": pieces of 320 frames or more, which fill lanes and threads, for some tenths of a decibel.
 
     Returns
@@ -72,13 +72,13 @@ def recover(
     out = np.zeros((len(S), plan.n_samples(frames) if length is None else length), plan.dtype)
     if not frames or not out.size:
         return out
-    cuts = Cuts.of(plan, frames, look_ahead, segments)
+    cuts = Segmentation.split(plan, frames, look_ahead, segments)
     state = plan.n_fft * (look_ahead + 1) * 4 * plan.dtype.itemsize
 
-    def run(plan: STFT, part: Part) -> None:
+    def run(plan: STFT, part: SegmentBatch) -> None:
         buffers_of(plan, len(part.rows), look_ahead, n_iter).run(0, part.total + look_ahead + 1, part)
 
-    made_of_parts(plan, S, cuts, out, run, state)
+    recover_segments(plan, S, cuts, out, run, state)
     return out
 
 
@@ -111,7 +111,7 @@ class Stream:
         if len(S) != self._signals:
             raise ValueError(f"S must be of {self._signals} signals, got shape {S.shape}")
         first, self._frames = self._frames, self._frames + S.shape[2]
-        room = self._room(self.ready(self._frames) - self.ready(first)) if out is None else out
+        room = self._room(self.n_final(self._frames) - self.n_final(first)) if out is None else out
         if S.shape[2]:
             self._buffers.run(first, self._frames, self._part(S, first, ENDLESS, room))
         return room
@@ -122,22 +122,22 @@ class Stream:
         if not frames:
             return self._room(0)
         end = self._plan.n_samples(frames) if length is None else length
-        out = self._room(max(0, end - self.ready(frames)))
+        out = self._room(max(0, end - self.n_final(frames)))
         S = np.zeros((self._signals, self._plan.n_bins, 1), self._plan.dtype)
         self._buffers.run(frames, frames + self._look_ahead + 1, self._part(S, frames, frames, out))
         return out
 
-    def ready(self, frames: int) -> int:
+    def n_final(self, frames: int) -> int:
         """Samples that are certain once so many frames have come."""
         return max(0, max(0, frames - self._look_ahead) * self._plan.hop_length + self._plan.geometry.start)
 
-    def slowest(self) -> int:
+    def n_frames_at_latency(self) -> int:
         """How many frames have come where this is farthest behind them."""
         return self._look_ahead + self._plan.n_fft // self._plan.hop_length + 2
 
-    def _part(self, S: Real, first: int, total: int, out: Real) -> Part:
-        place = self.ready(first) - self._plan.geometry.start
-        return Part(S, np.arange(self._signals), np.full(self._signals, -first), total, place, out)
+    def _part(self, S: Real, first: int, total: int, out: Real) -> SegmentBatch:
+        place = self.n_final(first) - self._plan.geometry.start
+        return SegmentBatch(S, np.arange(self._signals), np.full(self._signals, -first), total, place, out)
 
     def _room(self, length: int) -> Real:
         return np.zeros((self._signals, length), self._plan.dtype)
@@ -249,7 +249,7 @@ class LaneBuffers:
         )
         self.record = kernels.LAYOUT.pack(arrays, self.tables, self.args)
 
-    def run(self, first: int, last: int, part: Part) -> None:
+    def run(self, first: int, last: int, part: SegmentBatch) -> None:
         """Steps first .. last - 1; see `kernels.recovery.rtisi.run_steps`."""
         args, record, layout, V = self.args, self.record, kernels.LAYOUT, lane_count(self.dtype)
         S, (signal_stride, bin_stride, frame_stride) = whole_strides(part.S)
@@ -295,7 +295,7 @@ class LibraryBuffers:
         self.y = np.zeros((signals, frames, self.n), plan.dtype)
         self.S = np.zeros((signals, frames, plan.n_bins), plan.dtype)
 
-    def run(self, first: int, last: int, part: Part) -> None:
+    def run(self, first: int, last: int, part: SegmentBatch) -> None:
         """Steps first .. last - 1; see `kernels.recovery.rtisi.run_steps`."""
         for i in range(first, last):
             column = i - self.look_ahead
@@ -343,7 +343,7 @@ class LibraryBuffers:
             D *= self.S / np.maximum(np.abs(D), self.none**0.5)
             self.y = fft.irfft(D, self.n, workers=thread_count()) * self.window
 
-    def _emit(self, column: int, rows: int, part: Part) -> None:
+    def _emit(self, column: int, rows: int, part: SegmentBatch) -> None:
         begin = column * self.hop - part.start
         a, b = max(0, begin), min(part.out.shape[1], begin + rows)
         if a < b:

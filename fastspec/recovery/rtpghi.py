@@ -36,11 +36,11 @@ class Gradients:
         self._spectra = Spectra(plan, signals, look_ahead=look_ahead, tolerance=tolerance, rng=rng)
         self._inverse = _Inverse(plan)
 
-    def ready(self, frames: int) -> int:
+    def n_final(self, frames: int) -> int:
         """See `Engine`."""
         return self._inverse.final(max(0, frames - self._look_ahead))
 
-    def slowest(self) -> int:
+    def n_frames_at_latency(self) -> int:
         """See `Engine`."""
         return self._look_ahead + self._plan.n_fft // self._plan.hop_length + 2
 

@@ -1,4 +1,7 @@
-"""Long signals in segments that are made side by side, where else one frame would wait for another."""
+"""Long signals in segments of frames, which are recovered side by side and cross-faded.
+
+Where each frame waits for the one before it, segments of one signal fill lanes and threads.
+"""
 
 from collections.abc import Callable
 from typing import Literal, NamedTuple
@@ -10,128 +13,139 @@ from .._typing import Real, Whole
 from ..kernels.fft.tables import lane_count
 from ..plan import STFT
 
-SEGMENT = 320
-"""Frames of a segment at least, if their number is ours to choose: shorter ones cost too much where they are joined."""
-KEPT_BYTES = 64 << 20
-"""Of the signals that are made side by side."""
-GROUPS = 8
-"""Tiles of segments at most, if their number is ours to choose: enough to share out among threads."""
+MIN_SEGMENT_FRAMES = 320
+"""Frames of a segment at least by default: the overlaps of shorter ones cost too much."""
+BATCH_BYTES = 64 << 20
+"""Memory of the segments that are recovered side by side."""
+MAX_SEGMENT_TILES = 8
+"""Segments by default fill at most so many tiles of lanes: enough to share out among threads."""
 
 
-class Cuts(NamedTuple):
-    """Where signals are cut into segments of frames that are made side by side.
+class Segmentation(NamedTuple):
+    """Overlapping segments of frames, of one length.
 
-    Neighbours overlap.  They are joined where they differ least; of the overlap this leaves out the first `reach`
-    frames of the one, in which phases settle, and the last of the other, which were made with fewer frames ahead.
+    Neighbours are cross-faded where they differ least; this leaves out the first frames of the later one, in which
+    phases settle, and the last of the earlier one, which were recovered with fewer frames ahead.
     """
 
-    segments: int
-    frames: int  # of each segment
-    firsts: Whole  # the first frame of each
-    head: int  # frames after which a segment can be joined to the one before
-    tail: int  # frames before the end of a segment from which on it cannot be joined to the one after
-    hop: int
+    n_segments: int
+    n_frames: int  # of each segment
+    first_frames: Whole  # the first frame of each, (n_segments,)
+    head_frames: int  # a segment can be joined to the one before it after these
+    tail_frames: int  # and to the one after it before these
+    hop_length: int
     n_fft: int
 
     @classmethod
-    def of(cls, plan: "STFT", total: int, look_ahead: int, segments: int | Literal["auto"]) -> "Cuts":
-        """For signals of `total` frames.  Segments are never shorter than four times what is made for the joins."""
-        reach = -(-plan.n_fft // plan.hop_length)
-        least = 2 * reach + look_ahead + 1
+    def split(cls, plan: STFT, n_frames: int, look_ahead: int, segments: int | Literal["auto"]) -> "Segmentation":
+        """Split signals of n_frames frames into `segments` at most; each has four times the frames of its overlap."""
+        overlaps = -(-plan.n_fft // plan.hop_length)
+        n_joined = 2 * overlaps + look_ahead + 1
         if segments == "auto":
-            width = lane_count(plan.dtype) // (look_ahead + 1)
-            wanted = min(total // SEGMENT, GROUPS * width)
-            wanted -= wanted % width if wanted > width else 0
+            per_tile = lane_count(plan.dtype) // (look_ahead + 1)
+            wanted = min(n_frames // MIN_SEGMENT_FRAMES, MAX_SEGMENT_TILES * per_tile)
+            wanted -= wanted % per_tile if wanted > per_tile else 0
         elif isinstance(segments, str):
             raise ValueError(f"segments must be a whole number or 'auto', got {segments!r}")
         else:
             wanted = checks.as_int("segments", segments, 1)
-        count = max(1, min(wanted, total // (4 * least)))
-        spread = total // count // 20
-        frames = min(total, -(-total // count) + 2 * spread + least)
-        begin = np.arange(count) * total // count - spread - reach
-        firsts = np.clip(begin, 0, total - frames)
-        return cls(count, frames, firsts, reach, look_ahead, plan.hop_length, plan.n_fft)
+        count = max(1, min(wanted, n_frames // (4 * n_joined)))
+        slack = n_frames // count // 20
+        segment_frames = min(n_frames, -(-n_frames // count) + 2 * slack + n_joined)
+        begins = np.arange(count) * n_frames // count - slack - overlaps
+        first_frames = np.clip(begins, 0, n_frames - segment_frames)
+        return cls(count, segment_frames, first_frames, overlaps, look_ahead, plan.hop_length, plan.n_fft)
 
     def join(self, y: Real, start: int, out: Real) -> None:
-        """Segments made apart, as one signal.
+        """Cross-fade segments to one signal.
 
-        Magnitudes tell no sign, so each segment takes the one that fits the segment before it.  One fades into the
-        other over a frame, there where they differ least, in energy.
+        Magnitudes determine a signal but for its sign, so each segment takes the sign that fits the one before it.
+        They are cross-faded over n_fft samples, where they differ least in energy.
 
         Parameters
         ----------
-        y : np.ndarray [shape=(segments, samples)]
+        y : np.ndarray [shape=(n_segments, samples)]
         start : int
             The sample of the whole signal that is out[0].
         out : np.ndarray [shape=(length,)]
             Zeros.
         """
-        width, places, sign = self.n_fft, self.firsts * self.hop, y.dtype.type(1)
+        width, offsets, sign = self.n_fft, self.first_frames * self.hop_length, y.dtype.type(1)
         fade = (np.sin(np.linspace(0, np.pi / 2, width)) ** 2).astype(y.dtype)
         begin = 0
-        for r in range(1, self.segments):
-            low = int(places[r]) + self.head * self.hop
-            high = int(places[r - 1]) + (self.frames - self.tail) * self.hop
-            one = y[r - 1, low - places[r - 1] : high - places[r - 1]] * sign
-            other = y[r, low - places[r] : high - places[r]]
-            at, turn = _least_difference(one, other, width)
-            _place(y[r - 1, begin - places[r - 1] : low + at - places[r - 1]] * sign, begin - start, out)
-            sign = y.dtype.type(turn)
-            one, other = one[at : at + width], other[at : at + width] * sign
-            _place(one + (other - one) * fade, low + at - start, out)
-            begin = low + at + width
-        _place(y[-1, begin - places[-1] :] * sign, begin - start, out)
+        for r in range(1, self.n_segments):
+            low = int(offsets[r]) + self.head_frames * self.hop_length
+            high = int(offsets[r - 1]) + (self.n_frames - self.tail_frames) * self.hop_length
+            earlier = y[r - 1, low - offsets[r - 1] : high - offsets[r - 1]] * sign
+            later = y[r, low - offsets[r] : high - offsets[r]]
+            splice, flip = find_splice(earlier, later, width)
+            seam = low + splice
+            _write_clipped(y[r - 1, begin - offsets[r - 1] : seam - offsets[r - 1]] * sign, begin - start, out)
+            sign = y.dtype.type(flip)
+            earlier, later = earlier[splice : splice + width], later[splice : splice + width] * sign
+            _write_clipped(earlier + (later - earlier) * fade, seam - start, out)
+            begin = seam + width
+        _write_clipped(y[-1, begin - offsets[-1] :] * sign, begin - start, out)
 
 
-class Part(NamedTuple):
-    """Frames given, and the samples wanted.  Frame i of signal b is S[rows[b], :, firsts[b] + i]."""
+class SegmentBatch(NamedTuple):
+    """Segments that are recovered side by side, and their output: frame i of segment b is S[rows[b], :, firsts[b] + i].
 
-    S: Real  # (any number, n_bins, n_frames)
-    rows: Whole  # (signals,)
-    firsts: Whole
-    total: int  # frames of a signal
-    start: int  # first sample wanted, of the whole signal, whose frame f starts at sample f hop
-    out: Real  # (signals, length), zeros
-
-
-def made_of_parts(
-    plan: "STFT", S: Real, cuts: Cuts, out: Real, run: Callable[["STFT", Part], None], kept: int = 0
-) -> None:
-    """Signals of magnitudes S, (signals, n_bins, n_frames), cut by `cuts`, made by `run`, joined, written to `out`.
-
-    As many are made side by side as take KEPT_BYTES, of which each segment takes `kept` and what it is.
+    Frame f of a segment starts at its sample f hop_length.
     """
-    start, samples = -plan.geometry.start, (cuts.frames - 1) * plan.hop_length + plan.n_fft
-    kept += samples * plan.dtype.itemsize if cuts.segments > 1 else 0
-    many = max(1, max(16, KEPT_BYTES // max(1, kept)) // cuts.segments)
-    for b in range(0, len(S), many):
-        target = out[b : b + many]
-        rows, firsts = np.repeat(np.arange(b, b + len(target)), cuts.segments), np.tile(cuts.firsts, len(target))
-        if cuts.segments == 1:
-            run(plan, Part(S, rows, firsts, cuts.frames, start, target))
-        else:
-            waves = np.zeros((len(rows), samples), plan.dtype)
-            run(plan, Part(S, rows, firsts, cuts.frames, 0, waves))
-            for y, z in zip(waves.reshape(len(target), cuts.segments, -1), target, strict=True):
-                cuts.join(y, start, z)
+
+    S: Real  # (signals, n_bins, n_frames)
+    rows: Whole  # (segments,)
+    firsts: Whole  # (segments,)
+    total: int  # frames of a segment
+    start: int  # the sample of a segment that is out[:, 0]
+    out: Real  # (segments, length), zeros
 
 
-def _least_difference(one: Real, other: Real, width: int) -> tuple[int, int]:
-    """(i, sign): where sum of (one - sign other)**2 over samples i .. i + width - 1 is least."""
-    found = []
+def recover_segments(
+    plan: STFT,
+    S: Real,
+    segmentation: Segmentation,
+    out: Real,
+    recover_batch: Callable[[STFT, SegmentBatch], None],
+    state_bytes: int = 0,
+) -> None:
+    """Write to `out` (signals, length) the signals of magnitudes S (signals, n_bins, n_frames), segment by segment.
+
+    So many segments are recovered side by side as take BATCH_BYTES: each takes `state_bytes`, and its samples.
+    """
+    n_segments, n_frames = segmentation.n_segments, segmentation.n_frames
+    start, n_samples = -plan.geometry.start, (n_frames - 1) * plan.hop_length + plan.n_fft
+    state_bytes += n_samples * plan.dtype.itemsize if n_segments > 1 else 0
+    n_signals = max(1, max(16, BATCH_BYTES // max(1, state_bytes)) // n_segments)
+    for b in range(0, len(S), n_signals):
+        target = out[b : b + n_signals]
+        rows = np.repeat(np.arange(b, b + len(target)), n_segments)
+        firsts = np.tile(segmentation.first_frames, len(target))
+        if n_segments == 1:
+            recover_batch(plan, SegmentBatch(S, rows, firsts, n_frames, start, target))
+            continue
+        segments = np.zeros((len(rows), n_samples), plan.dtype)
+        recover_batch(plan, SegmentBatch(S, rows, firsts, n_frames, 0, segments))
+        for y, joined in zip(segments.reshape(len(target), n_segments, -1), target, strict=True):
+            segmentation.join(y, start, joined)
+
+
+def find_splice(y: Real, z: Real, width: int) -> tuple[int, int]:
+    """(i, sign) with the least sum of (y[t] - sign z[t])**2 over t from i to i + width - 1."""
+    candidates = []
     for sign in (1, -1):
-        total = np.cumsum(np.square(one - sign * other), dtype=np.float64)
+        total = np.cumsum(np.square(y - sign * z), dtype=np.float64)
         sums = total[width - 1 :].copy()
         sums[1:] -= total[:-width]
         i = int(np.argmin(sums))
-        found.append((sums[i], i, sign))
-    _, i, sign = min(found, key=lambda each: each[0])
+        candidates.append((sums[i], i, sign))
+    _, i, sign = min(candidates, key=lambda candidate: candidate[0])
     return i, sign
 
 
-def _place(piece: Real, at: int, out: Real) -> None:
-    """out[at:] = piece, as far as there is room on both sides."""
-    a, b = max(0, at), min(len(out), at + len(piece))
+def _write_clipped(y: Real, offset: int, out: Real) -> None:
+    """out[offset + i] = y[i] for those i for which it exists."""
+    a, b = max(0, offset), min(len(out), offset + len(y))
     if a < b:
-        out[a:b] = piece[a - at : b - at]
+        out[a:b] = y[a - offset : b - offset]

@@ -18,7 +18,7 @@ from ..kernels.runtime.tasks import run_items
 from ..kernels.runtime.threads import team_size, thread_count
 from ..plan import STFT
 from ..transform.memory import address, extent, whole_strides
-from .segments import Cuts, Part, made_of_parts
+from .segments import Segmentation, SegmentBatch, recover_segments
 
 TO_COME = 0.01
 """How much of the squared windows of frames that are still to come counts in z: with none the end of what is there
@@ -35,7 +35,7 @@ def signals(made: STFT, S: Real, length: int) -> Real:
     Frame m is irfft(S[:, m]), shifted circularly to where it correlates best with the frames before it, then windowed
     and added; the first is shifted by n_fft // 2, into the middle of the window.  Where nothing correlates, as after
     silence, frames are treated like the first.  Long signals are cut in segments that are made side by side, see
-    `segments.Cuts`.
+    `segments.Segmentation`.
 
     Parameters
     ----------
@@ -55,11 +55,11 @@ def signals(made: STFT, S: Real, length: int) -> Real:
     if not S.size or not length:
         return out
     run = _in_lanes if has_inverse(made.n_fft) else _by_library
-    made_of_parts(made, S, Cuts.of(made, S.shape[2], 0, "auto"), out, run)
+    recover_segments(made, S, Segmentation.split(made, S.shape[2], 0, "auto"), out, run)
     return out
 
 
-def _gains(part: Part) -> Real:
+def _gains(part: SegmentBatch) -> Real:
     """For each signal the power of two that brings its largest magnitude to between 1/2 and 1."""
     limit, first, one = np.finfo(part.S.dtype).maxexp - 8, part.rows[0], part.S.dtype.type(1)
     exponents = np.frexp(part.S[first : part.rows[-1] + 1].max(axis=(1, 2)))[1]
@@ -88,7 +88,7 @@ def _tables(plan: STFT) -> Tables:
     return transform_tables(n, n, lane_count(dtype), _weight(plan), np.ones(n), dtype, addresses(n, dtype))
 
 
-def _in_lanes(plan: STFT, part: Part) -> None:
+def _in_lanes(plan: STFT, part: SegmentBatch) -> None:
     """Some segments, by `kernels.recovery.shifted`."""
     n, dtype, V, count = plan.n_fft, plan.dtype, lane_count(plan.dtype), len(part.rows)
     S, (signal_stride, bin_stride, frame_stride) = whole_strides(part.S)
@@ -133,7 +133,7 @@ def _in_lanes(plan: STFT, part: Part) -> None:
         run_items(kernels.run_steps, dtype, groups, record, work=work, memory=scratch)
 
 
-def _by_library(plan: STFT, part: Part) -> None:
+def _by_library(plan: STFT, part: SegmentBatch) -> None:
     """The same for sizes that the kernels lack: by SciPy's transform, all signals at once."""
     from scipy import fft
 

@@ -1,5 +1,13 @@
-"""What signals are made of and how: all that the blocks of a signal, or a signal as a whole, have in common."""
+"""The one way from levels to signals: scale, start, iterate, unscale.
 
+    y = solve(problem, target, start)
+
+A `Problem` is what all signals, and all blocks of a signal, have in common; a `Target` the levels of those at hand; a
+`Start` makes the signals to begin with.  Whole signals (`recover`), blocks of frames (`blocks`) and rounds from given
+spectra (`recover.griffin_lim`) differ in these alone.
+"""
+
+import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -7,162 +15,305 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import checks
-from .._typing import Real
+from .._typing import Array, Real
 from ..features.banks import FilterBank
 from ..features.log import linear
 from ..plan import STFT
 from . import starts
-from .engines import from_frame_to_frame
-from .methods import BEGUN, RESULT, Momentum, Relaxation, Stage
-from .phase import Known
-from .rounds_scipy import AnyRounds, rounds_of
+from .engines import recover_online
+from .methods import FIRST_ROUND, RESULT, Momentum, Relaxation, Stage
+from .phase import PhasePrefix
+from .rounds_scipy import AnyRounds, make_rounds
+
+TOLERANCE = 1e-3
+"""Of "pghi" and "rtpghi" by default; see `pghi.phases`."""
+
+Callback = Callable[[int, Any], object]
+"""callback(round, convergence): stops if it returns something true."""
+
+Start = Callable[[AnyRounds], Real]
+"""start(rounds): signals (signals, rounds.length) to begin with, multiplied by rounds.scales; they are overwritten."""
 
 
-class Recipe(NamedTuple):
-    """How signals are made of magnitudes, or of levels that a bank has filtered."""
+class Target(NamedTuple):
+    """Levels that signals of `length` samples should have, and the magnitudes that they start from."""
+
+    levels: Real  # (signals, rows, n_frames)
+    magnitudes: Real  # (signals, n_bins, n_frames), the levels themselves where no bank has filtered them
+    length: int
+
+
+class Problem(NamedTuple):
+    """How signals are recovered from levels: magnitudes, or M = log(B |D|**power) with the filters B of a bank."""
 
     plan: STFT
     stages: list[Stage]
-    init: str | NDArray[Any]  # a start's name, or phases (signals, n_bins, n_frames)
-    tolerance: float
+    init: str | Array = "pghi"  # a start's name, or phases (..., n_bins, n_frames)
+    tolerance: float = TOLERANCE
     bank: FilterBank | None = None
     power: float = 1.0
     log: str | None = None
-    cascade: bool = False  # rounds are about the magnitudes that `bank.inverse` gives
+    is_cascade: bool = False  # magnitudes first, by `bank.inverse`, then signals of these
 
     @property
-    def rows(self) -> int:
-        """Of what is given."""
+    def n_rows(self) -> int:
+        """Rows of the levels."""
         return self.plan.n_bins if self.bank is None else len(self.bank)
 
-    def levels(self, name: str, given: NDArray[Any], where: tuple[int, ...] = (), frame: int = 0) -> Real:
-        """Levels (..., rows, frames) as they were given, which may be logarithms, checked and converted.
+    @property
+    def online_stage(self) -> Stage | None:
+        """The first stage, if its method goes frame by frame."""
+        return self.stages[0] if self.stages and self.stages[0].is_online else None
 
-        They may be part of a larger array; see `checks.as_levels`.
+    @property
+    def is_online(self) -> bool:
+        """Whether all of it goes frame by frame."""
+        return self.online_stage is not None and len(self.stages) == 1
+
+    def to_levels(self, name: str, M: Array, index: tuple[int, ...] = (), first_frame: int = 0) -> Real:
+        """Levels (..., rows, frames) as users pass them, which may be logarithms: checked, linear, in the plan's dtype.
+
+        In messages they are the item `index` of a larger array, from a frame on; see `checks.as_levels`.
 
         Raises
         ------
         TypeError, ValueError
             If a number is not finite or negative.
         """
-        levels = given if self.log is None else linear(given, self.log, self.power)
-        return checks.as_levels(name, levels, self.rows, self.plan.dtype, where, frame)
+        levels = M if self.log is None else linear(M, self.log, self.power)
+        return checks.as_levels(name, levels, self.n_rows, self.plan.dtype, index, first_frame)
 
-    def magnitudes(self, M: Real) -> Real:
-        """What starts are made from."""
+    def to_magnitudes(self, M: Real) -> Real:
+        """Magnitudes (..., n_bins, frames) of linear levels M (..., rows, frames), by `bank.inverse`."""
         if self.bank is None:
             return M
         if not M.shape[-1]:
             return np.zeros((*M.shape[:-2], self.plan.n_bins, 0), M.dtype)
         return self.bank.inverse(M, power=self.power)
 
-    def rounds(self, M: Real, S: Real, length: int) -> AnyRounds:
-        """For levels M and their magnitudes S, (signals, rows, frames) both."""
-        if self.bank is None or self.cascade:
-            return rounds_of(self.plan, S, length, scales=near_one(S))
-        return rounds_of(self.plan, M, length, scales=near_one(S), bank=self.bank, power=self.power)
+    def of_magnitudes(self) -> "Problem":
+        """The second half of a cascade: the problem whose levels are magnitudes."""
+        return self._replace(bank=None, power=1.0, log=None, is_cascade=False)
 
-    def begin(
-        self, rounds: AnyRounds, S: Real, rng: np.random.Generator, known: Known | None = None
-    ) -> tuple[Real, list[Stage]]:
-        """(the signals to begin with, the stages that are left)."""
-        first = self.running
-        if first is None:
-            return starts.start(rounds, S, self.init, rng, self.tolerance, known), self.stages
+    def of_signal(self, index: tuple[int, ...]) -> "Problem":
+        """The problem of one signal, where phases of `init` have leading axes."""
+        return self if isinstance(self.init, str) else self._replace(init=self.init[index][None])
+
+    def start(self, rounds: AnyRounds, S: Real, rng: np.random.Generator, prefix: PhasePrefix | None = None) -> Real:
+        """Signals by the first stage, if it goes frame by frame, or with the phases of `init`; see `Start`."""
+        if self.online_stage is None:
+            return starts.start(self.plan, rounds, S, self.init, rng, self.tolerance, prefix)
         scaled = S * rounds.scales[:, None, None].astype(self.plan.dtype)
-        y = from_frame_to_frame(self.plan, scaled, first, rounds.length, rng, self.tolerance)
-        return y, self.stages[1:]
-
-    @property
-    def running(self) -> Stage | None:
-        """What goes from frame to frame, if the stages begin with such a method."""
-        return self.stages[0] if self.stages and self.stages[0].step is None else None
+        return recover_online(self.plan, scaled, self.online_stage, rounds.length, rng, self.tolerance)
 
 
-def near_one(S: Real) -> NDArray[np.float64]:
-    """For each signal of S (signals, rows, frames) the power of two that brings its largest to between 1/2 and 1."""
+class Anchor(NamedTuple):
+    """Samples that rounds do not change."""
+
+    y: Real  # (samples,), from the signal's first on
+    seam: int  # the first sample of y that is an estimate
+    fade: int  # samples behind the seam over which the anchor fades into the signal of the rounds
+
+
+class AnchoredRounds:
+    """Rounds of one signal whose first samples are restored after each round."""
+
+    def __init__(self, rounds: AnyRounds, anchor: Anchor) -> None:
+        self._rounds, self._seam = rounds, anchor.seam
+        self._y = anchor.y * anchor.y.dtype.type(rounds.scales[0])
+        fade = max(0, min(anchor.fade, len(anchor.y) - anchor.seam, rounds.length - anchor.seam))
+        self._weight = (np.cos(np.linspace(0, np.pi / 2, fade)) ** 2).astype(anchor.y.dtype)
+
+    def restore(self, y: Real) -> None:
+        """y[:, t] = the anchor's sample before the seam, and its mixture with y[:, t] behind it; y is (1, samples)."""
+        a, b = self._seam, self._seam + len(self._weight)
+        y[0, :a] = self._y[:a]
+        y[0, a:b] += self._weight * (self._y[a:b] - y[0, a:b])
+
+    def step(self, now: Real, before: Real, out: Real, method: Any) -> None:
+        """See `rounds.Rounds.step`."""
+        self._rounds.step(now, before, out, method)
+        self.restore(out)
+
+    def convergence(self, y: Real) -> NDArray[np.float64]:
+        """See `rounds.Rounds.convergence`."""
+        return self._rounds.convergence(y)
+
+
+def solve(
+    problem: Problem,
+    target: Target,
+    start: Start,
+    *,
+    anchor: Anchor | None = None,
+    monitor: "ConvergenceMonitor | None" = None,
+) -> Real:
+    """Signals (signals, length) of a target after all rounds of the problem's stages.
+
+    Parameters
+    ----------
+    start : callable
+        See `Start`.  Online stages are left to it.
+    anchor : Anchor
+        First samples of the only signal, which stay as they are.
+    monitor : ConvergenceMonitor
+        Observes the start and every round, and may stop them.
+    """
+    scales = scale_to_one(target.magnitudes)
+    rounds: AnyRounds | AnchoredRounds
+    rounds = make_rounds(
+        problem.plan, target.levels, target.length, scales=scales, bank=problem.bank, power=problem.power
+    )
+    y = start(rounds)
+    if anchor is not None:
+        rounds = AnchoredRounds(rounds, anchor)
+        rounds.restore(y)
+    y = iterate(rounds, y, problem.stages, monitor or ConvergenceMonitor())
+    y *= (1 / scales)[:, None].astype(y.dtype)
+    return y
+
+
+def start_from(y: Real) -> Start:
+    """The start with the signals y (signals, length), not yet scaled."""
+    return lambda rounds: y * rounds.scales[:, None].astype(y.dtype)
+
+
+def scale_to_one(S: Real) -> NDArray[np.float64]:
+    """For each signal of S (signals, n_bins, n_frames) the power of two that brings its largest to 1/2 .. 1."""
     limit = np.finfo(S.dtype).maxexp - 2
     largest = S.max(axis=(1, 2))
     exponents = np.frexp(np.where(np.isfinite(largest), largest, 0))[1]  # 0 of 0
     return np.ldexp(1.0, -np.clip(exponents, -limit, limit))
 
 
-Tell = Callable[[int, Any], object]
+class ConvergenceMonitor:
+    """Measures the convergence of signals after each round, where it is of use, and decides whether to go on.
 
-
-class Watch:
-    """Measures the convergence after each round, where somebody wants to know it, and says whether to go on."""
+    Parameters
+    ----------
+    shape : tuple of int
+        Leading axes of the signals.
+    tol : float
+        Stop where no signal's convergence falls by so many dB in a round.
+    callback : callable
+        See `Callback`.
+    records : bool
+        Whether to measure even without `tol` and `callback`.
+    """
 
     def __init__(
-        self, rounds: AnyRounds, shape: tuple[int, ...], tol: float | None, tell: Tell | None, keep: bool
+        self,
+        shape: tuple[int, ...] = (),
+        tol: float | None = None,
+        callback: Callback | None = None,
+        records: bool = False,
     ) -> None:
-        self.rounds, self.shape, self.tol, self.tell = rounds, shape, tol, tell
-        self.looking = keep or tell is not None or tol is not None
-        self.found: list[NDArray[np.float64]] = []
-        self.count, self.stopped = -1, False
+        self.tol = None if tol is None else checks.as_finite("tol", tol)
+        if callback is not None and not callable(callback):
+            raise TypeError(f"callback must be a function of (round, convergence), got {callback!r}")
+        self.shape, self.callback = shape, callback
+        self.is_measuring = records or callback is not None or tol is not None
+        self.convergence: list[NDArray[np.float64]] = []  # in dB, at the start and after every round
+        self.n_rounds, self.has_stopped = -1, False
 
-    def look(self, y: Real) -> bool:
-        """Whether to do another round after the one that gave y."""
-        self.count += 1
-        if self.looking:
-            self.found.append(self.rounds.convergence(y).reshape(self.shape))
-            last = self.found[-1]
-            told = self.count and self.tell is not None and self.tell(self.count, last if self.shape else float(last))
-            with np.errstate(invalid="ignore"):  # silence is -inf each time
-                idle = self.count and self.tol is not None and not (self.found[-2] - last >= self.tol).any()
-            self.stopped = bool(told or idle)
-        return not self.stopped
+    def observe(self, rounds: AnyRounds | AnchoredRounds, y: Real) -> bool:
+        """Whether to do another round after the one that gave y, or after the start."""
+        self.n_rounds += 1
+        if self.is_measuring:
+            self.convergence.append(rounds.convergence(y).reshape(self.shape))
+            self.has_stopped = self.n_rounds > 0 and (self._callback_stops() or self._gains_too_little())
+        return not self.has_stopped
+
+    def observe_silence(self) -> None:
+        """Record the convergence of silence, which needs no rounds."""
+        self.n_rounds = 0
+        self.convergence.append(np.full(self.shape, -np.inf))
+
+    def _callback_stops(self) -> bool:
+        last = self.convergence[-1]
+        return self.callback is not None and bool(self.callback(self.n_rounds, last if self.shape else float(last)))
+
+    def _gains_too_little(self) -> bool:
+        if self.tol is None:
+            return False
+        with np.errstate(invalid="ignore"):  # silence is -inf each time
+            return not (self.convergence[-2] - self.convergence[-1] >= self.tol).any()
 
 
-def run(rounds: AnyRounds, y: Real, stages: list[Stage], watch: Watch) -> Real:
-    """The signals after all rounds of all stages, beginning with y, which is overwritten."""
-    free = [np.empty_like(y), np.empty_like(y)]
-    watch.look(y)
+def iterate(rounds: AnyRounds | AnchoredRounds, y: Real, stages: list[Stage], monitor: ConvergenceMonitor) -> Real:
+    """The signals after all rounds of all stages but online ones, beginning with y, which is overwritten."""
+    spare = [np.empty_like(y), np.empty_like(y)]
+    monitor.observe(rounds, y)
     for stage in stages:
-        if watch.stopped:
+        if monitor.has_stopped:
             break
         if isinstance(stage.step, Momentum):
-            y = _momentum(rounds, y, free, stage.step, stage.rounds, watch)
+            y = _iterate_momentum(rounds, y, spare, stage.step, stage.rounds, monitor)
         elif stage.step is not None:
-            y = _relaxation(rounds, y, free, stage.step, stage.rounds, watch)
+            y = _iterate_relaxation(rounds, y, spare, stage.step, stage.rounds, monitor)
     return y
 
 
-def _momentum(rounds: AnyRounds, now: Real, free: list[Real], step: Momentum, count: int, watch: Watch) -> Real:
+def _iterate_momentum(
+    rounds: AnyRounds | AnchoredRounds,
+    now: Real,
+    spare: list[Real],
+    step: Momentum,
+    n_rounds: int,
+    monitor: ConvergenceMonitor,
+) -> Real:
     """Rounds that go from signal to signal."""
     before = now
-    for _ in range(count):
-        out = free.pop()
+    for _ in range(n_rounds):
+        out = spare.pop()
         rounds.step(now, before, out, step)
         if before is not now:
-            free.append(before)
+            spare.append(before)
         now, before = out, now
-        if not watch.look(now):
+        if not monitor.observe(rounds, now):
             break
     if before is not now:
-        free.append(before)
+        spare.append(before)
     return now
 
 
-def _relaxation(rounds: AnyRounds, now: Real, free: list[Real], step: Relaxation, count: int, watch: Watch) -> Real:
-    """Rounds that keep a spectrum; between them there may be no result, which is then taken for whoever looks."""
-    direct = step.ending() == step
-    for k in range(count):
-        this = step if k else BEGUN
-        if k == count - 1 and not watch.looking:
-            this = this.ending()
-        out = free.pop()
-        rounds.step(now, now, out, this)
-        free.append(now)
+def _iterate_relaxation(
+    rounds: AnyRounds | AnchoredRounds,
+    now: Real,
+    spare: list[Real],
+    step: Relaxation,
+    n_rounds: int,
+    monitor: ConvergenceMonitor,
+) -> Real:
+    """Rounds that keep a spectrum; a monitor measures the signal of P2(c), where the round's is not the result."""
+    gives_results = step.with_result() == step
+    for k in range(n_rounds):
+        current = step if k else FIRST_ROUND
+        if k == n_rounds - 1 and not monitor.is_measuring:
+            current = current.with_result()
+        out = spare.pop()
+        rounds.step(now, now, out, current)
+        spare.append(now)
         now = out
-        if watch.looking and not (direct or k == 0):
-            shown = free.pop()
-            rounds.step(now, now, shown, RESULT)
-            go_on = watch.look(shown)
-            if not go_on or k == count - 1:
-                free.append(now)
-                return shown
-            free.append(shown)
-        elif not watch.look(now):
+        if monitor.is_measuring and not (gives_results or k == 0):
+            result = spare.pop()
+            rounds.step(now, now, result, RESULT)
+            goes_on = monitor.observe(rounds, result)
+            if not goes_on or k == n_rounds - 1:
+                spare.append(now)
+                return result
+            spare.append(result)
+        elif not monitor.observe(rounds, now):
             break
     return now
+
+
+def warn_unless_invertible(name: str, plan: STFT, stacklevel: int) -> None:
+    """Warn of samples that levels `name` cannot determine; `stacklevel` as of `warnings.warn` for the caller."""
+    if not plan.invertible:
+        warnings.warn(
+            f"window of win_length={plan.win_length} and hop_length={plan.hop_length} violate NOLA: some samples "
+            f"cannot be reconstructed from {name}",
+            UserWarning,
+            stacklevel=stacklevel + 1,
+        )

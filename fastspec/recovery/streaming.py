@@ -1,6 +1,5 @@
 """`StreamingRecover`: magnitudes, block by block -> the samples that are final."""
 
-import warnings
 from collections.abc import Iterable, Iterator
 from math import prod
 from typing import Any
@@ -13,12 +12,12 @@ from .._typing import Array, Real
 from ..features.banks import FilterBank
 from ..plan import STFT
 from ..stream.iterators import _run
-from .blocks import Signals, checked_block
-from .engines import Engine, engine_of
-from .methods import STARTING, Chain, stages_of
-from .recover import TOLERANCE, Seed, begin, share
-from .recover_mel import recipe_of
-from .solve import Recipe
+from .blocks import BlockEngine, check_block
+from .engines import Engine, make_engine
+from .methods import ONLINE, Chain, parse_stages
+from .recover import Seed, check_init, fraction
+from .recover_mel import Mels, make_mel_problem
+from .solve import TOLERANCE, Problem, warn_unless_invertible
 
 
 def recover(blocks: Iterable[ArrayLike], plan: STFT, *, length: int | None = None, **options: Any) -> Iterator[Array]:
@@ -26,17 +25,17 @@ def recover(blocks: Iterable[ArrayLike], plan: STFT, *, length: int | None = Non
     return _run(StreamingRecover(plan, **options), blocks, length)
 
 
-NAMES = {"pghi": "rtpghi"}
-"""Methods of streams that `recover` knows by another name, as "pghi" is a start there."""
+ALIASES = {"pghi": "rtpghi"}
+"""Methods' names of streams alone, and those of `recover`, where "pghi" is a start."""
 
 
 class StreamingRecover:
-    """`recover` for magnitudes that come block by block, as they come: with its bits, whatever the blocks are.
+    """`recover` for magnitudes that come block by block: with its bits, whatever the blocks are.
 
     The bits are those of `recover(S, plan, method="rtisi", segments=1)`, of `recover(S, plan, method="rtpghi")` for
     "pghi", and of `recover(S, plan, block=block, ...)` for all others, with the same options; with the former two as
     long as the largest magnitude is between 1e-20 and 1e20 (float64: 1e-200 and 1e200) and none but 0 is below
-    1e-10 (1e-100) of it.  Sounds of any level, and silences of any length, are no trouble.
+    1e-10 (1e-100) of it.  Signals may have any level, and silences any length.
 
     A stream belongs to one thread at a time; different streams are independent.  An error in an argument leaves it as
     it was.
@@ -48,10 +47,10 @@ class StreamingRecover:
     method : str or list of tuple
         "rtisi"  rounds on the frames at hand (`recovery.rtisi`): look_ahead=3 frames, n_iter=5 rounds
         "pghi"   the gradient of the phase, no rounds (`recovery.rtpghi`): look_ahead=1 frame or 0
-        others   any method or chain of `recover`, in blocks of frames: better, and later
+        any method or chain of `recover` else, in blocks of frames: better, with more latency
     init, n_iter, tolerance, **options
         As in `recover`.
-    rng : int, np.random.Generator or what np.random.default_rng takes
+    rng : int, np.random.Generator or anything that np.random.default_rng takes
         As in `recover`.  A Generator goes on when the stream is reset; a number begins anew.
     block : int or "auto"
         Frames of a block, for the methods that go in blocks; see `recover`.
@@ -60,10 +59,10 @@ class StreamingRecover:
     ----------
     plan : STFT
     latency : int
-        Samples from the last that is final to the end of the newest frame, from 0 up, where that is farthest.  For
-        "rtisi" and "pghi" it is n_fft - hop_length + look_ahead hop_length where hop_length is at most n_fft, of
-        centred frames n_fft / 2.  Where frames overlap less it may be more: any frame may be the last, and what no
-        frame tells of or is cut at the end is not given before.  For others it is a block and the frames ahead of it.
+        Samples from the last that is final to the end of the newest frame, at most; at least 0.  For "rtisi" and "pghi"
+        it is n_fft - hop_length + look_ahead hop_length where hop_length is at most n_fft, of centred frames
+        n_fft / 2.  Where frames overlap less it may be more: any frame may be the last, and samples that no frame
+        covers, or that are cut off at the end, are not given before.  Else it is a block and the frames ahead of it.
 
     Raises
     ------
@@ -73,7 +72,7 @@ class StreamingRecover:
     Warns
     -----
     UserWarning
-        If the window and the hop of the plan leave samples that no frame tells of.
+        If the window and the hop of the plan violate NOLA: some samples cannot be reconstructed.
 
     Examples
     --------
@@ -99,38 +98,33 @@ class StreamingRecover:
     ) -> None:
         if not isinstance(plan, STFT):
             raise TypeError(f"plan must be a fastspec.STFT, got {plan!r}")
-        name = NAMES.get(method, method) if isinstance(method, str) else method
-        if isinstance(name, str) and name in STARTING and options.pop("segments", 1) != 1:
-            raise ValueError("segments must be 1 for a stream, which does not know how many frames will come")
-        stages = stages_of(name, n_iter, options)
+        name = ALIASES.get(method, method) if isinstance(method, str) else method
+        if isinstance(name, str) and name in ONLINE and options.pop("segments", 1) != 1:
+            raise ValueError("segments must be 1 for a stream, whose number of frames is not known in advance")
+        stages = parse_stages(name, n_iter, options)
         if not isinstance(init, str):
             raise TypeError(f"init must be the name of a start for a stream, got {type(init)!r}")
-        start = begin("init", init, (), stages)
-        self._begin(Recipe(plan, stages, start, share("tolerance", tolerance)), block, rng)
+        start = check_init("init", init, (), stages)
+        self._set_up(Problem(plan, stages, start, fraction("tolerance", tolerance)), block, rng)
 
-    def _begin(self, recipe: Recipe, block: int | str, rng: Seed) -> None:
-        plan = self.plan = recipe.plan
-        self._recipe, self._block, self._rng = recipe, checked_block(plan, block), rng
-        if not plan.invertible:
-            warnings.warn(
-                f"hop_length {plan.hop_length} is too large for the window, so that {self._name} does not tell all "
-                "samples",
-                UserWarning,
-                stacklevel=3,
-            )
+    def _set_up(self, problem: Problem, block: int | str, rng: Seed) -> None:
+        plan = self.plan = problem.plan
+        self._problem, self._block, self._rng = problem, check_block(plan, block), rng
+        warn_unless_invertible(self._name, plan, stacklevel=3)
         np.random.default_rng(rng)
-        self.latency = self._lag(self._make(1, 0))
+        self.latency = self._latency_of(self._make_engine(1, 0))
         self.reset()
 
-    def _make(self, signals: int, rng: Seed) -> Engine:
-        """The engine of so many signals."""
-        recipe = self._recipe
-        if recipe.running and len(recipe.stages) == 1:
-            return engine_of(self.plan, signals, recipe.running, np.random.default_rng(rng), recipe.tolerance)
-        return Signals(recipe, self._block, rng, signals)
+    def _make_engine(self, signals: int, rng: Seed) -> Engine:
+        """An online engine, which takes magnitudes, or one of blocks, which takes levels."""
+        problem = self._problem
+        if problem.is_online and problem.online_stage is not None:
+            generator = np.random.default_rng(rng)
+            return make_engine(self.plan, signals, problem.online_stage, generator, problem.tolerance)
+        return BlockEngine(problem, self._block, rng, signals)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.plan!r}, {[stage.name for stage in self._recipe.stages]})"
+        return f"{type(self).__name__}({self.plan!r}, {[stage.name for stage in self._problem.stages]})"
 
     def __getstate__(self) -> dict[str, Any]:
         raise TypeError(f"a {type(self).__name__} can be neither copied nor pickled: make another")
@@ -138,10 +132,11 @@ class StreamingRecover:
     def reset(self) -> None:
         """Forget everything: as new."""
         self._engine: Engine | None = None
-        self._lead: tuple[int, ...] = ()
-        self._frames = self._given = 0  # that came, and samples that went
-        self._held, self._room = np.empty((0, 0), self.plan.dtype), np.empty(0, self.plan.dtype)
-        self._over = False
+        self._leading: tuple[int, ...] = ()
+        self._n_frames = self._n_returned = 0  # frames pushed, samples returned
+        self._pending = np.empty((0, 0), self.plan.dtype)  # samples (signals, n) of the engine not yet returned
+        self._scratch = np.empty(0, self.plan.dtype)
+        self._is_closed = False
 
     def push(self, S: ArrayLike, out: Real | None = None) -> Real:
         """The samples that are final with these frames.
@@ -158,7 +153,7 @@ class StreamingRecover:
         Returns
         -------
         y : np.ndarray [shape=(..., samples)]
-            Those after the ones given before; a part of `out` if that is given.
+            Those after the samples returned before; the first of `out` if that is given.
 
         Raises
         ------
@@ -166,20 +161,21 @@ class StreamingRecover:
             If S is not of this shape or not finite and >= 0, if out is too small or of another dtype, or if the stream
             has ended.
         """
-        magnitudes = self._checked(S)
-        lead, frames = magnitudes.shape[:-2], self._frames + magnitudes.shape[-1]
+        magnitudes = self._check_block(S)
+        leading, n_frames = magnitudes.shape[:-2], self._n_frames + magnitudes.shape[-1]
         engine = self._engine
         if engine is None:
-            engine = self._make(prod(lead), self._rng)
-        ready, end = engine.ready(frames), self._end(engine, frames)
-        y = checks.stream_out("out", out, lead, end - self._given, self.plan.dtype, magnitudes)
-        self._engine, self._lead = engine, lead
-        flat = magnitudes.reshape(prod(lead), *magnitudes.shape[-2:])
-        straight = ready == end and not self._held.size and y.flags.c_contiguous
-        made = self._made(engine, flat, ready - engine.ready(self._frames), y if straight else None)
-        if not straight:
-            self._hand_out(made, y)
-        self._frames, self._given = frames, end
+            engine = self._make_engine(prod(leading), self._rng)
+        n_engine, n_final = engine.n_final(n_frames), self._n_final(engine, n_frames)
+        y = checks.stream_out("out", out, leading, n_final - self._n_returned, self.plan.dtype, magnitudes)
+        self._engine, self._leading = engine, leading
+        flat = magnitudes.reshape(prod(leading), *magnitudes.shape[-2:])
+        in_place = n_engine == n_final and not self._pending.size and y.flags.c_contiguous
+        n_new = n_engine - engine.n_final(self._n_frames)
+        new = self._run_engine(engine, flat, n_new, y if in_place else None)
+        if not in_place:
+            self._write_out(new, y)
+        self._n_frames, self._n_returned = n_frames, n_final
         return y
 
     def flush(self, length: int | None = None) -> Real:
@@ -193,87 +189,90 @@ class StreamingRecover:
         Returns
         -------
         y : np.ndarray [shape=(..., samples)]
-            Those after the ones given before.  Without any frame there are none.
+            Those after the samples returned before.  Without any frame there are none.
 
         Raises
         ------
         TypeError, ValueError
             If length does not give as many frames as came, or if the stream has ended.
         """
-        self._going()
-        if self._engine is None or not self._frames:
+        self._check_open()
+        if self._engine is None or not self._n_frames:
             if length is not None and checks.as_int("length", length, 0):
-                raise ValueError(f"length={length}, but no frame has come")
-            self._over = True
-            return np.empty((*self._lead, 0), self.plan.dtype)
-        end = self.plan.n_samples(self._frames) if length is None else checks.as_int("length", length, 0)
-        if end < self._given:
-            raise ValueError(f"length must be at least {self._given}, the samples given so far, got {length!r}")
-        if end and self.plan.n_frames(end) != self._frames:
-            raise ValueError(f"length={length} gives {self.plan.n_frames(end)} frames, but {self._frames} have come")
-        rest = self._engine.finish(end) if end else self._held
-        rest = np.concatenate([self._held, rest], axis=1) if self._held.size else rest
-        self._over = True
-        return rest[:, : end - self._given].reshape(*self._lead, end - self._given)
+                raise ValueError(f"length={length}, but no frame was pushed")
+            self._is_closed = True
+            return np.empty((*self._leading, 0), self.plan.dtype)
+        end = self.plan.n_samples(self._n_frames) if length is None else checks.as_int("length", length, 0)
+        if end < self._n_returned:
+            raise ValueError(f"length must be at least {self._n_returned}, the samples returned so far, got {length!r}")
+        if end and self.plan.n_frames(end) != self._n_frames:
+            raise ValueError(
+                f"length={length} gives {self.plan.n_frames(end)} frames, but {self._n_frames} were pushed"
+            )
+        rest = self._engine.finish(end) if end else self._pending
+        rest = np.concatenate([self._pending, rest], axis=1) if self._pending.size else rest
+        self._is_closed = True
+        return rest[:, : end - self._n_returned].reshape(*self._leading, end - self._n_returned)
 
     # ---- checks ----
-    def _going(self) -> None:
-        if self._over:
+    def _check_open(self) -> None:
+        if self._is_closed:
             raise ValueError("the stream has ended with flush(): reset() it first")
 
-    def _checked(self, S: ArrayLike) -> Real:
+    def _check_block(self, S: ArrayLike) -> Real:
         """The block in the plan's dtype."""
-        self._going()
-        name, rows, lead = self._name, self._recipe.rows, self._lead
+        self._check_open()
+        name, n_rows, leading = self._name, self._problem.n_rows, self._leading
         block = checks.as_array(name, S)
-        if block.ndim < 2 or block.shape[-2] != rows:
-            raise ValueError(f"{name} must have shape (..., {rows}, frames), got {block.shape}")
-        if self._engine is not None and block.shape[:-2] != lead:
-            raise ValueError(f"{name} must have the leading axes of the first block, {lead}, got shape {block.shape}")
+        if block.ndim < 2 or block.shape[-2] != n_rows:
+            raise ValueError(f"{name} must have shape (..., {n_rows}, frames), got {block.shape}")
+        if self._engine is not None and block.shape[:-2] != leading:
+            raise ValueError(
+                f"{name} must have the leading axes of the first block, {leading}, got shape {block.shape}"
+            )
         if not prod(block.shape[:-2]):
-            raise ValueError(f"{name} must be of a signal at least, got shape {block.shape}")
-        return self._recipe.levels(name, block) if block.size else block
+            raise ValueError(f"{name} must hold at least one signal, got shape {block.shape}")
+        return self._problem.to_levels(name, block) if block.size else block
 
     # ---- work ----
-    def _end(self, engine: Engine, frames: int) -> int:
-        """Samples that are final with so many frames: the signal may end with the last of them."""
-        return min(engine.ready(frames), self.plan.n_samples(frames)) if frames else 0
+    def _n_final(self, engine: Engine, n_frames: int) -> int:
+        """Samples that are final with n_frames frames: the signal may end with the last of them."""
+        return min(engine.n_final(n_frames), self.plan.n_samples(n_frames)) if n_frames else 0
 
-    def _lag(self, engine: Engine) -> int:
-        """The latency; it is the same for any number of frames, once samples come."""
-        g, frames = self.plan.geometry, engine.slowest()
-        return (frames - 1) * g.hop_length + g.n_fft + g.start - self._end(engine, frames)
+    def _latency_of(self, engine: Engine) -> int:
+        """Samples from the last final one to the end of the newest frame, where they are most."""
+        g, n_frames = self.plan.geometry, engine.n_frames_at_latency()
+        return (n_frames - 1) * g.hop_length + g.n_fft + g.start - self._n_final(engine, n_frames)
 
-    def _made(self, engine: Engine, S: Real, count: int, y: Real | None) -> Real:
-        """The engine's samples (signals, count): in `y`, or in memory of ours."""
-        signals = len(S)
-        if y is None:
-            if self._room.size < signals * count:
-                self._room = np.empty(signals * count, self.plan.dtype)
-            y = self._room[: signals * count]
-        room = y.reshape(signals, count)
-        room[...] = 0
-        S = S.astype(self.plan.dtype, copy=False)
-        alone = self._recipe.running is not None and len(self._recipe.stages) == 1
-        made = engine.push(self._recipe.magnitudes(S) if alone else S, room)
-        if made is not room:
-            room[...] = made
-        return room
+    def _run_engine(self, engine: Engine, M: Real, n_samples: int, out: Real | None) -> Real:
+        """The engine's samples (signals, n_samples) for levels M: in `out`, or in scratch."""
+        signals = len(M)
+        if out is None:
+            if self._scratch.size < signals * n_samples:
+                self._scratch = np.empty(signals * n_samples, self.plan.dtype)
+            out = self._scratch[: signals * n_samples]
+        out = out.reshape(signals, n_samples)
+        out[...] = 0
+        M = M.astype(self.plan.dtype, copy=False)
+        y = engine.push(self._problem.to_magnitudes(M) if self._problem.is_online else M, out)
+        if y is not out:
+            out[...] = y
+        return out
 
-    def _hand_out(self, made: Real, y: Real) -> None:
-        """What was held and what is new goes to y as far as there is room, and what remains is held."""
-        held, count = self._held, y.shape[-1]
-        first = min(count, held.shape[-1])
-        for row, index in enumerate(np.ndindex(self._lead)):
-            y[index][:first] = held[row, :first] if first else 0
-            y[index][first:] = made[row, : count - first]
-        if held.size or made.shape[1] > count:
-            kept = held[:, first:] if held.size else made[:, :0]
-            self._held = np.concatenate([kept, made[:, count - first :]], axis=1)
+    def _write_out(self, new: Real, y: Real) -> None:
+        """Pending and new samples to y, as many as it holds; the rest is pending."""
+        pending, n_samples = self._pending, y.shape[-1]
+        n_pending = min(n_samples, pending.shape[-1])
+        for row, index in enumerate(np.ndindex(self._leading)):
+            y[index][:n_pending] = pending[row, :n_pending] if n_pending else 0
+            y[index][n_pending:] = new[row, : n_samples - n_pending]
+        if pending.size or new.shape[1] > n_samples:
+            rest = pending[:, n_pending:] if pending.size else new[:, :0]
+            self._pending = np.concatenate([rest, new[:, n_samples - n_pending :]], axis=1)
 
 
 class StreamingRecoverMel(StreamingRecover):
-    """`recover_mel` for mels that come block by block; see `StreamingRecover`, whose methods it has.
+    """`recover_mel` for mels that come block by block; it has the methods of `StreamingRecover`.
 
     The bits are those of `recover_mel(M, bank, plan, block=block, ...)` with the same options.
 
@@ -318,5 +317,7 @@ class StreamingRecoverMel(StreamingRecover):
             raise TypeError(f"plan must be a fastspec.STFT, got {plan!r}")
         if not isinstance(init, str):
             raise TypeError(f"init must be the name of a start for a stream, got {type(init)!r}")
-        recipe = recipe_of(plan, bank, power, log, method, rounds, n_iter, options, share("tolerance", tolerance))
-        self._begin(recipe._replace(init=str(begin("init", init, (), recipe.stages))), block, rng)
+        mels, share = Mels(bank, power, log), fraction("tolerance", tolerance)
+        problem = make_mel_problem(plan, mels, method, rounds, n_iter, options, share)
+        start = check_init("init", init, (), problem.stages)
+        self._set_up(problem._replace(init=start), block, rng)

@@ -26,7 +26,7 @@ LAYOUT = Layout(ProductArgs)
 
 @kernel
 def multiply_strip(A, S, s, o, rows, inner, columns, start, stop, out):
-    """out[o + r columns + t] = sum over k of A[r inner + k] S[s + k columns + t] for start <= t < stop, at least a vector."""
+    """out[o + r columns + t] = sum over k of A[r inner + k] S[s + k columns + t] for start <= t < stop."""
     V = lanes(S)
     for r in range(rows):
         t = start

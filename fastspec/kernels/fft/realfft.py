@@ -193,7 +193,7 @@ def inverse(
 ):
     """Frames whose bins come from `source`, windowed by p.synthesis: sample j of all lanes at y[j lanes].
 
-    PHASES: the phases of the tile's frames at column `base`, with the magnitudes at mag[m:], in the order of `tables.bin_order`;
+    PHASES: the phases of the tile's frames at column `base`, with the magnitudes at mag[m:], ordered as by `bin_order`;
     ZERO: those magnitudes without phases; BINS: the complex bins of a tile in natural order.
     """
     noinline()

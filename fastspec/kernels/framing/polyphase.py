@@ -114,7 +114,7 @@ def interleave_rows(columns, apart, rows, t, c, lead):
 
 @kernel
 def polyphase(signal, x0, hop, rows, t, lead, work):
-    """t[r lead + c] = sample x0 + c hop + r of the signal for r < rows, c < lead; work holds lanes (rows + lanes / 2)."""
+    """t[r lead + c] = sample x0 + c hop + r of the signal, r < rows, c < lead; work: lanes (rows + lanes / 2)."""
     noinline()
     V = lanes(signal.x)
     apart = rows + V // 2  # no power of two: columns of a block would share a place in the cache

@@ -51,10 +51,10 @@ class RoundArgs(NamedTuple):
     kept_now: Number
     kept_before: Number
     from_state: Number  # see `relax`
-    from_signal: Number
+    from_consistent: Number
     to_set: Number
     to_state: Number
-    to_signal: Number
+    to_consistent: Number
     out_set: Number
     out_state: Number
     exponent: Number  # of a power, for EXPONENT
@@ -102,7 +102,7 @@ def load_mixture(b, first, args, round_args, strip, extra, work):
 def relax(c, bins, state, at, mag, m, round_args, least):
     """A step of RAAR or ADMM on the bins of a tile, of which c holds those of the signal.
 
-    With P(z) = S z / |z|:  state <- to_set P(from_state state + from_signal c) + to_state state + to_signal c,
+    With P(z) = S z / |z|:  state <- to_set P(from_state state + from_consistent c) + to_state state + to_consistent c,
     c <- out_set P(state) + out_state state.
     """
     noinline()
@@ -112,11 +112,11 @@ def relax(c, bins, state, at, mag, m, round_args, least):
         i = 2 * V * k
         size = load(mag, m + V * k)
         qr, qi, vr, vi = load(c, i), load(c, i + V), load(state, at + i), load(state, at + i + V)
-        zr = vr * round_args.from_state + qr * round_args.from_signal
-        zi = vi * round_args.from_state + qi * round_args.from_signal
+        zr = vr * round_args.from_state + qr * round_args.from_consistent
+        zi = vi * round_args.from_state + qi * round_args.from_consistent
         gain = size / maximum(sqrt(zr * zr + zi * zi), low) * round_args.to_set
-        vr = zr * gain + vr * round_args.to_state + qr * round_args.to_signal
-        vi = zi * gain + vi * round_args.to_state + qi * round_args.to_signal
+        vr = zr * gain + vr * round_args.to_state + qr * round_args.to_consistent
+        vi = zi * gain + vi * round_args.to_state + qi * round_args.to_consistent
         store(state, at + i, vr)
         store(state, at + i + V, vi)
         gain = size / maximum(sqrt(vr * vr + vi * vi), low) * round_args.out_set

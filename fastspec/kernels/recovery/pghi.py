@@ -111,10 +111,10 @@ def block_levels(S, start, first, count, frames, bins, odd, width, least, L):
 def slopes(L, count, bins, width, advance, frequency_factor, time_factor, in_time, in_frequency):
     """Half the phase's derivative, in radians a frame and a bin, so that the sum of two bins is a step between them.
 
-    in time:       2 pi hop k / n_fft + (hop n_fft / gamma) dL/dk    advance[k] is half the first, frequency_factor a quarter
-                                                                      of the second factor
-    in frequency:  -(gamma / (hop n_fft)) dL/df                      time_factor is minus the factor / 4
+    in time:       2 pi hop k / n_fft + (hop n_fft / gamma) dL/dk
+    in frequency:  -(gamma / (hop n_fft)) dL/df
 
+    advance[k] is half of the first term; the factors are a quarter of those of dL/dk and dL/df.
     The frame before the block has the first of them, too.
     """
     V = lanes(L)

@@ -83,7 +83,7 @@ unpack_arrays, unpack_tables, unpack_args = LAYOUT.unpackers
 
 @register_jitable
 def state_sizes(args, V):
-    """Real numbers of a group's state: sum of the frames committed, buffer, 1 / E, magnitudes, their squares, levels."""
+    """Real numbers of a group's state: sum of committed frames, buffer, 1 / E, magnitudes, their squares, levels."""
     tile = args.n_fft * V
     return tile, tile, tile, args.bin_count * V, (args.n_fft + V - 1) // V * V, V
 

@@ -69,7 +69,7 @@ LAYOUT = Layout(RtpghiArgs)
 
 @register_jitable
 def state_sizes(args):
-    """Real numbers of a signal's state: magnitudes of frames n - 1, n, n + 1; phases and half slopes in time of n - 1."""
+    """Real numbers of a signal's state: magnitudes of frames n - 1, n, n + 1; phases, half slopes in time of n - 1."""
     w = args.row_stride
     return w, w, w, w, w
 

@@ -226,7 +226,7 @@ def join_basins(
 
 @kernel
 def number_components(basins, component_of, phase_offset, number, left, edges, at, steps):
-    """Numbers components and returns how many: basin h is of number[h], and saddles left are then between components."""
+    """Numbers components, returns how many: basin h is of number[h], and saddles left are between components."""
     components = 0
     for h in range(basins):
         if component_of[h] == h:
@@ -243,7 +243,7 @@ def number_components(basins, component_of, phase_offset, number, left, edges, a
 
 @kernel
 def compress_path(group, phase_offset, a):
-    """The first of a's group, to which it is then linked directly: phase_offset[a] is the phase of a less that of the first."""
+    """The first of a's group, then its only link: phase_offset[a] is the phase of a less that of the first."""
     first, total = a, phase_offset.dtype.type(0)
     while group[first] != first:
         total += phase_offset[first]
@@ -261,7 +261,7 @@ def sort_saddles(
 ):
     """Saddles within and between blocks first .. last - 1, those of a signal, loudest first; returns how many.
 
-    Saddle e: the phase of summit ends[2 e] is that of summit ends[2 e + 1] plus tree_steps[e].  bases[b] is the number of the
+    Saddle e: the phase of summit ends[2 e] is that of summit ends[2 e + 1] plus tree_steps[e].  bases[b] numbers the
     first summit of block b; `basins` and `phase` are those of the signal, as is heads, scratch.
     """
     heads[:] = 0
@@ -293,7 +293,7 @@ def sort_saddles(
 
 @kernel
 def join_components(n, ends, tree_steps, group, phase_offset):
-    """phase_offset[h] becomes the phase of summit h less that of the first of all summits it is joined to; group[h] is that."""
+    """phase_offset[h] becomes the phase of summit h less that of the first summit it is joined to, group[h]."""
     for h in range(group.size):
         group[h] = h
         phase_offset[h] = 0

@@ -80,7 +80,7 @@ def write_complex(
     c: Reals, args: ForwardArgs, epilogue: Epilogue, out: Reals, o: int, row_stride: int, streamed: bool,
     peaks: Reals, p0: int,
 ):  # fmt: skip
-    """A tile of complex bins: frame f at out[o + f row_stride], or bin k at out[o + k row_stride], frames contiguous."""
+    """A tile of complex bins: frame f at out[o + f row_stride], or bin k at out[o + k row_stride]."""
     if args.full:
         mirror(c, args.bins, args.width)
     if args.frames_contiguous:
@@ -139,7 +139,7 @@ def signal_at(signals, i):
 
 @kernel
 def gather_frames(signals, first, args, t, work):
-    """Frames first .. first + lanes - 1 of all signals, counted through, in lanes: sample j of lane k at t[j lanes + k]."""
+    """Frames first .. first + lanes - 1 of all signals, counted through: sample j of lane k at t[j lanes + k]."""
     noinline()
     V = lanes(t)
     stride = args.rows + V // 2
