@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Done", "Raw", "Sound", "invert", "mel", "open_sound", "resynth", "spectrogram"]
 _HOME = {
-    **dict.fromkeys(("Done", "mel", "spectrogram"), "forward"),
-    **dict.fromkeys(("invert", "resynth"), "backward"),
-    **dict.fromkeys(("Raw", "Sound", "open_sound"), "sound"),
+    **dict.fromkeys(("Done", "mel", "spectrogram"), "to_levels"),
+    **dict.fromkeys(("invert", "resynth"), "to_sound"),
+    **dict.fromkeys(("Raw", "Sound", "open_sound"), "sound_readers"),
 }
 
 
