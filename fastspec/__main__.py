@@ -1,7 +1,7 @@
-"""``fastspec`` and ``python -m fastspec``: runs the commands and turns what goes wrong into one line and an exit code.
+"""``fastspec`` and ``python -m fastspec``: run a command; an error becomes one line and an exit code.
 
-Exit codes: 0 done, 1 it failed (no disk space, a package missing), 2 wrong usage or unusable input, 130 Ctrl-C,
-143 ended by SIGTERM.
+Exit codes: 0 success, 1 failure (disk full, package missing), 2 wrong usage or invalid input, 130 interrupted by
+Ctrl-C, 143 terminated by SIGTERM.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from . import extras
 
 
 class _Terminated(BaseException):
-    """SIGTERM: what is half-written is cleared away on the way out."""
+    """Raised by SIGTERM, so that temporary files are removed on the way out."""
 
 
 @contextmanager
-def _terminable() -> Iterator[None]:
-    """SIGTERM is raised as an exception, where signals are heard."""
+def _raise_on_sigterm() -> Iterator[None]:
+    """Raise `_Terminated` on SIGTERM; only the main thread can handle signals."""
 
-    def end(*_: object) -> None:
+    def terminate(*_: object) -> None:
         raise _Terminated
 
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, end)
+    previous = signal.signal(signal.SIGTERM, terminate)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, previous)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,43 +47,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if missing not in extras.EXTRAS["cli"]:
             raise
         return _fail(1, extras.explain(missing, "cli", "the command line"))
-    warnings.showwarning = lambda message, *_: print(f"fastspec: warning: {_line(message)}", file=sys.stderr)
+    warnings.showwarning = lambda message, *_: print(f"fastspec: warning: {_one_line(message)}", file=sys.stderr)
     try:
-        with _terminable():
+        with _raise_on_sigterm():
             code = cli.app(arguments, prog_name="fastspec", standalone_mode=False) or 0
-        return _fail(130, "interrupted") if code == 130 else code  # Typer answers Ctrl-C by this code or by Abort
+        return _fail(130, "interrupted") if code == 130 else code  # Typer returns 130 on Ctrl-C, or raises Abort
     except (KeyboardInterrupt, cli.Abort):
         return _fail(130, "interrupted")
     except _Terminated:
-        return _fail(143, "ended")
+        return _fail(143, "terminated")
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains once more at its exit
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # or Python reports the broken pipe again at exit
         return 1
     except (ImportError, OSError, MemoryError) as error:
-        return _fail(1, _os_message(error) if isinstance(error, OSError) else _line(error) or type(error).__name__)
+        return _fail(1, _os_message(error) if isinstance(error, OSError) else _one_line(error) or type(error).__name__)
     except ValueError as error:
-        return _fail(2, _line(error))
+        return _fail(2, _one_line(error))
     except Exception as error:
-        if not hasattr(error, "format_message"):  # Typer's usage errors; their class has moved between its versions
+        if not hasattr(error, "format_message"):  # usage errors of Typer, whose class differs between its versions
             raise
-        return _fail(
-            getattr(error, "exit_code", 2), f"{_line(error.format_message()).rstrip('.')}; see fastspec --help"
-        )
+        message = _one_line(error.format_message()).rstrip(".")
+        return _fail(getattr(error, "exit_code", 2), f"{message}; see fastspec --help")
 
 
 def _fail(code: int, message: str) -> int:
+    """Print the message on standard error and return the code."""
     print(f"fastspec: {message}", file=sys.stderr)
     return code
 
 
-def _line(message: object) -> str:
+def _one_line(message: object) -> str:
+    """The message with all white space replaced by single spaces."""
     return " ".join(str(message).split())
 
 
 def _os_message(error: OSError) -> str:
-    """The reason and the file, without the number."""
+    """The file and the reason, without the error number."""
     if error.strerror is None:
-        return _line(error)
+        return _one_line(error)
     return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
 
 

@@ -1,4 +1,4 @@
-"""Files appear whole or not at all: written beside their name, then renamed over it."""
+"""Atomic writes: a file is written under a temporary name beside its target, then renamed over it."""
 
 from __future__ import annotations
 
@@ -8,29 +8,27 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from ._typing import Array
 
 
 @contextlib.contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a temporary name in the folder of `path`; rename it over `path` when the block ends well.
+def replace_file(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary name in the folder of `path`; rename it over `path` when the block ends without an error.
 
     If the block raises (Ctrl-C too), the temporary file is removed and `path` is as it was. The temporary name ends
-    in the suffix of `path`, so that writers which pick the format by the name pick the same one.
+    in the suffix of `path`, so that writers which choose the format by the name choose the same one.
 
     Raises
     ------
     FileNotFoundError
         If the folder does not exist.
     ValueError
-        If `path` is there and is no regular file: a rename would replace a device or a folder.
+        If `path` exists and is not a regular file: a rename would replace a device or a folder.
     """
-    target = Path(os.path.realpath(path))
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"{target.parent}: no such folder")
+    target = _resolve(path)
     if target.exists() and not target.is_file():
         raise ValueError(f"{path}: not a regular file, so it cannot be replaced")
     temporary = target.with_name(f".{target.stem}.{secrets.token_hex(4)}{target.suffix}")
@@ -43,47 +41,53 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def replacing_folder(path: str | os.PathLike[str], *, mark: str) -> Iterator[Path]:
-    """The same for a folder, which the block makes; one that stands there is replaced if it holds a file `mark`.
+def replace_folder(path: str | os.PathLike[str], *, marker: str) -> Iterator[Path]:
+    """Like `replace_file` for a folder that the block creates; an old one is replaced if it holds a file `marker`.
 
-    Between two renames, for a moment, nothing is called `path`; all else is as with `replacing`.
+    Two renames: between them, for a moment, `path` does not exist.
 
     Raises
     ------
     FileNotFoundError
-        If the folder around it does not exist.
+        If the parent folder does not exist.
     ValueError
-        If `path` is there and is no folder of this kind.
+        If `path` exists and is not a folder with a file `marker`.
     """
-    target = Path(os.path.realpath(path))
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"{target.parent}: no such folder")
-    if target.exists() and not (target / mark).is_file():
-        raise ValueError(f"{path}: not a folder with a file {mark}, so it is not replaced")
+    target = _resolve(path)
+    if target.exists() and not (target / marker).is_file():
+        raise ValueError(f"{path}: not a folder with a file {marker}, so it is not replaced")
     token = secrets.token_hex(4)
-    temporary, old = (target.with_name(f".{target.stem}.{token}{ending}") for ending in (target.suffix, ".old"))
+    temporary, backup = (target.with_name(f".{target.stem}.{token}{ending}") for ending in (target.suffix, ".old"))
     try:
         yield temporary
         if target.exists():
-            os.rename(target, old)
+            os.rename(target, backup)
         try:
             os.rename(temporary, target)
         except OSError:
-            if old.exists():
-                os.rename(old, target)
+            if backup.exists():
+                os.rename(backup, target)
             raise
     finally:
-        for rest in (temporary, old):
-            shutil.rmtree(rest, ignore_errors=True)
+        for leftover in (temporary, backup):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _resolve(path: str | os.PathLike[str]) -> Path:
+    """The target behind symbolic links; FileNotFoundError if its folder does not exist."""
+    target = Path(os.path.realpath(path))
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"{target.parent}: no such folder")
+    return target
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write `text` to `path` in UTF-8, whole or not at all."""
-    with replacing(path) as temporary:
+    """Write `text` to `path` in UTF-8, atomically."""
+    with replace_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-def save_array(path: str | os.PathLike[str], array: NDArray[Any]) -> None:
-    """Write `array` to `path` as .npy, whole or not at all."""
-    with replacing(path) as temporary, temporary.open("wb") as file:
+def save_array(path: str | os.PathLike[str], array: Array) -> None:
+    """Write `array` to `path` as .npy, atomically."""
+    with replace_file(path) as temporary, temporary.open("wb") as file:
         np.save(file, array, allow_pickle=False)

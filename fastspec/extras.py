@@ -1,4 +1,4 @@
-"""Optional packages: import one when it is used, or say how to install it."""
+"""Optional packages: imported when they are used, with the command that installs an absent one in the error."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import importlib
 import importlib.metadata
 from types import ModuleType
 
-#: Extra -> the distributions it brings (``pip install "fastspec[EXTRA]"``).
+#: Extra -> the distributions it installs (``pip install "fastspec[EXTRA]"``).
 EXTRAS = {
     "audio": ("soundfile", "soxr"),
     "plot": ("matplotlib",),
@@ -18,7 +18,7 @@ EXTRAS = {
 
 
 def load(module: str, extra: str, purpose: str) -> ModuleType:
-    """Import `module`, which the extra named `extra` brings; `purpose` starts the error's sentence.
+    """Import `module`, which the extra named `extra` installs; `purpose` is the subject of the error's sentence.
 
     Raises
     ------
@@ -28,18 +28,19 @@ def load(module: str, extra: str, purpose: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != module.partition(".")[0]:
-            raise  # the package is there, but something that it needs is not
-        raise ImportError(explain(module.partition(".")[0], extra, purpose), name=error.name) from None
+        package = module.partition(".")[0]
+        if (error.name or "").partition(".")[0] != package:
+            raise  # the package is installed, one of its own dependencies is not
+        raise ImportError(explain(package, extra, purpose), name=error.name) from None
 
 
 def explain(package: str, extra: str, purpose: str) -> str:
-    """One sentence: who needs which package, and the command that installs it."""
+    """One sentence: which package `purpose` needs, and the command that installs it."""
     return f'{purpose} needs {package}, which is not installed: pip install "fastspec[{extra}]"'
 
 
 def version(distribution: str) -> str | None:
-    """Version of an installed distribution (found without importing it), None where it is absent."""
+    """Version of an installed distribution, without importing it; None if it is absent."""
     try:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:

@@ -31,7 +31,8 @@ TOP = len(FLOORS) - 1
 
 NUMBA = {"numba", "llvmlite"}
 CORE = {"numpy", "scipy"}
-AT_ONCE = {f"fastspec.cli{part}": {"typer", "rich"} for part in ("", ".bars", ".maintenance", ".options", ".sounds")}
+_COMMANDS = ("bars", "maintenance", "notebook", "options", "plans", "summaries", "to_levels", "to_sound")
+AT_ONCE = {name: {"typer", "rich"} for name in ("fastspec.cli", *(f"fastspec.cli.{part}" for part in _COMMANDS))}
 """The commands are written with these, so only `__main__` imports `cli`, and explains what is missing."""
 
 LONGEST = 450

@@ -106,7 +106,7 @@ def test_a_header_that_promises_more_than_the_file_holds_is_refused(tmp_path: Pa
     body = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, RATE, 2 * RATE, 2, 16) + struct.pack("<4sI", b"data", promised)
     riff = struct.pack("<4sI4s", b"RIFF", 4 + len(body) + 100, b"WAVE")
     (tmp_path / "x.wav").write_bytes(riff + body + bytes(100))
-    with pytest.raises(ValueError, match=rf"promises {promised} bytes of sound, the file holds 100"):
+    with pytest.raises(ValueError, match=rf"declares {promised} bytes of samples, the file holds 100"):
         audio.read(tmp_path / "x.wav")
 
 
@@ -120,7 +120,7 @@ def test_a_truncated_flac_is_refused(tmp_path: Path) -> None:
 
 def test_what_is_no_sound_is_refused_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "x.wav").write_text("not a sound")
-    with pytest.raises(ValueError, match=r"x\.wav: not a sound file"):
+    with pytest.raises(ValueError, match=r"x\.wav: not a readable sound file"):
         audio.read(tmp_path / "x.wav")
     (tmp_path / "y.wav").write_bytes(b"RIFF\x04\0\0\0WAVE")
     with pytest.raises(ValueError, match=r"y\.wav: a WAV file without a data chunk"):
@@ -174,7 +174,7 @@ def test_what_would_clip_or_is_no_sound_is_not_written(tmp_path: Path, y: list[f
 
 
 def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"no sound format is called '\.xyz'"):
+    with pytest.raises(ValueError, match=r"'\.xyz' is not the suffix of a sound format"):
         audio.write(tmp_path / "x.xyz", TONE, RATE)
 
 
@@ -182,7 +182,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path: Path) -> 
     (tmp_path / "x.txt").write_text("old")
 
     def interrupted() -> None:
-        with atomic.replacing(tmp_path / "x.txt") as temporary:
+        with atomic.replace_file(tmp_path / "x.txt") as temporary:
             temporary.write_text("half")
             raise KeyboardInterrupt
 

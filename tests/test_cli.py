@@ -167,9 +167,9 @@ def test_unusable_input_exits_with_2(tmp_path: Path, capsys: pytest.CaptureFixtu
     audio.write(tmp_path / "x.wav", TONE[:10], RATE)
     out, at = tmp_path / "out.wav", ["--rate", RATE]
     for arguments, words in (
-        (["invert", tmp_path / "text.wav", out], "not a sound file"),
+        (["invert", tmp_path / "text.wav", out], "not a readable sound file"),
         (["invert", tmp_path / "line.npy", out, *at], "(5,)"),
-        (["invert", tmp_path / "nan.npy", out, *at], "nan.npy: in the 2 frames from 0 on, M[1, 0] is nan"),
+        (["invert", tmp_path / "nan.npy", out, *at], "nan.npy: in the block of frames 0 to 1, M[1, 0] is nan"),
         (["invert", tmp_path / "nan.npy", out, *at, "--method", "notebook"], "nan.npy[1, 0] is nan"),
         (["invert", tmp_path / "words.npy", out, *at], "real numbers"),
         (["invert", tmp_path / "short.npy", out, *at], "short.npy"),
@@ -211,7 +211,7 @@ def test_a_folder_that_cannot_be_made_exits_with_1(
 
 def test_ctrl_c_exits_with_130_and_says_so_in_one_line() -> None:
     code = (
-        "import sys, time\nfrom fastspec import report\nfrom fastspec.__main__ import main\n"
+        "import sys, time\nfrom fastspec.demo import report\nfrom fastspec.__main__ import main\n"
         "def demo(*_, **__):\n    print('ready', flush=True)\n    time.sleep(60)\n"
         "report.demo = demo\nsys.exit(main(['demo']))"
     )
@@ -282,20 +282,20 @@ def test_doctor_names_versions_threads_cache_and_extras(capsys: pytest.CaptureFi
 def test_doctor_prune_names_what_it_removes(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from fastspec.kernels.runtime import jit
+    from fastspec.kernels.runtime import cache
 
-    monkeypatch.setattr(jit, "prune_cache", lambda: [Path("old-kernels")])
+    monkeypatch.setattr(cache, "prune_cache", lambda: [Path("old-kernels")])
     assert main(["doctor", "--prune"]) == 0
     assert capsys.readouterr().out.startswith("removed old-kernels\n")
 
 
 def test_doctor_survives_a_broken_part(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    from fastspec.kernels.runtime import jit
+    from fastspec.kernels.runtime import threads
 
     def broken() -> str:
         raise RuntimeError("no layer\nat all")
 
-    monkeypatch.setattr(jit, "threading_layer", broken)
+    monkeypatch.setattr(threads, "threading_layer", broken)
     assert main(["doctor"]) == 0
     assert "failed: RuntimeError: no layer at all" in capsys.readouterr().out
 

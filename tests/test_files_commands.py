@@ -22,12 +22,12 @@ from fastspec.files import pcm, riff
 RATE = 16_000
 COMMAND = [sys.executable, "-m", "fastspec"]
 PLAN, BANK = STFT(1024, hop_length=256), MelBank(RATE, 1024, 80)
-Y = pcm.encoded(speech_16k(), "i2") / np.float32(32768)
+Y = pcm.encode(speech_16k(), "i2") / np.float32(32768)
 
 
 @pytest.fixture
 def speech(tmp_path: Path) -> Path:
-    soundfile.write(tmp_path / "x.wav", pcm.encoded(speech_16k(), "i2"), RATE)
+    soundfile.write(tmp_path / "x.wav", pcm.encode(speech_16k(), "i2"), RATE)
     return tmp_path / "x.wav"
 
 
@@ -66,7 +66,7 @@ def test_mel_takes_its_options(
     expected = plan.mel(samples(speech), bank, **how)
     np.testing.assert_array_equal(np.load(speech.with_suffix(".npy")), expected)
     out, bar = capsys.readouterr()
-    assert f"{expected.shape[1]} frames × {len(bank)} mels" in out
+    assert f"{expected.shape[1]} frames × {len(bank)} mel bands" in out
     assert "4.00 s at 16000 Hz" in out
     assert "100%" in bar
     assert "real time" in bar
@@ -105,7 +105,7 @@ def test_from_sound_to_mels_to_sound(speech: Path, capsys: pytest.CaptureFixture
 def test_what_is_written_softer_is_told(speech: Path, capsys: pytest.CaptureFixture[str]) -> None:
     np.save(speech.with_suffix(".npy"), 100 * PLAN.power(Y, power=1))
     assert main(["invert", str(speech.with_suffix(".npy")), str(speech), "--rate", str(RATE)]) == 0
-    assert "dB so as not to clip" in capsys.readouterr().out
+    assert "dB to avoid clipping" in capsys.readouterr().out
     assert np.abs(samples(speech)).max() == pytest.approx(0.95, abs=1e-3)
 
 
@@ -114,7 +114,7 @@ def test_usage_is_explained(speech: Path, capsys: pytest.CaptureFixture[str]) ->
     for arguments, words in (
         (["mel", speech, out, "--log", "magic"], "magic"),
         (["mel", speech, out, "--raw"], "--raw needs --rate"),
-        (["mel", speech, out, "--rate", 8000], "--sr resamples"),
+        (["mel", speech, out, "--rate", 8000], "use --sr to resample"),
         (["mel", speech, out, "--raw", "--rate", 8000, "--dtype", "int8"], "int8"),
         (["mel", speech, speech.with_suffix(".wav")], "OUT must end in"),
         (["mel", speech.with_name("absent.wav"), out], "absent.wav does not exist"),
@@ -134,8 +134,8 @@ def test_usage_is_explained(speech: Path, capsys: pytest.CaptureFixture[str]) ->
 # ---- pipes ----
 def piped(y: np.ndarray, size: int) -> bytes:
     """A WAV file as programs write it to a pipe."""
-    head = riff.written("i2", RATE, 1, None)
-    return head[:-4] + size.to_bytes(4, "little") + pcm.encoded(y, "i2").tobytes()
+    head = riff.pack_header("i2", RATE, 1, None)
+    return head[:-4] + size.to_bytes(4, "little") + pcm.encode(y, "i2").tobytes()
 
 
 @pytest.mark.parametrize("size", [0, 0xFFFFFFFF])
@@ -149,9 +149,9 @@ def test_wav_comes_and_arrays_go_through_pipes(size: int) -> None:
 def test_sound_goes_through_pipes(speech: Path) -> None:
     ran = run("resynth", "-", "-", "--quiet", data=piped(speech_16k(), 0))
     assert (ran.returncode, ran.stderr) == (0, b"")
-    head = riff.header(io.BytesIO(ran.stdout).read, "stdout")
+    head = riff.read_header(io.BytesIO(ran.stdout).read, "stdout")
     assert head is not None
-    assert (head.coding, head.rate, head.channels, head.size) == ("f4", RATE, 1, riff.LIMIT)
+    assert (head.coding, head.rate, head.channels, head.size) == ("f4", RATE, 1, riff.MAX_SIZE_BYTES)
     assert main(["resynth", str(speech), str(speech.with_name("y.wav")), "--subtype", "FLOAT"]) == 0
     y = samples(speech.with_name("y.wav"))
     np.testing.assert_array_equal(np.frombuffer(ran.stdout[head.offset :], np.float32), y)
@@ -165,7 +165,7 @@ def test_raw_samples_go_through_pipes(tmp_path: Path) -> None:
     ran = run("mel", *raw, "--dtype", "float32", "-", tmp_path / "m.npz", data=two.astype("<f4").tobytes())
     assert ran.returncode == 0
     np.testing.assert_array_equal(np.load(tmp_path / "m.npz")["M"], PLAN.mel(two.mean(axis=1), BANK))
-    ran = run("resynth", *raw, "--all-channels", "-", "-", data=pcm.encoded(two, "i2").tobytes())
+    ran = run("resynth", *raw, "--all-channels", "-", "-", data=pcm.encode(two, "i2").tobytes())
     assert len(ran.stdout) == two.size * 2
     got = np.frombuffer(ran.stdout, "<i2").reshape(-1, 2).T / np.float32(32768)
     S = PLAN.power(two.T.copy(), power=1)
@@ -221,7 +221,7 @@ def test_a_signal_ends_it_and_leaves_the_old_file(
     _, error = running.communicate(timeout=30)
     assert running.returncode == code
     assert time.monotonic() - start < 3
-    assert error.decode().splitlines()[-1] in ("fastspec: interrupted", "fastspec: ended")
+    assert error.decode().splitlines()[-1] in ("fastspec: interrupted", "fastspec: terminated")
     assert b"Traceback" not in error
     (name,) = left(tmp_path)
     assert (tmp_path / name).read_bytes() == b"old"
@@ -261,8 +261,8 @@ def test_memory_does_not_grow_with_the_sound(tmp_path: Path) -> None:
     peaks = []
     for seconds in (100, 3600):
         size = 2 * seconds * RATE
-        with (tmp_path / "x.wav").open("wb") as file:  # sparse: it takes no room
-            file.write(riff.written("i2", RATE, 1, size))
+        with (tmp_path / "x.wav").open("wb") as file:  # sparse: it takes no space on the disk
+            file.write(riff.pack_header("i2", RATE, 1, size))
             file.truncate(file.tell() + size)
         outs = [str(tmp_path / f"m.{kind}") for kind in ("npy", "npz", "png")]
         ran = subprocess.run(
@@ -278,7 +278,7 @@ def test_a_day_of_sound_is_many_megabytes_that_no_header_allocates(tmp_path: Pat
     """Also beyond 4 GB: the first block is read, and the work stopped."""
     size = 86_400 * 48_000 * 2
     with (tmp_path / "x.wav").open("wb") as file:
-        file.write(riff.written("i2", 48_000, 1, size))
+        file.write(riff.pack_header("i2", 48_000, 1, size))
         file.truncate(file.tell() + size)
 
     def stop(done: int, total: int | None) -> None:

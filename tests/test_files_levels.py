@@ -34,10 +34,10 @@ def speech(tmp_path: Path) -> Path:
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a few seconds are many blocks."""
-    monkeypatch.setattr(sound_readers, "BLOCK", 7001)
-    monkeypatch.setattr(array_writers, "WINDOW", 40 * 70)
-    monkeypatch.setattr(array_writers, "_CHUNK", 40 * 33)
-    monkeypatch.setattr(array_readers, "WINDOW", 40 * 50)
+    monkeypatch.setattr(sound_readers, "BLOCK_SAMPLES", 7001)
+    monkeypatch.setattr(array_writers, "BLOCK_VALUES", 40 * 70)
+    monkeypatch.setattr(array_writers, "_CHUNK_VALUES", 40 * 33)
+    monkeypatch.setattr(array_readers, "BLOCK_VALUES", 40 * 50)
 
 
 def samples(path: Path, *, mono: bool = True, dtype: str = "float32") -> np.ndarray:
@@ -111,17 +111,17 @@ def test_neither_blocks_nor_lengths_matter(tmp_path: Path, size: int, n: int, ce
     y = speech_16k()[8000 : 8000 + n].astype(np.float32)
     soundfile.write(tmp_path / "x.wav", y, RATE, subtype="FLOAT")
     plan = STFT(400, hop_length=160, center=center)
-    whole, out, before = None, tmp_path / "m.npy", sound_readers.BLOCK
+    whole, out, before = None, tmp_path / "m.npy", sound_readers.BLOCK_SAMPLES
     with contextlib.suppress(ValueError):  # too short for a frame, or for one that is left
         whole = plan.mel(y, BANK, log=log)  # type: ignore[arg-type]
     try:
-        sound_readers.BLOCK = size
+        sound_readers.BLOCK_SAMPLES = size
         files.mel(tmp_path / "x.wav", out, plan, BANK, log=log)  # type: ignore[arg-type]
         np.testing.assert_array_equal(np.load(out), whole)
     except ValueError:
         assert whole is None
     finally:
-        sound_readers.BLOCK = before
+        sound_readers.BLOCK_SAMPLES = before
 
 
 @settings(deadline=None, max_examples=50)
@@ -131,12 +131,12 @@ def test_whispers_largest_is_that_of_all_frames_but_the_last(sizes: list[int], l
     L = np.random.default_rng(n).uniform(-10, 0, (2, 3, n)).astype(np.float32)
     L[:, :, loudest % max(n, 1) :][..., :1] = 5
     with tempfile.TemporaryFile() as file:
-        frames = array_writers.Npy(file, array_writers.Shape(3, 2, L.dtype))
-        sink = array_writers.Whisper(frames, frames)
+        frames = array_writers.NpyWriter(file, array_writers.LevelsShape(3, 2, L.dtype))
+        sink = array_writers.WhisperScaler(frames, frames)
         for block in np.split(L, np.cumsum(sizes)[:-1], axis=-1):
             sink.write(block)
         if n < 2:
-            with pytest.raises(ValueError, match="second frame"):
+            with pytest.raises(ValueError, match="at least two frames"):
                 sink.finish(0)
             return
         sink.finish(0)
@@ -187,15 +187,15 @@ def test_what_it_is_of_is_kept(speech: Path, kind: str, window: object, filters:
     else:
         bank = MelBank(RATE, 400, 30, fmin=50, fmax=7000, htk=True, norm=None) if filters == "mel" else FilterBank(own)
         files.mel(speech, out, plan, bank, power=0.5, log="db")
-    with array_readers.opened(out) as levels:
-        found = metadata.About.of_facts(levels.facts, levels.dtype, "x")
-    assert (found.sr, found.power, found.log, found.samples) == (RATE, 0.5, "db", len(speech_16k()))
-    np.testing.assert_array_equal(found.plan.window, plan.window)
-    assert (found.plan.n_fft, found.plan.hop_length, found.plan.center) == (400, 160, False)
+    with array_readers.open_levels(out) as levels:
+        kept = metadata.Metadata.from_dict(levels.entries, levels.dtype, "x")
+    assert (kept.sr, kept.power, kept.log, kept.samples) == (RATE, 0.5, "db", len(speech_16k()))
+    np.testing.assert_array_equal(kept.plan.window, plan.window)
+    assert (kept.plan.n_fft, kept.plan.hop_length, kept.plan.center) == (400, 160, False)
     if filters == "none":
-        assert found.bank is None
+        assert kept.bank is None
     else:
-        np.testing.assert_allclose(np.asarray(found.bank), np.asarray(bank), rtol=1e-6)
+        np.testing.assert_allclose(np.asarray(kept.bank), np.asarray(bank), rtol=1e-6)
     if kind == "zarr":
         assert json.loads((out / "zarr.json").read_text())["attributes"]["hop_length"] == 160
 
@@ -205,14 +205,14 @@ def test_what_it_is_of_is_kept(speech: Path, kind: str, window: object, filters:
 @given(sizes=st.lists(st.integers(0, 90), max_size=30), columns=st.sampled_from([2, 6, 32]))
 def test_columns_are_the_largest_of_their_frames(sizes: list[int], columns: int) -> None:
     frames = np.random.default_rng(sum(sizes)).uniform(0, 1, (3, sum(sizes))).astype(np.float32)
-    pooled = picture.Columns(3, columns)
+    pooled = picture.PooledColumns(3, columns)
     for block in np.split(frames, np.cumsum(sizes)[:-1], axis=1) if sizes else []:
         pooled.write(block)
     assert pooled.frames == sum(sizes)
     assert pooled.factor == 1 or pooled.frames * 2 > columns * pooled.factor
-    assert pooled.tops.shape[1] <= columns
+    assert pooled.maxima.shape[1] <= columns
     expected = [frames[:, a : a + pooled.factor].max(axis=1) for a in range(0, frames.shape[1], pooled.factor)]
-    np.testing.assert_array_equal(pooled.tops, np.array(expected, np.float32).reshape(-1, 3).T)
+    np.testing.assert_array_equal(pooled.maxima, np.array(expected, np.float32).reshape(-1, 3).T)
 
 
 @pytest.mark.parametrize("what", ["mel", "own", "bins", "silence", "one"])
@@ -243,9 +243,9 @@ def test_pictures_are_drawn(speech: Path, what: str) -> None:
 )
 def test_the_time_axis_of_any_length_has_a_few_round_ticks(seconds: float, words: str) -> None:
     plan = STFT(1024, hop_length=256)
-    drawn = picture.Picture(metadata.About(RATE, plan, None, 1.0, None), Path("x.png"), "x", 80)
-    drawn.write(np.ones((513, 5), np.float32))
-    (axes, _) = drawn.figure(seconds).axes
+    writer = picture.PictureWriter(metadata.Metadata(RATE, plan, None, 1.0, None), Path("x.png"), "x", 80)
+    writer.write(np.ones((513, 5), np.float32))
+    (axes, _) = writer.draw(seconds).axes
     assert axes.get_xlabel() == words
     labels = [tick.get_text() for tick in axes.get_xticklabels()]
     assert 2 <= len(labels) <= 11
@@ -306,10 +306,10 @@ def test_an_error_of_either_thread_ends_the_work(end: str) -> None:
 
     def work() -> None:
         if end == "ahead":
-            with pipeline.ahead(failing(at) for at in range(9)) as blocks:
+            with pipeline.read_ahead(failing(at) for at in range(9)) as blocks:
                 seen.extend(blocks)
         else:
-            with pipeline.behind(lambda at: seen.append(failing(at))) as put:
+            with pipeline.write_behind(lambda at: seen.append(failing(at))) as put:
                 for at in range(9):
                     put(at)
 
@@ -326,9 +326,9 @@ def test_what_waits_is_bounded_and_all_is_written_in_order() -> None:
             made.append(at)
             yield at
 
-    with pipeline.ahead(blocks()) as ahead, pipeline.behind(seen.append) as put:
+    with pipeline.read_ahead(blocks()) as ahead, pipeline.write_behind(seen.append) as put:
         for at in ahead:
-            assert len(made) <= at + pipeline.HELD
+            assert len(made) <= at + pipeline.LIVE_BLOCKS
             put(at)
     assert seen == list(range(50))
 
@@ -359,7 +359,7 @@ def test_bad_arguments_are_named_and_leave_nothing(speech: Path) -> None:
         (lambda: files.mel(speech, out, PLAN, BANK, power=0), "power must be above 0"),
         (lambda: files.mel(speech, out, PLAN, BANK, log="magic"), "log must be None or one of"),  # type: ignore[arg-type]
         (lambda: files.spectrogram(speech, out, log="whisper"), "log must be None, 'db'"),
-        (lambda: files.mel(speech, speech.with_suffix(".png"), log="db"), "log must be left out for a picture"),
+        (lambda: files.mel(speech, speech.with_suffix(".png"), log="db"), "log must be None for a picture"),
         (lambda: files.mel(speech, speech.with_suffix(".png"), mono=False), "mono must be True for a picture"),
         (lambda: files.mel(speech, speech.parent / "absent" / "m.npy"), "absent: no such folder"),
         (lambda: files.mel(speech, out, STFT(1 << 17, center=False)), "fewer than a frame of n_fft = 131072"),

@@ -27,9 +27,9 @@ def speech(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sound_readers, "BLOCK", 7001)
-    monkeypatch.setattr(array_writers, "WINDOW", 257 * 70)
-    monkeypatch.setattr(array_readers, "WINDOW", 257 * 50)
+    monkeypatch.setattr(sound_readers, "BLOCK_SAMPLES", 7001)
+    monkeypatch.setattr(array_writers, "BLOCK_VALUES", 257 * 70)
+    monkeypatch.setattr(array_readers, "BLOCK_VALUES", 257 * 50)
 
 
 def recovered(S: np.ndarray, length: int | None = None, plan: STFT = PLAN, **how: Any) -> np.ndarray:
@@ -159,9 +159,9 @@ def test_a_loud_sound_is_made_softer_in_whole_numbers_alone(speech: Path) -> Non
 @given(ahead=st.lists(st.integers(0, 40), max_size=12), behind=st.lists(st.integers(0, 40), max_size=12))
 def test_the_convergence_does_not_depend_on_the_blocks(ahead: list[int], behind: list[int]) -> None:
     wanted, heard = np.random.default_rng(5).uniform(0, 1, (2, 257, 300)).astype(np.float32)
-    recovery = to_sound.Recovery(PLAN)
+    recovery = to_sound.MonitoredRecovery(PLAN)
     for S in np.split(wanted, np.minimum(np.cumsum(ahead, dtype=int), 300), axis=1):
-        recovery.wanted(S)
+        recovery.add_target(S)
     for L in np.split(heard, np.minimum(np.cumsum(behind, dtype=int), 300), axis=1):
         recovery.compare(L)
     misfit = np.linalg.norm(heard - wanted) / np.linalg.norm(wanted)
@@ -222,24 +222,24 @@ def test_files_that_hold_something_else_are_refused(tmp_path: Path) -> None:
         ("line.npy", r"got shape \(5,\)"),
         ("four.npy", r"got shape \(1, 1, 257, 2\)"),
         ("none.npy", r"got shape \(257, 0\)"),
-        ("bad.npy", r"in the 9 frames from 0 on, M\[3, 7\] is nan"),
+        ("bad.npy", r"in the block of frames 0 to 8, M\[3, 7\] is nan"),
         ("negative.npy", r"M\[3, 7\] is -1"),
         ("words.npy", "real numbers, got dtype <U1"),
         ("objects.npy", "real numbers, got dtype object"),
         ("complex.npy", "real numbers, got dtype complex64"),
         ("rows.npy", "has 256 rows, but there are 257 bins of n_fft"),
         ("other.npz", "holds no array called M or S"),
-        ("half.npz", "does not say its n_fft"),
+        ("half.npz", "its metadata lack n_fft"),
         ("text.npy", "not a readable .npy array"),
         ("text.npz", "not a readable .npz file"),
         ("empty.npy", "not a readable .npy array"),
         ("empty.zarr", "not a readable .zarr array"),
-        ("short.npy", "promises 9216 bytes of numbers, the file holds 9208"),
-        ("huge.npy", r"not a readable|promises \d+ bytes"),
+        ("short.npy", "declares 9216 bytes of values, the file holds 9208"),
+        ("huge.npy", r"not a readable|declares \d+ bytes"),
     ):
         with pytest.raises(ValueError, match=rf"{name}: .*{words}"):
             files.invert(tmp_path / name, tmp_path / "y.wav", PLAN if name != "half.npz" else None, sr=RATE)
-    with pytest.raises(ValueError, match="plan and sr are needed"):
+    with pytest.raises(ValueError, match="plan and sr are required"):
         files.invert(tmp_path / "rows.npy", tmp_path / "y.wav")
     with pytest.raises(FileNotFoundError):
         files.invert(tmp_path / "absent.npy", tmp_path / "y.wav", PLAN, sr=RATE)
@@ -249,13 +249,13 @@ def test_files_that_hold_something_else_are_refused(tmp_path: Path) -> None:
 def test_a_header_that_promises_too_much_allocates_nothing(tmp_path: Path) -> None:
     text = repr({"descr": "<f4", "fortran_order": True, "shape": (257, 1 << 50)}).encode().ljust(117) + b"\n"
     (tmp_path / "x.npy").write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text + bytes(100))
-    with pytest.raises(ValueError, match="promises 1157425104234217472 bytes of numbers, the file holds 100"):
+    with pytest.raises(ValueError, match="declares 1157425104234217472 bytes of values, the file holds 100"):
         files.invert(tmp_path / "x.npy", tmp_path / "y.wav", PLAN, sr=RATE)
 
 
 def test_bad_arguments_are_named_before_the_work(speech: Path) -> None:
     for call, words in (
-        (lambda: files.resynth(speech, speech.with_name("y.xyz")), "no sound format is called '.xyz'"),
+        (lambda: files.resynth(speech, speech.with_name("y.xyz")), "'.xyz' is not the suffix of a sound format"),
         (lambda: files.resynth(speech, speech.with_name("y.wav"), subtype="MAGIC"), "subtype must be one of"),
         (lambda: files.resynth(speech, speech.with_name("y.flac"), subtype="FLOAT"), "subtype must be one of"),
         (lambda: files.resynth(speech, speech.with_name("y.wav"), method="magic"), "magic"),

@@ -87,7 +87,7 @@ def test_what_a_sound_says_of_itself(tmp_path: Path) -> None:
 # ---- headers ----
 def wav(data: bytes, promised: int, *, coding: str = "i2", head: bytes = b"") -> bytes:
     """A WAV file, with chunks before its samples."""
-    header = riff.written(coding, RATE, 1, 0)[12:-8]
+    header = riff.pack_header(coding, RATE, 1, 0)[12:-8]
     return (
         struct.pack("<4sI4s", b"RIFF", promised, b"WAVE")
         + head
@@ -100,13 +100,15 @@ def wav(data: bytes, promised: int, *, coding: str = "i2", head: bytes = b"") ->
 @pytest.mark.parametrize("promised", [101, 0x7FFFF000, 0xFFFFFFFF])
 def test_a_file_that_holds_less_than_it_promises_is_refused(tmp_path: Path, promised: int) -> None:
     (tmp_path / "x.wav").write_bytes(wav(bytes(100), promised))
-    with pytest.raises(ValueError, match=rf"x\.wav: its header promises {promised} bytes of sound, the file holds 100"):
+    with pytest.raises(
+        ValueError, match=rf"x\.wav: truncated: its header declares {promised} bytes of samples, the file holds 100"
+    ):
         whole(tmp_path / "x.wav")
-    assert ("try - instead" in hint(tmp_path / "x.wav")) == (promised != 101)
+    assert ("read it from standard input" in hint(tmp_path / "x.wav")) == (promised != 101)
 
 
 def hint(path: Path) -> str:
-    with pytest.raises(ValueError, match="promises") as caught:
+    with pytest.raises(ValueError, match="declares") as caught:
         whole(path)
     return str(caught.value)
 
@@ -116,11 +118,11 @@ def hint(path: Path) -> str:
     [
         (b"", "the file is empty"),
         (b"RIFF\x04\0\0\0WAVE", "without a data chunk"),
-        (struct.pack("<4sI4s4sI", b"RIFF", 99, b"WAVE", b"data", 4) + bytes(4), "does not say what its samples are"),
+        (struct.pack("<4sI4s4sI", b"RIFF", 99, b"WAVE", b"data", 4) + bytes(4), "without a fmt chunk"),
         (wav(b"", 0), "holds no samples"),
         (wav(bytes(10), 0), "0 bytes, although 10 follow"),
         (wav(b"\0", 1), "holds no samples"),
-        (b"not a sound at all, but long enough", "not a sound file"),
+        (b"not a sound at all, but long enough", "not a readable sound file"),
         (wav(bytes(4), 4, head=struct.pack("<4sI", b"LIST", 0xFFFFFFF0)), "without a data chunk"),
     ],
 )
@@ -131,7 +133,7 @@ def test_what_is_no_sound_is_refused_in_a_sentence(tmp_path: Path, data: bytes, 
 
 
 def test_a_truncated_file_names_what_was_there(tmp_path: Path) -> None:
-    for name, words in (("x.flac", "x.flac: "), ("x.rf64", "promises 40022 bytes of sound, the file holds 26")):
+    for name, words in (("x.flac", "x.flac: "), ("x.rf64", "declares 40022 bytes of samples, the file holds 26")):
         write(tmp_path / name, 1, **({"format": "RF64"} if name == "x.rf64" else {}))
         data = (tmp_path / name).read_bytes()
         (tmp_path / name).write_bytes(data[: len(data) * 2 // 3])
@@ -159,21 +161,21 @@ def test_samples_that_are_not_finite_are_named(tmp_path: Path, name: str, at: in
 @pytest.mark.parametrize("size", [None, 0, 10, 2**32 - 100, 2**32 - 60, 2**32, 2**40])
 @pytest.mark.parametrize("coding", ["u1", "i3", "f4"])
 def test_headers_are_written_as_they_are_read(size: int | None, coding: str) -> None:
-    data = riff.written(coding, 44_100, 2, size)
-    assert len(data) == len(riff.written(coding, 44_100, 2, None))
-    head = riff.header(io.BytesIO(data).read, "x")
-    assert head == riff.Header(coding, 44_100, 2, riff.LIMIT if size is None else size, len(data))
+    data = riff.pack_header(coding, 44_100, 2, size)
+    assert len(data) == len(riff.pack_header(coding, 44_100, 2, None))
+    head = riff.read_header(io.BytesIO(data).read, "x")
+    assert head == riff.Header(coding, 44_100, 2, riff.MAX_SIZE_BYTES if size is None else size, len(data))
     fact = data.find(b"fact")
     assert (fact > 0) == (coding == "f4")
     if fact > 0:
-        assert struct.unpack("<I", data[fact + 8 : fact + 12])[0] == min((size or 0) // 8, riff.LIMIT)
-    assert (data[:4] == b"RF64") == (size is not None and size + len(data) - 8 > riff.LIMIT)
+        assert struct.unpack("<I", data[fact + 8 : fact + 12])[0] == min((size or 0) // 8, riff.MAX_SIZE_BYTES)
+    assert (data[:4] == b"RF64") == (size is not None and size + len(data) - 8 > riff.MAX_SIZE_BYTES)
 
 
 def test_a_file_of_more_than_4_gb_is_rf64_that_others_read(tmp_path: Path) -> None:
     size = 2**32 + 1000
-    with (tmp_path / "x.wav").open("wb") as file:  # sparse: it takes no room
-        file.write(riff.written("i2", RATE, 1, size))
+    with (tmp_path / "x.wav").open("wb") as file:  # sparse: it takes no space on the disk
+        file.write(riff.pack_header("i2", RATE, 1, size))
         file.truncate(file.tell() + size)
     with soundfile.SoundFile(tmp_path / "x.wav") as file, files.open_sound(tmp_path / "x.wav") as sound:
         assert file.format == "RF64"
@@ -200,13 +202,13 @@ def through_pipe(data: bytes, path: Path, **how: object) -> np.ndarray:
 
 @pytest.mark.parametrize("promised", [0, 40_022, 0x7FFFF000, 0xFFFFFFFF, 1_000_000])
 def test_a_pipe_is_read_to_its_end_whatever_its_header_says(tmp_path: Path, promised: int) -> None:
-    samples = pcm.encoded(NOISE[:, 0], "i2")
+    samples = pcm.encode(NOISE[:, 0], "i2")
     y = through_pipe(wav(samples.tobytes(), promised, head=struct.pack("<4sI6x", b"LIST", 5)), tmp_path / "p")
     np.testing.assert_array_equal(y, samples / np.float32(32768))
 
 
 def test_a_pipe_that_carries_something_else_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="a pipe must carry plain WAV"):
+    with pytest.raises(ValueError, match="a pipe must carry uncompressed WAV"):
         through_pipe(b"fLaC" + bytes(100), tmp_path / "p")
     with pytest.raises(ValueError, match="holds no samples"):
         through_pipe(wav(b"", 0), tmp_path / "q")
@@ -253,7 +255,7 @@ def test_a_package_that_is_absent_is_named(tmp_path: Path, name: str, sr: int | 
 @pytest.mark.parametrize("channels", [None, 2])
 def test_what_is_written_can_be_read_by_others(tmp_path: Path, subtype: str, channels: int | None) -> None:
     y = NOISE[:, 0].astype(np.float32) if channels is None else NOISE[:, :2].T.astype(np.float32)
-    with sound_writers.opened(tmp_path / "x.wav", RATE, channels, subtype=subtype) as file:
+    with sound_writers.open_writer(tmp_path / "x.wav", RATE, channels, subtype=subtype) as file:
         file.write(y[..., :5000])
         file.write(y[..., 5000:])
         file.finish()
@@ -266,21 +268,21 @@ def test_what_is_written_can_be_read_by_others(tmp_path: Path, subtype: str, cha
 @pytest.mark.parametrize(("coding", "largest"), [("u1", 127), ("i2", 2**15 - 1), ("i3", 2**23 - 1), ("i4", 2**31 - 1)])
 def test_whole_numbers_are_the_nearest_and_end_at_full_scale(coding: str, largest: int) -> None:
     y = np.concatenate([NOISE[:, 0], [1.0, -1.0, 1.5, -7.0, 0.0]])
-    data = pcm.bytes_of(pcm.encoded(y, coding))
-    back = pcm.decoded(data, coding, np.empty(len(y))) * ((largest + 1) / largest)
+    data = pcm.as_bytes(pcm.encode(y, coding))
+    back = pcm.decode(data, coding, np.empty(len(y))) * ((largest + 1) / largest)
     np.testing.assert_allclose(back, np.clip(y, -1, 1), atol=0.5001 / largest)
 
 
 def test_only_what_would_clip_is_made_softer(tmp_path: Path) -> None:
     for largest, gain in ((1.0, 1.0), (2.0, 0.475)):
         for name in ("x.wav", "x.flac"):
-            with sound_writers.opened(tmp_path / name, RATE, None) as file:
+            with sound_writers.open_writer(tmp_path / name, RATE, None) as file:
                 file.write(np.array([0.5, -largest, 0.25], np.float32))
                 file.finish()
                 assert file.gain == pytest.approx(gain)  # type: ignore[attr-defined]
             expected = gain * np.array([0.5, -largest, 0.25])
             np.testing.assert_allclose(soundfile.read(tmp_path / name)[0], expected, atol=2**-14)
-    with sound_writers.opened(tmp_path / "x.wav", RATE, None, subtype="FLOAT") as file:
+    with sound_writers.open_writer(tmp_path / "x.wav", RATE, None, subtype="FLOAT") as file:
         file.write(np.array([2.0, -3.0], np.float32))
         file.finish()
     np.testing.assert_array_equal(soundfile.read(tmp_path / "x.wav")[0], [2.0, -3.0])

@@ -22,9 +22,9 @@ import pytest
 from librosa import stft as held_here  # noqa: F401 (found and replaced)
 
 import fastspec
-from fastspec.patch.places import places, swap
+from fastspec.patch.references import names_of, rebind
 from fastspec.patch.replacement import Replacement
-from fastspec.patch.versions import as_in
+from fastspec.patch.versions import adapt_to_version
 
 RATE = 22050
 Y = np.random.default_rng(3).standard_normal(RATE).astype(np.float32)
@@ -364,11 +364,11 @@ def test_objects_in_a_functions_place_are_replaced_and_restored_by_identity(orig
     sys.modules["holds_objects"] = module
     function = replaced(original)
     try:
-        swap({id(original): function})
+        rebind({id(original): function})
         assert module.f is module.g is function
         assert function(4.0) == 2.0
-        assert {"holds_objects.f", "holds_objects.g"} <= set(places({id(function)}))
-        swap({id(function): original})
+        assert {"holds_objects.f", "holds_objects.g"} <= set(names_of({id(function)}))
+        rebind({id(function): original})
         assert module.f is module.g is original
     finally:
         del sys.modules["holds_objects"]
@@ -384,7 +384,7 @@ def test_looking_for_places_loads_no_module_that_waits_for_its_first_use(tmp_pat
     sys.modules["waits"] = module
     spec.loader.exec_module(module)
     try:
-        swap({id(object()): 0})
+        rebind({id(object()): 0})
         assert "LOADED" not in object.__getattribute__(module, "__dict__")
         assert module.LOADED
     finally:
@@ -418,14 +418,14 @@ def test_an_older_seed_draws_from_the_older_generator() -> None:
     def ours(S: object, rng: Any = None) -> object:
         return rng
 
-    older = as_in(types.SimpleNamespace(__version__="0.11.0"), "griffinlim", ours, Refused)
+    older = adapt_to_version(types.SimpleNamespace(__version__="0.11.0"), "griffinlim", ours, Refused)
     assert older(0, random_state=7).random_sample() == np.random.RandomState(7).random_sample()
     generator = np.random.default_rng(1)
     assert older(0, random_state=generator) is generator
     assert older(0) is None
     with pytest.raises(Refused):
         older(0, random_state="seed")
-    newer = as_in(types.SimpleNamespace(__version__="1.0.0"), "griffinlim", ours, Refused)
+    newer = adapt_to_version(types.SimpleNamespace(__version__="1.0.0"), "griffinlim", ours, Refused)
     assert newer(0, rng=3) == 3
     with pytest.raises(Refused):
         newer(0, random_state=3)

@@ -11,7 +11,7 @@ from PIL import Image
 
 from fastspec.demo import pipeline, report
 from fastspec.files import audio
-from fastspec.plot import figures
+from fastspec.plot import canvas, figures
 
 RATE = 16000
 VOID = {"meta", "img", "br", "hr", "link", "input"}
@@ -154,7 +154,7 @@ def test_the_sounds_are_equally_loud_and_do_not_clip(folder: Path, told: pipelin
 def test_every_picture_is_drawn(folder: Path, told: pipeline.Story) -> None:
     for stem in report.pictures(told):
         picture = np.asarray(Image.open(folder / f"{stem}.png").convert("RGB"))
-        assert picture.shape[1] == round(figures.WIDTH * figures.DPI)
+        assert picture.shape[1] == round(canvas.WIDTH_INCHES * canvas.DPI)
         assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 20
 
 
@@ -233,12 +233,12 @@ def test_mel_bands_are_labelled_by_their_centre_frequency() -> None:
 
 def test_pooling_keeps_every_peak_and_bounds_the_columns() -> None:
     values = np.random.default_rng(4).standard_normal((3, 1001))
-    pooled, factor = figures.pooled(values, 100)
+    pooled, factor = canvas.pool_columns(values, 100)
     assert pooled.shape == (3, 91)
     assert factor == 11
     np.testing.assert_array_equal(pooled[:, 5], values[:, 55:66].max(axis=1))
     np.testing.assert_array_equal(pooled[:, -1], values[:, 990:].max(axis=1))
-    assert figures.pooled(values, 1001)[1] == 1
+    assert canvas.pool_columns(values, 1001)[1] == 1
 
 
 def test_a_long_spectrogram_ends_where_its_sound_ends() -> None:

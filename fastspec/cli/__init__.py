@@ -1,4 +1,4 @@
-"""The commands: each reads its arguments, calls the library and says where the result lies."""
+"""The commands: each parses its arguments, calls the library and prints a summary of the result."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import typer
 
 import fastspec
 
-from . import maintenance, sounds
+from . import maintenance, to_levels, to_sound
 
 Abort = typer.Abort
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
@@ -17,11 +17,11 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 @app.callback(invoke_without_command=True)
 def fastspec_(
     context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
     """Turn sound into spectrograms, and spectrograms back into sound.
 
-    Start with [bold]fastspec demo[/bold]: it shows and plays everything on a recording that comes with the package.
+    Start with [bold]fastspec demo[/bold]: it makes a report, with sounds and pictures, from a bundled recording.
     """
     if version:
         print(f"fastspec {fastspec.__version__}")
@@ -30,7 +30,7 @@ def fastspec_(
 
 
 for command in (
-    maintenance.demo, sounds.mel, sounds.spectrogram, sounds.invert, sounds.resynth, maintenance.warmup,
+    maintenance.demo, to_levels.mel, to_levels.spectrogram, to_sound.invert, to_sound.resynth, maintenance.warmup,
     maintenance.doctor,
 ):  # fmt: skip
     app.command()(command)

@@ -1,10 +1,11 @@
-"""Bars on standard error: how much is done, how long it will take, and how many times faster than real time it is."""
+"""Progress bars on standard error: done and total, remaining time, and the real-time factor."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import (
@@ -22,74 +23,81 @@ from rich.progress import (
 from rich.text import Text
 
 console = Console(stderr=True)
+_REFRESH_SECONDS = 0.05
 
 
-class _Factor(ProgressColumn):
-    """Seconds of sound a second, and how much sound there has been where nobody knows how much there is."""
+class _RealTimeFactor(ProgressColumn):
+    """Seconds of sound per second of wall time; before it the duration so far where the total is unknown."""
 
     def render(self, task: Task) -> Text:
-        rate, took = task.fields.get("rate"), task.elapsed
-        if not rate or not took or not task.completed:
+        rate, elapsed = task.fields.get("rate"), task.elapsed
+        if not rate or not elapsed or not task.completed:
             return Text("")
         seconds = task.completed / rate
-        said = f"{seconds / took:,.0f}× real time" if seconds >= 10 * took else f"{seconds / took:.1f}× real time"
-        return Text(said if task.total else f"{clock(seconds)}, {said}", style="progress.data.speed")
+        digits = 0 if seconds >= 10 * elapsed else 1
+        factor = f"{seconds / elapsed:,.{digits}f}× real time"
+        return Text(factor if task.total else f"{format_duration(seconds)}, {factor}", style="progress.data.speed")
 
 
-def clock(seconds: float) -> str:
-    """h:mm:ss, or m:ss, or seconds with two digits below a minute."""
+def format_duration(seconds: float) -> str:
+    """h:mm:ss, or m:ss, or seconds with two decimals below a minute."""
     if seconds < 60:
         return f"{seconds:.2f} s"
-    minutes, rest = divmod(int(seconds + 0.5), 60)
+    minutes, remainder = divmod(int(seconds + 0.5), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    return f"{hours}:{minutes:02}:{remainder:02}" if hours else f"{minutes}:{remainder:02}"
 
 
 @contextmanager
-def stages() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar a stage, from the first stage on; yields what moves them, stage(name, done, total)."""
+def stage_bars() -> Iterator[Callable[[str, int, int], None]]:
+    """One bar per stage, shown from the first update on; yields update(stage, done, total)."""
     columns = (TextColumn("{task.description:<18}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     tasks: dict[str, TaskID] = {}
     bars = Progress(*columns, console=console)
 
-    def stage(name: str, done: int, total: int) -> None:
+    def update(stage: str, done: int, total: int) -> None:
         bars.start()
-        if name not in tasks:
-            tasks[name] = bars.add_task(name)
-        bars.update(tasks[name], completed=done, total=total)
+        if stage not in tasks:
+            tasks[stage] = bars.add_task(stage)
+        bars.update(tasks[stage], completed=done, total=total)
 
     try:
-        yield stage
+        yield update
     finally:
         if tasks:
             bars.stop()
 
 
 @contextmanager
-def sound(name: str, rate: float, *, quiet: bool) -> Iterator[Callable[[int, int | None], None]]:
-    """One bar for a sound of `rate` steps a second; yields what moves it, progress(done, total or None)."""
+def sound_bar(name: str, rate: float, *, quiet: bool) -> Iterator[Callable[[int, int | None], None]]:
+    """One bar for a sound of `rate` samples or frames per second; yields progress(done, total or None)."""
     if quiet:
         yield lambda done, total: None
         return
     columns = (
-        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(), _Factor()
+        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(), _RealTimeFactor()
     )  # fmt: skip
     bars = Progress(*columns, console=console)
     tasks: list[TaskID] = []
-    shown = 0.0
+    updated = 0.0
 
     def progress(done: int, total: int | None) -> None:
-        nonlocal shown
+        nonlocal updated
         bars.start()
         if not tasks:
             tasks.append(bars.add_task(name, rate=rate, total=total))
         now = time.monotonic()
-        if done == total or now - shown > 0.05:  # a short block takes less than to tell of it
+        if done == total or now - updated > _REFRESH_SECONDS:  # drawing takes longer than a short block
             bars.update(tasks[0], completed=done, total=total)
-            shown = now
+            updated = now
 
     try:
         yield progress
     finally:
         if tasks:
             bars.stop()
+
+
+def source_bar(source: Path, rate: float, *, quiet: bool) -> AbstractContextManager[Callable[[int, int | None], None]]:
+    """A `sound_bar` with the name of an input file, or of standard input."""
+    return sound_bar("standard input" if str(source) == "-" else source.name, rate, quiet=quiet)

@@ -1,4 +1,4 @@
-"""The commands that keep house: the demo, the kernels, the installation."""
+"""The commands `demo`, `warmup` and `doctor`."""
 
 from __future__ import annotations
 
@@ -15,43 +15,43 @@ import typer
 import fastspec
 
 from .. import extras
-from ..kernels.runtime.cache import cache_directory, cache_writable, cpu_name, prune_cache
-from ..kernels.runtime.threads import thread_count, threading_layer
 from . import bars
 
 
 def demo(
     file: Annotated[
         Path | None,
-        typer.Argument(help="Your own sound file instead of the bundled recording.", exists=True, dir_okay=False),
+        typer.Argument(help="A sound file instead of the bundled recording.", exists=True, dir_okay=False),
     ] = None,
-    out: Annotated[Path, typer.Option("--out", help="Folder for the results; made if need be.")] = Path(
+    out: Annotated[Path, typer.Option("--out", help="Folder for the results; created if it does not exist.")] = Path(
         "fastspec-demo"
     ),
-    seconds: Annotated[float, typer.Option("--seconds", min=0.25, max=60, help="How much of the file to use.")] = 10.0,
+    seconds: Annotated[
+        float, typer.Option("--seconds", min=0.25, max=60, help="Use at most this much of the file, in seconds.")
+    ] = 10.0,
 ) -> None:
-    """Take a recording through everything: sounds, pictures and one page to look at and listen to."""
+    """Demonstrate all transforms on a recording: sounds, pictures and a report in HTML."""
     from ..demo import report
 
-    with bars.stages() as stage:
-        page = report.demo(file, out, seconds=seconds, progress=stage)
+    with bars.stage_bars() as update:
+        page = report.demo(file, out, seconds=seconds, progress=update)
     print(f"Open this in a browser: {page}")
 
 
 def warmup() -> None:
-    """Compile everything now and keep it on disk, so that later calls start at once."""
-    from .. import warmup as everything
+    """Compile all kernels and cache them on disk, so that later calls start without delay."""
+    from .. import warmup as kernels
+    from ..kernels.runtime import cache
 
-    pass  # XXX
-
-    start, steps = perf_counter(), everything.steps()
-    with bars.stages() as stage:
-        for done, (_, compile_one) in enumerate(steps):
-            stage("kernels", done, len(steps))
-            compile_one()
-        stage("kernels", len(steps), len(steps))
-    kept = f"kept in {cache_directory()}" if cache_writable() else "not kept: the cache folder cannot be written"
-    print(f"{len(steps)} kernels ready in {perf_counter() - start:.1f} s, {kept}")
+    start, steps = perf_counter(), kernels.steps()
+    with bars.stage_bars() as update:
+        for done, (_, compile_kernel) in enumerate(steps):
+            update("kernels", done, len(steps))
+            compile_kernel()
+        update("kernels", len(steps), len(steps))
+    folder = cache.cache_directory()
+    cached = f"cached in {folder}" if cache.cache_writable() else f"not cached: {folder} cannot be written"
+    print(f"{len(steps)} kernels ready in {perf_counter() - start:.1f} s, {cached}")
 
 
 def doctor(
@@ -59,38 +59,38 @@ def doctor(
         bool, typer.Option("--prune", help="Remove the kernels of other versions from the cache.")
     ] = False,
 ) -> None:
-    """Say what is installed, how many threads are used and where compiled kernels are kept."""
-    pass  # XXX
+    """Print the versions of all packages, the number of threads and the folder of compiled kernels."""
+    from ..kernels.runtime import cache, threads
 
     if prune:
-        for folder in prune_cache():
+        for folder in cache.prune_cache():
             print(f"removed {folder}")
     facts: dict[str, Callable[[], object]] = {
         "fastspec": lambda: f"{fastspec.__version__} in {Path(fastspec.__file__).parent}",
         "Python": lambda: f"{platform.python_version()} at {sys.executable}",
         "system": platform.platform,
-        **{name: _version_of(name) for name in ("numpy", "scipy", "numba", "llvmlite")},
-        "CPU": lambda: f"{cpu_name()}, {os.cpu_count()} cores",
-        "threads": lambda: thread_count(),
+        **{package: _version_lookup(package) for package in ("numpy", "scipy", "numba", "llvmlite")},
+        "CPU": lambda: f"{cache.cpu_name()}, {os.cpu_count()} cores",
+        "threads": lambda: threads.thread_count(),
         "FASTSPEC_NUM_THREADS": lambda: os.environ.get("FASTSPEC_NUM_THREADS", "not set"),
-        "threading layer": lambda: threading_layer(),
-        "cache folder": lambda: cache_directory(),
+        "threading layer": lambda: threads.threading_layer(),
+        "cache folder": lambda: cache.cache_directory(),
         "cache writable": lambda: (
-            "yes" if cache_writable() else "no, so every process compiles anew; see FASTSPEC_CACHE_DIR"
+            "yes" if cache.cache_writable() else "no, so every process compiles its kernels; see FASTSPEC_CACHE_DIR"
         ),
     }
-    for extra, names in extras.EXTRAS.items():
-        facts |= {f"{name} [{extra}]": _version_of(name, extra) for name in names}
+    for extra, packages in extras.EXTRAS.items():
+        facts |= {f"{package} [{extra}]": _version_lookup(package, extra) for package in packages}
     width = max(map(len, facts))
-    for name, fact in facts.items():
+    for name, look_up in facts.items():
         try:
-            value = fact()
-        except Exception as error:  # one broken part must not hide the others
+            value = look_up()
+        except Exception as error:  # one broken package must not hide the others
             value = f"failed: {type(error).__name__}: {' '.join(str(error).split())}"
         print(f"{name:<{width}}  {value}")
 
 
-def _version_of(name: str, extra: str | None = None) -> Callable[[], str]:
-    """Looks up a package's version later; for one of an extra, absence comes with the command that ends it."""
-    absent = f'absent: pip install "fastspec[{extra}]"' if name != "torch" else "absent: pip install torch"
-    return lambda: extras.version(name) or (absent if extra else "absent")
+def _version_lookup(package: str, extra: str | None = None) -> Callable[[], str]:
+    """A function that returns the version of a package, or "absent" with the command that installs its extra."""
+    absent = f'absent: pip install "fastspec[{extra}]"' if package != "torch" else "absent: pip install torch"
+    return lambda: extras.version(package) or (absent if extra else "absent")

@@ -1,16 +1,18 @@
-"""The arguments that commands share."""
+"""The arguments and options that commands share."""
 
 from __future__ import annotations
 
 from enum import Enum, StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
+from ..files import Raw
 
-def there(path: Path) -> Path:
-    """A file or a folder that exists, or standard input."""
+
+def check_exists(path: Path) -> Path:
+    """The path of an existing file or folder, or "-" for standard input."""
     if str(path) != "-" and not path.exists():
         raise typer.BadParameter(f"{path} does not exist.")
     return path
@@ -18,44 +20,62 @@ def there(path: Path) -> Path:
 
 Source = Annotated[
     Path,
-    typer.Argument(metavar="IN", help="A sound file; - is standard input, as WAV or with --raw.", callback=there),
+    typer.Argument(
+        metavar="IN", help="A sound file; - is standard input, in WAV or with --raw.", callback=check_exists
+    ),
+]
+ArrayTarget = Annotated[
+    Path,
+    typer.Argument(
+        metavar="OUT", help="OUT.npy, OUT.npz or OUT.zarr: an array; OUT.png: a picture; -: standard output, as .npy."
+    ),
 ]
 SoundTarget = Annotated[
     Path, typer.Argument(metavar="OUT", help="The sound file to write, OUT.wav; - is standard output.")
 ]
 Sr = Annotated[int | None, typer.Option("--sr", min=1, help="Resample to this rate, in Hz.")]
-WindowSize = Annotated[int | None, typer.Option("--n-fft", min=2, help="Samples in a frame; about 46 ms by default.")]
-Hop = Annotated[
-    int | None, typer.Option("--hop", "--step", min=1, help="Samples from frame to frame; n_fft / 4 by default.")
+WindowSize = Annotated[
+    int | None,
+    typer.Option("--n-fft", min=2, help="FFT size in samples; by default the power of two nearest to 46 ms."),
 ]
-WinLength = Annotated[int | None, typer.Option("--win-length", min=1, help="Samples in a window; n_fft by default.")]
+Hop = Annotated[
+    int | None, typer.Option("--hop", "--step", min=1, help="Hop between frames in samples; n_fft / 4 by default.")
+]
+WinLength = Annotated[
+    int | None, typer.Option("--win-length", min=1, help="Window length in samples; n_fft by default.")
+]
 Center = Annotated[bool, typer.Option("--center/--no-center", help="Whether frame f is centred on sample f × hop.")]
-Mono = Annotated[bool, typer.Option("--mono/--all-channels", help="Whether channels are mixed.")]
-Power = Annotated[float | None, typer.Option("--power", help="1 for magnitudes, 2 for energies.")]
-Fmin = Annotated[float, typer.Option("--fmin", min=0, help="Lowest frequency of the filters, in Hz.")]
+Mono = Annotated[bool, typer.Option("--mono/--all-channels", help="Whether channels are mixed down to their mean.")]
+Power = Annotated[
+    float | None,
+    typer.Option("--power", help="Exponent of the magnitudes; 1 by default for spectrograms, 2 for mel spectrograms."),
+]
+Fmin = Annotated[float, typer.Option("--fmin", min=0, help="Lowest frequency of the mel filters, in Hz.")]
 Fmax = Annotated[
-    float | None, typer.Option("--fmax", help="Highest frequency of the filters; half the rate by default.")
+    float | None, typer.Option("--fmax", help="Highest frequency of the mel filters, in Hz; sr / 2 by default.")
 ]
 Htk = Annotated[bool, typer.Option("--htk", help="HTK's mel scale instead of Slaney's.")]
 Threshold = Annotated[
     float,
-    typer.Option("--threshold", min=0.1, max=300, help="Powers of ten below the loudest that are shown; 4 is 80 dB."),
+    typer.Option(
+        "--threshold", min=0.1, max=300, help="Dynamic range below the peak, in powers of ten of magnitude: 4 is 80 dB."
+    ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No bar, and no line at the end.")]
-IsRaw = Annotated[bool, typer.Option("--raw", help="IN is samples without a header, and so is OUT if it is -.")]
-RawRate = Annotated[int | None, typer.Option("--rate", min=1, help="Of --raw: samples a second.")]
-Channels = Annotated[int, typer.Option("--channels", min=1, help="Of --raw: channels.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no summary.")]
+IsRaw = Annotated[bool, typer.Option("--raw", help="IN is samples without a header, and so is OUT on standard output.")]
+RawRate = Annotated[int | None, typer.Option("--rate", min=1, help="Sample rate of --raw samples, in Hz.")]
+Channels = Annotated[int, typer.Option("--channels", min=1, help="Number of channels of --raw samples.")]
 
 
 class Dtype(StrEnum):
-    """Of raw samples."""
+    """Types of raw samples."""
 
     int16 = "int16"
     int32 = "int32"
     float32 = "float32"
 
 
-RawDtype = Annotated[Dtype, typer.Option("--dtype", help="Of --raw: the kind of samples, little-endian.")]
+RawDtype = Annotated[Dtype, typer.Option("--dtype", help="Type of --raw samples, little-endian.")]
 
 
 class SpectrogramLog(StrEnum):
@@ -68,7 +88,7 @@ class SpectrogramLog(StrEnum):
 
 
 class MelLog(StrEnum):
-    """Logarithms of mels."""
+    """Logarithms of a mel spectrogram."""
 
     none = "none"
     db = "db"
@@ -81,25 +101,54 @@ Method = Annotated[
     str,
     typer.Option(
         "--method",
-        help="griffinlim, fast, accelerated, admm, raar, rtisi, rtpghi, best, or a chain such as raar:10,griffinlim:1.",
+        help="griffinlim, fast, accelerated, admm, raar, rtisi, rtpghi, best, or a chain name:rounds,name:rounds such "
+        "as raar:10,griffinlim:1.",
     ),
 ]
-Init = Annotated[str, typer.Option("--init", help="Phases to begin with: pghi, spsi, offset, random or zero.")]
+Init = Annotated[str, typer.Option("--init", help="Initial phases: pghi, spsi, offset, random or zero.")]
 Rounds = Annotated[
-    int | None, typer.Option("--n-iter", min=0, help="Rounds; more take longer. The method's own by default.")
+    int | None, typer.Option("--n-iter", min=0, help="Number of rounds (iterations); the method's own by default.")
 ]
 Subtype = Annotated[
     str | None,
-    typer.Option("--subtype", help="Kind of samples written, such as PCM_24 or FLOAT; PCM_16 by default for a file."),
+    typer.Option("--subtype", help="Sample format of OUT, such as PCM_24 or FLOAT; PCM_16 by default for a file."),
 ]
 
 
-def log_of(value: Enum) -> str | None:
-    """As the library takes it."""
-    return None if value.value == "none" else str(value.value)
+class FrameOptions(NamedTuple):
+    """The framing that the command line asks for."""
+
+    n_fft: int | None
+    hop: int | None
+    win_length: int | None = None
+    center: bool = True
+
+
+class MelOptions(NamedTuple):
+    """The mel scale and its edges in Hz."""
+
+    fmin: float
+    fmax: float | None
+    htk: bool
+
+
+def log_name(log: Enum) -> str | None:
+    """The logarithm as the library names it: None for "none"."""
+    return None if log.value == "none" else str(log.value)
+
+
+def raw_format(is_raw: bool, rate: int | None, channels: int, dtype: Dtype) -> Raw | None:
+    """The format of raw samples, None without --raw."""
+    if not is_raw:
+        if rate is not None:
+            raise typer.BadParameter("--rate is the rate of --raw samples: use --sr to resample.")
+        return None
+    if rate is None:
+        raise typer.BadParameter("--raw needs --rate HZ.")
+    return Raw(rate, channels, dtype.value)
 
 
 def check_folder(target: Path) -> None:
-    """Refuse before the work what could not be written after it."""
+    """Usage error if the folder of the target does not exist, before any work."""
     if str(target) != "-" and not target.absolute().parent.is_dir():
         raise typer.BadParameter(f"the folder {target.parent} does not exist.")

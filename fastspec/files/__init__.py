@@ -1,9 +1,9 @@
 """From file to file, for sounds of any length, in bounded memory.
 
-    sound file, pipe --sound--> blocks --stream.StreamingMel ...--> frames --arrays, picture--> .npy .npz .zarr .png
-    .npy .npz .zarr --stored--> frames --stream.StreamingRecover--> blocks --waves--> sound file, pipe
+    sound file, pipe --sound_readers--> blocks --stream--> frames --array_writers, picture--> .npy .npz .zarr .png
+    .npy .npz .zarr --array_readers--> frames --recovery.streaming--> blocks --sound_writers--> sound file, pipe
 
-A thread reads ahead and another writes behind (`flow`).  Files appear under their names when they are whole.
+One thread reads ahead and another writes behind (`pipeline`).  A file appears under its name when it is complete.
 """
 
 from importlib import import_module
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from .to_sound import invert, resynth
 
 __all__ = ["Done", "Raw", "Sound", "invert", "mel", "open_sound", "resynth", "spectrogram"]
-_HOME = {
-    **dict.fromkeys(("Done", "mel", "spectrogram"), "forward"),
-    **dict.fromkeys(("invert", "resynth"), "backward"),
-    **dict.fromkeys(("Raw", "Sound", "open_sound"), "sound"),
+_MODULE_OF = {
+    **dict.fromkeys(("Done", "mel", "spectrogram"), "to_levels"),
+    **dict.fromkeys(("invert", "resynth"), "to_sound"),
+    **dict.fromkeys(("Raw", "Sound", "open_sound"), "sound_readers"),
 }
 
 
 def __getattr__(name: str) -> Any:
-    """Loaded when it is first used: whoever reads a sound needs no kernels."""
-    if name not in _HOME:
+    """Import a public name at its first use: reading a sound needs no kernels."""
+    if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
     globals()[name] = value
     return value

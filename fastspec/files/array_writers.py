@@ -1,8 +1,8 @@
-"""Levels written frame after frame: .npy, .npz, .zarr, or a picture; whole or not at all.
+"""Levels written a block of frames at a time, atomically, to .npy, .npz and .zarr.
 
-A file's order of memory is that of NumPy's fortran_order: the numbers of a frame are neighbours, so that frames are
-appended.  What needs all frames before it can be written (Whisper's logarithm, the header of what cannot be gone back
-to) is held in an unnamed file beside the target.
+Arrays (..., rows, frames) are stored in NumPy's fortran_order, so that the values of a frame are contiguous and frames
+can be appended.  Frames that cannot be written before the last one is known (Whisper's logarithm; a header that cannot
+be filled in later) are in an unnamed temporary file beside the target until then.
 """
 
 from __future__ import annotations
@@ -21,256 +21,259 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import atomic, extras
+from .._typing import Real
 from ..features.log import whisper
 from . import pcm
-from .metadata import About
+from .metadata import Metadata
 from .sound_readers import STDIN, PathLike
-
-Real = NDArray[np.floating[Any]]
 
 SUFFIXES = (".npy", ".npz", ".zarr", ".png")
 STDOUT = STDIN
-WINDOW = 1 << 22  # numbers moved at a time
-_CHUNK = 1 << 20  # numbers in a chunk of a .zarr
+BLOCK_VALUES = 1 << 22
+"""Values read back at once from a temporary file."""
+_CHUNK_VALUES = 1 << 20  # of a .zarr array
+_COPY_BYTES = 1 << 20
 
 
-class Sink(Protocol):
-    """Takes frames (..., rows, any number)."""
+class FrameWriter(Protocol):
+    """Writes blocks (..., rows, any number of frames)."""
 
-    def write(self, block: Real) -> object: ...
+    def write(self, block: Real) -> object:
+        """Append frames."""
 
     def finish(self, samples: int) -> object:
-        """All has come, of a signal of so many samples."""
+        """Complete the file: there are no more frames of the signal of `samples` samples."""
 
 
-class Shape:
-    """(rows,) or (channels, rows) of what is written, and how many frames there are so far."""
+class LevelsShape:
+    """Shape (..., rows, frames) and dtype of the levels; `frames` counts those written so far."""
 
     def __init__(self, rows: int, channels: int | None, dtype: np.dtype[Any]) -> None:
         self.leading = (rows,) if channels is None else (channels, rows)
         self.dtype, self.frames = dtype, 0
-        self.numbers = rows * (channels or 1)  # of a frame
+        self.frame_values = rows * (channels or 1)
 
 
 class FrameFile:
-    """Frames in an open file, after `offset` bytes."""
+    """Frames in an open binary file, from byte `offset` on."""
 
-    def __init__(self, file: BinaryIO, shape: Shape, offset: int = 0) -> None:
+    def __init__(self, file: BinaryIO, shape: LevelsShape, offset: int = 0) -> None:
         self.file, self.shape, self.offset = file, shape, offset
         file.seek(offset)
 
     def write(self, block: Real) -> None:
-        """Append them."""
-        self.file.write(pcm.bytes_of(block.T))
+        """Append frames."""
+        self.file.write(pcm.as_bytes(block.T))
         self.shape.frames += block.shape[-1]
 
-    def windows(self, change: Callable[[Real], object] | None = None) -> Iterator[Real]:
-        """All frames, some at a time; what `change` makes of them is put back."""
+    def blocks(self, modify: Callable[[Real], object] | None = None) -> Iterator[Real]:
+        """All frames in blocks of about `BLOCK_VALUES`; `modify` changes each in place, in the file too."""
         shape = self.shape
-        buffer = np.empty((max(1, WINDOW // shape.numbers), *shape.leading[::-1]), shape.dtype)
+        buffer = np.empty((max(1, BLOCK_VALUES // shape.frame_values), *shape.leading[::-1]), shape.dtype)
         for first in range(0, shape.frames, len(buffer)):
-            part = buffer[: shape.frames - first]
-            at, data = self.offset + first * shape.numbers * shape.dtype.itemsize, pcm.bytes_of(part)
-            self.file.seek(at)
+            block = buffer[: shape.frames - first]
+            position, data = self.offset + first * shape.frame_values * shape.dtype.itemsize, pcm.as_bytes(block)
+            self.file.seek(position)
             if self.file.readinto(data) != len(data):  # type: ignore[attr-defined]
-                raise OSError("what has been written cannot be read back")
-            if change is not None:
-                change(part.T)
-                self.file.seek(at)
+                raise OSError("the temporary file could not be read back")
+            if modify is not None:
+                modify(block.T)
+                self.file.seek(position)
                 self.file.write(data)
-            yield part.T
+            yield block.T
 
-    def cut(self, frames: int) -> None:
-        """Leave so many."""
+    def truncate(self, frames: int) -> None:
+        """Keep the first `frames` frames only."""
         self.shape.frames = frames
-        self.file.truncate(self.offset + frames * self.shape.numbers * self.shape.dtype.itemsize)
+        self.file.truncate(self.offset + frames * self.shape.frame_values * self.shape.dtype.itemsize)
 
 
-def npy_header(shape: Shape) -> bytes:
-    """The header of a .npy file, as long for any number of frames."""
-    text = io.BytesIO()
-    described = {"descr": shape.dtype.str, "fortran_order": True, "shape": (*shape.leading, shape.frames)}
-    np.lib.format.write_array_header_1_0(text, described)
-    return text.getvalue()
+def pack_npy_header(shape: LevelsShape) -> bytes:
+    """The header of a .npy file; its length does not depend on the number of frames."""
+    header = io.BytesIO()
+    fields = {"descr": shape.dtype.str, "fortran_order": True, "shape": (*shape.leading, shape.frames)}
+    np.lib.format.write_array_header_1_0(header, fields)
+    return header.getvalue()
 
 
-class Npy(FrameFile):
-    """A .npy file, whose header is written when the frames have been counted."""
+class NpyWriter(FrameFile):
+    """A .npy file, whose header is written last, with the number of frames."""
 
-    def __init__(self, file: BinaryIO, shape: Shape) -> None:
-        super().__init__(file, shape, len(npy_header(shape)))
+    def __init__(self, file: BinaryIO, shape: LevelsShape) -> None:
+        super().__init__(file, shape, len(pack_npy_header(shape)))
 
     def finish(self, samples: int) -> None:
         self.file.seek(0)
-        self.file.write(npy_header(self.shape))
+        self.file.write(pack_npy_header(self.shape))
         self.file.flush()
 
 
-class Whisper:
-    """Decimal logarithms, of which Whisper's are made when their largest is known; see `STFT.mel`."""
+class WhisperScaler:
+    """Stores decimal logarithms until their peak is known, then scales them as Whisper does; see `STFT.mel`."""
 
-    def __init__(self, frames: FrameFile, then: Sink) -> None:
-        self._frames, self._then = frames, then
-        self._tops = np.full(frames.shape.leading[:-1], -np.inf, frames.shape.dtype)
-        self._last = self._tops
+    def __init__(self, frames: FrameFile, writer: FrameWriter) -> None:
+        self._frames, self._writer = frames, writer
+        self._peaks = np.full(frames.shape.leading[:-1], -np.inf, frames.shape.dtype)  # of all frames but the last
+        self._last_peak = self._peaks  # of the last frame
 
     def write(self, block: Real) -> None:
-        """The last frame, whichever it will be, does not count."""
+        """Append frames; the last of all frames, which is dropped, does not count for the peak."""
         if block.shape[-1]:
-            self._tops = np.maximum(self._tops, self._last)
+            self._peaks = np.maximum(self._peaks, self._last_peak)
             if block.shape[-1] > 1:
-                self._tops = np.maximum(self._tops, block[..., :-1].max(axis=(-2, -1)))
-            self._last = block[..., -1].max(axis=-1)
+                self._peaks = np.maximum(self._peaks, block[..., :-1].max(axis=(-2, -1)))
+            self._last_peak = block[..., -1].max(axis=-1)
         self._frames.write(block)
 
     def finish(self, samples: int) -> None:
-        count = self._frames.shape.frames - 1
-        if count < 1:
-            raise ValueError("the sound must reach into a second frame for log='whisper'")
-        self._frames.cut(count)
-        for _ in self._frames.windows(lambda L: whisper(L, self._tops)):
+        frames = self._frames.shape.frames - 1
+        if frames < 1:
+            raise ValueError("log='whisper' drops the last frame, so the sound must have at least two frames")
+        self._frames.truncate(frames)
+        for _ in self._frames.blocks(lambda L: whisper(L, self._peaks)):
             pass
-        self._then.finish(samples)
+        self._writer.finish(samples)
 
 
 class Spool:
-    """An unnamed file that holds all frames until they are counted, then hands them on."""
+    """Stores all frames in an unnamed temporary file until their number is known, then writes them."""
 
-    def __init__(self, file: BinaryIO, shape: Shape, then: Callable[[Shape], Sink]) -> None:
-        self.frames, self._then = FrameFile(file, shape), then
+    def __init__(self, file: BinaryIO, shape: LevelsShape, open_writer: Callable[[LevelsShape], FrameWriter]) -> None:
+        self.frames, self._open_writer = FrameFile(file, shape), open_writer
         self.write = self.frames.write
 
     def finish(self, samples: int) -> None:
-        sink = self._then(self.frames.shape)
-        for block in self.frames.windows():
-            sink.write(block)
-        sink.finish(samples)
+        writer = self._open_writer(self.frames.shape)
+        for block in self.frames.blocks():
+            writer.write(block)
+        writer.finish(samples)
 
 
-class Npz:
-    """A .npz file: the array, whose frames have been counted, as a stream, and each of the facts."""
+class NpzWriter:
+    """A .npz file: an array with a known number of frames, then each entry of the metadata."""
 
-    def __init__(self, file: BinaryIO, shape: Shape, about: About) -> None:
-        self._shape, self._about = shape, about
+    def __init__(self, file: BinaryIO, shape: LevelsShape, metadata: Metadata) -> None:
+        self._metadata = metadata
         self._zip = zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True)
-        self._array = self._zip.open(f"{about.name}.npy", "w", force_zip64=True)
-        self._array.write(npy_header(shape))
+        self._array = self._zip.open(f"{metadata.array_name}.npy", "w", force_zip64=True)
+        self._array.write(pack_npy_header(shape))
 
     def write(self, block: Real) -> None:
-        self._array.write(pcm.bytes_of(block.T))
+        self._array.write(pcm.as_bytes(block.T))
 
     def finish(self, samples: int) -> None:
         self._array.close()
-        for name, value in replace(self._about, samples=samples).facts().items():
+        for name, value in replace(self._metadata, samples=samples).to_dict().items():
             with self._zip.open(f"{name}.npy", "w") as entry:
                 np.lib.format.write_array(entry, np.asarray(value), allow_pickle=False)
         self._zip.close()
 
     def close(self) -> None:
-        """However far it has come."""
+        """Close the archive, complete or not."""
         with suppress(OSError, ValueError):
             self._array.close()
             self._zip.close()
 
 
-class Zarr:
-    """A .zarr folder: an array (..., rows, frames) in chunks along the frames, the facts as its attributes."""
+class ZarrWriter:
+    """A .zarr folder: an array (..., rows, frames) in chunks along the frames, with the metadata as attributes."""
 
-    def __init__(self, folder: Path, shape: Shape, about: About) -> None:
+    def __init__(self, folder: Path, shape: LevelsShape, metadata: Metadata) -> None:
         zarr = extras.load("zarr", "zarr", "a .zarr file")
-        self._shape, self._about, self._chunk = shape, about, max(1, _CHUNK // shape.numbers)
-        self._waiting: list[Real] = []
-        self._held = self._frames = 0
-        self._array = zarr.create_array(
-            store=str(folder), shape=(*shape.leading, 0), chunks=(*shape.leading, self._chunk), dtype=shape.dtype
-        )
+        self._shape, self._metadata = shape, metadata
+        self._chunk_frames = max(1, _CHUNK_VALUES // shape.frame_values)
+        self._pending: list[Real] = []
+        self._pending_frames = self._frames = 0
+        chunks = (*shape.leading, self._chunk_frames)
+        self._array = zarr.create_array(store=str(folder), shape=(*shape.leading, 0), chunks=chunks, dtype=shape.dtype)
 
     def write(self, block: Real) -> None:
-        """In whole chunks."""
-        self._waiting.append(block.copy())
-        self._held += block.shape[-1]
-        if self._held >= self._chunk:
-            self._append(self._held // self._chunk * self._chunk)
+        """Append frames; they are stored as soon as a chunk is full."""
+        self._pending.append(block.copy())
+        self._pending_frames += block.shape[-1]
+        if self._pending_frames >= self._chunk_frames:
+            self._store(self._pending_frames // self._chunk_frames * self._chunk_frames)
 
-    def _append(self, frames: int) -> None:
-        whole, first = np.concatenate(self._waiting, axis=-1), self._frames
+    def _store(self, frames: int) -> None:
+        """Store the first `frames` pending frames."""
+        pending, first = np.concatenate(self._pending, axis=-1), self._frames
         self._frames += frames
         self._array.resize((*self._shape.leading, self._frames))
-        self._array[..., first:] = whole[..., :frames]
-        self._waiting, self._held = [whole[..., frames:]], whole.shape[-1] - frames
+        self._array[..., first:] = pending[..., :frames]
+        self._pending, self._pending_frames = [pending[..., frames:]], pending.shape[-1] - frames
 
     def finish(self, samples: int) -> None:
-        if self._held:
-            self._append(self._held)
-        self._array.attrs.update(json.loads(json.dumps(replace(self._about, samples=samples).facts())))
+        if self._pending_frames:
+            self._store(self._pending_frames)
+        self._array.attrs.update(json.loads(json.dumps(replace(self._metadata, samples=samples).to_dict())))
 
 
 @contextmanager
-def opened(out: PathLike, about: About, channels: int | None, frames: int | None) -> Iterator[Sink]:
-    """Where frames of levels go; the file appears when the block ends well.
+def open_writer(out: PathLike, metadata: Metadata, channels: int | None, frames: int | None) -> Iterator[FrameWriter]:
+    """Open a file of levels to write; it appears under its name when the block ends without an error.
 
     Parameters
     ----------
     out : path
         A name that ends in .npy, .npz or .zarr, or "-": standard output, as .npy.
-    about : About
+    metadata : Metadata
     channels : int or None
-        None for frames (rows, any number).
+        None for blocks (rows, any number of frames).
     frames : int or None
-        How many there will be, if that is known.
+        Number of frames, if known.
     """
-    shape = Shape(about.rows, channels, about.plan.dtype)
+    shape = LevelsShape(metadata.rows, channels, metadata.plan.dtype)
     with ExitStack() as stack:
         if os.fspath(out) == STDOUT:
             file = stack.enter_context(tempfile.TemporaryFile())
-            yield _npy(file, shape, about)
+            yield _npy_writer(file, shape, metadata)
             file.seek(0)
-            shutil.copyfileobj(file, sys.stdout.buffer, 1 << 20)
+            shutil.copyfileobj(file, sys.stdout.buffer, _COPY_BYTES)
             sys.stdout.buffer.flush()
         elif suffix_of(out) == ".zarr":
-            folder = stack.enter_context(atomic.replacing_folder(out, mark="zarr.json"))
-            counted = _Counted(stack, folder.parent, about, at_once=True)
-            yield counted.sink(shape, lambda s: Zarr(folder, s, about))
-        else:
-            temporary = stack.enter_context(atomic.replacing(out))
-            file = stack.enter_context(temporary.open("w+b"))
-            if suffix_of(out) == ".npy":
-                yield _npy(file, shape, about)
+            folder = stack.enter_context(atomic.replace_folder(out, marker="zarr.json"))
+            if metadata.log == "whisper":
+                yield _spool(stack, folder.parent, shape, metadata, lambda s: ZarrWriter(folder, s, metadata))
             else:
-                shape.frames = frames or 0
-                counted = _Counted(stack, temporary.parent, about, at_once=frames is not None)
-                yield counted.sink(shape, lambda s: stack.enter_context(closing(Npz(file, s, about))))
+                yield ZarrWriter(folder, shape, metadata)
+        else:
+            temporary = stack.enter_context(atomic.replace_file(out))
+            file = stack.enter_context(temporary.open("w+b"))
+            open_npz = lambda s: stack.enter_context(closing(NpzWriter(file, s, metadata)))  # noqa: E731
+            if suffix_of(out) == ".npy":
+                yield _npy_writer(file, shape, metadata)
+            elif frames is None or metadata.log == "whisper":
+                yield _spool(stack, temporary.parent, shape, metadata, open_npz)
+            else:
+                shape.frames = frames
+                yield open_npz(shape)
 
 
-def _npy(file: BinaryIO, shape: Shape, about: About) -> Sink:
-    npy = Npy(file, shape)
-    return Whisper(npy, npy) if about.log == "whisper" else npy
+def _npy_writer(file: BinaryIO, shape: LevelsShape, metadata: Metadata) -> FrameWriter:
+    npy = NpyWriter(file, shape)
+    return WhisperScaler(npy, npy) if metadata.log == "whisper" else npy
 
 
-class _Counted:
-    """Frames go into an unnamed file until all have been counted, unless they can be written at once."""
-
-    def __init__(self, stack: ExitStack, folder: Path, about: About, *, at_once: bool) -> None:
-        self._stack, self._folder, self._whisper = stack, folder, about.log == "whisper"
-        self._at_once = at_once and not self._whisper
-
-    def sink(self, shape: Shape, then: Callable[[Shape], Sink]) -> Sink:
-        if self._at_once:
-            return then(shape)
-        shape.frames = 0
-        unnamed = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - the stack closes it
-        spool = Spool(self._stack.enter_context(unnamed), shape, then)
-        return Whisper(spool.frames, spool) if self._whisper else spool
+def _spool(
+    stack: ExitStack,
+    folder: Path,
+    shape: LevelsShape,
+    metadata: Metadata,
+    open_writer: Callable[[LevelsShape], FrameWriter],
+) -> FrameWriter:
+    """A `Spool` in a temporary file in `folder`, for a writer that needs the number of frames at once."""
+    file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - the stack closes it
+    spool = Spool(stack.enter_context(file), shape, open_writer)
+    return WhisperScaler(spool.frames, spool) if metadata.log == "whisper" else spool
 
 
-def suffix_of(out: PathLike, suffixes: tuple[str, ...] = SUFFIXES) -> str:
-    """The suffix that names the format; ValueError if it names none."""
+def suffix_of(out: PathLike) -> str:
+    """The suffix, which names the format; ValueError if it names none, ImportError if zarr is needed and absent."""
     suffix = Path(out).suffix.lower()
-    if suffix not in suffixes:
-        raise ValueError(f"OUT must end in {', '.join(suffixes[:-1])} or {suffixes[-1]}, got {Path(out).name}")
+    if suffix not in SUFFIXES:
+        raise ValueError(f"OUT must end in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}, got {Path(out).name}")
     if suffix == ".zarr":
         extras.load("zarr", "zarr", "a .zarr file")
     return suffix

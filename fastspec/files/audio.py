@@ -1,9 +1,9 @@
-"""Sound files in and out: mono float64 samples in, 16-bit files out, nothing believed that a header only promises.
+"""Whole sound files in memory: read as mono float64 samples, written as 16-bit files.
 
     file --read--> y (n,), rate          y --level--> y within ±0.95 --write--> file
 
-Whole sounds in memory; `files` reads and writes them in blocks, and those of any length.  Other formats than WAV need
-soundfile, another sample rate needs soxr, both from ``pip install "fastspec[audio]"``.
+`open_sound` reads sounds of any length in blocks.  Other formats than WAV need soundfile, another sample rate needs
+soxr, both from ``pip install "fastspec[audio]"``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from .. import extras
 from . import sound_readers, sound_writers
 
-PEAK = sound_writers.PEAK  # the largest |sample| that `level` leaves: about half a decibel below full scale
+PEAK = sound_writers.PEAK
+"""Peak after `level`: about half a decibel below full scale."""
 
 
 def read(
@@ -31,7 +32,7 @@ def read(
     seconds : float, optional
         Read at most this much from the start, in seconds.
     rate : int, optional
-        Resample to this rate, in Hz (needs soxr unless the file has it already).
+        Resample to this rate, in Hz (needs soxr unless it is the rate of the file).
 
     Returns
     -------
@@ -45,7 +46,7 @@ def read(
     OSError
         If the file cannot be opened.
     ValueError
-        If it is no sound file, holds no samples or fewer than its header promises, or holds NaN or infinity.
+        If it is not a sound file, holds no samples or fewer than its header declares, or NaN or infinity.
     ImportError
         If its format needs a package that is not installed.
     """
@@ -53,15 +54,15 @@ def read(
         raise ValueError(f"seconds must be above 0, got {seconds!r}")
     with sound_readers.open_sound(path, dtype="float64") as file:
         file_rate = file.rate
-        wanted = None if seconds is None else max(1, round(seconds * file_rate))
-        y = np.concatenate([block.copy() for block in file.blocks(most=wanted)])
+        n_samples = None if seconds is None else max(1, round(seconds * file_rate))
+        y = np.concatenate([block.copy() for block in file.blocks(most=n_samples)])
     if rate is not None and rate != file_rate:
         return resample(y, file_rate, rate), rate
     return y, file_rate
 
 
 def resample(y: NDArray[np.float64], rate: int, new_rate: int) -> NDArray[np.float64]:
-    """`y` at `new_rate` instead of `rate` samples a second, by soxr's high-quality filter.
+    """Resample `y` from `rate` to `new_rate`, both in Hz, with soxr's high-quality filter.
 
     Raises
     ------
@@ -77,22 +78,22 @@ def resample(y: NDArray[np.float64], rate: int, new_rate: int) -> NDArray[np.flo
 
 
 def level(y: ArrayLike, *, like: ArrayLike | None = None) -> NDArray[np.float64]:
-    """Scale `y` so that it can be played: as loud as `like` (equal RMS), but never above a peak of 0.95.
+    """Scale `y` to the RMS level of `like`, or less if its peak would exceed 0.95; silence stays silence.
 
-    Without `like` the peak becomes 0.95. Silence stays silence.
+    Without `like` the peak becomes 0.95.
     """
     y = np.asarray(y, dtype=np.float64)
     peak = float(np.abs(y).max(initial=0.0))
     if peak == 0.0:
         return y.copy()
-    unit = y / peak
+    normalized = y / peak
     if like is None:
-        return PEAK * unit
-    return min(PEAK, _rms(like) / _rms(unit)) * unit
+        return PEAK * normalized
+    return min(PEAK, _rms(like) / _rms(normalized)) * normalized
 
 
 def write(path: str | os.PathLike[str], y: ArrayLike, rate: int) -> None:
-    """Write mono samples as a 16-bit sound file, whole or not at all.
+    """Write mono samples as a 16-bit sound file, atomically.
 
     Parameters
     ----------
@@ -106,7 +107,7 @@ def write(path: str | os.PathLike[str], y: ArrayLike, rate: int) -> None:
     Raises
     ------
     ValueError
-        If `y` is not one-dimensional, not finite or beyond ±1, where it would clip, or if the format is not known.
+        If `y` is not one-dimensional, not finite or beyond ±1, where it would clip, or if the format is unknown.
     OSError
         If the file cannot be written.
     """
@@ -115,16 +116,19 @@ def write(path: str | os.PathLike[str], y: ArrayLike, rate: int) -> None:
         raise ValueError(f"y must be one-dimensional, got shape {y.shape}")
     peak = float(np.abs(y).max(initial=0.0))
     if not peak <= 1.0:
-        raise ValueError(f"y must be finite and within ±1 or it would clip, got a peak of {peak:.4g}; see level()")
-    with sound_writers.opened(path, rate, None) as file:
+        raise ValueError(
+            f"y must be finite and within ±1, or it would clip: its peak is {peak:.4g}; audio.level() scales it"
+        )
+    with sound_writers.open_writer(path, rate, None) as file:
         file.write(y)
         file.finish()
 
 
 def check_format(path: str | os.PathLike[str]) -> None:
-    """ValueError or ImportError if `write` does not know the format that the suffix of `path` names."""
-    sound_writers.check(path)
+    """ValueError or ImportError if `write` does not support the format that the suffix of `path` names."""
+    sound_writers.check_format(path)
 
 
 def _rms(y: ArrayLike) -> float:
+    """Root mean square."""
     return float(np.sqrt(np.mean(np.square(np.asarray(y, dtype=np.float64)))))

@@ -1,4 +1,4 @@
-"""WAV headers: what they say, read from a file or a pipe and believed by nobody; and written, up to RF64.
+"""WAV headers up to RF64: read from a file or a pipe without trusting their sizes, and written.
 
 RIFF/WAVE: Microsoft & IBM, Multimedia Programming Interface 1.0 (1991); RF64 and `ds64`: EBU Tech 3306 (2009).
 """
@@ -10,95 +10,103 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
-LIMIT = 0xFFFFFFFF
-"""What a size of 32 bits says where the size is another, or not known."""
-UNKNOWN = (0, 0x7FFFF000, 0x7FFFFFFF, 0x80000000, LIMIT)
-"""What programs write as the size when they write to a pipe and cannot go back to it."""
-RESERVED = 28  # bytes of a `ds64` chunk, kept free by a `JUNK` chunk in files that may grow beyond 4 GB
-_PIECE = 1 << 16
+MAX_SIZE_BYTES = 0xFFFFFFFF
+"""The largest size in 32 bits; also stands for a size that is in the `ds64` chunk, or unknown."""
+UNKNOWN_SIZES_BYTES = (0, 0x7FFFF000, 0x7FFFFFFF, 0x80000000, MAX_SIZE_BYTES)
+"""Sizes that programs write to a pipe, where they cannot go back to fill in the real one."""
+DS64_BYTES = 28
+"""Size of a `ds64` chunk, reserved by a `JUNK` chunk in files that may grow beyond 4 GB."""
+_SKIP_BYTES = 1 << 16
 
 CODINGS = {(PCM, 8): "u1", (PCM, 16): "i2", (PCM, 24): "i3", (PCM, 32): "i4", (FLOAT, 32): "f4", (FLOAT, 64): "f8"}
-"""(format, bits) -> what `pcm` calls the samples."""
+"""(format tag, bits of a sample) -> coding of `pcm`."""
 
 Read = Callable[[int], bytes]
 
 
 class Header(NamedTuple):
-    """What stands before the samples."""
+    """A WAV file before its samples."""
 
-    coding: str | None  #: of `CODINGS`; None for one that is not plain PCM
-    rate: int
+    coding: str | None  #: of `CODINGS`; None for a compressed format
+    rate: int  #: Hz
     channels: int
-    size: int  #: bytes of samples that are promised
-    offset: int  #: bytes before them
+    size: int  #: bytes of samples, as declared
+    offset: int  #: bytes before the first sample
 
 
-def header(read: Read, name: str) -> Header | None:
-    """The header of a WAV file, from its first byte on to the first sample; None if it is none.
+def read_header(read: Read, name: str) -> Header | None:
+    """Read a WAV file from its first byte to its first sample; None if it is not WAV.
 
     Parameters
     ----------
     read : callable
         read(n): the next n bytes, fewer only at the end.
     name : str
-        What errors call the file.
+        Name of the file in errors.
 
     Raises
     ------
     ValueError
-        If it has no samples or does not say of which kind.
+        If the `fmt ` or the `data` chunk is absent.
     """
     head = read(12)
     if head[:4] not in (b"RIFF", b"RF64") or head[8:] != b"WAVE":
         return None
-    at, known, long_size = 12, None, None
+    offset, sample_format, long_size = 12, None, None
     while len(chunk := read(8)) == 8:
-        kind, size = struct.unpack("<4sI", chunk)
-        at += 8
-        if kind == b"data":
-            if known is None:
-                raise ValueError(f"{name}: a WAV file that does not say what its samples are")
-            return Header(*known, long_size if size == LIMIT and long_size is not None else size, at)
+        identifier, size = struct.unpack("<4sI", chunk)
+        offset += 8
+        if identifier == b"data":
+            if sample_format is None:
+                raise ValueError(f"{name}: a WAV file without a fmt chunk before its data chunk")
+            return Header(
+                *sample_format, long_size if size == MAX_SIZE_BYTES and long_size is not None else size, offset
+            )
         body = read(min(size, 64))
-        if kind == b"fmt " and len(body) >= 16:
-            known = _format(body)
-        if kind == b"ds64" and len(body) >= 16:
+        if identifier == b"fmt " and len(body) >= 16:
+            sample_format = _parse_format(body)
+        if identifier == b"ds64" and len(body) >= 16:
             long_size = struct.unpack("<8xQ", body[:16])[0]
         _skip(read, size + size % 2 - len(body))
-        at += size + size % 2
+        offset += size + size % 2
     raise ValueError(f"{name}: a WAV file without a data chunk")
 
 
-def _format(body: bytes) -> tuple[str | None, int, int]:
+def _parse_format(body: bytes) -> tuple[str | None, int, int]:
     """(coding, rate, channels) of a `fmt ` chunk."""
-    tag, channels, rate, _, frame, bits = struct.unpack("<HHIIHH", body[:16])
+    tag, channels, rate, _, frame_bytes, bits = struct.unpack("<HHIIHH", body[:16])
     if tag == EXTENSIBLE and len(body) >= 26:
         tag = struct.unpack("<H", body[24:26])[0]
     coding = CODINGS.get((tag, bits))
-    usual = channels > 0 and rate > 0 and frame * 8 == channels * bits
-    return (coding if usual else None), rate, channels
+    is_packed = channels > 0 and rate > 0 and frame_bytes * 8 == channels * bits
+    return (coding if is_packed else None), rate, channels
 
 
 def _skip(read: Read, count: int) -> None:
-    while count > 0 and (got := len(read(min(count, _PIECE)))):
-        count -= got
+    while count > 0 and (n := len(read(min(count, _SKIP_BYTES)))):
+        count -= n
 
 
-def written(coding: str, rate: int, channels: int, size: int | None) -> bytes:
-    """A header for `size` bytes of samples, RF64 where 32 bits are too few; always of the same length.
+def pack_header(coding: str, rate: int, channels: int, size: int | None) -> bytes:
+    """The header of a file with `size` bytes of samples, RF64 where 32 bits are too few; always of the same length.
 
-    With None the size is said to be unknown, as one writes to a pipe.
+    With size=None all sizes are `MAX_SIZE_BYTES`, the convention for a pipe.
     """
     tag, bits = next(key for key, name in CODINGS.items() if name == coding)
-    frame = channels * bits // 8
-    kind = struct.pack("<4sIHHIIHH", b"fmt ", 16, tag, channels, rate, rate * frame, frame, bits)
-    fact = struct.pack("<4sII", b"fact", 4, min((size or 0) // frame, LIMIT)) if tag == FLOAT else b""
-    rest = 4 + 8 + RESERVED + len(kind) + len(fact) + 8
-    if size is None or rest + size + size % 2 <= LIMIT:
-        whole, data = (LIMIT, LIMIT) if size is None else (rest + size + size % 2, size)
-        first, space = b"RIFF", struct.pack("<4sI28x", b"JUNK", RESERVED)
+    frame_bytes = channels * bits // 8
+    fmt = struct.pack("<4sIHHIIHH", b"fmt ", 16, tag, channels, rate, rate * frame_bytes, frame_bytes, bits)
+    frames = (size or 0) // frame_bytes
+    fact = struct.pack("<4sII", b"fact", 4, min(frames, MAX_SIZE_BYTES)) if tag == FLOAT else b""
+    riff_bytes = 4 + 8 + DS64_BYTES + len(fmt) + len(fact) + 8 + (size or 0) + (size or 0) % 2
+    if size is None:
+        identifier, riff_size, data_size = b"RIFF", MAX_SIZE_BYTES, MAX_SIZE_BYTES
+    elif riff_bytes <= MAX_SIZE_BYTES:
+        identifier, riff_size, data_size = b"RIFF", riff_bytes, size
     else:
-        whole = data = LIMIT
-        sizes = rest + size + size % 2, size, size // frame
-        first, space = b"RF64", struct.pack("<4sIQQQI", b"ds64", RESERVED, *sizes, 0)
-    return struct.pack("<4sI4s", first, whole, b"WAVE") + space + kind + fact + struct.pack("<4sI", b"data", data)
+        identifier, riff_size, data_size = b"RF64", MAX_SIZE_BYTES, MAX_SIZE_BYTES
+    if identifier == b"RF64":
+        ds64 = struct.pack("<4sIQQQI", b"ds64", DS64_BYTES, riff_bytes, size, frames, 0)
+    else:
+        ds64 = struct.pack("<4sI28x", b"JUNK", DS64_BYTES)
+    riff = struct.pack("<4sI4s", identifier, riff_size, b"WAVE")
+    return riff + ds64 + fmt + fact + struct.pack("<4sI", b"data", data_size)

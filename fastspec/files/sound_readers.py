@@ -1,9 +1,9 @@
-"""Sound read block by block: files of any format, standard input, raw samples; mixed and resampled on the way.
+"""Sound read block by block from files of any format, standard input and raw samples; mixed down and resampled.
 
-    bytes --decoded--> (n, channels) --mixed--> (n,) --resampled--> (n,)
+    bytes --decode--> (n, channels) --mix down--> (n,) --resample--> (n,)
 
-Nothing is allocated because a header says so.  Plain WAV is read here, everything else by soundfile; another rate needs
-soxr, both from ``pip install "fastspec[audio]"``.
+Sizes in a header are checked before anything is allocated.  WAV with PCM or floating-point samples is read here, other
+formats by soundfile; another sample rate needs soxr, both from ``pip install "fastspec[audio]"``.
 """
 
 from __future__ import annotations
@@ -17,144 +17,153 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
 from .. import checks, extras
+from .._typing import Array, Real
 from . import pcm, riff
-from .pipeline import Ring
+from .pipeline import BufferRing
 
-Real = NDArray[np.floating[Any]]
 PathLike = str | os.PathLike[str]
-#: reads the next samples into an array (n channels,) and says how many numbers there were
-_Fill = Callable[[Real], int]
+#: read the next samples into an interleaved array (n channels,) and return their number
+ReadSamples = Callable[[Real], int]
 
-BLOCK = 1 << 20  # numbers a block
-RESAMPLED = 1 << 16  # samples that soxr takes at a time, always, so that the size of blocks does not matter
+BLOCK_SAMPLES = 1 << 20
+"""Samples of all channels together in a block, by default."""
+RESAMPLER_BLOCK_SAMPLES = 1 << 16
+"""Samples of a channel passed to soxr at once: constant, so that its output does not depend on the blocks read."""
 STDIN = "-"
 
 
 class Raw(NamedTuple):
-    """Samples without a header, the channels of a moment beside each other, little-endian."""
+    """Samples without a header: interleaved channels, little-endian."""
 
     rate: int  #: Hz
     channels: int = 1
     dtype: str = "int16"  #: or "int32", "float32"
 
 
+class SampleSource(NamedTuple):
+    """An open file or pipe, whatever its format."""
+
+    name: str
+    read_samples: ReadSamples
+    channels: int
+    rate: int  #: Hz
+    total: int | None  #: samples of a channel, if known
+    is_integer: bool  #: integer samples cannot be NaN
+
+
 class Sound:
-    """An open sound; made by `open_sound`.
+    """An open sound; see `open_sound`.
 
     Attributes
     ----------
     name : str
     rate : int
-        Samples a second of the blocks.
+        Sample rate of the blocks, in Hz.
     file_rate : int
-        Of the file.
+        Sample rate of the file, in Hz.
     channels : int or None
-        Of the blocks; None if they are mixed.
+        Channels of a block; None if they are mixed down.
     total : int or None
-        Samples of a channel that are in the file, at its rate; None where only the end will tell.
+        Samples of a channel in the file, at its rate; None if unknown before its end.
     samples : int
-        Samples of a channel that have been given out.
+        Samples of a channel in all blocks so far, at `rate`.
     read : int
-        Samples of a channel that have been read, at the rate of the file.
+        Samples of a channel read from the file so far, at `file_rate`.
     """
 
-    def __init__(
-        self,
-        name: str,
-        fill: _Fill,
-        channels: int,
-        rates: tuple[int, int],
-        total: int | None,
-        mono: bool,
-        dtype: np.dtype[Any],
-        finite: bool,
-    ) -> None:
-        self.name, (self.file_rate, self.rate), self.total = name, rates, total
-        self.channels = None if mono else channels
+    def __init__(self, source: SampleSource, rate: int, mono: bool, dtype: np.dtype[Any]) -> None:
+        self.name, self.total = source.name, source.total
+        self.rate, self.file_rate = rate, source.rate
+        self.channels = None if mono else source.channels
         self.samples = self.read = 0
-        self._fill, self._held, self._dtype, self._finite = fill, channels, dtype, finite
+        self._source, self._dtype = source, dtype
         if self.rate != self.file_rate:
             extras.load("soxr", "audio", "another sample rate")
 
     def blocks(self, size: int | None = None, *, most: int | None = None) -> Iterator[Real]:
-        """The samples, (n,) if mixed and else (channels, n), in blocks of `size` samples, the last one shorter.
+        """The samples, (n,) if mixed down and else (channels, n), in blocks of `size` samples, the last one shorter.
 
-        No more than the first `most` samples of the file are read.
+        At most the first `most` samples of the file are read.
 
-        A block is overwritten when `flow.HELD` more have been asked for.
+        A block is overwritten after `pipeline.LIVE_BLOCKS` more.
 
         Raises
         ------
         ValueError
-            If there is none, fewer than the header promises, or one that is not finite.
+            If there are no samples, fewer than the header declares, or one that is not finite.
         """
-        count = max(1, BLOCK // self._held) if size is None else checks.as_int("size", size, 1)
-        blocks = self._mixed(count, most)
-        for block in blocks if self.rate == self.file_rate else self._resampled(blocks):
+        block_size = max(1, BLOCK_SAMPLES // self._source.channels) if size is None else checks.as_int("size", size, 1)
+        blocks = self._read_blocks(block_size, most)
+        for block in blocks if self.rate == self.file_rate else self._resample(blocks):
             self.samples += block.shape[-1]
             yield block
         if not self.read:
             raise ValueError(f"{self.name}: holds no samples")
 
-    def _mixed(self, count: int, most: int | None) -> Iterator[Real]:
-        """Blocks at the rate of the file, as they are wanted."""
-        ring, held = Ring(self._dtype), self._held
-        mixed = Ring(self._dtype) if held > 1 else ring
+    def _read_blocks(self, size: int, most: int | None) -> Iterator[Real]:
+        """Blocks at the rate of the file, mixed down or with an axis of channels."""
+        n_channels = self._source.channels
+        buffers = BufferRing(self._dtype)
+        planar_buffers = BufferRing(self._dtype) if n_channels > 1 else buffers
         while most is None or self.read < most:
-            count = count if most is None else min(count, most - self.read)
-            numbers = ring.take(count * held)
-            got = self._fill(numbers) // held
-            if got == 0:
+            size = size if most is None else min(size, most - self.read)
+            interleaved = buffers.next_buffer(size * n_channels)
+            n = self._source.read_samples(interleaved) // n_channels
+            if n == 0:
                 break
-            y = numbers[: got * held].reshape(got, held)
-            self._check(y)
-            self.read += got
-            if held == 1:
-                yield numbers[:got] if self.channels is None else numbers[:got].reshape(1, got)
+            y = interleaved[: n * n_channels].reshape(n, n_channels)
+            self._check_finite(y)
+            self.read += n
+            if n_channels == 1:
+                yield interleaved[:n] if self.channels is None else interleaved[:n].reshape(1, n)
             elif self.channels is None:
-                yield mean(y, mixed.take(got))
+                yield mix_down(y, planar_buffers.next_buffer(n))
             else:
-                channels = mixed.take(got * held).reshape(held, got)
-                channels[...] = y.T
-                yield channels
+                planar = planar_buffers.next_buffer(n * n_channels).reshape(n_channels, n)
+                planar[...] = y.T
+                yield planar
         if self.total is not None and self.read < min(self.total, most or self.total):
-            raise ValueError(f"{self.name}: its header promises {self.total} samples, the file holds {self.read}")
+            raise ValueError(
+                f"{self.name}: truncated: its header declares {self.total} samples, the file holds {self.read}"
+            )
 
-    def _check(self, y: Real) -> None:
-        if self._finite or np.isfinite(y.min() + y.max()):
+    def _check_finite(self, y: Real) -> None:
+        """ValueError with the index of the first sample of y (n, channels) that is NaN or infinite."""
+        if self._source.is_integer or np.isfinite(y.min() + y.max()):
             return
-        bad = np.flatnonzero(~np.isfinite(y).all(axis=1))
-        if bad.size:
-            value = y[bad[0]][~np.isfinite(y[bad[0]])][0]
-            raise ValueError(f"{self.name}: sample {self.read + bad[0]} is {value}; samples must be finite")
+        rows = np.flatnonzero(~np.isfinite(y).all(axis=1))
+        if rows.size:
+            value = y[rows[0]][~np.isfinite(y[rows[0]])][0]
+            raise ValueError(f"{self.name}: sample {self.read + rows[0]} is {value}; samples must be finite")
 
-    def _resampled(self, blocks: Iterator[Real]) -> Iterator[Real]:
-        """Through soxr, (n, channels) in pieces of one size."""
+    def _resample(self, blocks: Iterator[Real]) -> Iterator[Real]:
+        """Blocks at `rate`, from soxr in blocks of `RESAMPLER_BLOCK_SAMPLES`."""
         soxr = extras.load("soxr", "audio", "another sample rate")
-        width = self.channels or 1
-        stream = soxr.ResampleStream(self.file_rate, self.rate, width, dtype=self._dtype.name)
-        piece, filled = np.empty((RESAMPLED, width), self._dtype), 0
+        n_channels = self.channels or 1
+        resampler = soxr.ResampleStream(self.file_rate, self.rate, n_channels, dtype=self._dtype.name)
+        buffer, filled = np.empty((RESAMPLER_BLOCK_SAMPLES, n_channels), self._dtype), 0
         for block in blocks:
-            y, at = block.reshape(width, -1).T, 0
-            while at < len(y):
-                step = min(RESAMPLED - filled, len(y) - at)
-                piece[filled : filled + step] = y[at : at + step]
-                filled, at = filled + step, at + step
-                if filled == RESAMPLED:
-                    yield self._shaped(stream.resample_chunk(piece))
+            y, start = block.reshape(n_channels, -1).T, 0
+            while start < len(y):
+                n = min(RESAMPLER_BLOCK_SAMPLES - filled, len(y) - start)
+                buffer[filled : filled + n] = y[start : start + n]
+                filled, start = filled + n, start + n
+                if filled == RESAMPLER_BLOCK_SAMPLES:
+                    yield self._to_block(resampler.resample_chunk(buffer))
                     filled = 0
-        yield self._shaped(stream.resample_chunk(piece[:filled], last=True))
+        yield self._to_block(resampler.resample_chunk(buffer[:filled], last=True))
 
-    def _shaped(self, y: NDArray[Any]) -> Real:
+    def _to_block(self, y: Array) -> Real:
+        """(n, channels) as (n,) or (channels, n)."""
         return y.reshape(-1) if self.channels is None else np.ascontiguousarray(y.T)
 
 
-def mean(y: Real, out: Real) -> Real:
-    """The mean of the columns of y (n, channels), with the bits of y.mean(axis=1)."""
-    if y.shape[1] >= 8:  # which NumPy adds up in another order
+def mix_down(y: Real, out: Real) -> Real:
+    """The mean over the channels of y (n, channels), with the bits of y.mean(axis=1)."""
+    if y.shape[1] >= 8:  # NumPy sums 8 and more in another order
         return y.mean(axis=1, out=out)
     np.add(y[:, 0], y[:, 1], out=out)
     for column in y.T[2:]:
@@ -176,16 +185,16 @@ def open_sound(
     Parameters
     ----------
     path : path
-        A sound file (plain WAV and RF64 always; FLAC, OGG, MP3, AIFF, W64, ... where soundfile is installed), a named
-        pipe, or "-" for standard input; these carry WAV or raw samples.
+        A sound file (uncompressed WAV and RF64 always; FLAC, OGG, MP3, AIFF, W64, ... where soundfile is installed), a
+        named pipe, or "-" for standard input; the last two carry uncompressed WAV or raw samples.
     sr : int
-        Resample to this rate in Hz (needs soxr unless the file has it already).
+        Resample to this rate in Hz (needs soxr unless it is the rate of the file).
     mono : bool
-        Whether channels are mixed to their mean.
+        Whether channels are mixed down to their mean.
     raw : Raw
-        What the samples are, where no header says so.
+        Rate, channels and type of samples without a header.
     dtype : float32 or float64
-        Of the samples, full scale ±1.
+        Type of the samples read; full scale is ±1.
 
     Yields
     ------
@@ -196,35 +205,34 @@ def open_sound(
     OSError
         If the file cannot be opened.
     ValueError
-        If it is no sound, or its header promises more than it holds (a pipe may).
+        If it is not a sound, or its header declares more samples than the file holds (allowed for a pipe).
     ImportError
         If its format, or the other rate, needs a package that is not installed.
     """
     rate = None if sr is None else checks.as_int("sr", sr, 1)
-    kind = checks.as_real_dtype("dtype", dtype)
-    with _opened(path) as file:
+    real_dtype = checks.as_real_dtype("dtype", dtype)
+    with _open_unbuffered(path) as file:
         name = "standard input" if file.fileno() == 0 else str(path)
         status = os.fstat(file.fileno())
         size = status.st_size if stat.S_ISREG(status.st_mode) else None
         if stat.S_ISDIR(status.st_mode):
             raise IsADirectoryError(21, "Is a directory", str(path))
-        head = _raw_header(raw) if raw is not None else riff.header(_exactly(file), name)
-        if head is not None and head.coding is not None:
-            fill, total = _plain(file, name, head, size, promised=raw is None)
-            rates = head.rate, rate or head.rate
-            yield Sound(name, fill, head.channels, rates, total, mono, kind, head.coding[0] != "f")
+        header = _raw_header(raw) if raw is not None else riff.read_header(_read_exactly(file), name)
+        if header is not None and header.coding is not None:
+            source = _wav_source(file, name, header, size, is_raw=raw is not None)
+            yield Sound(source, rate or source.rate, mono, real_dtype)
         elif size is None:
-            raise ValueError(f"{name}: a pipe must carry plain WAV, or raw samples that are described")
+            raise ValueError(f"{name}: a pipe must carry uncompressed WAV, or raw samples with their rate and type")
         elif size == 0:
             raise ValueError(f"{name}: the file is empty")
         else:
-            with _by_library(Path(path), rate, mono, kind) as sound:
-                yield sound
+            with _open_soundfile(Path(path)) as source:
+                yield Sound(source, rate or source.rate, mono, real_dtype)
 
 
 @contextmanager
-def _opened(path: PathLike) -> Iterator[BinaryIO]:
-    """The file without a buffer: a thread may be waiting in a read of it when Python ends."""
+def _open_unbuffered(path: PathLike) -> Iterator[BinaryIO]:
+    """The file without a buffer, whose lock a thread blocked in a read would hold when Python exits."""
     if os.fspath(path) == STDIN:
         with open(0 if sys.stdin is None else sys.stdin.fileno(), "rb", buffering=0, closefd=False) as file:
             yield file
@@ -234,82 +242,91 @@ def _opened(path: PathLike) -> Iterator[BinaryIO]:
 
 
 def _raw_header(raw: Raw) -> riff.Header:
-    if raw.dtype not in pcm.BY_DTYPE:
-        raise ValueError(f"dtype must be one of {', '.join(pcm.BY_DTYPE)}, got {raw.dtype!r}")
+    """The header that a WAV file of such samples would have, its size unknown."""
+    if raw.dtype not in pcm.CODING_OF_DTYPE:
+        raise ValueError(f"dtype must be one of {', '.join(pcm.CODING_OF_DTYPE)}, got {raw.dtype!r}")
     rate, channels = checks.as_int("rate", raw.rate, 1), checks.as_int("channels", raw.channels, 1)
-    return riff.Header(pcm.BY_DTYPE[raw.dtype], rate, channels, 0, 0)
+    return riff.Header(coding=pcm.CODING_OF_DTYPE[raw.dtype], rate=rate, channels=channels, size=0, offset=0)
 
 
-def _exactly(file: BinaryIO) -> Callable[[int], bytes]:
-    """A pipe gives what it has; this waits for all."""
+def _read_exactly(file: BinaryIO) -> riff.Read:
+    """A function that reads n bytes, where one read of a pipe may return fewer."""
 
     def read(count: int) -> bytes:
-        parts = []
-        while count and (part := file.read(count)):
-            parts.append(part)
-            count -= len(part)
-        return b"".join(parts)
+        data = bytearray()
+        while len(data) < count and (block := file.read(count - len(data))):
+            data += block
+        return bytes(data)
 
     return read
 
 
-def _plain(
-    file: BinaryIO, name: str, head: riff.Header, size: int | None, *, promised: bool
-) -> tuple[_Fill, int | None]:
-    """(what reads the samples of a file of `size` bytes, or of a pipe; how many there are of a channel)."""
-    assert head.coding is not None
-    frame = head.channels * pcm.SIZES[head.coding]
-    left: float = head.size if promised else float("inf")
-    if size is not None:
-        there = size - head.offset
-        if left > there and promised:
-            hint = "; a pipe may: try - instead of its name" if head.size in riff.UNKNOWN else ""
-            raise ValueError(f"{name}: its header promises {head.size} bytes of sound, the file holds {there}{hint}")
-        if left == 0 < there:
-            raise ValueError(f"{name}: holds no samples: its header says 0 bytes, although {there} follow")
-        left = min(left, there)
-    elif head.size in riff.UNKNOWN:
-        left = float("inf")
-    total = None if size is None else int(left) // frame
+def _wav_source(file: BinaryIO, name: str, header: riff.Header, file_size: int | None, *, is_raw: bool) -> SampleSource:
+    """The samples after a WAV header, or raw ones; file_size in bytes is None for a pipe."""
+    assert header.coding is not None
+    coding, frame_bytes = header.coding, header.channels * pcm.SAMPLE_BYTES[header.coding]
+    remaining: float = _sample_bytes(name, header, file_size, is_raw=is_raw)
+    total = None if file_size is None else int(remaining) // frame_bytes
     memory = bytearray()
 
-    def fill(out: Real) -> int:
-        nonlocal left, memory
-        assert head.coding is not None
-        want = int(min(len(out) // head.channels * frame, left // frame * frame))
-        if len(memory) < want:
-            memory = bytearray(want)
-        view, got = memoryview(memory)[:want], 0
-        while got < want and (n := file.readinto(view[got:])):  # type: ignore[attr-defined]
-            got += n
-        left -= got
-        return len(pcm.decoded(view[: got // frame * frame], head.coding, out))
+    def read_samples(out: Real) -> int:
+        nonlocal remaining, memory
+        wanted = int(min(len(out) // header.channels * frame_bytes, remaining // frame_bytes * frame_bytes))
+        if len(memory) < wanted:
+            memory = bytearray(wanted)
+        view, filled = memoryview(memory)[:wanted], 0
+        while filled < wanted and (n := file.readinto(view[filled:])):  # type: ignore[attr-defined]
+            filled += n
+        remaining -= filled
+        return len(pcm.decode(view[: filled // frame_bytes * frame_bytes], coding, out))
 
-    return fill, total
+    return SampleSource(
+        name=name, read_samples=read_samples, channels=header.channels, rate=header.rate, total=total,
+        is_integer=coding[0] != "f",
+    )  # fmt: skip
+
+
+def _sample_bytes(name: str, header: riff.Header, file_size: int | None, *, is_raw: bool) -> float:
+    """Bytes of samples to read, inf up to the end of a pipe; ValueError if a file is shorter than its header says."""
+    if file_size is None:
+        return float("inf") if is_raw or header.size in riff.UNKNOWN_SIZES_BYTES else header.size
+    available = file_size - header.offset
+    if is_raw:
+        return available
+    if header.size > available:
+        is_stream = header.size in riff.UNKNOWN_SIZES_BYTES
+        hint = "; if it is a recorded stream, read it from standard input (-)" if is_stream else ""
+        raise ValueError(
+            f"{name}: truncated: its header declares {header.size} bytes of samples, the file holds {available}{hint}"
+        )
+    if header.size == 0 < available:
+        raise ValueError(f"{name}: holds no samples: its header declares 0 bytes, although {available} follow")
+    return header.size
 
 
 @contextmanager
-def _by_library(path: Path, rate: int | None, mono: bool, dtype: np.dtype[Any]) -> Iterator[Sound]:
-    """By soundfile."""
+def _open_soundfile(path: Path) -> Iterator[SampleSource]:
+    """A file in any format of soundfile's."""
     soundfile = extras.load("soundfile", "audio", f"reading {path.suffix or path.name}")
 
     def unreadable(error: Any) -> ValueError:
-        return ValueError(f"{path}: not a sound file that can be read ({error.error_string})")
+        return ValueError(f"{path}: not a readable sound file ({error.error_string})")
 
     try:
         file = soundfile.SoundFile(path)
     except soundfile.LibsndfileError as error:
         raise unreadable(error) from None
 
-    def fill(out: Real) -> int:
-        shape = len(out) // file.channels, file.channels
+    def read_samples(out: Real) -> int:
+        n = len(out) // file.channels
         try:
-            return int(file.read(shape[0], out=out[: shape[0] * shape[1]].reshape(shape)).size)
+            return int(file.read(n, out=out[: n * file.channels].reshape(n, file.channels)).size)
         except soundfile.LibsndfileError as error:
             raise unreadable(error) from None
 
     with file:
-        total = None if file.frames >= 1 << 62 else file.frames  # what libsndfile says of endless streams
-        rates = int(file.samplerate), rate or int(file.samplerate)
-        finite = file.subtype not in ("FLOAT", "DOUBLE")
-        yield Sound(str(path), fill, file.channels, rates, total, mono, dtype, finite)
+        yield SampleSource(
+            name=str(path), read_samples=read_samples, channels=file.channels, rate=int(file.samplerate),
+            total=None if file.frames >= 1 << 62 else file.frames,  # libsndfile's value for streams of unknown length
+            is_integer=file.subtype not in ("FLOAT", "DOUBLE"),
+        )  # fmt: skip

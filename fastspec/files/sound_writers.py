@@ -1,7 +1,8 @@
-"""Sound written block by block: WAV of any length, other formats by soundfile, standard output; whole or not at all.
+"""Sound written block by block, atomically: WAV of any length, other formats by soundfile, standard output.
 
-Whole numbers end at ±1, and how loud a sound is is known at its end: it is held in an unnamed file beside the target
-until then, and only if it would clip is it made softer.  Floating samples are written as they come.
+Integer samples clip beyond ±1, and the peak is known only at the end: until then the samples are in an unnamed
+temporary file beside the target, and a sound that would clip is scaled down to `PEAK`.  Floating-point samples are
+written at once.
 """
 
 from __future__ import annotations
@@ -12,102 +13,111 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import BinaryIO, NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import atomic, extras
+from .._typing import Real
 from . import pcm, riff
 from .sound_readers import STDIN, PathLike
 
-Real = NDArray[np.floating[Any]]
-
 PEAK = 0.95
-"""What the largest sample becomes in a sound that would clip."""
+"""Peak to which a sound that would clip is scaled: about half a decibel below full scale."""
 SUBTYPES = {"PCM_U8": "u1", "PCM_16": "i2", "PCM_24": "i3", "PCM_32": "i4", "FLOAT": "f4", "DOUBLE": "f8"}
-"""What soundfile calls the kinds of samples in a WAV file."""
+"""soundfile's names of the subtypes of WAV -> coding of `pcm`."""
 STDOUT = STDIN
-_PIECE = 1 << 18  # samples that are read back at a time
+_COPY_SAMPLES = 1 << 18  # of a channel, copied at once from the temporary file
 
 
-class Writer(Protocol):
-    """Takes samples (n,) or (channels, n)."""
+class SoundWriter(Protocol):
+    """Writes samples (n,) or (channels, n)."""
 
-    def write(self, block: Real) -> object: ...
+    def write(self, block: Real) -> object:
+        """Append samples."""
 
-    def finish(self) -> object: ...
+    def finish(self) -> object:
+        """Complete the file: there are no more samples."""
 
 
-class Plain:
-    """Samples in a file or a pipe, behind a header whose sizes are told at the end, if there is a way back."""
+class WavFormat(NamedTuple):
+    """The format of the samples in a WAV file."""
 
-    def __init__(self, file: BinaryIO, coding: str, rate: int, channels: int, *, header: bool, pipe: bool) -> None:
-        self._file, self._coding, self._kind = file, coding, (rate, channels)
-        self._size, self._back = 0, header and not pipe
+    coding: str  #: of `pcm`
+    rate: int  #: Hz
+    channels: int
+
+
+class WavWriter:
+    """Samples in a file or a pipe after an optional header, whose sizes are filled in at the end of a file."""
+
+    def __init__(self, file: BinaryIO, wav: WavFormat, *, header: bool, pipe: bool) -> None:
+        self._file, self._format = file, wav
+        self._size, self._fills_header = 0, header and not pipe
         if header:
-            file.write(riff.written(coding, rate, channels, None))
+            file.write(riff.pack_header(*wav, size=None))
 
     def write(self, block: Real) -> None:
-        data = pcm.encoded(block.T, self._coding)
-        self._file.write(pcm.bytes_of(data))
+        data = pcm.encode(block.T, self._format.coding)
+        self._file.write(pcm.as_bytes(data))
         self._size += data.nbytes
 
     def finish(self) -> None:
-        if self._back:
+        if self._fills_header:
             self._file.write(bytes(self._size % 2))
             self._file.seek(0)
-            self._file.write(riff.written(self._coding, *self._kind, self._size))
+            self._file.write(riff.pack_header(*self._format, size=self._size))
         self._file.flush()
 
 
-class Library:
-    """A file in a format of soundfile's."""
+class SoundfileWriter:
+    """A file in any format of soundfile's."""
 
     def __init__(self, path: Path, rate: int, channels: int, subtype: str | None) -> None:
         self._soundfile = extras.load("soundfile", "audio", f"writing {path.suffix}")
         self._path, self._samples = path, 0
-        with self._explained():
+        with self._translate_errors():
             self._file = self._soundfile.SoundFile(path, "w", rate, channels, subtype)
 
     def write(self, block: Real) -> None:
-        with self._explained():
+        with self._translate_errors():
             self._file.write(block.T)
         self._samples += block.shape[-1]
 
     def finish(self) -> None:
-        """The library does not say whether what it held back could be written: whether the end is there does."""
+        """Close the file and read its last sample back: libsndfile does not report errors of the last flush."""
         self._file.close()
-        with self._explained(), self._soundfile.SoundFile(self._path) as file:
+        with self._translate_errors(), self._soundfile.SoundFile(self._path) as file:
             file.seek(max(0, self._samples - 1))
             assert self._samples == 0 or len(file.read(1))
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
+        """OSError for soundfile's errors, and for the assertion that the last sample is there."""
         try:
             yield
-        except (AssertionError, self._soundfile.LibsndfileError) as error:  # the first where less has been written
-            what = getattr(error, "error_string", "is the disk full?")
-            raise OSError(f"{self._path.suffix[1:]} could not be written ({what})") from None
+        except (AssertionError, self._soundfile.LibsndfileError) as error:
+            reason = getattr(error, "error_string", "is the disk full?")
+            raise OSError(f"{self._path.suffix[1:]} could not be written ({reason})") from None
 
 
-class Unclipped:
-    """Holds samples until their peak is known."""
+class PeakScaler:
+    """Stores samples until the peak is known, then writes gain × samples; gain = `PEAK` / peak if peak > 1, else 1."""
 
-    def __init__(self, file: BinaryIO, channels: int, then: Callable[[], Writer]) -> None:
-        self._file, self._channels, self._then = file, channels, then
+    def __init__(self, file: BinaryIO, channels: int, open_writer: Callable[[], SoundWriter]) -> None:
+        self._file, self._channels, self._open_writer = file, channels, open_writer
         self._peak, self.gain = 0.0, 1.0
 
     def write(self, block: Real) -> None:
         if block.size:
             self._peak = max(self._peak, float(block.max()), -float(block.min()))
-            self._file.write(pcm.bytes_of(block.T.astype(np.float32, copy=False)))
+            self._file.write(pcm.as_bytes(block.T.astype(np.float32, copy=False)))
 
     def finish(self) -> None:
         self.gain = PEAK / self._peak if self._peak > 1 else 1.0
         self._file.seek(0)
-        writer = self._then()
-        size = _PIECE * self._channels * 4
+        writer = self._open_writer()
+        size = _COPY_SAMPLES * self._channels * 4
         while data := self._file.read(size):
             y = np.frombuffer(data, np.float32).reshape(-1, self._channels)
             writer.write(np.multiply(y, np.float32(self.gain)).T)
@@ -115,68 +125,70 @@ class Unclipped:
 
 
 @contextmanager
-def opened(
+def open_writer(
     out: PathLike, rate: int, channels: int | None, *, subtype: str | None = None, raw: bool = False
-) -> Iterator[Writer]:
-    """Where a sound goes; the file appears when the block ends well.
+) -> Iterator[SoundWriter]:
+    """Open a sound file to write; it appears under its name when the block ends without an error.
 
     Parameters
     ----------
     out : path
-        Its suffix names the format: .wav always, others where soundfile is installed; "-" is standard output.
+        The suffix names the format: .wav always, others where soundfile is installed; "-" is standard output.
     rate : int
         Hz.
     channels : int or None
         None for samples (n,).
     subtype : str
-        What soundfile calls the kind of samples; PCM_16 by default for .wav, FLOAT for standard output.
+        soundfile's name of the sample format; PCM_16 by default for .wav, FLOAT for standard output.
     raw : bool
-        Whether standard output gets samples alone, without a WAV header.
+        Whether standard output gets samples without a WAV header.
 
     Raises
     ------
     ValueError
-        If there is no such format.
+        If the format does not exist.
     ImportError
         If it needs soundfile, which is not installed.
     """
-    check(out, subtype)
+    check_format(out, subtype)
     count, pipe = channels or 1, os.fspath(out) == STDOUT
     coding = SUBTYPES.get(subtype or ("FLOAT" if pipe else "PCM_16"))
     if pipe:
         assert coding is not None
-        plain = coding, rate, count
-        with _held(None, count, coding, lambda: Plain(sys.stdout.buffer, *plain, header=not raw, pipe=True)) as writer:
+        wav = WavFormat(coding, rate, count)
+        to_stdout = lambda: WavWriter(sys.stdout.buffer, wav, header=not raw, pipe=True)  # noqa: E731
+        with _scale_if_integer(None, count, coding, to_stdout) as writer:
             yield writer
         return
     path = Path(out)
-    with atomic.replacing(path) as temporary:
+    with atomic.replace_file(path) as temporary:
         if path.suffix.lower() == ".wav" and coding is not None:
-            plain = coding, rate, count
-            with (
-                temporary.open("wb") as file,
-                _held(temporary.parent, count, coding, lambda: Plain(file, *plain, header=True, pipe=False)) as writer,
-            ):
-                yield writer
+            with temporary.open("wb") as file:
+                wav = WavFormat(coding, rate, count)
+                to_file = lambda: WavWriter(file, wav, header=True, pipe=False)  # noqa: E731
+                with _scale_if_integer(temporary.parent, count, coding, to_file) as writer:
+                    yield writer
         else:
-            floats = coding is not None and coding[0] == "f" and subtype is not None
-            made = lambda: Library(temporary, rate, count, subtype)  # noqa: E731
-            with _held(temporary.parent, count, "f4" if floats else "i2", made) as writer:
+            is_float = coding is not None and coding[0] == "f" and subtype is not None
+            by_soundfile = lambda: SoundfileWriter(temporary, rate, count, subtype)  # noqa: E731
+            with _scale_if_integer(temporary.parent, count, "f4" if is_float else "i2", by_soundfile) as writer:
                 yield writer
 
 
 @contextmanager
-def _held(folder: Path | None, channels: int, coding: str, then: Callable[[], Writer]) -> Iterator[Writer]:
-    """The writer itself for floating samples, for others one that cannot clip."""
+def _scale_if_integer(
+    folder: Path | None, channels: int, coding: str, open_writer: Callable[[], SoundWriter]
+) -> Iterator[SoundWriter]:
+    """The writer itself for floating-point samples, a `PeakScaler` before it for integer ones, which can clip."""
     if coding[0] == "f":
-        yield then()
+        yield open_writer()
         return
     with tempfile.TemporaryFile(dir=folder) as file:
-        yield Unclipped(file, channels, then)
+        yield PeakScaler(file, channels, open_writer)
 
 
-def check(out: PathLike, subtype: str | None = None) -> None:
-    """ValueError or ImportError if there is no format for this name."""
+def check_format(out: PathLike, subtype: str | None = None) -> None:
+    """ValueError or ImportError if no writer knows the format that the suffix of `out` names, or its subtype."""
     if os.fspath(out) == STDOUT:
         if subtype is not None and subtype not in SUBTYPES:
             raise ValueError(f"subtype must be one of {', '.join(SUBTYPES)} for standard output, got {subtype!r}")
@@ -185,9 +197,9 @@ def check(out: PathLike, subtype: str | None = None) -> None:
     if suffix == ".wav" and (subtype is None or subtype in SUBTYPES):
         return
     soundfile = extras.load("soundfile", "audio", f"writing {suffix or 'a file without a suffix'}")
-    kind = suffix[1:].upper()
-    if kind not in soundfile.available_formats():
-        raise ValueError(f"{out}: no sound format is called {suffix!r}; .wav always works")
-    if subtype is not None and not soundfile.check_format(kind, subtype):
-        known = ", ".join(soundfile.available_subtypes(kind))
-        raise ValueError(f"subtype must be one of {known} for {suffix}, got {subtype!r}")
+    sound_format = suffix[1:].upper()
+    if sound_format not in soundfile.available_formats():
+        raise ValueError(f"{out}: {suffix!r} is not the suffix of a sound format; .wav is always supported")
+    if subtype is not None and not soundfile.check_format(sound_format, subtype):
+        supported = ", ".join(soundfile.available_subtypes(sound_format))
+        raise ValueError(f"subtype must be one of {supported} for {suffix}, got {subtype!r}")

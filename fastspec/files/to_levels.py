@@ -1,46 +1,47 @@
-"""From sound to levels: files in, files out."""
+"""From sound to levels: spectrograms and mel spectrograms, from file to file."""
 
 from __future__ import annotations
 
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from .. import stream
+from .._typing import Real
 from ..features.banks import FilterBank, MelBank, bank_of
 from ..features.log import Log
 from ..kernels.runtime.threads import thread_count, threads
 from ..plan import STFT
 from . import array_writers, picture, pipeline
-from .metadata import N_MELS, About, default_plan
+from .metadata import N_MELS, Metadata, default_plan
 from .sound_readers import PathLike, Raw, Sound, open_sound
 
 Progress = Callable[[int, int | None], object]
 
 
 class Done(NamedTuple):
-    """What has been done.
+    """Summary of a finished conversion.
 
     Attributes
     ----------
     samples : int
-        Of each channel, at `sr`.
+        Samples of each channel, at `sr`.
     frames : int
     sr : int
         Hz.
     seconds : float
-        It took.
+        Wall time.
     convergence : float or None
         Of recovered sound: 20 log10 (||L - S|| / ||S||) in dB for its levels L.
     gain : float
-        What recovered sound was multiplied by so as not to clip.
+        Factor on recovered sound, below 1 where it would have clipped.
     """
 
     samples: int
@@ -52,7 +53,7 @@ class Done(NamedTuple):
 
     @property
     def speed(self) -> float:
-        """Seconds of sound a second of work."""
+        """Real-time factor: seconds of sound per second of wall time."""
         return self.samples / self.sr / self.seconds
 
 
@@ -72,33 +73,33 @@ def mel(
 ) -> Done:
     """The mel spectrogram of a sound of any length, from file to file: bank @ |STFT|**power, or its logarithm.
 
-    The numbers are those of `plan.mel` of the whole sound, bit for bit.  Memory does not grow with the sound.
+    The values are bit-identical to `plan.mel` of the whole sound.  Memory does not grow with the sound.
 
     Parameters
     ----------
     path : path or Sound
-        A sound file, "-" for standard input, or what `open_sound` yields.
+        A sound file, "-" for standard input, or an open sound (see `open_sound`).
     out : path
-        What to write, whole or not at all: .npy (mels (n_mels, frames), or (channels, n_mels, frames); a frame's
-        numbers are neighbours), .npz (the same, called M, with all that `invert` has to know), .zarr (the same, in
-        chunks along the frames), .png (a picture in seconds, Hz and dB), or "-" for standard output, as .npy.
+        The file to write, atomically: .npy ((n_mels, frames), or (channels, n_mels, frames), in fortran_order), .npz
+        (the same, called M, with the metadata that `invert` needs), .zarr (the same, in chunks along the frames), .png
+        (a picture in seconds, Hz and dB), or "-" for standard output, as .npy.
     plan : STFT
-        By default one of about 46 ms, a power of two, a quarter of it from frame to frame.
+        By default n_fft is the power of two nearest to 46 ms, hop_length a quarter of it.
     bank : MelBank, FilterBank or np.ndarray [shape=(n_mels, n_bins)]
         By default 80 mel filters up to sr / 2.
     sr : int
         Resample to this rate in Hz first.
     power, log
-        As in `STFT.mel`.  With log="whisper" what is written is gone through once more at the end.
+        As in `STFT.mel`.  log="whisper" takes a second pass over the levels at the end.
     mono : bool
-        Whether channels are mixed to their mean; otherwise they are kept.
+        Whether channels are mixed down to their mean; otherwise they are kept.
     raw : Raw
-        What the samples are, where no header says so.
+        Rate, channels and type of samples without a header.
     db_range : float
-        Of a picture: levels so many dB below the loudest are the darkest colour.
+        Of a picture: the darkest colour is this many dB below the peak.
     progress : callable
-        progress(done, total) in samples of the file; total is None where only the end will tell.  What it raises
-        ends the work.
+        progress(done, total) in samples of the file; total is None if it is unknown before the end.  An exception
+        that it raises stops the conversion.
 
     Returns
     -------
@@ -109,17 +110,14 @@ def mel(
     OSError
         If a file cannot be opened, read or written.
     TypeError, ValueError
-        If it is no sound, is too short for a frame, or an argument is out of its range; no file is left then.
+        If it is not a sound, is shorter than a frame, or an argument is out of its range; no file is left then.
     ImportError
         If a format or another rate needs a package that is not installed.
     """
-    if not isinstance(path, Sound):
-        dtype = np.float32 if plan is None else plan.dtype
-        with open_sound(path, sr=sr, mono=mono, raw=raw, dtype=dtype) as sound:
-            return mel(sound, out, plan, bank, power=power, log=log, db_range=db_range, progress=progress)
-    plan = default_plan(path.rate) if plan is None else plan
-    filters = MelBank(path.rate, plan.n_fft, N_MELS, dtype=plan.dtype) if bank is None else bank_of(bank)
-    return _levels(path, out, About(path.rate, plan, filters, float(power), log), db_range, progress)
+    with as_sound(path, plan, sr, mono, raw) as sound:
+        plan = default_plan(sound.rate) if plan is None else plan
+        filters = MelBank(sound.rate, plan.n_fft, N_MELS, dtype=plan.dtype) if bank is None else bank_of(bank)
+        return _write_levels(sound, out, Metadata(sound.rate, plan, filters, float(power), log), db_range, progress)
 
 
 def spectrogram(
@@ -142,7 +140,7 @@ def spectrogram(
     path, out, plan, sr, mono, raw, db_range, progress
         As in `mel`; the array is (n_bins, frames), called S.
     power : float
-        1 for magnitudes, 2 for energies.
+        1 for magnitudes, 2 for powers.
     log : str
         None, "db", "ln" or "log10", with the floors of `STFT.mel`.
 
@@ -157,103 +155,130 @@ def spectrogram(
     """
     if log == "whisper":
         raise ValueError("log must be None, 'db', 'ln' or 'log10', got 'whisper', which is for mels")
-    if not isinstance(path, Sound):
-        dtype = np.float32 if plan is None else plan.dtype
-        with open_sound(path, sr=sr, mono=mono, raw=raw, dtype=dtype) as sound:
-            return spectrogram(sound, out, plan, power=power, log=log, db_range=db_range, progress=progress)
-    plan = default_plan(path.rate) if plan is None else plan
-    return _levels(path, out, About(path.rate, plan, None, float(power), log), db_range, progress)
+    with as_sound(path, plan, sr, mono, raw) as sound:
+        plan = default_plan(sound.rate) if plan is None else plan
+        return _write_levels(sound, out, Metadata(sound.rate, plan, None, float(power), log), db_range, progress)
 
 
-def _levels(sound: Sound, out: PathLike, about: About, db_range: float, progress: Progress | None) -> Done:
-    """Reads, computes and writes at once."""
-    start, forward = time.perf_counter(), stream_of(about)
-    tell = Teller(sound, progress)
-    memory, frames = Frames(about, sound.channels, forward.latency), 0
-    with _opened(out, about, sound, db_range) as sink:
-        with pipeline.ahead(sound.blocks()) as blocks, pipeline.behind(sink.write) as write, threads(_computing()):
-            for block in blocks:
-                levels = forward.push(block, out=memory.take(block.shape[-1]))
-                frames += levels.shape[-1]
+@contextmanager
+def as_sound(path: PathLike | Sound, plan: STFT | None, sr: int | None, mono: bool, raw: Raw | None) -> Iterator[Sound]:
+    """An open sound itself, or the sound of a file, in the dtype of the plan."""
+    if isinstance(path, Sound):
+        yield path
+    else:
+        with open_sound(path, sr=sr, mono=mono, raw=raw, dtype=np.float32 if plan is None else plan.dtype) as sound:
+            yield sound
+
+
+def _write_levels(sound: Sound, out: PathLike, metadata: Metadata, db_range: float, progress: Progress | None) -> Done:
+    """Read a sound, compute its levels and write them, all three at the same time."""
+    start, frames = time.perf_counter(), 0
+    report = ProgressReport(sound, progress)
+    with _open_writer(out, metadata, sound, db_range) as writer:
+        with (
+            pipeline.read_ahead(sound.blocks()) as blocks,
+            pipeline.write_behind(writer.write) as write,
+            threads(_kernel_threads()),
+        ):
+            for levels in level_blocks(sound, blocks, metadata, report):
                 write(levels)
-                tell.more(block.shape[-1])
-            levels = forward.flush()
-            frames += levels.shape[-1]
-            check_frames(frames, about.plan, sound)
-            write(levels)
-        sink.finish(sound.samples)
-        tell.end()
-    return Done(sound.samples, frames - (about.log == "whisper"), sound.rate, time.perf_counter() - start)
+                frames += levels.shape[-1]
+        writer.finish(sound.samples)
+        report.finish()
+    return Done(
+        samples=sound.samples, frames=frames - (metadata.log == "whisper"), sr=sound.rate,
+        seconds=time.perf_counter() - start,
+    )  # fmt: skip
 
 
-def _computing() -> int:
-    """Threads for kernels: reading and writing take longer than they, and threads that wait for work need cores."""
+def level_blocks(sound: Sound, blocks: Iterable[Real], metadata: Metadata, report: ProgressReport) -> Iterator[Real]:
+    """Levels (..., rows, frames) of the blocks of a sound; a block is overwritten after `pipeline.LIVE_BLOCKS` more.
+
+    Raises
+    ------
+    ValueError
+        If the sound is shorter than a frame.
+    """
+    level_stream = _level_stream(metadata)
+    buffers, frames = FrameBuffers(metadata, sound.channels, level_stream.latency), 0
+    for block in blocks:
+        levels = level_stream.push(block, out=buffers.next_buffer(block.shape[-1]))
+        frames += levels.shape[-1]
+        yield levels
+        report.advance(block.shape[-1])
+    levels = level_stream.flush()
+    if not frames + levels.shape[-1]:
+        n_fft = metadata.plan.n_fft
+        raise ValueError(f"{sound.name}: holds {sound.samples} samples, fewer than a frame of n_fft = {n_fft}")
+    yield levels
+
+
+def _level_stream(metadata: Metadata) -> Any:
+    """The stream that computes such levels."""
+    if metadata.filters is None:
+        return stream.StreamingPower(metadata.plan, power=metadata.power)
+    log: Any = "log10" if metadata.log == "whisper" else metadata.log  # see `array_writers.WhisperScaler`
+    return stream.StreamingMel(metadata.plan, metadata.filters, power=metadata.power, log=log)
+
+
+def _kernel_threads() -> int:
+    """Threads of the kernels: reading and writing take longer than computing, so two cores are left for them."""
     return max(1, thread_count() - 2)
 
 
 @contextmanager
-def _opened(out: PathLike, about: About, sound: Sound, db_range: float) -> Iterator[array_writers.Sink]:
-    """What writes a file of this name."""
+def _open_writer(
+    out: PathLike, metadata: Metadata, sound: Sound, db_range: float
+) -> Iterator[array_writers.FrameWriter]:
+    """The writer of the format that the name of `out` ends in."""
     if os.fspath(out) == array_writers.STDOUT or array_writers.suffix_of(out) != ".png":
-        with array_writers.opened(out, about, sound.channels, _frames(about.plan, sound)) as sink:
-            yield sink
+        frames = _expected_frames(metadata.plan, sound)
+        with array_writers.open_writer(out, metadata, sound.channels, frames) as writer:
+            yield writer
         return
-    if about.log:
-        raise ValueError(f"log must be left out for a picture, which is in dB, got {about.log!r}")
+    if metadata.log:
+        raise ValueError(f"log must be None for a picture, whose levels are in dB, got {metadata.log!r}")
     if sound.channels is not None:
         raise ValueError("mono must be True for a picture, which shows one channel")
-    with picture.opened(out, about, Path(sound.name).name, db_range) as drawn:
-        yield drawn
+    yield picture.PictureWriter(metadata, Path(out), Path(sound.name).name, db_range)
 
 
-def _frames(plan: STFT, sound: Sound) -> int | None:
-    """How many there will be, if that is known."""
+def _expected_frames(plan: STFT, sound: Sound) -> int | None:
+    """Number of frames, if it is known before the end of the sound."""
     if sound.total is None or sound.rate != sound.file_rate:
         return None
     return plan.n_frames(sound.total) if (plan.center and sound.total) or sound.total >= plan.n_fft else None
 
 
-def stream_of(about: About) -> Any:
-    """The stream that makes such levels."""
-    if about.filters is None:
-        return stream.StreamingPower(about.plan, power=about.power)
-    log: Any = "log10" if about.log == "whisper" else about.log  # see `arrays.Whisper`
-    return stream.StreamingMel(about.plan, about.filters, power=about.power, log=log)
+class FrameBuffers:
+    """Reused memory for the levels of blocks, the values of a frame contiguous."""
+
+    def __init__(self, metadata: Metadata, channels: int | None, latency: int) -> None:
+        self._buffers = pipeline.BufferRing(metadata.plan.dtype)
+        self._leading, self._rows = (() if channels is None else (channels,)), metadata.rows
+        self._hop_length, self._max_pending = metadata.plan.hop_length, latency + metadata.plan.n_fft
+
+    def next_buffer(self, samples: int) -> Real:
+        """A buffer (..., rows, frames) for as many frames as `samples` more samples can complete."""
+        frames = (samples + self._max_pending) // self._hop_length + 2
+        shape = (*self._leading, frames, self._rows)
+        return self._buffers.next_buffer(math.prod(shape)).reshape(shape).swapaxes(-1, -2)
 
 
-def check_frames(frames: int, plan: STFT, sound: Sound) -> None:
-    """ValueError if there is none at all."""
-    if not frames:
-        raise ValueError(f"{sound.name}: holds {sound.samples} samples, fewer than a frame of n_fft = {plan.n_fft}")
-
-
-class Frames:
-    """Memory for the levels of blocks, the numbers of a frame beside each other, used again and again."""
-
-    def __init__(self, about: About, channels: int | None, latency: int) -> None:
-        self._ring = pipeline.Ring(about.plan.dtype)
-        self._leading, self._rows = (() if channels is None else (channels,)), about.rows
-        self._hop, self._more = about.plan.hop_length, latency + about.plan.n_fft
-
-    def take(self, samples: int) -> NDArray[np.floating]:
-        """Room for the frames (..., rows, any number) that so many samples may bring."""
-        count = (samples + self._more) // self._hop + 2
-        shape = (*self._leading, count, self._rows)
-        return self._ring.take(math.prod(shape)).reshape(shape).swapaxes(-1, -2)
-
-
-class Teller:
-    """Tells how far a sound has been read, at the rate of its file."""
+class ProgressReport:
+    """Calls progress(done, total) with the samples read of a sound, at the rate of its file."""
 
     def __init__(self, sound: Sound, progress: Progress | None) -> None:
-        self._sound, self._progress, self._done = sound, progress, 0
+        self._sound, self._progress, self._samples = sound, progress, 0
 
-    def more(self, samples: int) -> None:
-        self._done += samples
+    def advance(self, samples: int) -> None:
+        """Report `samples` more, at the rate of the blocks."""
+        self._samples += samples
         if self._progress is not None:
-            done, total = self._done * self._sound.file_rate // self._sound.rate, self._sound.total
+            done, total = self._samples * self._sound.file_rate // self._sound.rate, self._sound.total
             self._progress(done if total is None else min(done, total), total)
 
-    def end(self) -> None:
+    def finish(self) -> None:
+        """Report all samples."""
         if self._progress is not None:
             self._progress(self._sound.read, self._sound.total)

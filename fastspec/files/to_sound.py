@@ -1,4 +1,4 @@
-"""From levels to sound: files in, files out."""
+"""From levels to sound: spectrograms and mel spectrograms inverted, and sounds resynthesized, from file to file."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from collections import deque
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from .. import checks, stream
+from .._typing import Real
 from ..features.banks import FilterBank, bank_of
 from ..plan import STFT
 from ..recovery.methods import Chain
 from . import array_readers, pipeline, sound_writers
-from .metadata import About, default_plan
-from .sound_readers import PathLike, Raw, Sound, open_sound
-from .to_levels import Done, Frames, Progress, Teller, check_frames, stream_of
-
-Real = NDArray[np.floating[Any]]
+from .metadata import Metadata, default_plan
+from .sound_readers import PathLike, Raw, Sound
+from .to_levels import Done, Progress, ProgressReport, as_sound, level_blocks
 
 
 def invert(
@@ -38,10 +37,10 @@ def invert(
     progress: Progress | None = None,
     **options: Any,
 ) -> Done:
-    """Sound from a stored spectrogram or mel spectrogram of any length, from file to file.
+    """Invert a stored spectrogram or mel spectrogram of any length, from file to file.
 
-    Magnitudes become sound by `stream.StreamingRecover`, mels by `stream.StreamingRecoverMel`: magnitudes and phases
-    together where the method can do that ("joint"), else one after the other.
+    Magnitudes are inverted by `stream.StreamingRecover`, mel levels by `stream.StreamingRecoverMel`, for magnitudes and
+    phases together ("joint") if the method allows that, else one after the other ("cascade").
 
     Parameters
     ----------
@@ -50,15 +49,15 @@ def invert(
     out : path
         A sound file (.wav always, others where soundfile is installed) or "-" for standard output.
     plan, bank, sr, power, log
-        What the levels are of and what was made of them, see `mel`; needed for .npy (power=1 and log=None unless
-        given), known from .npz and .zarr.
+        How the levels were computed, see `mel`: required for .npy (but power=1 and log=None by default), taken from
+        the metadata of .npz and .zarr by default.
     method, init, n_iter, **options
-        As in `fastspec.recover`; rng is 0.
+        As in `fastspec.recover`; rng is 0 by default.
     subtype : str
-        What soundfile calls the kind of samples; PCM_16 by default for .wav, FLOAT for standard output.  In whole
-        numbers a sound that would clip is written softer, with a peak of 0.95.
+        soundfile's name of the sample format; PCM_16 by default for .wav, FLOAT for standard output.  In an integer
+        format a sound that would clip is scaled down to a peak of 0.95.
     raw : bool
-        Whether standard output gets samples alone, without a header.
+        Whether standard output gets samples without a header.
     progress : callable
         progress(done, total) in frames.
 
@@ -69,29 +68,29 @@ def invert(
     Raises
     ------
     OSError, TypeError, ValueError, ImportError
-        As in `mel`; if the file does not hold what its name, its header or the arguments say.
+        As in `mel`; if the file disagrees with its name, its header or the arguments.
     """
-    start = time.perf_counter()
-    sound_writers.check(out, subtype)
-    with array_readers.opened(path) as levels:
-        about = _about(levels, plan, bank, sr, power, log)
-        plan, frames = about.plan, levels.shape[-1]
-        known = about.samples is not None and about.samples > 0 and plan.n_frames(about.samples) == frames
-        length = about.samples if known else plan.n_samples(frames)
-        recovery = Recovery(plan, about.bank, about.power, method=method, init=init, n_iter=n_iter, **options)
-        with sound_writers.opened(out, about.sr, levels.channels, subtype=subtype, raw=raw) as sink:
-            with pipeline.ahead(levels.windows()) as windows, pipeline.behind(sink.write) as write:
-                done = 0
-                for window in windows:
-                    write(recovery.push(levels.levels(window, about, done)))
-                    done += window.shape[-1]
+    start, done = time.perf_counter(), 0
+    sound_writers.check_format(out, subtype)
+    with array_readers.open_levels(path) as levels:
+        metadata = _resolve_metadata(levels, plan, bank, sr, power, log)
+        plan, frames = metadata.plan, levels.shape[-1]
+        recovery = MonitoredRecovery(
+            plan, metadata.bank, metadata.power, method=method, init=init, n_iter=n_iter, **options
+        )
+        with sound_writers.open_writer(out, metadata.sr, levels.channels, subtype=subtype, raw=raw) as writer:
+            with pipeline.read_ahead(levels.blocks()) as blocks, pipeline.write_behind(writer.write) as write:
+                for block in blocks:
+                    write(recovery.push(levels.to_linear(block, metadata, done)))
+                    done += block.shape[-1]
                     if progress is not None:
                         progress(done, frames)
-                write(recovery.flush(length))
-            sink.finish()
-        convergence = recovery.convergence
-    took = time.perf_counter() - start
-    return Done(recovery.samples, frames, about.sr, took, convergence, getattr(sink, "gain", 1.0))
+                write(recovery.flush(_length(metadata, frames)))
+            writer.finish()
+    return Done(
+        samples=recovery.samples, frames=frames, sr=metadata.sr, seconds=time.perf_counter() - start,
+        convergence=recovery.convergence, gain=getattr(writer, "gain", 1.0),
+    )  # fmt: skip
 
 
 def resynth(
@@ -110,7 +109,7 @@ def resynth(
     progress: Progress | None = None,
     **options: Any,
 ) -> Done:
-    """A sound of any length without its phases, and with others that fit: what its spectrogram alone sounds like.
+    """Discard the phases of a sound of any length and recover others from its magnitudes, from file to file.
 
     Parameters
     ----------
@@ -119,7 +118,7 @@ def resynth(
     out, method, init, n_iter, subtype, **options
         As in `invert`.
     raw_out : bool
-        Whether standard output gets samples alone, without a header.
+        Whether standard output gets samples without a header.
 
     Returns
     -------
@@ -130,69 +129,75 @@ def resynth(
     OSError, TypeError, ValueError, ImportError
         As in `mel`.
     """
-    if not isinstance(path, Sound):
-        sound_writers.check(out, subtype)
-        dtype = np.float32 if plan is None else plan.dtype
-        how: dict[str, Any] = {"method": method, "init": init, "n_iter": n_iter, **options}
-        with open_sound(path, sr=sr, mono=mono, raw=raw, dtype=dtype) as sound:
-            return resynth(sound, out, plan, raw_out=raw_out, subtype=subtype, progress=progress, **how)
-    start, plan = time.perf_counter(), default_plan(path.rate) if plan is None else plan
-    about = About(path.rate, plan, None, 1.0, None)
-    forward, tell = stream_of(about), Teller(path, progress)
-    memory, frames = Frames(about, path.channels, forward.latency), 0
-    recovery = Recovery(plan, method=method, init=init, n_iter=n_iter, **options)
-    with sound_writers.opened(out, path.rate, path.channels, subtype=subtype, raw=raw_out) as sink:
-        with pipeline.ahead(path.blocks(_block(plan, path))) as blocks, pipeline.behind(sink.write) as write:
-            for block in blocks:
-                S = forward.push(block, out=memory.take(block.shape[-1]))
-                frames += S.shape[-1]
-                write(recovery.push(S))
-                tell.more(block.shape[-1])
-            S = forward.flush()
-            frames += S.shape[-1]
-            check_frames(frames, plan, path)
-            write(recovery.push(S))
-            write(recovery.flush(path.samples))
-        sink.finish()
-        tell.end()
-    took = time.perf_counter() - start
-    return Done(path.samples, frames, path.rate, took, recovery.convergence, getattr(sink, "gain", 1.0))
+    start, frames = time.perf_counter(), 0
+    sound_writers.check_format(out, subtype)
+    with as_sound(path, plan, sr, mono, raw) as sound:
+        plan = default_plan(sound.rate) if plan is None else plan
+        metadata, report = Metadata(sound.rate, plan, None, 1.0, None), ProgressReport(sound, progress)
+        recovery = MonitoredRecovery(plan, method=method, init=init, n_iter=n_iter, **options)
+        block_samples = _block_samples(plan, sound.channels or 1)
+        with sound_writers.open_writer(out, sound.rate, sound.channels, subtype=subtype, raw=raw_out) as writer:
+            with (
+                pipeline.read_ahead(sound.blocks(block_samples)) as blocks,
+                pipeline.write_behind(writer.write) as write,
+            ):
+                for S in level_blocks(sound, blocks, metadata, report):
+                    write(recovery.push(S))
+                    frames += S.shape[-1]
+                write(recovery.flush(sound.samples))
+            writer.finish()
+            report.finish()
+    return Done(
+        samples=sound.samples, frames=frames, sr=sound.rate, seconds=time.perf_counter() - start,
+        convergence=recovery.convergence, gain=getattr(writer, "gain", 1.0),
+    )  # fmt: skip
 
 
-def _block(plan: STFT, sound: Sound) -> int:
-    """Samples read at a time, for as many magnitudes as a window of stored ones has."""
-    return max(1, array_readers.WINDOW // (plan.n_bins * (sound.channels or 1))) * plan.hop_length
+def _block_samples(plan: STFT, channels: int) -> int:
+    """Samples of a block of sound with as many magnitudes as a block of stored levels has values."""
+    return max(1, array_readers.BLOCK_VALUES // (plan.n_bins * channels)) * plan.hop_length
 
 
-def _about(
-    levels: array_readers.Stored,
+def _length(metadata: Metadata, frames: int) -> int:
+    """Samples of the sound: as in the metadata if these fit the number of frames, else all that the frames cover."""
+    plan, samples = metadata.plan, metadata.samples
+    if samples is not None and samples > 0 and plan.n_frames(samples) == frames:
+        return samples
+    return plan.n_samples(frames)
+
+
+def _resolve_metadata(
+    levels: array_readers.StoredLevels,
     plan: STFT | None,
     bank: FilterBank | ArrayLike | None,
     sr: int | None,
     power: float | None,
     log: str | None,
-) -> About:
-    """What the levels are, by the file and by the arguments, which are stronger."""
-    if levels.facts:
-        about = About.of_facts(levels.facts, levels.dtype, levels.name)
-        filters = about.bank if bank is None else bank_of(bank)
-        given = about.power if power is None else power
-        about = About(sr or about.sr, plan or about.plan, filters, given, log or about.log, about.samples)
-    elif plan is None or sr is None:
-        raise ValueError(
-            f"{levels.name}: does not say what it is of: plan and sr are needed, and bank if it is of mels"
+) -> Metadata:
+    """The metadata of stored levels; arguments take precedence over the file."""
+    filters = None if bank is None else bank_of(bank)
+    if levels.entries:
+        stored = Metadata.from_dict(levels.entries, levels.dtype, levels.name)
+        metadata = Metadata(
+            sr=sr or stored.sr,
+            plan=plan or stored.plan,
+            bank=stored.bank if filters is None else filters,
+            power=stored.power if power is None else power,
+            log=log or stored.log,
+            samples=stored.samples,
         )
+    elif plan is None or sr is None:
+        raise ValueError(f"{levels.name}: holds no metadata: plan and sr are required, and bank for a mel spectrogram")
     else:
-        filters = None if bank is None else bank_of(bank)
-        about = About(checks.as_int("sr", sr, 1), plan, filters, 1.0 if power is None else power, log)
-    if levels.shape[-2] != about.rows:
-        whose = "bins of n_fft" if about.bank is None else "filters"
-        raise ValueError(f"{levels.name}: has {levels.shape[-2]} rows, but there are {about.rows} {whose}")
-    return about
+        metadata = Metadata(checks.as_int("sr", sr, 1), plan, filters, 1.0 if power is None else power, log)
+    if levels.shape[-2] != metadata.rows:
+        rows = "bins of n_fft" if metadata.bank is None else "filters of the bank"
+        raise ValueError(f"{levels.name}: has {levels.shape[-2]} rows, but there are {metadata.rows} {rows}")
+    return metadata
 
 
-class Recovery:
-    """Magnitudes or mels to sound, and how near those of the sound come to them."""
+class MonitoredRecovery:
+    """Streaming recovery of sound from magnitudes or mel levels S, and its spectral convergence."""
 
     def __init__(
         self,
@@ -201,70 +206,74 @@ class Recovery:
         power: float = 1.0,
         *,
         method: Chain = "accelerated",
-        **how: Any,
+        **options: Any,
     ) -> None:
-        given: dict[str, Any] = {"rng": 0, **how}
-        self._stream: stream.StreamingRecover
-        self._power: stream.StreamingPower | stream.StreamingMel
+        options = {"rng": 0, **options}
+        self._recovery: stream.StreamingRecover
+        self._analysis: stream.StreamingPower | stream.StreamingMel
         if bank is None:
-            self._stream = stream.StreamingRecover(plan, method, **given)
-            self._power = stream.StreamingPower(plan, power=1.0)
+            self._recovery = stream.StreamingRecover(plan, method, **options)
+            self._analysis = stream.StreamingPower(plan, power=1.0)
         else:
-            way = "joint" if _together(method) and bank.weights.min(initial=0) >= 0 else "cascade"
-            self._stream = stream.StreamingRecoverMel(plan, bank, power=power, method=way, rounds=method, **given)
-            self._power = stream.StreamingMel(plan, bank, power=power)
-        self._wanted: deque[Real] = deque()
-        self._misfit = self._size = 0.0
+            strategy = "joint" if _supports_joint(method) and bank.weights.min(initial=0) >= 0 else "cascade"
+            self._recovery = stream.StreamingRecoverMel(
+                plan, bank, power=power, method=strategy, rounds=method, **options
+            )
+            self._analysis = stream.StreamingMel(plan, bank, power=power)
+        self._targets: deque[Real] = deque()  # levels S whose counterparts L are not yet computed
+        self._error_energy = self._target_energy = 0.0
         self.samples = 0
 
     def push(self, S: Real) -> Real:
-        """What has become final."""
+        """The samples that become final with the next levels S (..., rows, frames)."""
         if not S.shape[-1]:
             return np.empty((*S.shape[:-2], 0), S.dtype)
-        self.wanted(S)
-        return self._heard(self._stream.push(S))
-
-    def wanted(self, S: Real) -> None:
-        """Magnitudes that the sound should have."""
-        self._wanted.append(S.copy(order="K"))
+        self.add_target(S)
+        return self._analyse(self._recovery.push(S))
 
     def flush(self, length: int | None) -> Real:
-        """The rest of a sound of so many samples."""
-        y = self._heard(self._stream.flush(length))
+        """The remaining samples of a sound of `length` samples."""
+        y = self._analyse(self._recovery.flush(length))
         if self.samples:
-            self.compare(self._power.flush())
+            self.compare(self._analysis.flush())
         return y
 
     @property
     def convergence(self) -> float:
-        """20 log10 (||L - S|| / ||S||) in dB, L the magnitudes of the sound; -inf for silence."""
+        """20 log10 (||L - S|| / ||S||) in dB for the levels L of the sound; -inf for silence."""
         with np.errstate(divide="ignore"):
-            return float(10 * np.log10(self._misfit / self._size)) if self._size else -np.inf
+            return float(10 * np.log10(self._error_energy / self._target_energy)) if self._target_energy else -np.inf
 
-    def _heard(self, y: Real) -> Real:
+    def _analyse(self, y: Real) -> Real:
+        """Compare the levels of recovered samples with their targets; returns the samples."""
         if y.shape[-1]:
             self.samples += y.shape[-1]
-            self.compare(self._power.push(y))
+            self.compare(self._analysis.push(y))
         return y
 
+    def add_target(self, S: Real) -> None:
+        """Append levels that the sound should have."""
+        self._targets.append(S.copy(order="K"))
+
     def compare(self, L: Real) -> None:
-        """The magnitudes that the sound has: those that wait are what they should be."""
-        while L.shape[-1] and self._wanted:
-            S = self._wanted.popleft()
-            count = min(S.shape[-1], L.shape[-1])
-            self._size += _squares(S[..., :count])
-            self._misfit += _squares(S[..., :count] - L[..., :count])
-            if count < S.shape[-1]:
-                self._wanted.appendleft(S[..., count:])
-            L = L[..., count:]
+        """Add ||L - S||² and ||S||² for the next levels L of the sound and their targets S."""
+        while L.shape[-1] and self._targets:
+            S = self._targets.popleft()
+            frames = min(S.shape[-1], L.shape[-1])
+            self._target_energy += _energy(S[..., :frames])
+            self._error_energy += _energy(S[..., :frames] - L[..., :frames])
+            if frames < S.shape[-1]:
+                self._targets.appendleft(S[..., frames:])
+            L = L[..., frames:]
 
 
-def _together(method: Chain) -> bool:
-    """Whether all of a chain's methods can find magnitudes and phases of mels together."""
+def _supports_joint(method: Chain) -> bool:
+    """Whether all methods of a chain can recover magnitudes and phases of mel levels together."""
     names = [method] if isinstance(method, str) else [entry[0] for entry in method if entry]
     return all(name in ("griffinlim", "fast", "accelerated") for name in names)
 
 
-def _squares(S: Real) -> float:
+def _energy(S: Real) -> float:
+    """||S||²."""
     flat = S.ravel(order="K")
     return float(np.dot(flat, flat))

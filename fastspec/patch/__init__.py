@@ -1,11 +1,11 @@
-"""librosa's functions swapped for ours, reversibly: ``fastspec.patch("librosa")``.
+"""librosa's functions replaced by fastspec's, reversibly: ``fastspec.patch("librosa")``.
 
-This module is what the name `fastspec.patch` stands for, and it can be called.  Calling it puts a replacement in the
-place of every function that `fastspec.librosa` computes, in every loaded module that holds it; modules that are loaded
-later import the replacement.  ``python -m fastspec.patch script.py`` runs a script that way (`__main__.py`).
+`fastspec.patch` is this module, and callable.  A call rebinds, in all loaded modules, every name of a function that
+`fastspec.librosa` computes to a replacement; modules loaded later import the replacement.
+``python -m fastspec.patch script.py`` runs a script that way (`__main__.py`).
 
-What is kept elsewhere (in a list, as a method, as a default argument, inside a `functools.partial`) is not found, and
-stays what it was.  A process that was started afresh, and not forked, is not patched.
+References elsewhere (in a list, as a method, as a default argument, inside a `functools.partial`) keep the original.  A
+process that is spawned, not forked, is not patched.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from importlib import import_module
 from types import ModuleType, TracebackType
 
 from .. import extras
-from .places import places, swap
-from .replacement import Replacement, replacements
+from .references import names_of, rebind
+from .replacement import Replacement, replacements_of
 
-FACES = {"librosa": "fastspec.librosa"}
-"""The libraries that can be patched, and our modules with their names."""
+COUNTERPARTS = {"librosa": "fastspec.librosa"}
+"""Library that can be patched -> our module with the same names."""
 
 
 class Patch:
-    """One wish that a library run on fastspec; what calling `fastspec.patch` returns.
+    """A patch of a library, as `fastspec.patch` returns it.
 
-    As a context manager it ends with its block, and the library is restored with the last of all wishes.
+    As a context manager it ends with its block; the library is restored when its last patch ends.
 
     Attributes
     ----------
@@ -40,67 +40,72 @@ class Patch:
         self._depth = 0
 
     def __repr__(self) -> str:
-        return f"<fastspec.patch({self.library!r}), {'active' if self in self._state.wishes else 'ended'}>"
+        return f"<fastspec.patch({self.library!r}), {'active' if self in self._state.patches else 'ended'}>"
 
     def __enter__(self) -> Patch:
         with _LOCK:
-            if self._depth or self not in self._state.wishes:  # the first block is the one of the call itself
+            if self._depth or self not in self._state.patches:  # the call itself has added it for the first block
                 self._state.add(self)
             self._depth += 1
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         with _LOCK:
             self._depth -= 1
-            self._state.drop(self)
+            self._state.remove(self)
 
     @property
     def places(self) -> list[str]:
-        """Where a replacement stands now, as `fastspec.patched` lists it."""
+        """The names that refer to a replacement now; see `fastspec.patched`."""
         return patched(self.library)
 
 
 class _State:
-    """What is known of one library: the wishes that keep it patched, and its replacements.
+    """The patches of a library, and the replacements of its functions.
 
-    Replacements are kept for good, so that one that was left somewhere serves again after the next patch.
+    Replacements are kept when the last patch ends, so that references to them work again with the next patch.
     """
 
     def __init__(self, library: str) -> None:
         self.library = library
-        self.wishes: list[Patch] = []
-        self.known: dict[int, Replacement] = {}  # by the identity of the original
+        self.patches: list[Patch] = []
+        self.replacements: dict[int, Replacement] = {}  # by the identity of the original
 
-    def add(self, wish: Patch) -> None:
-        """Count a wish; the first one patches."""
-        if not self.wishes:
-            module = extras.load(self.library, self.library, f'fastspec.patch("{self.library}")')
-            for found in replacements(module, import_module(FACES[self.library])):
-                self.known.setdefault(id(found.original), found)
-            self.switch(True)
-        self.wishes.append(wish)
+    def add(self, patch: Patch) -> None:
+        """Add a patch; the first one puts the replacements in."""
+        if not self.patches:
+            library = extras.load(self.library, self.library, f'fastspec.patch("{self.library}")')
+            for replacement in replacements_of(library, import_module(COUNTERPARTS[self.library])):
+                self.replacements.setdefault(id(replacement.original), replacement)
+            self.activate()
+        self.patches.append(patch)
 
-    def drop(self, wish: Patch) -> None:
-        """Forget one wish; the last one restores."""
-        if wish in self.wishes:  # else `unpatch` came first
-            self.wishes.remove(wish)
-            if not self.wishes:
-                self.switch(False)
+    def remove(self, patch: Patch) -> None:
+        """Remove a patch, if `unpatch` has not; the last one restores the originals."""
+        if patch in self.patches:
+            self.patches.remove(patch)
+            if not self.patches:
+                self.deactivate()
 
     def clear(self) -> None:
-        """Forget all wishes and restore, were there any."""
-        if self.wishes:
-            self.wishes.clear()
-            self.switch(False)
+        """Remove all patches and restore the originals."""
+        if self.patches:
+            self.patches.clear()
+            self.deactivate()
 
-    def switch(self, on: bool) -> None:
-        """Put the replacements in the originals' places, or the originals back in theirs."""
-        for one in self.known.values():
-            one.active = on
-        if on:
-            swap({id(one.original): one.function for one in self.known.values()})
-        else:
-            swap({id(one.function): one.original for one in self.known.values()})
+    def activate(self) -> None:
+        """Rebind the names of the originals to their replacements."""
+        for replacement in self.replacements.values():
+            replacement.active = True
+        rebind({id(r.original): r.function for r in self.replacements.values()})
+
+    def deactivate(self) -> None:
+        """Rebind the names of the replacements to their originals."""
+        for replacement in self.replacements.values():
+            replacement.active = False
+        rebind({id(r.function): r.original for r in self.replacements.values()})
 
 
 _LOCK = threading.RLock()
@@ -108,23 +113,23 @@ _STATES: dict[str, _State] = {}
 
 
 def _state(library: str) -> _State:
-    """The state of a library, made when it is first asked for."""
-    if library not in FACES:
-        raise ValueError(f"library must be {' or '.join(map(repr, FACES))}, got {library!r}")
+    """The state of a library, created at its first use."""
+    if library not in COUNTERPARTS:
+        raise ValueError(f"library must be {' or '.join(map(repr, COUNTERPARTS))}, got {library!r}")
     with _LOCK:
         return _STATES.setdefault(library, _State(library))
 
 
 def apply(library: str) -> Patch:
-    """Let an imported library run on fastspec; ``fastspec.patch(library)`` is this function.
+    """Replace a library's functions by fastspec's; ``fastspec.patch(library)`` is this function.
 
-    Every module that holds one of the functions that fastspec computes gets a replacement in its place, the library's
-    own modules, the caller's and `__main__` included.  A replacement has the name, signature and documentation of the
-    original (its `__wrapped__`), and our function as `__fastspec__`.  Arguments that we do not support run the
-    original, which is logged once for a function and a reason (logger ``fastspec``).  Classes, exceptions and constants
-    stay as they are.
+    In all loaded modules, those of the library, the caller's and `__main__` included, names of a function that fastspec
+    computes are rebound to its replacement.  A replacement has the name, signature and documentation of the original
+    (its `__wrapped__`), and our function as `__fastspec__`.  Arguments that fastspec does not support run the original,
+    which is logged once per function and reason (logger ``fastspec``).  Classes, exceptions and constants stay as they
+    are.
 
-    Patching twice is patching once.  It holds for the whole process, for all of its threads.
+    Patching twice has the effect of patching once.  It applies to all threads of the process.
 
     Parameters
     ----------
@@ -151,48 +156,48 @@ def apply(library: str) -> Patch:
 
 
 def unpatch(library: str) -> None:
-    """Put every original back, in modules loaded meanwhile too, whatever contexts are open; patched or not.
+    """Restore all originals, in modules loaded meanwhile too, and end all open patches; allowed if there are none.
 
-    A replacement that was kept elsewhere (say as a default argument) runs the original from now on.
+    References to a replacement elsewhere (say as a default argument) call the original from now on.
 
     Raises
     ------
     ValueError
-        For a library that `apply` does not know.
+        For a library that `apply` does not support.
     """
     with _LOCK:
         _state(library).clear()
 
 
 def is_patched(library: str) -> bool:
-    """Whether the library runs on fastspec now.
+    """Whether the library is patched now.
 
     Raises
     ------
     ValueError
-        For a library that `apply` does not know.
+        For a library that `apply` does not support.
     """
-    return bool(_state(library).wishes)
+    return bool(_state(library).patches)
 
 
 def patched(library: str) -> list[str]:
-    """Where replacements stand now: ``["librosa.core.spectrum.stft", ..., "my_module.stft"]``, sorted; [] if unpatched.
+    """The names that refer to replacements now: ``["librosa.core.spectrum.stft", ..., "my_module.stft"]``, sorted.
 
     Raises
     ------
     ValueError
-        For a library that `apply` does not know.
+        For a library that `apply` does not support.
     """
     with _LOCK:
         state = _state(library)
-        return places({id(one.function) for one in state.known.values()}) if state.wishes else []
+        return names_of({id(r.function) for r in state.replacements.values()}) if state.patches else []
 
 
 class CallableModule(ModuleType):
-    """A module whose call is `apply`."""
+    """A module that is callable: the call is `apply`."""
 
     def __call__(self, library: str) -> Patch:
-        """Let an imported library run on fastspec: see `fastspec.patch.apply`."""
+        """Replace a library's functions by fastspec's: see `fastspec.patch.apply`."""
         return apply(library)
 
 

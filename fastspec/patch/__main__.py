@@ -1,4 +1,4 @@
-"""``python -m fastspec.patch script.py``: a script, or a module after ``-m``, run unchanged on our functions."""
+"""``python -m fastspec.patch script.py``: run a script, or a module after ``-m``, with librosa patched."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ USAGE = """\
 usage: python -m fastspec.patch SCRIPT [ARGUMENTS ...]
        python -m fastspec.patch -m MODULE [ARGUMENTS ...]
 
-Runs a script or a module unchanged, with librosa's functions swapped for fastspec's."""
+Run a script or a module unchanged, with librosa's functions replaced by fastspec's."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run what the arguments name as Python itself would; an exit code if that could not be begun."""
+    """Run the script or module that the arguments name, as Python would; 1 or 2 if it cannot be started."""
     if arguments[:1] in (["-h"], ["--help"]):
         print(USAGE)
         return 0
@@ -41,27 +41,27 @@ def main(arguments: Sequence[str]) -> int:
     if as_module:
         runpy.run_module(target[0], run_name="__main__", alter_sys=True)
     else:
-        _find_modules_beside(target[0])
+        _set_import_path(target[0])
         runpy.run_path(target[0], run_name="__main__")
     return 0
 
 
-def _find_modules_beside(script: str) -> None:
-    """Let imports begin in the script's folder, where ``python script.py`` begins, not in the current one."""
+def _set_import_path(script: str) -> None:
+    """Put the script's folder first on `sys.path`, as ``python script.py`` does, instead of the current folder."""
     if sys.flags.safe_path:
         return
     if os.path.isdir(script) or zipfile.is_zipfile(script):
-        del sys.path[0]  # runpy puts it there
+        del sys.path[0]  # runpy inserts it
     else:
         sys.path[0] = os.path.dirname(os.path.realpath(script))
 
 
-def _print_error(kind: type[BaseException], error: BaseException, at: TracebackType | None) -> None:
-    """Print an error that nobody caught without the lines above the script."""
-    above = {main.__code__.co_filename, runpy.run_path.__code__.co_filename}
-    while at is not None and at.tb_frame.f_code.co_filename in above:
-        at = at.tb_next
-    sys.__excepthook__(kind, error.with_traceback(at), at)
+def _print_error(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    """Print an uncaught error without the frames of this module and of runpy."""
+    runner_files = {main.__code__.co_filename, runpy.run_path.__code__.co_filename}
+    while traceback is not None and traceback.tb_frame.f_code.co_filename in runner_files:
+        traceback = traceback.tb_next
+    sys.__excepthook__(kind, error.with_traceback(traceback), traceback)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,135 @@
+"""The commands from sound to levels: `mel` and `spectrogram`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from . import bars, options, summaries
+from .options import (
+    ArrayTarget,
+    Center,
+    Channels,
+    Dtype,
+    FrameOptions,
+    Hop,
+    IsRaw,
+    MelLog,
+    Mono,
+    Power,
+    Quiet,
+    RawDtype,
+    RawRate,
+    Source,
+    SpectrogramLog,
+    Sr,
+    Threshold,
+    WindowSize,
+)
+
+
+def mel(
+    source: Source,
+    target: ArrayTarget,
+    sr: Sr = None,
+    n_fft: WindowSize = None,
+    hop: Hop = None,
+    win_length: options.WinLength = None,
+    n_mels: Annotated[int, typer.Option("--n-mels", min=1, help="Number of mel filters.")] = 80,
+    fmin: options.Fmin = 0.0,
+    fmax: options.Fmax = None,
+    htk: options.Htk = False,
+    power: Power = None,
+    log: Annotated[MelLog, typer.Option("--log", help="Logarithm of the mel spectrogram.")] = MelLog.none,
+    center: Center = True,
+    mono: Mono = True,
+    threshold: Threshold = 4.0,
+    raw: IsRaw = False,
+    rate: RawRate = None,
+    channels: Channels = 1,
+    dtype: RawDtype = Dtype.int16,
+    quiet: Quiet = False,
+) -> None:
+    """Compute the mel spectrogram of a sound of any length.
+
+    The array is (n_mels, frames); .npz and .zarr also hold the metadata that `fastspec invert` needs.
+    """
+    from .. import files
+    from ..features.banks import MelBank
+    from .plans import plan_for_sound
+
+    options.check_folder(target)
+    raw_samples = options.raw_format(raw, rate, channels, dtype)
+    with files.open_sound(source, sr=sr, mono=mono, raw=raw_samples) as sound:
+        plan = plan_for_sound(sound, FrameOptions(n_fft, hop, win_length, center))
+        bank = MelBank(sound.rate, plan.n_fft, n_mels, fmin=fmin, fmax=fmax, htk=htk)
+        with bars.source_bar(source, sound.file_rate, quiet=quiet) as progress:
+            done = files.mel(
+                sound,
+                target,
+                plan,
+                bank,
+                power=2.0 if power is None else power,
+                log=options.log_name(log),  # type: ignore[arg-type]
+                db_range=20 * threshold,
+                progress=progress,
+            )
+    frames = f"{done.frames} frames × {n_mels} mel bands, n_fft {plan.n_fft}, hop {plan.hop_length}"
+    summaries.print_summary(target, f"{frames}, {summaries.describe_sound(done)}", quiet=quiet)
+
+
+def spectrogram(
+    source: Source,
+    target: ArrayTarget,
+    sr: Sr = None,
+    n_fft: WindowSize = None,
+    hop: Hop = None,
+    win_length: options.WinLength = None,
+    power: Power = None,
+    log: Annotated[SpectrogramLog, typer.Option("--log", help="Logarithm of the levels.")] = SpectrogramLog.none,
+    center: Center = True,
+    mono: Mono = True,
+    threshold: Threshold = 4.0,
+    notebook: Annotated[
+        bool,
+        typer.Option(
+            "--notebook",
+            help="The notebook's spectrogram: log10 relative to the peak, hop n_fft / 16; OUT.npy is (frames, bins).",
+        ),
+    ] = False,
+    raw: IsRaw = False,
+    rate: RawRate = None,
+    channels: Channels = 1,
+    dtype: RawDtype = Dtype.int16,
+    quiet: Quiet = False,
+) -> None:
+    """Compute the spectrogram of a sound of any length, or draw it with axes in seconds and Hz.
+
+    The array is (n_bins, frames), of magnitudes; .npz and .zarr also hold the metadata that `fastspec invert` needs.
+    """
+    from .. import files
+    from . import notebook as notebook_commands
+    from .plans import plan_for_sound
+
+    options.check_folder(target)
+    if notebook:
+        notebook_options = notebook_commands.NotebookOptions(sr, n_fft, hop, threshold)
+        return notebook_commands.spectrogram(source, target, notebook_options, quiet=quiet)
+    raw_samples = options.raw_format(raw, rate, channels, dtype)
+    with files.open_sound(source, sr=sr, mono=mono, raw=raw_samples) as sound:
+        frame_options = FrameOptions(n_fft, hop, win_length, center)
+        plan = plan_for_sound(sound, frame_options, is_picture=target.suffix.lower() == ".png")
+        with bars.source_bar(source, sound.file_rate, quiet=quiet) as progress:
+            done = files.spectrogram(
+                sound,
+                target,
+                plan,
+                power=1.0 if power is None else power,
+                log=options.log_name(log),
+                db_range=20 * threshold,
+                progress=progress,
+            )
+    frames = f"{done.frames} frames × {plan.n_bins} bins, n_fft {plan.n_fft}, hop {plan.hop_length}"
+    summaries.print_summary(target, f"{frames}, {summaries.describe_sound(done)}", quiet=quiet)
+    return None
