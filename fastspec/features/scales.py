@@ -1,4 +1,4 @@
-"""TODO."""
+"""Mel scales: frequencies in Hz to mel, and back."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray

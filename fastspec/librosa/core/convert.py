@@ -256,7 +256,7 @@ def hz_to_mel(frequencies: ArrayLike, *, htk: bool = False) -> Numbers:
     -------
     mels : float
     """
-    from ...features.scales import mel_to_hz as scale
+    from ...features.scales import hz_to_mel as scale
 
     return scale(np.asanyarray(frequencies), htk)[()]
 
