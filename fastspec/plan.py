@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from . import checks
 from ._typing import Complex, Real
-from .features.banks import FilterBank, bank_of
-from .features.log import LINEAR, Log, LogScale, log_scale, whisper
+from .features.banks import FilterBank, as_bank
+from .features.log import LINEAR, Log, LogScale, log_scale, normalize_whisper
 from .immutable import Immutable, cached_attribute
 from .kernels.fft.realfft import COMPLEX
 from .kernels.framing.polyphase import Signals
@@ -252,7 +252,7 @@ class STFT(Immutable):
         step = self._filter_step(bank, exponent, scaling)
         M, tops = self._run(y, step, out, order, scale, drop=int(log == "whisper"))
         if log == "whisper":
-            whisper(M, tops)
+            normalize_whisper(M, tops)
         return M
 
     # ---- D -> y ----
@@ -329,7 +329,7 @@ class STFT(Immutable):
         return level_step(self.n_bins, last_step(self.dtype, power=exponent))
 
     def _filter_step(self, bank: FilterBank | ArrayLike, exponent: float, scaling: LogScale) -> Step:
-        filters = bank_of(bank)
+        filters = as_bank(bank)
         if filters.shape[1] != self.n_bins:
             raise ValueError(f"bank must have n_bins = {self.n_bins} columns, got shape {filters.shape}")
         last = last_step(

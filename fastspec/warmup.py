@@ -56,7 +56,7 @@ def _runs(dtype: np.dtype[Any]) -> object:
 def _of(dtype: np.dtype[Any]) -> list[Step]:
     x = np.zeros(64, dtype)
     x[0] = 1
-    many = np.ones(decibels.SMALL, dtype)
+    many = np.ones(decibels.KERNEL_MIN_VALUES, dtype)
     S, D = x.reshape(2, 32), np.ones((2, 32), np.result_type(dtype, np.complex64))
     built = [
         (name, lambda build=build: build(dtype))

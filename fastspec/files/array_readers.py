@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import checks, extras
-from ..features.log import linear
+from ..features.log import from_log
 from .metadata import About
 from .sound_readers import PathLike
 
@@ -72,7 +72,7 @@ class Stored:
         """
         try:
             dtype = about.plan.dtype
-            M = checks.as_levels("M", linear(window.astype(dtype), about.log, about.power), about.rows, dtype)
+            M = checks.as_levels("M", from_log(window.astype(dtype), about.log, about.power), about.rows, dtype)
         except ValueError as error:
             raise ValueError(f"{self.name}: in the {window.shape[-1]} frames from {first} on, {error}") from None
         if about.bank is not None:

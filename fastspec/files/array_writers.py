@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import atomic, extras
-from ..features.log import whisper
+from ..features.log import normalize_whisper
 from . import pcm
 from .metadata import About
 from .sound_readers import STDIN, PathLike
@@ -131,7 +131,7 @@ class Whisper:
         if count < 1:
             raise ValueError("the sound must reach into a second frame for log='whisper'")
         self._frames.cut(count)
-        for _ in self._frames.windows(lambda L: whisper(L, self._tops)):
+        for _ in self._frames.windows(lambda L: normalize_whisper(L, self._tops)):
             pass
         self._then.finish(samples)
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import checks
-from ..features.banks import BinBank, FilterBank, MelBank, bank_of
+from ..features.banks import BinBank, FilterBank, MelBank, as_bank
 from ..features.log import log_scale
 from ..plan import STFT
 from ..transform.framing import window_size
@@ -88,7 +88,7 @@ class About:
                 mels = {key: facts[key] for key in ("n_mels", "fmin", "fmax", "htk")}
                 bank = MelBank(facts["sr"], plan.n_fft, **mels, norm=facts["norm"] or None, dtype=dtype)
             elif "filters" in facts:
-                bank = bank_of(np.array(facts["filters"], dtype))
+                bank = as_bank(np.array(facts["filters"], dtype))
             sr = checks.as_int("sr", facts["sr"], 1)
             return cls(sr, plan, bank, facts["power"], facts["log"] or None, facts.get("samples"))
         except KeyError as error:

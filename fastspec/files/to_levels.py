@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import stream
-from ..features.banks import FilterBank, MelBank, bank_of
+from ..features.banks import FilterBank, MelBank, as_bank
 from ..features.log import Log
 from ..kernels.runtime.threads import thread_count, threads
 from ..plan import STFT
@@ -118,7 +118,7 @@ def mel(
         with open_sound(path, sr=sr, mono=mono, raw=raw, dtype=dtype) as sound:
             return mel(sound, out, plan, bank, power=power, log=log, db_range=db_range, progress=progress)
     plan = default_plan(path.rate) if plan is None else plan
-    filters = MelBank(path.rate, plan.n_fft, N_MELS, dtype=plan.dtype) if bank is None else bank_of(bank)
+    filters = MelBank(path.rate, plan.n_fft, N_MELS, dtype=plan.dtype) if bank is None else as_bank(bank)
     return _levels(path, out, About(path.rate, plan, filters, float(power), log), db_range, progress)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import checks, stream
-from ..features.banks import FilterBank, bank_of
+from ..features.banks import FilterBank, as_bank
 from ..plan import STFT
 from ..recovery.methods import Chain
 from . import array_readers, pipeline, sound_writers
@@ -175,7 +175,7 @@ def _about(
     """What the levels are, by the file and by the arguments, which are stronger."""
     if levels.facts:
         about = About.of_facts(levels.facts, levels.dtype, levels.name)
-        filters = about.bank if bank is None else bank_of(bank)
+        filters = about.bank if bank is None else as_bank(bank)
         given = about.power if power is None else power
         about = About(sr or about.sr, plan or about.plan, filters, given, log or about.log, about.samples)
     elif plan is None or sr is None:
@@ -183,7 +183,7 @@ def _about(
             f"{levels.name}: does not say what it is of: plan and sr are needed, and bank if it is of mels"
         )
     else:
-        filters = None if bank is None else bank_of(bank)
+        filters = None if bank is None else as_bank(bank)
         about = About(checks.as_int("sr", sr, 1), plan, filters, 1.0 if power is None else power, log)
     if levels.shape[-2] != about.rows:
         whose = "bins of n_fft" if about.bank is None else "filters"

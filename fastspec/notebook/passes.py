@@ -24,7 +24,7 @@ from ..transform.forward import signals_of, strip_group
 from ..transform.framing import comfortable_scale, hamming, window_sum
 from ..transform.inverse import add_up, sum_size, task_of, weight_columns
 from ..transform.memory import address
-from .blockwise import spans
+from .blockwise import chunks
 from .spectra import hamming_analysis
 
 RING_BYTES = 2 << 20  # of frames kept prepared ahead of the chain
@@ -179,7 +179,7 @@ class Passes:
         """One pass: the signal whose frames have the phases of those of `previous` (none: their own, or zero)."""
         in_lanes = fft_tables.supported(self.n_fft)
         source = self.source(previous)
-        for first, last in spans(self.length, BLOCK):
+        for first, last in chunks(self.length, BLOCK):
             wave[first:last] = 0
         if in_lanes and not self.search:
             self._add_in_place(source, wave, previous)
@@ -262,6 +262,6 @@ def divide(wave: Real, frames: int, hop: int, size: int) -> None:
         return
     full = np.tile(weight[(reach - 1) * hop : reach * hop], max(1, BLOCK // 8 // hop))
     wave[: reach * hop] *= weight[: reach * hop]
-    for first, last in spans((frames - reach) * hop, len(full)):
+    for first, last in chunks((frames - reach) * hop, len(full)):
         wave[reach * hop + first : reach * hop + last] *= full[: last - first]
     wave[frames * hop : frames * hop + size] *= weight[reach * hop :]

@@ -7,9 +7,9 @@ from numpy.typing import ArrayLike
 
 from .. import checks
 from .._typing import Real
-from ..features.banks import FilterBank, bank_of
+from ..features.banks import FilterBank, as_bank
 from ..features.log import log_scale
-from ..notebook.mel import notebook_levels
+from ..notebook.mel import mel_to_magnitudes
 from ..plan import STFT
 from .methods import Chain, Momentum, Stage, stages_of
 from .recover import TOLERANCE, Order, Seed, begin, recover, share
@@ -54,8 +54,8 @@ def recover_mel(
     power : float
         M was made of |STFT(y)|**power.
     log : str
-        What `plan.mel` made of mels ("ln", "log10", "db", "whisper"), undone by `compression.linear`; or "notebook" for
-        what `make_mel` gives, undone by `compression.notebook_levels`: bank is then the transpose of the notebook's
+        What `plan.mel` made of mels ("ln", "log10", "db", "whisper"), undone by `log.from_log`; or "notebook" for
+        what `make_mel` gives, undone by `notebook.mel.mel_to_magnitudes`: bank is then the transpose of the notebook's
         `mel_filter`, spec_thresh=4 and shorten_factor=1 are options, and the way is always "cascade".
     method : "joint" or "cascade"
         "joint"    rounds as in `recover`, in which P2 leaves the phases and brings the levels a = |c|**power nearer
@@ -119,7 +119,7 @@ def recipe_of(
         As `recover_mel`.
     """
     _check_method(method)
-    filters = bank_of(bank)
+    filters = as_bank(bank)
     if filters.shape[1] != plan.n_bins:
         raise ValueError(f"bank must have n_bins = {plan.n_bins} columns, got shape {filters.shape}")
     exponent = checks.as_finite("power", power)
@@ -148,7 +148,7 @@ def _joint_stages(filters: FilterBank, rounds: Chain, n_iter: int | str, options
 
 def _of_notebook(M: ArrayLike, bank: FilterBank | ArrayLike, plan: STFT, **about: float) -> Real:
     """The magnitudes of the notebook's mels, with the last bin, which it leaves out."""
-    S = notebook_levels(M, bank, **about)
+    S = mel_to_magnitudes(M, bank, **about)
     if len(S) != plan.n_bins - 1:
         raise ValueError(f"bank must have n_bins - 1 = {plan.n_bins - 1} columns for log='notebook', got {len(S)}")
     return np.concatenate([S, np.zeros_like(S[:1])])

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from .. import checks
 from .._typing import Real
 from ..features.banks import FilterBank
-from ..features.log import linear
+from ..features.log import from_log
 from ..plan import STFT
 from . import starts
 from .engines import from_frame_to_frame
@@ -45,7 +45,7 @@ class Recipe(NamedTuple):
         TypeError, ValueError
             If a number is not finite or negative.
         """
-        levels = given if self.log is None else linear(given, self.log, self.power)
+        levels = given if self.log is None else from_log(given, self.log, self.power)
         return checks.as_levels(name, levels, self.rows, self.plan.dtype, where, frame)
 
     def magnitudes(self, M: Real) -> Real:
