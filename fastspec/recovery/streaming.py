@@ -12,7 +12,7 @@ from .. import checks
 from .._typing import Array, Real
 from ..features.banks import FilterBank
 from ..plan import STFT
-from ..stream.iterators import _run
+from ..stream.iterators import push_blocks
 from .blocks import Signals, checked_block
 from .engines import Engine, engine_of
 from .methods import STARTING, Chain, stages_of
@@ -23,7 +23,7 @@ from .solve import Recipe
 
 def recover(blocks: Iterable[ArrayLike], plan: STFT, *, length: int | None = None, **options: Any) -> Iterator[Array]:
     """Signals with the magnitudes of blocks (..., n_bins, m), by `StreamingRecover(plan, **options)`; see `istft`."""
-    return _run(StreamingRecover(plan, **options), blocks, length)
+    return push_blocks(StreamingRecover(plan, **options), blocks, length)
 
 
 NAMES = {"pghi": "rtpghi"}
