@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 __version__ = "0.4.0"
 
 _NAMES = {
+    "fastspec.notebook.bandpass": ("butter_bandpass", "butter_bandpass_filter"),
     "fastspec.notebook.functions": (
-        "butter_bandpass",
-        "butter_bandpass_filter",
         "invert_pretty_spectrogram",
         "invert_spectrogram",
         "iterate_invert_spectrogram",

@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from . import checks
 from ._typing import Complex, Real
-from .features.banks import FilterBank, bank_of
-from .features.log import LINEAR, Log, LogScale, log_scale, whisper
+from .features.banks import FilterBank, as_bank
+from .features.log import LINEAR, Log, LogScale, log_scale, normalize_whisper
 from .immutable import Immutable, cached_attribute
 from .kernels.fft.realfft import COMPLEX
 from .kernels.framing.polyphase import SignalArgs
@@ -257,7 +257,7 @@ class STFT(Immutable):
         epilogue = self._filter_epilogue(bank, exponent, scaling)
         M, tops = self._run(y, epilogue, out, order, scale, drop=int(log == "whisper"))
         if log == "whisper":
-            whisper(M, tops)
+            normalize_whisper(M, tops)
         return M
 
     # ---- D -> y ----
@@ -333,7 +333,7 @@ class STFT(Immutable):
         return levels_of_bins(self.n_bins, epilogue_args(self.dtype, power=exponent))
 
     def _filter_epilogue(self, bank: FilterBank | ArrayLike, exponent: float, scaling: LogScale) -> Epilogue:
-        filters = bank_of(bank)
+        filters = as_bank(bank)
         if filters.shape[1] != self.n_bins:
             raise ValueError(f"bank must have n_bins = {self.n_bins} columns, got shape {filters.shape}")
         args = epilogue_args(

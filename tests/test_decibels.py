@@ -16,7 +16,15 @@ Array = np.ndarray[Any, np.dtype[Any]]
 DTYPES = ["float32", "float64"]
 # Largest difference in dB: the logarithm has a few roundings, and its values go up to some hundred.
 BOUND = {"float32": 1e-4, "float64": 1e-11}
-SHAPES = [(100, 90), (33, decibels.CHUNK // 8 + 1), (decibels.SMALL + 13,), (7, 9), (5,), (3, 65, 70), (2, 2, 65, 70)]
+SHAPES = [
+    (100, 90),
+    (33, decibels.CHUNK // 8 + 1),
+    (decibels.KERNEL_MIN_VALUES + 13,),
+    (7, 9),
+    (5,),
+    (3, 65, 70),
+    (2, 2, 65, 70),
+]
 
 
 def powers(shape: tuple[int, ...], dtype: str, order: Any = "C") -> Array:
@@ -115,7 +123,7 @@ def test_numbers_and_lists(value: Any) -> None:
 
 @pytest.mark.parametrize("dtype", ["int16", "uint8", "bool", "float16"])
 def test_other_dtypes_are_computed_in_a_wider_one(dtype: str) -> None:
-    S = np.arange(decibels.SMALL).reshape(64, -1).astype(dtype)
+    S = np.arange(decibels.KERNEL_MIN_VALUES).reshape(64, -1).astype(dtype)
     mine = ours.power_to_db(S)
     assert mine.dtype == ("float16" if dtype == "float16" else "float64")
     np.testing.assert_allclose(
@@ -133,7 +141,7 @@ def test_complex_numbers_lose_their_phases_with_a_warning() -> None:
 
 
 def test_amplitudes_have_no_sign_and_never_overflow() -> None:
-    x = np.linspace(-1, 1, decibels.SMALL + 1).astype(np.float32)
+    x = np.linspace(-1, 1, decibels.KERNEL_MIN_VALUES + 1).astype(np.float32)
     np.testing.assert_array_equal(ours.amplitude_to_db(x), ours.amplitude_to_db(-x))
     np.testing.assert_array_equal(ours.amplitude_to_db(x), ours.amplitude_to_db(np.abs(x)))
     huge = ours.amplitude_to_db(x * np.float32(3e38), ref=3e38)
@@ -167,7 +175,9 @@ def test_decibels_back_to_levels_are_librosas(dtype: str, shape: tuple[int, ...]
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(1, 3 * decibels.SMALL), st.floats(1e-3, 1e3), st.sampled_from(DTYPES), st.integers(0, 99))
+@given(
+    st.integers(1, 3 * decibels.KERNEL_MIN_VALUES), st.floats(1e-3, 1e3), st.sampled_from(DTYPES), st.integers(0, 99)
+)
 def test_there_and_back(n: int, ref: float, dtype: str, seed: int) -> None:
     S = np.random.default_rng(seed).uniform(1e-3, 10, n).astype(dtype)
     for there, back in ((ours.power_to_db, ours.db_to_power), (ours.amplitude_to_db, ours.db_to_amplitude)):
@@ -176,7 +186,7 @@ def test_there_and_back(n: int, ref: float, dtype: str, seed: int) -> None:
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(1, 4), st.integers(1, 2 * decibels.SMALL), st.floats(0, 100), st.sampled_from(DTYPES))
+@given(st.integers(1, 4), st.integers(1, 2 * decibels.KERNEL_MIN_VALUES), st.floats(0, 100), st.sampled_from(DTYPES))
 def test_no_value_is_further_below_the_largest_than_top_db(channels: int, n: int, top_db: float, dtype: str) -> None:
     L = ours.power_to_db(powers((channels, n, 1), dtype), top_db=top_db)
     fall = L.max(axis=(1, 2)) - L.min(axis=(1, 2))

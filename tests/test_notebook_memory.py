@@ -11,7 +11,8 @@ import pytest
 import fastspec
 from fastspec.notebook import blockwise, passes, spectra
 from fastspec.notebook import mel as notebook_mel
-from fastspec.notebook.mel import resample_time, resampled_columns
+from fastspec.notebook.mel import resample_columns, resample_time
+from fastspec.transform.framing import frame_count
 
 Array = np.ndarray[Any, np.dtype[Any]]
 N_FFT, HOP = 128, 16
@@ -61,13 +62,13 @@ def kinds(x: Array) -> list[Array]:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """All blocks are so small that there are many of them."""
-    monkeypatch.setattr(blockwise, "LONG", 2048)
-    monkeypatch.setattr(spectra, "LONG", 2048)
+    monkeypatch.setattr(blockwise, "BLOCK_VALUES", 2048)
+    monkeypatch.setattr(spectra, "BLOCK_VALUES", 2048)
     monkeypatch.setattr(spectra, "BLOCK", 5000)
-    monkeypatch.setattr(blockwise, "FILED_BYTES", 1000)
+    monkeypatch.setattr(blockwise, "SCRATCH_MEMORY_BYTES", 1000)
     monkeypatch.setattr(passes, "KEPT_BYTES", 0)
     monkeypatch.setattr(passes, "CALL_FRAMES", 64)
-    monkeypatch.setattr(notebook_mel, "LONG", 8192)
+    monkeypatch.setattr(notebook_mel, "RESAMPLE_WHOLE_VALUES", 8192)
 
 
 @each
@@ -170,7 +171,7 @@ def test_memory_does_not_grow_with_the_sound(name: str, kind: str, small: None, 
 
 
 def _result(name: str, n: int, kind: Any) -> tuple[Any, str, int, tuple[int, ...]]:
-    frames = fastspec.notebook.frame_count(n, N_FFT, HOP)
+    frames = frame_count(n, N_FFT, HOP)
     real = np.dtype(np.float32 if kind == np.float32 else np.float64)
     shape: tuple[int, ...] = {
         "filter": (n,),
@@ -187,7 +188,7 @@ FAR = (1 << 31) + 5000
 
 @pytest.mark.parametrize("name", ["overlap", "stft", "logarithms", "magnitudes"])
 def test_samples_beyond_two_to_the_31_count(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blockwise.Numbers, "mean", lambda _: 0.0)  # to read all the zeros would take a while
+    monkeypatch.setattr(blockwise.BlockArray, "mean", lambda _: 0.0)  # to read all the zeros would take a while
     x = np.memmap(tmp_path / "x", np.float32, "w+", shape=(FAR,))
     hop = 1 << 27
     call = {
@@ -196,7 +197,7 @@ def test_samples_beyond_two_to_the_31_count(name: str, tmp_path: Path, monkeypat
         "logarithms": partial(fastspec.pretty_spectrogram, fft_size=N_FFT, step_size=hop),
         "magnitudes": partial(fastspec.pretty_spectrogram, log=False, thresh=0, fft_size=N_FFT, step_size=hop),
     }[name]
-    assert fastspec.notebook.frame_count(FAR, N_FFT, hop) == 16
+    assert frame_count(FAR, N_FFT, hop) == 16
     x[15 * hop : 15 * hop + N_FFT] = noise(N_FFT)
     got = call(x)
     near = np.zeros(3 * N_FFT, np.float32)
@@ -209,7 +210,7 @@ def test_samples_beyond_two_to_the_31_count(name: str, tmp_path: Path, monkeypat
 def test_splines_in_blocks_are_those_of_the_whole(columns: int, factor: float) -> None:
     M = np.random.default_rng(columns).standard_normal((5, columns))
     want, total = resample_time(M, factor), round(columns * factor)
-    found = [resampled_columns(lambda a, b: M[:, a:b], columns, total, *s) for s in blockwise.spans(total, 61)]
+    found = [resample_columns(lambda a, b: M[:, a:b], columns, total, *s) for s in blockwise.chunks(total, 61)]
     got = np.concatenate(found, axis=1)
     if not want[:, -1].any():  # SciPy takes the last column for one outside, where its place is rounded upwards
         got, want = got[:, :-1], want[:, :-1]

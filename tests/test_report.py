@@ -10,6 +10,7 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 from fastspec.demo import pipeline, report
+from fastspec.demo.page import STAGES
 from fastspec.files import audio
 from fastspec.plot import canvas, figures
 
@@ -26,14 +27,14 @@ def sweep(seconds: float) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def told() -> pipeline.Story:
-    return pipeline.tell(sweep(1.0), pipeline.Settings.for_rate(RATE))
+def results() -> pipeline.Results:
+    return pipeline.run(sweep(1.0), pipeline.Settings.for_rate(RATE))
 
 
 @pytest.fixture(scope="module")
-def folder(told: pipeline.Story, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(results: pipeline.Results, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demo")
-    report.write(told, folder, "<my> & 'sound'.wav")
+    report.write(results, folder, "<my> & 'sound'.wav")
     return folder
 
 
@@ -85,32 +86,32 @@ def test_a_rate_too_low_for_the_mel_bands_is_refused() -> None:
 def test_a_sound_too_short_for_a_mel_column_is_refused() -> None:
     s = pipeline.Settings.for_rate(RATE)
     with pytest.raises(ValueError, match=r"at least 0\.25 s of sound, got 6\.25e-05 s \(1 samples\)"):
-        pipeline.tell(np.ones(1), s)
-    assert pipeline.tell(sweep(0.25), s).mel.shape[1] >= 1
+        pipeline.run(np.ones(1), s)
+    assert pipeline.run(sweep(0.25), s).mel.shape[1] >= 1
 
 
-def test_the_story_is_what_the_notebooks_functions_give(told: pipeline.Story) -> None:
+def test_the_results_are_those_of_the_notebooks_functions(results: pipeline.Results) -> None:
     import fastspec
 
-    s = told.settings
+    s = results.settings
     sizes = {"fft_size": s.fft_size, "step_size": s.step_size}
-    filtered = fastspec.butter_bandpass_filter(told.original, s.lowcut, s.highcut, s.rate, order=1)
+    filtered = fastspec.butter_bandpass_filter(results.original, s.lowcut, s.highcut, s.rate, order=1)
     S = fastspec.pretty_spectrogram(filtered, thresh=4, **sizes)
-    np.testing.assert_array_equal(told.spectrogram, S)
+    np.testing.assert_array_equal(results.spectrogram, S)
     recovered = fastspec.invert_pretty_spectrogram(S, **sizes, n_iter=10)
-    np.testing.assert_array_equal(told.recovered, recovered)
+    np.testing.assert_array_equal(results.recovered, recovered)
     bank, spread = fastspec.create_mel_filter(s.fft_size, 64, 300, 8000, RATE)
     mel = fastspec.make_mel(S, bank, 10)
-    np.testing.assert_array_equal(told.mel, mel)
+    np.testing.assert_array_equal(results.mel, mel)
     back = fastspec.mel_to_spectrogram(mel, spread, 4, 10)
-    np.testing.assert_array_equal(told.mel_spectrogram, back.T)
+    np.testing.assert_array_equal(results.mel_spectrogram, back.T)
     from_mel = fastspec.invert_pretty_spectrogram(back.T, **sizes, n_iter=10)
-    np.testing.assert_array_equal(told.mel_recovered, from_mel)
+    np.testing.assert_array_equal(results.mel_recovered, from_mel)
 
 
-def test_every_round_has_its_convergence_and_the_rounds_help(told: pipeline.Story) -> None:
-    for curve in told.convergence.values():
-        assert len(curve) == told.settings.n_iter + 1
+def test_every_round_has_its_convergence_and_the_rounds_help(results: pipeline.Results) -> None:
+    for curve in results.convergence.values():
+        assert len(curve) == results.settings.n_iter + 1
         assert curve[-1] < curve[0] - 1
 
 
@@ -118,8 +119,8 @@ def test_progress_runs_through_every_stage_to_its_end(tmp_path: Path) -> None:
     calls: list[tuple[str, int, int]] = []
     audio.write(tmp_path / "x.wav", audio.level(sweep(0.5)), RATE)
     report.demo(tmp_path / "x.wav", tmp_path / "out", progress=lambda *call: calls.append(call))
-    assert list(dict.fromkeys(name for name, *_ in calls)) == [*report.STAGES, "pictures"]
-    for name in (*report.STAGES, "pictures"):
+    assert list(dict.fromkeys(name for name, *_ in calls)) == [*STAGES, "figures"]
+    for name in (*STAGES, "figures"):
         steps = [done for stage, done, _ in calls if stage == name]
         assert steps == sorted(steps)
         assert steps[0] == 0
@@ -134,15 +135,15 @@ def test_silence_makes_a_page_too(tmp_path: Path) -> None:
     assert not audio.read(tmp_path / "out" / "original.wav")[0].any()
 
 
-def test_the_folder_holds_the_sounds_the_pictures_and_the_page(folder: Path, told: pipeline.Story) -> None:
-    sounds = {f"{stem}.wav" for stem in report.sounds(told)}
-    pictures = {f"{stem}.png" for stem in report.pictures(told)}
+def test_the_folder_holds_the_sounds_the_pictures_and_the_page(folder: Path, results: pipeline.Results) -> None:
+    sounds = {f"{stem}.wav" for stem in report.sounds(results)}
+    pictures = {f"{stem}.png" for stem in report.figures(results)}
     assert {path.name for path in folder.iterdir()} == sounds | pictures | {"report.html"}
 
 
-def test_the_sounds_are_equally_loud_and_do_not_clip(folder: Path, told: pipeline.Story) -> None:
+def test_the_sounds_are_equally_loud_and_do_not_clip(folder: Path, results: pipeline.Results) -> None:
     loudness = []
-    for stem, expected in (("filtered", told.filtered), ("recovered", told.recovered)):
+    for stem, expected in (("filtered", results.filtered), ("recovered", results.recovered)):
         y, rate = audio.read(folder / f"{stem}.wav")
         assert rate == RATE
         assert len(y) == len(expected)
@@ -151,8 +152,8 @@ def test_the_sounds_are_equally_loud_and_do_not_clip(folder: Path, told: pipelin
     assert loudness[1] == pytest.approx(loudness[0], rel=0.01)
 
 
-def test_every_picture_is_drawn(folder: Path, told: pipeline.Story) -> None:
-    for stem in report.pictures(told):
+def test_every_picture_is_drawn(folder: Path, results: pipeline.Results) -> None:
+    for stem in report.figures(results):
         picture = np.asarray(Image.open(folder / f"{stem}.png").convert("RGB"))
         assert picture.shape[1] == round(canvas.WIDTH_INCHES * canvas.DPI)
         assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 20
@@ -169,15 +170,15 @@ def test_the_page_loads_nothing_from_anywhere(page: str) -> None:
     assert "url(" not in page
 
 
-def test_the_page_holds_every_sound_and_picture(page: str, told: pipeline.Story) -> None:
-    assert page.count("data:image/png;base64,") == len(report.pictures(told))
-    assert page.count("<audio") >= len(report.sounds(told))
+def test_the_page_holds_every_sound_and_picture(page: str, results: pipeline.Results) -> None:
+    assert page.count("data:image/png;base64,") == len(report.figures(results))
+    assert page.count("<audio") >= len(report.sounds(results))
 
 
-def test_the_page_shows_shapes_times_and_convergence(page: str, told: pipeline.Story) -> None:
-    for stage in told.stages.values():
+def test_the_page_shows_shapes_times_and_convergence(page: str, results: pipeline.Results) -> None:
+    for stage in results.stages.values():
         assert " × ".join(f"{n:,}" for n in stage.shape) in page
-    for curve in told.convergence.values():
+    for curve in results.convergence.values():
         for value in curve:
             assert f"{value:.1f}".replace("-", "−") in page
     assert "fastspec 0." in page

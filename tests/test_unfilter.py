@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import fastspec
 from fastspec.features import log as features_log
 from fastspec.notebook import functions, mel
-from fastspec.notebook.mel import notebook_levels
+from fastspec.notebook.mel import mel_to_magnitudes
 
 Array = np.ndarray[Any, np.dtype[Any]]
 DTYPES = ["float32", "float64"]
@@ -280,14 +280,14 @@ def test_logarithms_of_mels_are_undone(dtype: Any, power: float, log: Any, sampl
     floor = {"ln": 1e-5, "log10": 1e-10, "db": 1e-5**power, "whisper": max(1e-10, 1e-8 * M[:, :-1].max())}[log]
     M = np.maximum(M[:, : L.shape[1]], floor)
     largest = np.abs(L).max() * (4 if log == "whisper" else np.log(10))
-    np.testing.assert_allclose(features_log.linear(L, log, power), M, rtol=8 * largest * np.finfo(dtype).eps)
+    np.testing.assert_allclose(features_log.from_log(L, log, power), M, rtol=8 * largest * np.finfo(dtype).eps)
 
 
 def test_levels_without_a_logarithm_are_left_alone_and_nothing_is_zero() -> None:
     M = mels(3)
-    assert features_log.linear(M, None) is M
-    np.testing.assert_array_equal(features_log.linear(np.array([-np.inf, 0.0, 1.0]), "log10"), [0, 1, 10])
-    np.testing.assert_array_equal(features_log.linear(np.array([0, 20], np.int16), "db", 1.0), [1, 10])
+    assert features_log.from_log(M, None) is M
+    np.testing.assert_array_equal(features_log.from_log(np.array([-np.inf, 0.0, 1.0]), "log10"), [0, 1, 10])
+    np.testing.assert_array_equal(features_log.from_log(np.array([0, 20], np.int16), "db", 1.0), [1, 10])
 
 
 @pytest.mark.parametrize(
@@ -305,7 +305,7 @@ def test_levels_without_a_logarithm_are_left_alone_and_nothing_is_zero() -> None
 )
 def test_what_is_no_logarithm_is_an_error(L: Any, log: str, says: str) -> None:
     with pytest.raises(ValueError, match=says):
-        features_log.linear(L, log)
+        features_log.from_log(L, log)
 
 
 @pytest.mark.parametrize("shorten", [1, 3])
@@ -315,7 +315,7 @@ def test_the_notebooks_mels_become_magnitudes(shorten: int) -> None:
     S = functions.pretty_spectrogram(y, fft_size=512, step_size=128, thresh=4)
     forward, backward = mel.create_mel_filter(512, 64, 300, 8000, 22050)
     M = mel.make_mel(S, forward, shorten)
-    got = notebook_levels(M, forward.T, spec_thresh=4, shorten_factor=shorten)
+    got = mel_to_magnitudes(M, forward.T, spec_thresh=4, shorten_factor=shorten)
     assert got.shape == (256, round(M.shape[1] * shorten))
     assert got.dtype == np.float32
     assert got.min() >= 0.999e-4
@@ -342,4 +342,4 @@ def test_the_notebooks_mels_become_magnitudes(shorten: int) -> None:
 )
 def test_errors_about_the_notebooks_mels_name_the_argument(change: dict[str, Any], says: str) -> None:
     with pytest.raises(ValueError, match=says):
-        notebook_levels(**({"mel_spec": np.zeros((40, 2)), "bank": BANK} | change))
+        mel_to_magnitudes(**({"mel_spec": np.zeros((40, 2)), "bank": BANK} | change))

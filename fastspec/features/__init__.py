@@ -1,10 +1,10 @@
-"""Between spectrograms and their features: filter banks, logarithms, decibels, cepstra, and back again.
+"""Features of spectrograms and their inverses: filter banks, logarithms, decibels, cepstra.
 
-scales.py    Hz and mels
+scales.py    Hz <-> mel
 banks.py     FilterBank, MelBank
-bands.py     filters as bands: for each its first bin and its weights
-nnls.py      S >= 0 with bank @ S near M
-log.py       logarithms of mels, and what they are logarithms of
-decibels.py  levels and decibels
-cepstrum.py  MFCCs and back
+bands.py     band storage of filters: the first bin and the weights of each
+nnls.py      filtered levels M -> levels S >= 0 with bank @ S close to M
+log.py       filtered levels <-> their logarithms
+decibels.py  levels <-> decibels
+cepstrum.py  log levels <-> cepstral coefficients (MFCC)
 """

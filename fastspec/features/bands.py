@@ -1,24 +1,28 @@
-"""Matrices kept as the bands in which their rows are not zero."""
+"""Band storage of matrices: of each row only the columns from its first to its last nonzero value."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+
+from .._typing import Array, Whole
 
 
 class Bands(NamedTuple):
-    """Row i of a matrix holds weights[starts[i] : starts[i + 1]] from column first[i] on, and zeros elsewhere."""
+    """Row i of a matrix holds weights[starts[i] : starts[i + 1]] from column first[i] on, and zeros elsewhere.
 
-    first: NDArray[np.int64]
-    starts: NDArray[np.int64]
-    weights: NDArray[Any]
+    Shapes: first (rows,), starts (rows + 1,), weights (starts[-1],).
+    """
+
+    first: Whole
+    starts: Whole
+    weights: Array
 
 
-def bands_of(dense: NDArray[Any]) -> Bands:
-    """The bands of a matrix; a row of zeros has none."""
-    used = dense != 0
-    some = used.any(axis=1)
-    first = np.where(some, used.argmax(axis=1), 0)
-    last = np.where(some, dense.shape[1] - used[:, ::-1].argmax(axis=1), 0)
-    weights = np.concatenate([row[a:b] for row, a, b in zip(dense, first, last, strict=True)])
-    return Bands(first.astype(np.int64), np.concatenate([[0], np.cumsum(last - first)]).astype(np.int64), weights)
+def to_bands(dense: Array) -> Bands:
+    """The bands of a matrix [shape=(rows, columns)]; the band of a row of zeros is empty."""
+    is_nonzero = dense != 0
+    row_has_band = is_nonzero.any(axis=1)
+    first = np.where(row_has_band, is_nonzero.argmax(axis=1), 0)
+    stop = np.where(row_has_band, dense.shape[1] - is_nonzero[:, ::-1].argmax(axis=1), 0)
+    weights = np.concatenate([row[a:b] for row, a, b in zip(dense, first, stop, strict=True)])
+    return Bands(first.astype(np.int64), np.concatenate([[0], np.cumsum(stop - first)]).astype(np.int64), weights)

@@ -1,32 +1,29 @@
-"""Mel scales, filter banks, and their way to and from spectrograms."""
+"""Filter banks: applied to spectrograms, and inverted."""
 
 import warnings
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike
 
 from .. import checks
+from .._typing import Array, Real
 from ..immutable import Immutable
-from .bands import bands_of
-from .nnls import unfilter
+from .bands import to_bands
 from .scales import mel_frequencies
-
-SPLINE_REACH = 40
-"""Columns beside a block of which its splines are made."""
 
 Norm = Literal["slaney"] | float | None
 
 
 class FilterBank(Immutable):
-    """Filters over the bins of a spectrum, kept as the bands in which they are not zero; array-like.
+    """Filters over the bins of a spectrum, stored as bands; array-like.
 
     Parameters
     ----------
     weights : np.ndarray [shape=(n_filters, n_bins)]
-        Finite real numbers; float32 is kept, everything else becomes float64.
+        Finite real numbers; float32 stays float32, any other dtype becomes float64.
     name : str
-        What errors call them.
+        Name of the argument, for errors.
 
     Attributes
     ----------
@@ -37,7 +34,7 @@ class FilterBank(Immutable):
     Raises
     ------
     TypeError, ValueError
-        If weights is no matrix of finite real numbers.
+        If weights is not a matrix of finite real numbers.
     """
 
     ndim = 2
@@ -45,24 +42,24 @@ class FilterBank(Immutable):
     def __init__(self, weights: ArrayLike, *, name: str = "weights") -> None:
         dense = checks.as_filters(name, weights)
         self.shape, self.dtype = dense.shape, dense.dtype
-        self.first, self.starts, self.weights = bands_of(dense)
+        self.first, self.starts, self.weights = to_bands(dense)
         self.__setstate__({})
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         for array in (self.first, self.starts, self.weights):
-            array.flags.writeable = False  # which copies forget
+            array.flags.writeable = False  # copied and unpickled arrays are writable
 
-    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
         if copy is False:
-            raise ValueError("the bank is kept as bands, so an array of it is always a copy")
+            raise ValueError("copy=False is impossible: a FilterBank is stored as bands, so its array is always a copy")
         dense = np.zeros(self.shape, dtype or self.dtype)
         for row, a, w, end in zip(dense, self.first, self.starts[:-1], self.starts[1:], strict=True):
             row[a : a + end - w] = self.weights[w:end]
         return dense
 
-    def __matmul__(self, S: ArrayLike) -> NDArray[Any]:
-        """Filters times S (..., n_bins, n_frames)."""
+    def __matmul__(self, S: ArrayLike) -> Array:
+        """Filtered levels M = bank @ S, S (..., n_bins, n_frames)."""
         return np.asarray(self) @ np.asarray(S)
 
     def inverse(
@@ -73,46 +70,47 @@ class FilterBank(Immutable):
         method: Literal["fista", "pinv", "nnls"] = "fista",
         n_iter: int | Literal["auto"] = "auto",
         order: Literal["F", "C"] = "F",
-        out: NDArray[np.floating] | None = None,
-    ) -> NDArray[np.floating]:
-        """Levels that are never negative and that the filters make M of: S >= 0 with bank @ S near M.
+        out: Real | None = None,
+    ) -> Real:
+        """Levels S >= 0 with bank @ S close to M: non-negative least squares (NNLS).
 
-        There are more bins than filters, so that many S fit.  All methods start from the smooth one among them that the
-        filters themselves span, and the iterations stay near it.
+        There are more bins than filters, so the problem is underdetermined.  All methods start from the solution in the
+        row space of the filters, which is smooth, and the iterations stay close to it.
 
         Parameters
         ----------
         M : np.ndarray [shape=(..., n_filters, n_frames)]
-            Finite real numbers; float32 is kept, everything else becomes float64.  Negative ones (noise) are fitted as
-            well as levels can: no clipping before.
+            Finite real numbers; float32 stays float32, any other dtype becomes float64.  Negative values (noise) are
+            not clipped, but fitted as closely as S >= 0 permits.
         power : float
-            What M was made of: |D|**power; the result is |D|, as S**(1 / power).
+            Exponent of the magnitudes in M = bank @ |D|**power; the result is |D|, as S**(1 / power).
         method : str
-            "fista"  projected gradient steps with momentum, n_iter of them (Beck & Teboulle, SIAM J. Imaging Sci. 2,
-                     2009, 183-202), the step of a bin as long as its filters let it be
+            "fista"  n_iter accelerated projected gradient steps (FISTA: Beck & Teboulle, SIAM J. Imaging Sci. 2, 2009,
+                     183-202), with the largest convergent step size for each bin
             "pinv"   max(0, B^+ M) with the pseudo-inverse B^+ = B^T (B B^T)^+
-            "nnls"   the least squares: the same steps until one moves no bin by more than 1e-6 (float32; 1e-9 in
-                     float64) times the largest of its frame, with restarts (O'Donoghue & Candes, Found. Comput. Math.
-                     15, 2015, 715-732); n_iter at most, which is 20000 by default
+            "nnls"   FISTA to convergence, until a step changes no bin by more than 1e-6 (float32; 1e-9 in float64)
+                     times the largest of its frame, with restarts (O'Donoghue & Candes, Found. Comput. Math. 15, 2015,
+                     715-732); at most n_iter steps
         n_iter : int or "auto"
-            Steps; 60 by default.
+            Steps; "auto" is 60 for "fista" and 20000 for "nnls".
         order : "F" or "C"
-            Order of the result's memory without `out`: the bins of a frame are neighbours, or the frames of a bin.
+            Memory order of a new result: "F" if the bins of a frame are contiguous, "C" if the frames of a bin are.
         out : np.ndarray [shape=(..., n_bins, n_frames)]
-            Real array to write to, in any order of memory.
+            Array for the result, in any memory order.
 
         Returns
         -------
         S : np.ndarray [shape=(..., n_bins, n_frames)]
-            In M's dtype; `out` if that is given.
+            In M's dtype; `out` unless that is None.
 
         Raises
         ------
         TypeError, ValueError
-            If M has not a row for each filter or a number that is not finite, or another argument is out of its range.
+            If M has not a row for each filter or a value that is not finite, or another argument is invalid.
         """
+        from .nnls import invert_filters  # imports the kernels, which banks alone do not need
 
-        return unfilter(self, M, power=power, method=method, n_iter=n_iter, order=order, out=out)
+        return invert_filters(self, M, power=power, method=method, n_iter=n_iter, order=order, out=out)
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -122,7 +120,7 @@ class FilterBank(Immutable):
 
 
 class BinBank(FilterBank):
-    """A filter for each bin, which holds it alone with weight 1: a spectrogram that last steps take as filtered levels.
+    """The identity: one filter for each bin, of weight 1, so that kernels write spectrograms as filtered levels.
 
     Parameters
     ----------
@@ -138,7 +136,7 @@ class BinBank(FilterBank):
 
 
 class MelBank(FilterBank):
-    """Triangular filters, their corners evenly spaced in mel.
+    """Triangular filters whose corner frequencies are evenly spaced in mel.
 
     With corners c[0] .. c[n_mels + 1] in Hz and bin k at f = k sr / n_fft, filter i is
 
@@ -164,12 +162,12 @@ class MelBank(FilterBank):
     Raises
     ------
     TypeError, ValueError
-        If an argument is out of its range.
+        If an argument is invalid.
 
     Warns
     -----
     UserWarning
-        If filters are narrower than a bin and hold none.
+        If filters are so narrow that they hold no bin.
     """
 
     def __init__(
@@ -195,8 +193,8 @@ class MelBank(FilterBank):
         self.htk, self.norm = bool(htk), norm
         super().__init__(self._triangles(checks.as_real_dtype("dtype", dtype)))
 
-    def _triangles(self, dtype: np.dtype[Any]) -> NDArray[Any]:
-        """The filters; rounded to the dtype before and after they are scaled, as librosa's are."""
+    def _triangles(self, dtype: np.dtype[Any]) -> Array:
+        """The filters [shape=(n_mels, n_bins)]; rounded to the dtype before and after scaling, as in librosa."""
         corners = mel_frequencies(self.n_mels + 2, self.fmin, self.fmax, self.htk)
         low, middle, high = (corners[i : self.n_mels + i, None] for i in range(3))
         f = np.fft.rfftfreq(self.n_fft, 1 / self.sr)
@@ -204,7 +202,8 @@ class MelBank(FilterBank):
         empty = int(np.count_nonzero((bank.max(axis=1) == 0) & (middle[:, 0] > 0)))
         if empty:
             warnings.warn(
-                f"{empty} of {self.n_mels} mel filters are empty, narrower than a bin: use fewer, or a larger n_fft",
+                f"{empty} of {self.n_mels} mel filters are empty, as they are narrower than a bin: use fewer n_mels or "
+                "a larger n_fft",
                 UserWarning,
                 stacklevel=4,
             )
@@ -216,10 +215,10 @@ class MelBank(FilterBank):
             return (bank * (2.0 / (high - low))).astype(dtype)
         if not isinstance(self.norm, int | float | np.number) or not self.norm > 0:
             raise ValueError(f"norm must be 'slaney', a number above 0 or None, got {self.norm!r}")
-        size = np.linalg.norm(bank.astype(np.float64), ord=float(self.norm), axis=1, keepdims=True)
-        return (bank / np.where(size == 0, 1.0, size)).astype(dtype)
+        norms = np.linalg.norm(bank.astype(np.float64), ord=float(self.norm), axis=1, keepdims=True)
+        return (bank / np.where(norms == 0, 1.0, norms)).astype(dtype)
 
 
-def bank_of(bank: FilterBank | ArrayLike) -> FilterBank:
-    """The bank, or the matrix of filters as one."""
+def as_bank(bank: FilterBank | ArrayLike) -> FilterBank:
+    """A FilterBank unchanged; a matrix of filters (n_filters, n_bins) as a FilterBank."""
     return bank if isinstance(bank, FilterBank) else FilterBank(bank, name="bank")

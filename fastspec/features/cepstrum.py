@@ -1,4 +1,4 @@
-"""From log spectrum to cepstrum, the first coefficients of a discrete cosine transform over the bands; and back."""
+"""Cepstral coefficients of log spectra, the first of a discrete cosine transform (DCT) over the bands; and back."""
 
 from functools import lru_cache
 from typing import Any
@@ -10,37 +10,37 @@ from ..checks import writable_view
 from ..kernels.features import matmul
 from ..kernels.runtime.tasks import run_items
 
-CHUNK = 256  # columns a work item
-FEW = 32  # fewer columns are left to NumPy
+CHUNK = 256  # columns of a work item
+KERNEL_MIN_COLUMNS = 32  # fewer columns are multiplied in NumPy
 
 
 @lru_cache(16)
 def _matrix(bands: int, n_mfcc: int, dct_type: Any, norm: Any, lifter: float, dtype: np.dtype[Any]) -> Array:
-    """The transform and the lifter as one matrix, (coefficients, bands)."""
+    """DCT and liftering as one matrix [shape=(coefficients, bands)]."""
     from scipy.fft import dct
 
     rows = dct(np.eye(bands), axis=0, type=dct_type, norm=norm)[:n_mfcc]
-    return np.ascontiguousarray(rows * lifting(len(rows), lifter)[:, None], dtype)
+    return np.ascontiguousarray(rows * lifter_weights(len(rows), lifter)[:, None], dtype)
 
 
 def cepstrum(S: Array, n_mfcc: int, *, dct_type: int = 2, norm: str | None = "ortho", lifter: float = 0.0) -> Array:
-    """The first coefficients of the DCT over the axis before the last, liftered.
+    """The first coefficients of the DCT over the second-last axis, liftered.
 
     C[n] = (1 + lifter / 2 sin(pi (n + 1) / lifter)) DCT(S)[n] (Juang, Rabiner & Wilpon, IEEE Trans. ASSP-35, 1987);
-    lifter 0 is none.  Only the coefficients that are asked for are computed, as a product of matrices.
+    without liftering if lifter is 0.  Only these coefficients are computed, as a matrix product.
 
     Parameters
     ----------
     S : np.ndarray [shape=(..., bands, n)]
         Logarithms of band energies.
     n_mfcc : int
-        How many coefficients; there are no more than bands.
+        Number of coefficients; at most the number of bands.
     dct_type : 1, 2, 3 or 4
-        See `scipy.fft.dct`.
+        Type of the DCT; see `scipy.fft.dct`.
     norm : "ortho", "forward", "backward" or None
-        See `scipy.fft.dct`.
+        Normalization of the DCT; see `scipy.fft.dct`.
     lifter : float >= 0
-        The lifter's length in coefficients.
+        Length of the lifter in coefficients.
 
     Returns
     -------
@@ -50,59 +50,60 @@ def cepstrum(S: Array, n_mfcc: int, *, dct_type: int = 2, norm: str | None = "or
     Raises
     ------
     ValueError
-        For any other type or norm.
+        For an unknown dct_type or norm.
     """
-    dtype = _precision(S)
+    dtype = _working_dtype(S)
     return _product(_matrix(S.shape[-2], n_mfcc, dct_type, norm, float(lifter), dtype), S)
 
 
 @lru_cache(16)
 def _inverse_matrix(count: int, bands: int, dct_type: Any, norm: Any, lifter: float, dtype: np.dtype[Any]) -> Array:
-    """The inverse transform and what undoes the lifter as one matrix, (bands, coefficients)."""
+    """Inverse DCT and inverse liftering as one matrix [shape=(bands, coefficients)]."""
     from scipy.fft import idct
 
     columns = idct(np.eye(count), axis=0, n=bands, type=dct_type, norm=norm)
-    return np.ascontiguousarray(columns / lifting(count, lifter), dtype)
+    return np.ascontiguousarray(columns / lifter_weights(count, lifter), dtype)
 
 
-def lifting(count: int, lifter: float) -> Array:
-    """What the coefficients 0 .. count - 1 are multiplied by."""
+def lifter_weights(count: int, lifter: float) -> Array:
+    """Weights of the coefficients 0 .. count - 1: 1 + lifter / 2 sin(pi (n + 1) / lifter)."""
     if lifter <= 0:
         return np.ones(count)
     return 1 + lifter / 2 * np.sin(np.pi * np.arange(1, count + 1) / lifter)
 
 
-def bands_of_cepstrum(
+def inverse_cepstrum(
     C: Array, bands: int, *, dct_type: int = 2, norm: str | None = "ortho", lifter: float = 0.0
 ) -> Array:
-    """The logarithms of band energies whose `cepstrum` is C, and zero from there on.
+    """Logarithms of band energies from their first cepstral coefficients C, the others taken as zero.
 
     Parameters
     ----------
     C : np.ndarray [shape=(..., n_mfcc, n)]
-        Coefficients.
+        Coefficients as from `cepstrum`.
     bands : int >= 1
-        How many bands; fewer than coefficients leave the last of these out.
+        Number of bands; if there are more coefficients, the last ones are ignored.
     dct_type, norm, lifter
         As in `cepstrum`.
 
     Returns
     -------
     S : np.ndarray [shape=(..., bands, n)]
-        float32 for float32, else float64 (complex if C is); infinite or NaN where the lifter has taken coefficients.
+        float32 for float32, else float64 (complex if C is); infinite or NaN if the lifter has a weight of 0.
 
     Raises
     ------
     ValueError
-        For any other type or norm.
+        For an unknown dct_type or norm.
     """
-    dtype = _precision(C)
+    dtype = _working_dtype(C)
     with np.errstate(divide="ignore", invalid="ignore"):
         A = _inverse_matrix(C.shape[-2], bands, dct_type, norm, float(lifter), dtype)
     return _product(A, C)
 
 
-def _precision(S: Array) -> np.dtype[Any]:
+def _working_dtype(S: Array) -> np.dtype[Any]:
+    """The real dtype to compute in: float32 for float16, float32 and complex64, else float64."""
     return np.dtype(np.float32 if S.dtype in (np.float32, np.complex64, np.float16) else np.float64)
 
 
@@ -110,7 +111,7 @@ def _product(A: Array, S: Array) -> Array:
     """A @ S, S (..., bands, n)."""
     dtype = A.dtype
     *leading, bands, n = S.shape
-    if S.dtype.kind == "c" or n < FEW or not S.size or not A.size:
+    if S.dtype.kind == "c" or n < KERNEL_MIN_COLUMNS or not S.size or not A.size:
         return np.matmul(A, S)
     C = np.empty((*leading, len(A), n), dtype)
     x = writable_view(np.ascontiguousarray(S, dtype)).reshape(-1)

@@ -1,7 +1,7 @@
-"""Levels to decibels and back: 10 log10 of powers, 20 log10 of amplitudes, above a floor.
+"""Levels to decibels and back: 10 log10 of power, 20 log10 of amplitude, above a floor.
 
-The largest value is found by NumPy; the rest is one pass of a kernel, in float32 or float64.  What kernels do not take
-(NaN, infinities, references that vary within a channel, a handful of numbers) is written in NumPy.
+NumPy computes the maximum; a kernel does the rest in one pass, in float32 or float64.  Arrays that the kernel does not
+support (with NaN or infinities, with references that vary within a channel, or small) are computed in NumPy.
 """
 
 from typing import Any
@@ -15,9 +15,9 @@ from ..kernels.runtime.tasks import run_items
 
 Axes = tuple[int, ...]
 
-CHUNK = 1 << 15  # numbers a work item
-SMALL = 1 << 13  # as many numbers NumPy has done before a kernel is called
-FEW = 64  # channels of fewer numbers are left to NumPy as well
+CHUNK = 1 << 15  # values of a work item
+KERNEL_MIN_VALUES = 1 << 13  # smaller arrays are computed in NumPy
+KERNEL_MIN_CHANNEL_VALUES = 64  # and so are arrays of smaller channels
 
 
 def to_db(
@@ -28,22 +28,22 @@ def to_db(
     Parameters
     ----------
     S : np.ndarray
-        Levels, of a real dtype.
+        Levels of a real dtype.
     reference : number or np.ndarray
-        The level of 0 dB; broadcasts to S.
+        Level at 0 dB; broadcasts to S.
     factor : float
-        10 for powers, 20 for amplitudes.
+        10 for power, 20 for amplitude.
     amin : float > 0
-        The least level, and the least reference.
+        Lower bound of levels and references.
     top_db : float or None
-        How far below the largest over `axes` (each from 0 up) the floor is; None for no floor.
+        Distance of the floor below the maximum over `axes` (each from 0 up); None for no floor.
     magnitude : bool
-        Whether the sign of S is dropped.
+        Whether S is replaced by |S|.
 
     Returns
     -------
     L : np.ndarray
-        In S's shape; float32 and float16 stay, all else becomes float64.
+        In S's shape; float32 and float16 keep their dtype, any other becomes float64.
     """
     work = _working_dtype(S.dtype)
     if S.dtype != work:
@@ -58,7 +58,7 @@ def to_db(
             floors = np.full(len(x), -np.inf, work)
             if top_db is not None:
                 floors[:] = factor * np.log10(np.maximum(amin, peaks.astype(np.float64))) - shifts - top_db
-            out = _lowered(x, factor, amin, magnitude, shifts.astype(work), floors)
+            out = _convert_channels(x, factor, amin, magnitude, shifts.astype(work), floors)
             return out.reshape([S.shape[a] for a in order]).transpose(np.argsort(order))
     L = factor * np.log10(np.maximum(work.type(amin), np.abs(S) if magnitude else S))
     L = np.asarray(L - shift.astype(work))
@@ -68,7 +68,10 @@ def to_db(
 
 
 def from_db(L: Array, *, factor: float, scale: float) -> Array:
-    """scale 10**(L / factor), in L's shape and order of memory; float32 and float16 stay, all else becomes float64."""
+    """scale 10**(L / factor), in L's shape and memory order.
+
+    float32 and float16 keep their dtype, any other becomes float64.
+    """
     work = _working_dtype(L.dtype)
     if L.dtype != work:
         S = from_db(L.astype(work), factor=factor, scale=scale)
@@ -87,32 +90,33 @@ def from_db(L: Array, *, factor: float, scale: float) -> Array:
 
 
 def _working_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """What is computed in: float32 for float32 and less, else float64."""
+    """The dtype to compute in: float32 for float16 and float32, else float64."""
     return np.dtype(np.float32 if dtype.kind == "f" and dtype.itemsize <= 4 else np.float64)
 
 
 def _channels(S: Array, axes: Axes, shift: Array) -> tuple[Array, list[int], Array] | None:
-    """(S as (channels, numbers of each), its axes from slow to fast, a shift a channel), or None if it is not so made.
+    """(S [shape=(channels, values)], its axes from slowest to fastest, the shift of each channel); None to use NumPy.
 
-    A channel is what lies along `axes`; it must be one run of memory, or S is copied so that it is.
+    `axes` are the axes of a channel.  S is copied if its channels are not contiguous.
     """
-    kept = [a for a in range(S.ndim) if a not in axes]
-    count = int(np.prod([S.shape[a] for a in kept]))
-    if S.size < SMALL or S.size < FEW * count or kept != list(range(len(kept))):
+    outer_axes = [a for a in range(S.ndim) if a not in axes]
+    channels = int(np.prod([S.shape[a] for a in outer_axes]))
+    too_small = S.size < max(KERNEL_MIN_VALUES, KERNEL_MIN_CHANNEL_VALUES * channels)
+    if too_small or outer_axes != list(range(len(outer_axes))):
         return None
     order = sorted(range(S.ndim), key=lambda a: -abs(S.strides[a]))
     ordered = S.transpose(order)
-    if not ordered.flags.c_contiguous or sorted(order[: len(kept)]) != kept:
+    if not ordered.flags.c_contiguous or sorted(order[: len(outer_axes)]) != outer_axes:
         order, ordered = list(range(S.ndim)), np.ascontiguousarray(S)
     try:
         shifts = np.broadcast_to(shift, [1 if a in axes else S.shape[a] for a in range(S.ndim)])
     except ValueError:
         return None
-    return ordered.reshape(count, -1), order, shifts.transpose(order).reshape(-1)
+    return ordered.reshape(channels, -1), order, shifts.transpose(order).reshape(-1)
 
 
-def _lowered(x: Array, factor: float, amin: float, magnitude: bool, shifts: Array, floors: Array) -> Array:
-    """The kernel's pass over all channels."""
+def _convert_channels(x: Array, factor: float, amin: float, magnitude: bool, shifts: Array, floors: Array) -> Array:
+    """max(factor log10(max(x, amin)) - shift, floor) by the kernel, x (channels, values) or, if `magnitude`, |x|."""
     out = np.empty_like(x)
     args = decibels.DecibelArgs(
         x=writable_view(x.reshape(-1)),

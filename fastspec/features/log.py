@@ -1,23 +1,24 @@
-"""Logarithms of filtered levels: which there are, with which floors, the one that needs the largest first; and back."""
+"""Logarithms of filtered levels: their scales and floors, Whisper's normalization, and their inverse."""
 
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from .. import checks
+from .._typing import Real
 from ..transform.epilogue import clip_and_scale
 from ..transform.memory import layout_of
 from .decibels import from_db
 
 Log = Literal["ln", "log10", "db", "whisper"]
 
-RANGE = 8
-"""Whisper's: what lies so many powers of ten below the largest is raised to there."""
+WHISPER_RANGE_DECADES = 8
+"""Dynamic range of Whisper's spectrograms in powers of ten: lower values are raised to this far below the maximum."""
 
 
 class LogScale(NamedTuple):
-    """gain log10(max(M, floor))."""
+    """The logarithm gain log10(max(M, floor))."""
 
     gain: float
     floor: float
@@ -33,14 +34,14 @@ LOGS = {
 
 
 def log_scale(log: str | None, power: float, dtype: np.dtype[Any]) -> LogScale:
-    """The scale of that name for levels |D|**power; decibels are those of an amplitude, 20 / power log10.
+    """The scale called `log`, for levels |D|**power; None is linear.
 
-    Floors are normal numbers of the dtype.
+    Decibels are those of the amplitude, 20 / power log10.  Floors are normal numbers of the dtype.
 
     Raises
     ------
     ValueError
-        If there is none of that name.
+        If there is no scale of that name.
     """
     if log is None:
         return LINEAR
@@ -51,22 +52,22 @@ def log_scale(log: str | None, power: float, dtype: np.dtype[Any]) -> LogScale:
     return LOGS[log]
 
 
-# ---- and back ----
-def linear(L: ArrayLike, log: str | None, power: float = 2.0) -> NDArray[np.floating]:
-    """The filtered levels M whose logarithms `STFT.mel(log=log, power=power)` gives as L.
+# ---- inverse ----
+def from_log(L: ArrayLike, log: str | None, power: float = 2.0) -> Real:
+    """Filtered levels M from their logarithms L, as from `STFT.mel(log=log, power=power)`.
 
-    What a floor has raised stays raised: 1e-5 for "ln", 1e-10 for "log10" and "whisper", -100 dB for "db".  With
-    "whisper", M = 10**(4 L - 4); what was more than 80 dB below the largest has been raised to there, and the last
-    frame is lost, so that M has as many frames as L.
+    Levels below a floor are lost, and have the value of the floor: 1e-5 for "ln", 1e-10 for "log10" and "whisper",
+    -100 dB for "db".  For "whisper", M = 10**(4 L - 4), levels more than 80 dB below the maximum have that value, and
+    the last frame is lost, so that M has as many frames as L.
 
     Parameters
     ----------
     L : np.ndarray
-        Logarithms in any shape; float32 is kept, everything else becomes float64.  -inf is nothing.
+        Logarithms in any shape; float32 stays float32, any other dtype becomes float64.  -inf is a level of 0.
     log : str
-        One of `STFT.mel`; None leaves L as it is.
+        As in `STFT.mel`; None returns L unchanged.
     power : float
-        What M is made of, |D|**power; "db" needs it.
+        Exponent of the magnitudes in M, |D|**power; used by "db".
 
     Returns
     -------
@@ -75,21 +76,24 @@ def linear(L: ArrayLike, log: str | None, power: float = 2.0) -> NDArray[np.floa
     Raises
     ------
     TypeError, ValueError
-        If L is not real, holds NaN or what is too large for a logarithm, or log is unknown.
+        If L is not real, holds NaN or values whose exponential overflows, or log is unknown.
     """
     levels = checks.as_float_array("M", L)
     scale = log_scale(log, power, levels.dtype)
     if scale == LINEAR:
         return levels
     gain, factor = (0.25, 1e-4) if log == "whisper" else (scale.gain, 1.0)
-    _in_range("M", levels, gain, f"log={log!r}")
+    check_exponents("M", levels, gain, f"log={log!r}")
     return from_db(levels, factor=gain, scale=factor)
 
 
-def whisper(L: NDArray[np.floating], tops: NDArray[np.floating]) -> None:
-    """L = (max(L, top - 8) + 4) / 4 in place, each signal of L (..., rows, frames) with its own top."""
+def normalize_whisper(L: Real, tops: Real) -> None:
+    """Whisper's normalization in place: L = (max(L, top - 8) + 4) / 4.
+
+    L are decimal logarithms (..., rows, frames), top the maximum of each signal, in `tops` (...).
+    """
     number, layout = L.dtype.type, layout_of(L)
-    floors, (rows, frames) = tops.reshape(-1) - number(RANGE), L.shape[-2:]
+    floors, (rows, frames) = tops.reshape(-1) - number(WHISPER_RANGE_DECADES), L.shape[-2:]
     if layout is not None and (layout.frames_contiguous or frames == 1):
         count, width = (rows, frames) if layout.frames_contiguous else (1, rows)  # a lone frame is one row of memory
         clip_and_scale(layout, count, width, 0.0, floors, 0.25, 1.0)
@@ -99,11 +103,11 @@ def whisper(L: NDArray[np.floating], tops: NDArray[np.floating]) -> None:
     np.add(L, number(1), out=L)
 
 
-def _in_range(name: str, L: NDArray[np.floating], gain: float, instead: str) -> None:
-    """Whether 10**(L / gain) are numbers of L's dtype; -inf may stand."""
+def check_exponents(name: str, L: Real, gain: float, log_of: str) -> None:
+    """Raise a ValueError unless 10**(L / gain) is finite in L's dtype; -inf is allowed."""
     checks.check_finite(name, L, silence=True)
     limit = gain * (float(np.log10(np.finfo(L.dtype).max)) - 1)
     if L.size and float(L.max()) > limit:
         raise ValueError(
-            f"{name} goes up to {float(L.max()):g}, too large for logarithms of {instead}: they are below {limit:.0f}"
+            f"{name} goes up to {float(L.max()):g}, too large for logarithms of {log_of}: must be below {limit:.0f}"
         )

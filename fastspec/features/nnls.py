@@ -1,4 +1,4 @@
-"""From what filters have made of levels back to levels: M -> S >= 0 with bank @ S near M, frames as lanes."""
+"""Inversion of filter banks: filtered levels M -> levels S >= 0 with bank @ S close to M, by NNLS; frames are lanes."""
 
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
@@ -14,23 +14,23 @@ from ..kernels.fft.tables import lane_count
 from ..kernels.runtime.layout import pack, scratch_size
 from ..kernels.runtime.tasks import run_items
 from ..transform.memory import MemoryLayout, layout_of
-from .bands import bands_of
+from .bands import to_bands
 
 Method = Literal["fista", "pinv", "nnls"]
 
-ROUNDS = 60
-"""Of FISTA by default."""
-MOST = 20000
-"""Rounds that "nnls" takes at most."""
+FISTA_ITERATIONS = 60
+"""Iterations of "fista" by default."""
+NNLS_MAX_ITERATIONS = 20000
+"""Iterations of "nnls" by default, at most."""
 TOLERANCE = {"float32": 1e-6, "float64": 1e-9}
-"""Of "nnls": a round from S moves no bin by more than this times the largest bin of the frame."""
+"""Convergence of "nnls": an iteration changes no bin by more than this times the largest bin of its frame."""
 
-NUMBERS = 1 << 22
-"""Levels and results of the frames that are taken at a time."""
+BLOCK_VALUES = 1 << 22
+"""Values of M and S in a block of frames, about."""
 
 
 class Tables(NamedTuple):
-    """The filters, their adjoint times the step of each bin, and the pseudo-inverse of their product."""
+    """Filters B, their scaled adjoint T B^T and the matrix (B T B^T)^+ of the initial solution, for kernels."""
 
     filters: Bands
     adjoint: Bands
@@ -39,7 +39,7 @@ class Tables(NamedTuple):
 
 
 def _bands(dense: NDArray[np.float64], dtype: np.dtype[Any]) -> Bands:
-    first, starts, weights = bands_of(dense)
+    first, starts, weights = to_bands(dense)
     return Bands(first, starts, np.ascontiguousarray(weights, dtype))
 
 
@@ -47,72 +47,72 @@ def _bands(dense: NDArray[np.float64], dtype: np.dtype[Any]) -> Bands:
 def _tables(bank: Any, dtype: np.dtype[Any], scaled: bool) -> Tables:
     """B, T B^T and (B T B^T)^+ as bands, B the filters.
 
-    With `scaled`, T is diagonal and holds the step of each bin: 1 / (|B|^T |B| 1), with which no eigenvalue of B T B^T
-    is above 1 (Gershgorin), times what makes the largest 1.  Else T = 1.  What is less than the dtype's precision
-    beside the largest number of its row of (B T B^T)^+ is cut off: it is nearly a band matrix too.
+    With `scaled`, T is the diagonal matrix of the step sizes of the bins: 1 / (|B|^T |B| 1), for which all eigenvalues
+    of B T B^T are at most 1 (Gershgorin), divided by the largest eigenvalue.  Else T = 1.  Values of (B T B^T)^+ that
+    are negligible in the dtype beside the largest of their row are set to zero, as it is nearly a band matrix.
     """
     B = np.asarray(bank, np.float64)
     T = np.ones(B.shape[1])
     if scaled:
-        reach = np.abs(B).T @ np.abs(B).sum(axis=1)
-        T = np.divide(1.0, reach, out=np.zeros_like(reach), where=reach > 0)
-    values, Q = np.linalg.eigh((B * T) @ B.T)
-    significant = values > values[-1] * len(B) * np.finfo(np.float64).eps
-    inverse = (Q[:, significant] / values[significant]) @ Q[:, significant].T
-    if scaled and significant.any():
-        T, inverse = T / values[-1], inverse * values[-1]
-    size = np.abs(inverse)
-    inverse[size < size.max(axis=1, keepdims=True) * (np.finfo(dtype).eps / len(B))] = 0
-    bands = _bands(B, dtype), _bands((B * T).T, dtype), _bands(inverse, dtype)
-    return Tables(*bands, tuple(pack(each) for each in bands))
+        row_sums = np.abs(B).T @ np.abs(B).sum(axis=1)
+        T = np.divide(1.0, row_sums, out=np.zeros_like(row_sums), where=row_sums > 0)
+    eigenvalues, Q = np.linalg.eigh((B * T) @ B.T)
+    is_nonzero = eigenvalues > eigenvalues[-1] * len(B) * np.finfo(np.float64).eps
+    inverse = (Q[:, is_nonzero] / eigenvalues[is_nonzero]) @ Q[:, is_nonzero].T
+    if scaled and is_nonzero.any():
+        T, inverse = T / eigenvalues[-1], inverse * eigenvalues[-1]
+    magnitude = np.abs(inverse)
+    inverse[magnitude < magnitude.max(axis=1, keepdims=True) * (np.finfo(dtype).eps / len(B))] = 0
+    matrices = _bands(B, dtype), _bands((B * T).T, dtype), _bands(inverse, dtype)
+    return Tables(*matrices, tuple(pack(bands) for bands in matrices))
 
 
-def unfilter(
+def invert_filters(
     bank: Any, M: ArrayLike, *, power: float, method: Method, n_iter: int | str, order: str, out: Real | None
 ) -> Real:
-    """What `mel.FilterBank.inverse` does, and says."""
+    """See `FilterBank.inverse`."""
     exponent = checks.as_finite("power", power)
     if exponent <= 0:
         raise ValueError(f"power must be above 0, got {power!r}")
-    rounds, exact = _rounds(method, n_iter)
-    levels = _levels(M, len(bank))
+    rounds, to_convergence = _check_iterations(method, n_iter)
+    levels = _check_levels(M, len(bank))
     single = levels.dtype.kind == "f" and levels.dtype.itemsize == 4
     dtype, frames = np.dtype(np.float32 if single else np.float64), levels.shape[-1]
     S = checks.output_array("out", out, (*levels.shape[:-2], bank.shape[1], frames), dtype, order, levels)
-    tables, tolerance = _tables(bank, dtype, method != "pinv"), TOLERANCE[str(dtype)] if exact else 0.0
-    some = max(1, NUMBERS // max(1, levels[..., :1].size + S[..., :1].size))
-    parts = [slice(a, a + some) for a in range(0, frames if S.size else 0, some)]
-    for part in parts if len(parts) > 1 else []:
-        checks.check_finite("M", levels[..., part])
-    for part in parts:
-        given = checks.as_float_array("M", levels[..., part])
-        if len(parts) == 1:
-            checks.check_finite("M", given)
-        layout, target = layout_of(S[..., part]), S[..., part]
+    tables, tolerance = _tables(bank, dtype, method != "pinv"), TOLERANCE[str(dtype)] if to_convergence else 0.0
+    block_frames = max(1, BLOCK_VALUES // max(1, levels[..., :1].size + S[..., :1].size))
+    blocks = [slice(first, first + block_frames) for first in range(0, frames if S.size else 0, block_frames)]
+    for block in blocks if len(blocks) > 1 else []:
+        checks.check_finite("M", levels[..., block])
+    for block in blocks:
+        M_block = checks.as_float_array("M", levels[..., block])
+        if len(blocks) == 1:
+            checks.check_finite("M", M_block)
+        layout, target = layout_of(S[..., block]), S[..., block]
         if layout is None:
             target = np.empty(target.shape, dtype)
             layout = layout_of(target)
             assert layout is not None
-        _run(tables, given, layout, given.shape[-1], rounds, tolerance, exponent)
+        _run(tables, M_block, layout, M_block.shape[-1], rounds, tolerance, exponent)
         if not np.may_share_memory(target, S):
-            S[..., part] = target
+            S[..., block] = target
     return S
 
 
-def _rounds(method: object, n_iter: object) -> tuple[int, bool]:
-    """(rounds at most, whether they end where nothing moves any more)."""
+def _check_iterations(method: object, n_iter: object) -> tuple[int, bool]:
+    """(iterations at most, whether they stop at convergence)."""
     if method not in ("fista", "pinv", "nnls"):
         raise ValueError(f"method must be 'fista', 'pinv' or 'nnls', got {method!r}")
     if isinstance(n_iter, str):
         if n_iter != "auto":
             raise ValueError(f"n_iter must be a whole number or 'auto', got {n_iter!r}")
-        return {"fista": ROUNDS, "nnls": MOST, "pinv": 0}[str(method)], method == "nnls"
-    rounds = checks.as_int("n_iter", n_iter, 0)
-    return 0 if method == "pinv" else rounds, method == "nnls"
+        return {"fista": FISTA_ITERATIONS, "nnls": NNLS_MAX_ITERATIONS, "pinv": 0}[str(method)], method == "nnls"
+    iterations = checks.as_int("n_iter", n_iter, 0)
+    return 0 if method == "pinv" else iterations, method == "nnls"
 
 
-def _levels(M: ArrayLike, rows: int) -> Real:
-    """Filtered levels (..., rows, frames), of any real dtype; whether they are finite is not looked at."""
+def _check_levels(M: ArrayLike, rows: int) -> Real:
+    """Filtered levels (..., rows, frames) of any real dtype; whether they are finite is not checked."""
     levels = checks.as_array("M", M)
     if levels.dtype.kind not in "fiub":
         raise TypeError(f"M must hold real numbers, got dtype {levels.dtype}")

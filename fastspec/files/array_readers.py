@@ -20,7 +20,7 @@ import numpy as np
 
 from .. import checks, extras
 from .._typing import Array, Real
-from ..features.log import linear
+from ..features.log import from_log
 from .metadata import Metadata
 from .sound_readers import PathLike
 
@@ -81,7 +81,7 @@ class StoredLevels:
         """
         try:
             dtype = metadata.plan.dtype
-            linear_levels = linear(block.astype(dtype), metadata.log, metadata.power)
+            linear_levels = from_log(block.astype(dtype), metadata.log, metadata.power)
             M = checks.as_levels("M", linear_levels, metadata.rows, dtype)
         except ValueError as error:
             last = first + block.shape[-1] - 1

@@ -24,7 +24,7 @@ import numpy as np
 
 from .. import atomic, extras
 from .._typing import Real
-from ..features.log import whisper
+from ..features.log import normalize_whisper
 from . import pcm
 from .metadata import Metadata
 from .sound_readers import STDIN, PathLike
@@ -132,7 +132,7 @@ class WhisperScaler:
         if frames < 1:
             raise ValueError("log='whisper' drops the last frame, so the sound must have at least two frames")
         self._frames.truncate(frames)
-        for _ in self._frames.blocks(lambda L: whisper(L, self._peaks)):
+        for _ in self._frames.blocks(lambda L: normalize_whisper(L, self._peaks)):
             pass
         self._writer.finish(samples)
 

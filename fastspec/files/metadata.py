@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import checks
-from ..features.banks import BinBank, FilterBank, MelBank, bank_of
+from ..features.banks import BinBank, FilterBank, MelBank, as_bank
 from ..features.log import log_scale
 from ..plan import STFT
 from ..transform.framing import window_size
@@ -91,7 +91,7 @@ class Metadata:
                 mel = {key: entries[key] for key in ("n_mels", "fmin", "fmax", "htk")}
                 bank = MelBank(entries["sr"], plan.n_fft, **mel, norm=entries["norm"] or None, dtype=dtype)
             elif "filters" in entries:
-                bank = bank_of(np.array(entries["filters"], dtype))
+                bank = as_bank(np.array(entries["filters"], dtype))
             sr = checks.as_int("sr", entries["sr"], 1)
             return cls(sr, plan, bank, entries["power"], entries["log"] or None, entries.get("samples"))
         except KeyError as error:

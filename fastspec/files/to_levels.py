@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from .. import stream
 from .._typing import Real
-from ..features.banks import FilterBank, MelBank, bank_of
+from ..features.banks import FilterBank, MelBank, as_bank
 from ..features.log import Log
 from ..kernels.runtime.threads import thread_count, threads
 from ..plan import STFT
@@ -116,7 +116,7 @@ def mel(
     """
     with as_sound(path, plan, sr, mono, raw) as sound:
         plan = default_plan(sound.rate) if plan is None else plan
-        filters = MelBank(sound.rate, plan.n_fft, N_MELS, dtype=plan.dtype) if bank is None else bank_of(bank)
+        filters = MelBank(sound.rate, plan.n_fft, N_MELS, dtype=plan.dtype) if bank is None else as_bank(bank)
         return _write_levels(sound, out, Metadata(sound.rate, plan, filters, float(power), log), db_range, progress)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from .. import checks, stream
 from .._typing import Real
-from ..features.banks import FilterBank, bank_of
+from ..features.banks import FilterBank, as_bank
 from ..plan import STFT
 from ..recovery.methods import Chain
 from . import array_readers, pipeline, sound_writers
@@ -175,7 +175,7 @@ def _resolve_metadata(
     log: str | None,
 ) -> Metadata:
     """The metadata of stored levels; arguments take precedence over the file."""
-    filters = None if bank is None else bank_of(bank)
+    filters = None if bank is None else as_bank(bank)
     if levels.entries:
         stored = Metadata.from_dict(levels.entries, levels.dtype, levels.name)
         metadata = Metadata(

@@ -1,16 +1,16 @@
 """librosa's names on this library's engine: ``import fastspec.librosa as librosa``.
 
 `stft`, `istft`, `griffinlim`, `magphase`, the decibels and their inverses, `feature.melspectrogram`, `feature.mfcc`,
-`feature.inverse`, `filters.mel`, `filters.get_window`, `util.frame`, the conversions of units and their kin are ours,
-with the names, defaults, shapes, dtypes and errors of librosa 1.0 (and of 0.11).  Any other name is the real librosa's,
-where that is installed.  Nothing is imported until it is used.
+`feature.inverse`, `filters.mel`, `filters.get_window`, `util.frame`, the conversions of units and others are computed
+by this library, with the names, defaults, shapes, dtypes and errors of librosa 1.0 (and of 0.11).  Any other name is
+the real librosa's, if that is installed.  Modules are imported on first use.
 """
 
 from typing import Any
 
-from ._names import find, install_finder, librosa_version, listed
+from ._names import install_finder, librosa_version, list_names, resolve
 
-_HOMES = {
+_SOURCES = {
     **dict.fromkeys(
         ("amplitude_to_db", "db_to_amplitude", "db_to_power", "griffinlim", "istft", "magphase", "power_to_db", "stft"),
         "fastspec.librosa.core.spectrum",
@@ -39,14 +39,14 @@ _HOMES = {
     "Unsupported": "fastspec.librosa._names",
     **{name: f"fastspec.librosa.{name}" for name in ("core", "feature", "filters", "util")},
 }
-__all__ = [name for name in _HOMES if name[0].islower()]
+__all__ = [name for name in _SOURCES if name[0].islower()]
 
 install_finder()
 
 
 def __getattr__(name: str) -> Any:
-    return librosa_version() if name == "__version__" else find(__name__, name, _HOMES)
+    return librosa_version() if name == "__version__" else resolve(__name__, name, _SOURCES)
 
 
 def __dir__() -> list[str]:
-    return listed(__name__, _HOMES)
+    return list_names(__name__, _SOURCES)

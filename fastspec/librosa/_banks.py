@@ -1,4 +1,4 @@
-"""Mel filter banks by librosa's arguments; kept, so that calls with equal ones build nothing again."""
+"""Mel filter banks by librosa's arguments, cached by their values."""
 
 import warnings
 from functools import lru_cache
@@ -9,38 +9,62 @@ from numpy.typing import DTypeLike
 
 from ..features.banks import FilterBank, MelBank
 from ..features.scales import mel_frequencies
-from ._names import parameter_error
+from ._names import parameter_error, warn
 from .util.utils import normalize
 
+EMPTY_FILTERS = (
+    "Empty filters detected in mel frequency basis: filters without a bin between their corners make bands that are "
+    "always zero. Try fewer n_mels, a larger n_fft, or a lower sr and fmax."
+)
 
-class Bank(NamedTuple):
-    """The filters, and whether one of them holds no bin."""
+
+class _Bank(NamedTuple):
+    """Mel filters, and whether one of them has no bin between its corners."""
 
     filters: FilterBank
-    empty: bool
+    has_empty_filter: bool
+
+
+class _BankArgs(NamedTuple):
+    """The arguments of `mel_filters`, converted so that equal banks have equal keys."""
+
+    sr: float
+    n_fft: int
+    n_mels: int
+    fmin: float
+    fmax: float
+    htk: bool
+    norm: Any
+    dtype: np.dtype[Any]
 
 
 @lru_cache(32)
-def _bank(
-    sr: float, n_fft: int, n_mels: int, fmin: float, fmax: float, htk: bool, norm: Any, dtype: np.dtype[Any]
-) -> Bank:
-    half = dtype == np.float16
-    scaled = not half and (norm is None or isinstance(norm, str) or norm > 0)  # by MelBank; else here
-    wide = np.dtype(np.float64) if half else dtype
+def _build(args: _BankArgs) -> _Bank:
+    half = args.dtype == np.float16
+    norm_is_native = not half and (args.norm is None or isinstance(args.norm, str) or args.norm > 0)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # callers are told of empty filters at every call
-        made = MelBank(sr, n_fft, n_mels, fmin=fmin, fmax=fmax, htk=htk, norm=norm if scaled else None, dtype=wide)
-    dense = np.asarray(made).astype(dtype)  # rounded before it is measured, as librosa's: tiny filters stay as they are
-    corners = mel_frequencies(n_mels + 2, fmin, fmax, htk)
-    if not scaled and isinstance(norm, str):
-        dense = (dense * (2.0 / (corners[2:] - corners[:-2]))[:, None]).astype(dtype)
-    elif not scaled:
-        dense = normalize(dense, norm=norm, axis=-1)
-    empty = not np.all((corners[:-2] == 0) | (dense.max(axis=1, initial=0) > 0))
-    return Bank(made if scaled else FilterBank(dense), empty)
+        warnings.simplefilter("ignore", UserWarning)  # `mel_filters` warns of empty filters, at every call
+        filters = MelBank(
+            args.sr,
+            args.n_fft,
+            args.n_mels,
+            fmin=args.fmin,
+            fmax=args.fmax,
+            htk=args.htk,
+            norm=args.norm if norm_is_native else None,
+            dtype=np.dtype(np.float64) if half else args.dtype,
+        )
+    dense = np.asarray(filters).astype(args.dtype)  # rounded before they are scaled, as librosa's: tiny filters stay
+    corners = mel_frequencies(args.n_mels + 2, args.fmin, args.fmax, args.htk)
+    if not norm_is_native and isinstance(args.norm, str):
+        dense = (dense * (2.0 / (corners[2:] - corners[:-2]))[:, None]).astype(args.dtype)
+    elif not norm_is_native:
+        dense = normalize(dense, norm=args.norm, axis=-1)
+    has_empty_filter = not np.all((corners[:-2] == 0) | (dense.max(axis=1, initial=0) > 0))
+    return _Bank(filters if norm_is_native else FilterBank(dense), has_empty_filter)
 
 
-def bank(
+def mel_filters(
     *,
     sr: float,
     n_fft: int,
@@ -50,18 +74,35 @@ def bank(
     htk: bool = False,
     norm: Any = "slaney",
     dtype: DTypeLike = np.float32,
-) -> Bank:
-    """The bank of these arguments, which are those of `filters.mel`; computed in float64 unless it is float32.
+) -> FilterBank:
+    """The filters of `filters.mel` as a bank, computed in float32 if dtype is that, else in float64.
 
     Of float16 the filters hold the numbers, as float64.
 
     Raises
     ------
     ValueError, TypeError
-        For arguments without sense, by name.
+        For an invalid argument, by name.
+
+    Warns
+    -----
+    UserWarning
+        If a filter is so narrow that it holds no bin.
     """
     if isinstance(norm, str) and norm != "slaney":
-        raise parameter_error()(f"Unsupported norm={norm!r}: 'slaney', a number or None")
-    top = float(sr) / 2 if fmax is None else float(fmax)
-    kind = np.dtype(dtype) if np.dtype(dtype) in (np.float16, np.float32) else np.dtype(np.float64)
-    return _bank(float(sr), n_fft, int(n_mels), float(fmin), top, bool(htk), norm, kind)
+        raise parameter_error(f"Unsupported norm={norm!r}: must be 'slaney', a number or None")
+    bank = _build(
+        _BankArgs(
+            sr=float(sr),
+            n_fft=n_fft,
+            n_mels=int(n_mels),
+            fmin=float(fmin),
+            fmax=float(sr) / 2 if fmax is None else float(fmax),
+            htk=bool(htk),
+            norm=norm,
+            dtype=np.dtype(dtype) if np.dtype(dtype) in (np.float16, np.float32) else np.dtype(np.float64),
+        )
+    )
+    if bank.has_empty_filter:
+        warn(EMPTY_FILTERS)
+    return bank.filters

@@ -1,4 +1,4 @@
-"""Where names come from: ours are loaded when they are first used, all others are the real librosa's if it is there."""
+"""Where the face's names are defined: in this package, loaded on first use, or else in the real librosa."""
 
 import contextlib
 import os
@@ -18,100 +18,104 @@ R = TypeVar("R")
 ROOT = "fastspec.librosa"
 _PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
 
-FOLLOWED = "1.0.0"
-"""The version whose names and defaults these are."""
+REFERENCE_VERSION = "1.0.0"
+"""The version of librosa whose names and defaults this face has."""
 
 
-def installed() -> bool:
+def is_installed() -> bool:
     """Whether the real librosa can be imported (looked up without importing it)."""
     return sys.modules.get("librosa") is not None or find_spec("librosa") is not None
 
 
 def librosa_version() -> str:
-    """The version of the real librosa, else of the one that is followed."""
-    if not installed():
-        return FOLLOWED
+    """The version of the real librosa, or REFERENCE_VERSION if it is not installed."""
+    if not is_installed():
+        return REFERENCE_VERSION
     from importlib.metadata import version  # slow to import
 
     return version("librosa")
 
 
-def find(module: str, name: str, homes: Mapping[str, str] | None = None) -> Any:
-    """The attribute `name` of `module`: ours, from the module that `homes` names, or the real librosa's.
+def resolve(module: str, name: str, sources: Mapping[str, str] | None = None) -> Any:
+    """The attribute `name` of `module`: this package's, from the module in `sources`, or the real librosa's.
 
     Raises
     ------
     AttributeError
-        If neither has it; where librosa is absent, with the command that installs it.
+        If neither has it; where librosa is not installed, with the command that installs it.
     """
-    home = (homes or {}).get(name)
-    if home is not None:
-        found = import_module(home)
-        value = found if home == f"{module}.{name}" else getattr(found, name)
+    source = (sources or {}).get(name)
+    if source is not None:
+        defining_module = import_module(source)
+        value = defining_module if source == f"{module}.{name}" else getattr(defining_module, name)
         setattr(sys.modules[module], name, value)
         return value
     if name.startswith("__"):
         raise AttributeError(f"module {module!r} has no attribute {name!r}")
-    if not installed():
-        raise AttributeError(f"module {module!r} has no attribute {name!r} of its own; {_ABSENT}")
+    if not is_installed():
+        raise AttributeError(f"module {module!r} has no attribute {name!r}, and {_NOT_INSTALLED}")
     try:
         return getattr(import_module("librosa" + module.removeprefix(ROOT)), name)
     except AttributeError:
         raise AttributeError(f"neither {module!r} nor librosa has an attribute {name!r}") from None
 
 
-def listed(module: str, ours: Iterable[str]) -> list[str]:
-    """What `dir` shows: our names, and librosa's if it has been imported."""
+def list_names(module: str, own_names: Iterable[str]) -> list[str]:
+    """The names for `dir(module)`: this package's, and librosa's if it has been imported."""
     real = sys.modules.get("librosa" + module.removeprefix(ROOT))
-    return sorted({*vars(sys.modules[module]), *ours, *(dir(real) if real else ())})
+    return sorted({*vars(sys.modules[module]), *own_names, *(dir(real) if real else ())})
 
 
-_ABSENT = "the real librosa, which may have it, is not installed: pip install librosa"
+_NOT_INSTALLED = "the real librosa, which may have it, is not installed: pip install librosa"
 
 
 class Unsupported(NotImplementedError):
-    """Arguments that librosa knows what to do with and this library does not; `fastspec.patch` leaves them to librosa.
+    """Arguments that librosa supports and this library does not; `fastspec.patch` passes such calls on to librosa.
 
     It is raised before anything has been drawn, written or warned about, for a reason that names no values.
     """
 
 
 @cache
-def parameter_error() -> type[ValueError]:
+def parameter_error_class() -> type[ValueError]:
     """The class of errors about arguments: a ValueError, and librosa's ParameterError where librosa can be imported."""
     bases: tuple[type, ...] = (ValueError,)
     with contextlib.suppress(ImportError):
         bases = (import_module("librosa.util.exceptions").ParameterError, ValueError)
-    text = "An argument that makes no sense: a ValueError, and librosa's error of this name if it is installed."
+    text = "An invalid argument: a ValueError, and librosa's error of this name if it is installed."
     return type("ParameterError", bases, {"__module__": f"{ROOT}.util.exceptions", "__doc__": text})
 
 
-def face(function: Callable[P, R]) -> Callable[P, R]:
-    """Let every ValueError of a public function be a ParameterError too."""
+def parameter_error(message: str) -> ValueError:
+    """A ParameterError to raise."""
+    return parameter_error_class()(message)
+
+
+def raise_parameter_errors(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a public function so that each of its ValueErrors is a ParameterError, too."""
 
     @wraps(function)
-    def called(*args: P.args, **kwargs: P.kwargs) -> R:
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return function(*args, **kwargs)
         except ValueError as error:
-            kind = parameter_error()
-            if isinstance(error, kind):
+            if isinstance(error, parameter_error_class()):
                 raise
-            raise kind(str(error)) from error
+            raise parameter_error(str(error)) from error
 
-    return called
+    return wrapper
 
 
 def warn(message: str) -> None:
-    """Warn of `message` where the first function that is not of this package called it, however many are in between."""
+    """Warn of `message` at the innermost call from outside this package, whatever the depth of the stack."""
     level, frame = 1, sys._getframe()
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         level, frame = level + 1, frame.f_back
     warnings.warn(message, UserWarning, stacklevel=level)
 
 
-class _Real:
-    """Loads the real librosa's module in place of one that we lack."""
+class _LibrosaLoader:
+    """Loads the real librosa's module of the same name in place of one that this package lacks."""
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         return None
@@ -121,21 +125,21 @@ class _Real:
         sys.modules[name] = import_module("librosa" + name.removeprefix(ROOT))
 
 
-class _Finder:
-    """Lets `import fastspec.librosa.beat` find librosa.beat; asked last, so our own modules come first."""
+class _LibrosaFinder:
+    """Lets `import fastspec.librosa.beat` import librosa.beat; asked last, so this package's modules come first."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         if not fullname.startswith(f"{ROOT}."):
             return None
-        if not installed():
-            raise ModuleNotFoundError(f"No module named {fullname!r}; {_ABSENT}", name="librosa")
-        loader: Any = _Real()
+        if not is_installed():
+            raise ModuleNotFoundError(f"No module named {fullname!r}; {_NOT_INSTALLED}", name="librosa")
+        loader: Any = _LibrosaLoader()
         return ModuleSpec(fullname, loader) if find_spec("librosa" + fullname.removeprefix(ROOT)) else None
 
 
 def install_finder() -> None:
-    """Put the finder at the end of Python's list, once."""
-    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
-        sys.meta_path.append(_Finder())
+    """Append the finder to `sys.meta_path`, once."""
+    if not any(isinstance(finder, _LibrosaFinder) for finder in sys.meta_path):
+        sys.meta_path.append(_LibrosaFinder())

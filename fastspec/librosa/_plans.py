@@ -1,4 +1,4 @@
-"""Plans of transforms by librosa's arguments; kept, so that calls with equal ones build no tables again."""
+"""Plans by librosa's arguments, cached by their values, so that equal calls compute no tables again."""
 
 import numbers
 from collections.abc import Hashable
@@ -6,33 +6,50 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from .._typing import Array
 from ..plan import STFT
 from ._names import parameter_error, warn
 from .filters import get_window
 from .util.utils import is_positive_int
 
-UNSUPPORTED = ("wrap", "maximum", "mean", "median", "minimum")
-"""Ways of padding that look further into the signal than its ends."""
+UNSUPPORTED_PAD_MODES = ("wrap", "maximum", "mean", "median", "minimum")
+"""Padding modes whose values depend on more than the samples near the ends of the signal."""
 
 
-class _Values(NamedTuple):
-    """A window by its float64 samples."""
+class Transform(NamedTuple):
+    """The arguments of a transform, as librosa's functions take them."""
 
-    samples: bytes
+    n_fft: int
+    hop_length: int | None
+    win_length: int | None
+    window: Any
+    center: bool
+    pad_mode: Any = "constant"
+
+
+class _WindowSamples(NamedTuple):
+    """A window by its float64 samples, which can be hashed."""
+
+    data: bytes
 
 
 @lru_cache(32)
-def _plan(
-    n_fft: int, hop: int | None, win: int, window: Any, center: bool, pad_mode: Any, dtype: np.dtype[Any]
-) -> STFT:
-    given = np.frombuffer(window.samples) if isinstance(window, _Values) else window
-    return STFT(n_fft, hop_length=hop, win_length=win, window=given, center=center, pad_mode=pad_mode, dtype=dtype)
+def _build(transform: Transform, dtype: np.dtype[Any]) -> STFT:
+    window = transform.window
+    return STFT(
+        transform.n_fft,
+        hop_length=transform.hop_length,
+        win_length=transform.win_length,
+        window=np.frombuffer(window.data) if isinstance(window, _WindowSamples) else window,
+        center=transform.center,
+        pad_mode=transform.pad_mode,
+        dtype=dtype,
+    )
 
 
-def _key(window: Any, win_length: int) -> Hashable:
-    """A window as what it can be looked up by: its name or, where it has none, its samples."""
+def _window_key(window: Any, win_length: int) -> Hashable:
+    """A window as a key of the cache: its name or, where it has none, its samples."""
     if isinstance(window, numbers.Real):
         return float(window)
     if isinstance(window, str | tuple):
@@ -42,68 +59,56 @@ def _key(window: Any, win_length: int) -> Hashable:
             pass
         else:
             return window
-    return _Values(np.ascontiguousarray(get_window(window, win_length), np.float64).tobytes())
+    return _WindowSamples(np.ascontiguousarray(get_window(window, win_length), np.float64).tobytes())
 
 
-def plan(
-    n_fft: int,
-    hop_length: int | None,
-    win_length: int | None,
-    window: Any,
-    dtype: np.dtype[Any],
-    *,
-    center: bool,
-    pad_mode: Any = "constant",
-) -> STFT:
-    """The plan of these arguments; a window that is a function is called anew each time.
+def build_plan(transform: Transform, dtype: np.dtype[Any]) -> STFT:
+    """The plan of a transform; a window that is a function is evaluated at each call.
 
     Raises
     ------
     ValueError, TypeError
-        For arguments without sense, by name.
+        For an invalid argument, by name.
     """
-    win = n_fft if win_length is None else win_length
-    if not center:
-        pad_mode = "constant"
-    return _plan(n_fft, hop_length, win, _key(window, win), bool(center), pad_mode, dtype)
+    win_length = transform.n_fft if transform.win_length is None else transform.win_length
+    key = transform._replace(
+        win_length=win_length,
+        window=_window_key(transform.window, win_length),
+        center=bool(transform.center),
+        pad_mode=transform.pad_mode if transform.center else "constant",
+    )
+    return _build(key, dtype)
 
 
-def analysis(
-    y: NDArray[Any],
-    n_fft: int,
-    hop_length: int | None,
-    win_length: int | None,
-    window: Any,
-    dtype: np.dtype[Any],
-    *,
-    center: bool,
-    pad_mode: Any,
-) -> STFT:
-    """The plan to analyse the signal y with, after librosa's checks.
+def plan_for_signal(y: Array, transform: Transform, dtype: np.dtype[Any]) -> STFT:
+    """The plan to transform the signal y [shape=(..., n)], after librosa's checks.
 
     Raises
     ------
     ValueError, TypeError
-        For arguments without sense, by name; for an uncentred signal shorter than n_fft.
+        For an invalid argument, by name; for an uncentred signal shorter than n_fft.
 
     Warns
     -----
     UserWarning
         If the signal is shorter than n_fft.
     """
-    error = parameter_error()
+    n_fft, hop_length, pad_mode, n = transform.n_fft, transform.hop_length, transform.pad_mode, y.shape[-1]
     if hop_length is not None and not is_positive_int(hop_length):
-        raise error(f"hop_length={hop_length} must be a positive integer")
-    if center and isinstance(pad_mode, str) and pad_mode in UNSUPPORTED:
-        raise error(f"pad_mode={pad_mode!r} is not supported: the ends of the signal alone may decide on the padding")
-    if n_fft > y.shape[-1]:
-        if not center:
-            raise error(f"n_fft={n_fft} is too large for uncentered analysis of input signal of length={y.shape[-1]}")
-        warn(f"n_fft={n_fft} is too large for input signal of length={y.shape[-1]}")
-    return plan(n_fft, hop_length, win_length, window, dtype, center=center, pad_mode=pad_mode)
+        raise parameter_error(f"hop_length={hop_length} must be a positive integer")
+    if transform.center and isinstance(pad_mode, str) and pad_mode in UNSUPPORTED_PAD_MODES:
+        raise parameter_error(
+            f"pad_mode={pad_mode!r} is not supported: padding may depend only on the samples near the signal's ends, "
+            "as with 'constant', 'edge' or 'reflect'"
+        )
+    if n_fft > n:
+        if not transform.center:
+            raise parameter_error(f"n_fft={n_fft} is too large for uncentered analysis of input signal of length={n}")
+        warn(f"n_fft={n_fft} is too large for input signal of length={n}")
+    return build_plan(transform, dtype)
 
 
-def precision(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """What is computed in for a result of this dtype: float32 if it is no more precise than that, else float64."""
+def working_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype to compute a result of `dtype` in: float32 if that is at least as precise, else float64."""
     single = dtype.itemsize <= (8 if dtype.kind == "c" else 4)
     return np.dtype(np.float32 if single else np.float64)

@@ -6,22 +6,17 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from .._typing import Array
-from ._banks import bank
-from ._names import face, find, parameter_error, warn
+from ._banks import mel_filters
+from ._names import parameter_error, raise_parameter_errors, resolve
 
 __all__ = ["get_window", "mel"]
 
-EMPTY = (
-    "Empty filters detected in mel frequency basis: some channels are always zero, narrower than a bin. "
-    "A larger n_fft, a lower sampling rate and fmax or fewer n_mels would fill them."
-)
-
 
 def __getattr__(name: str) -> Any:
-    return find(__name__, name)
+    return resolve(__name__, name)
 
 
-@face
+@raise_parameter_errors
 def mel(
     *,
     sr: float,
@@ -33,7 +28,7 @@ def mel(
     norm: Any = "slaney",
     dtype: DTypeLike = np.float32,
 ) -> Array:
-    """Triangular filters, their corners evenly spaced in mel.
+    """Triangular filters whose corner frequencies are evenly spaced in mel.
 
     Parameters
     ----------
@@ -42,14 +37,14 @@ def mel(
     n_fft : int
         Size of the transform whose bins are filtered.
     n_mels : int
-        How many filters.
+        Number of filters.
     fmin, fmax : float
-        The band in Hz; fmax is sr / 2 by default.
+        Lowest and highest corner in Hz; fmax is sr / 2 by default.
     htk : bool
-        The scale 2595 log10(1 + f / 700) in place of Slaney's.
+        HTK's mel scale 2595 log10(1 + f / 700) instead of Slaney's.
     norm : "slaney", number or None
-        Every filter is divided by half its width in Hz; by its norm of that order (see `util.normalize`); or by
-        nothing.
+        Each filter is divided by half its width in Hz (equal areas); by its norm of that order (see `util.normalize`);
+        or not at all (peaks of 1).
     dtype : np.dtype
         Of the result.
 
@@ -61,32 +56,29 @@ def mel(
     Raises
     ------
     ParameterError
-        For an unknown norm or a size without sense.
+        For an unknown norm or an invalid size.
 
     Warns
     -----
     UserWarning
         If a filter is so narrow that it holds no bin.
     """
-
-    found = bank(sr=sr, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax, htk=htk, norm=norm, dtype=dtype)
-    if found.empty:
-        warn(EMPTY)
-    return np.array(found.filters, dtype=dtype)
+    bank = mel_filters(sr=sr, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax, htk=htk, norm=norm, dtype=dtype)
+    return np.array(bank, dtype=dtype)
 
 
-@face
+@raise_parameter_errors
 def get_window(window: Any, Nx: int, *, fftbins: bool = True) -> Array:
-    """A window of `Nx` samples.
+    """A window function of `Nx` samples.
 
     Parameters
     ----------
     window : str, tuple, number, callable or array-like [shape=(Nx,)]
-        What `scipy.signal.get_window` takes; or a function of Nx; or the samples themselves.
+        An argument of `scipy.signal.get_window`; or a function of Nx; or the samples themselves.
     Nx : int > 0
-        How many samples.
+        Number of samples.
     fftbins : bool
-        Periodic, for transforms; else symmetric.  Functions and samples are taken as they are.
+        Whether a named window is periodic, for transforms, or symmetric.  Functions and samples are used unchanged.
 
     Returns
     -------
@@ -95,17 +87,17 @@ def get_window(window: Any, Nx: int, *, fftbins: bool = True) -> Array:
     Raises
     ------
     ParameterError
-        For samples of another number, an unknown name, and anything else.
+        If the samples are not Nx, or window is none of these.
     """
     if callable(window):
         return window(Nx)
     if isinstance(window, str | tuple) or np.isscalar(window):
-        from scipy.signal import get_window as named
+        from scipy.signal import get_window as scipy_window
 
         name: Any = window
-        return named(name, Nx, fftbins=fftbins)
+        return scipy_window(name, Nx, fftbins=fftbins)
     if isinstance(window, np.ndarray | list):
         if len(window) != Nx:
-            raise parameter_error()(f"Window size mismatch: {len(window)} != {Nx}")
+            raise parameter_error(f"Window size mismatch: {len(window)} != {Nx}")
         return np.asarray(window)
-    raise parameter_error()(f"Invalid window specification: {window!r}")
+    raise parameter_error(f"Invalid window specification: {window!r}")

@@ -18,7 +18,7 @@ from .._typing import Array, Real
 from ..kernels.fft import tables as fft_tables
 from ..transform import memory
 from ..transform.framing import comfortable_scale
-from .blockwise import Numbers, spans, wave
+from .blockwise import BlockArray, chunks, scratch_wave
 from .passes import BLOCK, Given, Passes, segment_offset
 from .segments import LAST, Runs, thinning
 
@@ -47,7 +47,7 @@ def known(S: Real, n_fft: int, *, logarithmic: bool, mirrored: bool) -> Real:
 def invert_complex(D: Array, size: float, hop: int, *, search: bool = True, out: Real | None = None) -> Real:
     """The signal of a complex spectrogram (frames, n_fft), of which the real part is taken.
 
-    `size` is about the size of its numbers, their norm or the largest of them: it decides how they are scaled.  Numbers
+    `size` is about the size of its numbers, their norm or the largest of them: it decides how they are scaled.  BlockArray
     in another form than complex64 or complex128 become one of them, a share of frames at a time if they are many.
     """
     frames, n_fft = D.shape
@@ -66,7 +66,7 @@ def invert_complex(D: Array, size: float, hop: int, *, search: bool = True, out:
 
 
 def recover(
-    S: Real | Numbers,
+    S: Real | BlockArray,
     n_fft: int,
     hop: int,
     n_iter: int,
@@ -82,7 +82,7 @@ def recover(
 
     Parameters
     ----------
-    S : np.ndarray or Numbers [shape=(frames, n_fft) or, if mirrored, (frames, n_fft // 2)]
+    S : np.ndarray or BlockArray [shape=(frames, n_fft) or, if mirrored, (frames, n_fft // 2)]
         Magnitudes, or their decimal logarithms; see `known`.
     segments : int or None
         Runs of frames that are chains of their own, in float32; None and 1 for one chain; see `offset_runs`.
@@ -91,7 +91,7 @@ def recover(
     out : np.ndarray [shape=(frames * hop + n_fft // 2,)]
         Where the signal goes; of the dtype of S.
     """
-    S = S if isinstance(S, Numbers) else Numbers("S", S)
+    S = S if isinstance(S, BlockArray) else BlockArray("S", S)
     frames, exact = len(S), segments is None or segments == 1 or not fft_tables.has_inverse(n_fft)
     dtype = S.dtype if exact else np.dtype(np.float32)
     least, largest = S.range()
@@ -107,8 +107,8 @@ def recover(
     kinds: list[Passes | Runs] = [every] * (n_iter + 1)
     if not exact and every.args.search:
         kinds = _in_runs(every, passes, segments or 1, n_iter + 1)
-    waves = [result if dtype == S.dtype else wave(every.length, dtype)]
-    waves += [wave(every.length, dtype)] if n_iter else []
+    waves = [result if dtype == S.dtype else scratch_wave(every.length, dtype)]
+    waves += [scratch_wave(every.length, dtype)] if n_iter else []
     before = None
     for i, kind in enumerate(kinds):
         y = waves[(n_iter - i) % 2]
@@ -117,7 +117,7 @@ def recover(
             on_iteration(i, n_iter, before if scale == 1 else before / S.dtype.type(scale))
         before = y
     if y is not result or scale != 1:
-        for first, last in spans(every.length, BLOCK):
+        for first, last in chunks(every.length, BLOCK):
             result[first:last] = y[first:last] if scale == 1 else y[first:last] / S.dtype.type(scale)
     return result
 
@@ -133,7 +133,7 @@ def _in_runs(every: Passes, passes: Callable[[int], Passes], segments: int, tota
 
 
 def _given(
-    S: Numbers, n_fft: int, dtype: np.dtype[Any], scale: float, step: int, *, logarithmic: bool, mirrored: bool
+    S: BlockArray, n_fft: int, dtype: np.dtype[Any], scale: float, step: int, *, logarithmic: bool, mirrored: bool
 ) -> Given:
     """`known` of every `step`-th row times `scale` (or the squares of what is analysed would overflow or vanish)."""
     order = fft_tables.bin_order(n_fft) if fft_tables.has_inverse(n_fft) else None
@@ -150,7 +150,7 @@ def _given(
 
 
 def invert_pretty(
-    S: Real | Numbers,
+    S: Real | BlockArray,
     *,
     log: bool = True,
     n_fft: int,

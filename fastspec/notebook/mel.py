@@ -1,7 +1,7 @@
-"""The notebook's functions around mel spectrograms; see `notebook` for the others and for what all have in common.
+"""The notebook's functions for mel spectrograms; see `functions` for the conventions they share with the others.
 
-Spectrograms of more than 32 million numbers are stretched in blocks of columns with some to either side, and differ
-from what the whole would give by a rounding to float16 here and there.
+Spectrograms of more than 32 million values are resampled in overlapping blocks of columns; the result may differ from
+that of the whole spectrogram in the last bit of float16.
 """
 
 import warnings
@@ -9,73 +9,79 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from .. import checks
-from .._typing import Array
-from ..features.banks import SPLINE_REACH, FilterBank, bank_of
+from .._typing import Array, Real
+from ..features.banks import FilterBank, as_bank
 from ..features.decibels import from_db
-from ..features.log import _in_range
+from ..features.log import check_exponents
 from ..features.scales import hz_to_mel, mel_to_hz
 from . import blockwise
 
+SPLINE_REACH_COLUMNS = 40
+"""Columns on either side of a block that its spline coefficients are computed from."""
+RESAMPLE_WHOLE_VALUES = 1 << 25
+"""Values of the largest spectrogram that is resampled as a whole, not in blocks of columns."""
 
-def resample_time(M: NDArray[np.floating], factor: float) -> NDArray[np.float16]:
-    """The columns of M stretched by `factor` (cubic splines, scipy.ndimage.zoom in float32), as float16."""
+
+def resample_time(M: Real, factor: float) -> Array:
+    """M [shape=(rows, columns)] with `factor` times as many columns, by cubic splines in float32, as float16.
+
+    See `scipy.ndimage.zoom`.
+    """
     from scipy.ndimage import zoom
 
     return zoom(M.astype(np.float32), [1, factor]).astype(np.float16)
 
 
-def notebook_levels(
+def mel_to_magnitudes(
     mel_spec: ArrayLike, bank: FilterBank | ArrayLike, *, spec_thresh: float = 4.0, shorten_factor: float = 1.0
-) -> NDArray[np.floating]:
-    """Magnitudes from the mels of `notebook.make_mel`, which are filtered logarithms.
+) -> Real:
+    """Magnitudes from a mel spectrogram of `make_mel`, whose filters were applied to logarithms.
 
-    There S = max(log10(|D| / max |D|), -spec_thresh) was filtered, with filters whose sums are 1, so that
-    M + spec_thresh is what they make of S + spec_thresh >= 0: that is inverted, and 10**S taken after.  Lost are the
-    scale (the largest magnitude was 1), what the threshold has raised, the first and the last column, and the digits
-    that float16 lacks.
+    M = bank @ S with S = max(log10(|D| / max |D|), -spec_thresh), and each filter sums to 1.  So M + spec_thresh =
+    bank @ (S + spec_thresh), which is solved for S + spec_thresh >= 0 (see `FilterBank.inverse`); the result is 10**S.
+    The scale (the largest magnitude was 1), values below the threshold, the first and the last column, and precision
+    beyond float16 are lost.
 
     Parameters
     ----------
     mel_spec : np.ndarray [shape=(n_mels, columns)]
-        What `make_mel` gives.
+        As from `make_mel`.
     bank : FilterBank or np.ndarray [shape=(n_mels, n_bins)]
-        The transpose of the `mel_filter` that it was given.
+        The transpose of the `mel_filter` of `make_mel`.
     spec_thresh : float
-        The threshold of the spectrogram.
+        Threshold of the spectrogram.
     shorten_factor : float > 0
-        As there: columns become so many frames each (cubic splines).
+        As in `make_mel`: frames per column (interpolated by cubic splines).
 
     Returns
     -------
-    S : np.ndarray [shape=(n_bins, round(columns shorten_factor))]
-        From 10**-spec_thresh up; float32 for float16 and float32, else float64.
+    S : np.ndarray [shape=(n_bins, round(columns * shorten_factor))]
+        At least 10**-spec_thresh; float32 for float16 and float32, else float64.
 
     Raises
     ------
     TypeError, ValueError
-        If mel_spec is no matrix of finite real numbers with a row for each filter, or another argument is out of range.
+        If mel_spec is not a matrix of finite real numbers with a row for each filter, or another argument is invalid.
     """
-    filters, thresh = bank_of(bank), checks.as_finite("spec_thresh", spec_thresh)
-    factor = checks.as_finite("shorten_factor", shorten_factor)
-    if factor <= 0:
-        raise ValueError(f"shorten_factor must be above 0, got {shorten_factor!r}")
+    filters, thresh = as_bank(bank), checks.as_finite("spec_thresh", spec_thresh)
+    factor = _check_factor(shorten_factor)
     M = checks.as_array("mel_spec", mel_spec)
     M = checks.as_spectrogram("mel_spec", M.astype(np.float32) if M.dtype == np.float16 else M)
     if factor != 1:
         M = resample_time(M, factor).astype(M.dtype)
-    raised = filters.inverse(M + M.dtype.type(thresh))
-    _in_range("mel_spec", raised, 1.0, "magnitudes")
-    return from_db(raised, factor=1.0, scale=10.0**-thresh)
+    S_above_thresh = filters.inverse(M + M.dtype.type(thresh))
+    check_exponents("mel_spec", S_above_thresh, 1.0, "magnitudes")
+    return from_db(S_above_thresh, factor=1.0, scale=10.0**-thresh)
 
 
-def triangles(n_mels: int, n_fft: int, sr: float, fmin: float, fmax: float) -> NDArray[np.float64]:
-    """Triangular filters, shape (n_mels, n_fft // 2): corners evenly spaced in mel, at bins floor((n_fft + 1) f / sr).
+def triangular_filters(n_mels: int, n_fft: int, sr: float, fmin: float, fmax: float) -> Array:
+    """Triangular filters [shape=(n_mels, n_fft // 2)] with corners evenly spaced in mel (HTK's scale).
 
-    Filter j rises from 0 at corner j to 1 at corner j + 1 and falls to 0 at corner j + 2.  Bins past n_fft // 2 - 1 are
-    cut off.
+    Corner j is bin floor((n_fft + 1) f[j] / sr) of frequency f[j].  Filter j rises from 0 at corner j to 1 at corner
+    j + 1 and falls to 0 at corner j + 2.  Bins from n_fft // 2 up are omitted.
     """
     corners = np.linspace(hz_to_mel(fmin, htk=True), hz_to_mel(fmax, htk=True), n_mels + 2)
     corners = np.floor((n_fft + 1) * mel_to_hz(corners, htk=True) / sr)
@@ -86,92 +92,99 @@ def triangles(n_mels: int, n_fft: int, sr: float, fmin: float, fmax: float) -> N
         return np.where((k >= middle) & (k < high), (high - k) / (high - middle), rising)
 
 
-def normalised(bank: NDArray[np.floating]) -> NDArray[np.floating]:
-    """The filters as columns, each divided by its sum; a filter narrower than a bin, which holds none, stays zero."""
+def normalize_filters(bank: Real) -> Real:
+    """The filters of a bank [shape=(n_mels, bins)] as columns (bins, n_mels), each divided by its sum if that is not 0.
+
+    Warns
+    -----
+    UserWarning
+        If a filter is so narrow that it holds no bin.
+    """
     total = bank.sum(axis=1)
     empty = int(np.count_nonzero(total == 0))
     if empty:
         warnings.warn(
-            f"{empty} of {len(bank)} mel filters are empty, narrower than a bin: use fewer or a larger fft_size",
+            f"{empty} of {len(bank)} mel filters are empty, as they are narrower than a bin: use fewer mel filters "
+            "or a larger fft_size",
             UserWarning,
             stacklevel=3,
         )
     return bank.T / np.where(total == 0, 1.0, total)
 
 
-def resampled_columns(
-    part: Callable[[int, int], NDArray[np.floating]], columns: int, total: int, first: int, last: int
-) -> NDArray[np.float32]:
-    """Columns first .. last - 1 of `total` that `columns` are stretched to; part(a, b) gives columns a .. b - 1.
+def resample_columns(read: Callable[[int, int], Real], columns: int, new_columns: int, first: int, last: int) -> Array:
+    """Columns first .. last - 1 of a matrix resampled from `columns` to `new_columns` columns, as float32.
 
-    A spline's coefficient depends on a number k columns away by 0.268**k (Unser, IEEE Signal Processing Magazine 16(6),
-    1999, 22-38), so those of SPLINE_REACH columns to either side decide it to the last bit of float64.
+    read(a, b) returns columns a .. b - 1 of the matrix.  The influence of a column on a spline coefficient k columns
+    away decays as 0.268**k (Unser, IEEE Signal Processing Magazine 16(6), 1999, 22-38), so that SPLINE_REACH_COLUMNS
+    columns on either side determine it to the precision of float64.
     """
     from scipy.ndimage import affine_transform
 
-    ratio = (columns - 1) / max(1, total - 1)
-    a = max(0, int(first * ratio) - SPLINE_REACH)
-    b = min(columns, int((last - 1) * ratio) + 2 + SPLINE_REACH)
-    given = part(a, b).astype(np.float32)
-    found: NDArray[np.float32] = affine_transform(
-        given, [1, ratio], [0, first * ratio - a], (len(given), last - first), output=np.float32, mode="mirror"
+    ratio = (columns - 1) / max(1, new_columns - 1)
+    a = max(0, int(first * ratio) - SPLINE_REACH_COLUMNS)
+    b = min(columns, int((last - 1) * ratio) + 2 + SPLINE_REACH_COLUMNS)
+    M = read(a, b).astype(np.float32)
+    resampled: Array = affine_transform(
+        M, [1, ratio], [0, first * ratio - a], (len(M), last - first), output=np.float32, mode="mirror"
     )
-    return found
-
-
-LONG = 1 << 25
-"""Numbers of a spectrogram that are resampled as a whole, at most."""
+    return resampled
 
 
 def make_mel(
     spectrogram: ArrayLike, mel_filter: ArrayLike, shorten_factor: float = 1, *, out: Array | None = None
 ) -> Array:
-    """A mel spectrogram, its time axis shortened.
+    """A mel spectrogram, downsampled in time.
 
     Parameters
     ----------
     spectrogram : np.ndarray [shape=(frames, bins)]
     mel_filter : np.ndarray [shape=(bins, n_mels)]
-        From `create_mel_filter`.
+        As from `create_mel_filter`.
     shorten_factor : float
-        Frames that become one (cubic splines).
+        Frames per column of the result (interpolated by cubic splines).
     out : np.ndarray
-        Where the result goes: an array or memory map of its shape and dtype, C-contiguous.
+        Array or memory map for the result, of its shape and dtype, C-contiguous.
 
     Returns
     -------
     mel_spec : np.ndarray [shape=(n_mels, round(frames / shorten_factor) - 2), dtype=float16]
-        Without the first and the last column.
+        Without the first and the last column of the resampled spectrogram.
     """
-    S, bank = blockwise.rows("spectrogram", spectrogram), checks.as_spectrogram("mel_filter", mel_filter)
-    factor = checks.as_finite("shorten_factor", shorten_factor)
-    if factor <= 0:
-        raise ValueError(f"shorten_factor must be above 0, got {shorten_factor!r}")
+    S, bank = blockwise.as_matrix("spectrogram", spectrogram), checks.as_spectrogram("mel_filter", mel_filter)
+    factor = _check_factor(shorten_factor)
     if S.shape[1] != bank.shape[0]:
         raise ValueError(f"mel_filter must have a row for each of the {S.shape[1]} bins, got shape {bank.shape}")
 
-    def part(first: int, last: int) -> Array:
+    def filter_frames(first: int, last: int) -> Array:
         frames = S.block(first, last)
         M: Array = bank.T.dot(frames.T)
-        if not np.isfinite(M).all():  # every number of S is in a sum, so that only then S needs a look
+        if not np.isfinite(M).all():  # each value of S is a term of a sum: if those are finite, so is S
             checks.check_finite("spectrogram", frames, before=first)
         return M
 
-    total = round(len(S) * (1.0 / factor))
-    if S.shape[0] * S.shape[1] <= LONG:
-        return _given_to(out, resample_time(part(0, len(S)), 1.0 / factor)[:, 1:-1], spectrogram)
-    made = blockwise.result(out, (bank.shape[1], max(0, total - 2)), np.float16, spectrogram)
-    many = max(1, int(LONG // 8 // S.shape[1] / factor))
-    for first, last in blockwise.spans(made.shape[1], many):
-        made[:, first:last] = resampled_columns(part, len(S), total, first + 1, last + 1)
-    return blockwise.given_back(out, made)
+    columns = round(len(S) * (1.0 / factor))
+    if S.shape[0] * S.shape[1] <= RESAMPLE_WHOLE_VALUES:
+        return _copy_to(out, resample_time(filter_frames(0, len(S)), 1.0 / factor)[:, 1:-1], spectrogram)
+    result = blockwise.allocate_output(out, (bank.shape[1], max(0, columns - 2)), np.float16, spectrogram)
+    block_columns = max(1, int(RESAMPLE_WHOLE_VALUES // 8 // S.shape[1] / factor))
+    for first, last in blockwise.chunks(result.shape[1], block_columns):
+        result[:, first:last] = resample_columns(filter_frames, len(S), columns, first + 1, last + 1)
+    return result if out is None else out
 
 
-def _given_to(out: Array | None, made: Array, given: object) -> Array:
-    """What has been made, in `out` if there is one."""
+def _check_factor(shorten_factor: object) -> float:
+    factor = checks.as_finite("shorten_factor", shorten_factor)
+    if factor <= 0:
+        raise ValueError(f"shorten_factor must be above 0, got {shorten_factor!r}")
+    return factor
+
+
+def _copy_to(out: Array | None, result: Array, source: object) -> Array:
+    """`out` with the result written to it; the result itself if out is None."""
     if out is None:
-        return made
-    blockwise.result(out, made.shape, made.dtype, given)[:] = made
+        return result
+    blockwise.allocate_output(out, result.shape, result.dtype, source)[:] = result
     return out
 
 
@@ -183,66 +196,61 @@ def mel_to_spectrogram(
     *,
     out: Array | None = None,
 ) -> Array:
-    """A spectrogram from a mel spectrogram, its time axis stretched.
+    """A spectrogram from a mel spectrogram, upsampled in time.
 
     Parameters
     ----------
     mel_spec : np.ndarray [shape=(n_mels, columns)]
-        From `make_mel`.
+        As from `make_mel`.
     mel_inversion_filter : np.ndarray [shape=(n_mels, bins)]
-        From `create_mel_filter`.
+        As from `create_mel_filter`.
     spec_thresh : float
-        Threshold of the spectrogram: added before the filters, taken off again after.
+        Threshold of the spectrogram, added before the filters are applied and subtracted after.
     shorten_factor : float
         As in `make_mel`.
     out : np.ndarray
-        Where the result goes: an array or memory map of its shape and dtype, C-contiguous.
+        Array or memory map for the result, of its shape and dtype, C-contiguous.
 
     Returns
     -------
     S : np.ndarray [shape=(bins, round(columns * shorten_factor)), dtype=float16]
-        Its transpose is what `invert_pretty_spectrogram` takes.
+        The transpose of the argument of `invert_pretty_spectrogram`.
     """
     M, bank = np.asarray(mel_spec), checks.as_spectrogram("mel_inversion_filter", mel_inversion_filter)
-    blockwise.rows("mel_spec", M).finite()
-    thresh, factor = (
-        checks.as_finite("spec_thresh", spec_thresh),
-        checks.as_finite("shorten_factor", shorten_factor),
-    )
-    if factor <= 0:
-        raise ValueError(f"shorten_factor must be above 0, got {shorten_factor!r}")
+    blockwise.as_matrix("mel_spec", M).check_finite()
+    thresh, factor = checks.as_finite("spec_thresh", spec_thresh), _check_factor(shorten_factor)
     if M.shape[0] != bank.shape[0]:
-        raise ValueError(f"mel_spec must have a row for each of the {bank.shape[0]} filters, got shape {M.shape}")
+        raise ValueError(f"mel_spec must have a row for each of the {bank.shape[0]} mel filters, got shape {M.shape}")
 
-    def part(first: int, last: int) -> Array:
-        spread: Array = (M[:, first:last] + thresh).T.dot(bank).T
-        return spread
+    def unfilter_columns(first: int, last: int) -> Array:
+        S_above_thresh: Array = (M[:, first:last] + thresh).T.dot(bank).T
+        return S_above_thresh
 
-    columns, total = M.shape[1], round(M.shape[1] * factor)
-    if max(columns, total) * bank.shape[1] <= LONG:
-        return _given_to(out, resample_time(part(0, columns), factor) - np.float16(thresh), mel_spec)
-    made = blockwise.result(out, (bank.shape[1], total), np.float16, mel_spec)
-    many = max(1, int(LONG // 8 // bank.shape[1] * min(1.0, factor)))
-    for first, last in blockwise.spans(total, many):
-        found = resampled_columns(part, columns, total, first, last).astype(np.float16)
-        made[:, first:last] = found - np.float16(thresh)
-    return blockwise.given_back(out, made)
+    columns, frames = M.shape[1], round(M.shape[1] * factor)
+    if max(columns, frames) * bank.shape[1] <= RESAMPLE_WHOLE_VALUES:
+        return _copy_to(out, resample_time(unfilter_columns(0, columns), factor) - np.float16(thresh), mel_spec)
+    result = blockwise.allocate_output(out, (bank.shape[1], frames), np.float16, mel_spec)
+    block_columns = max(1, int(RESAMPLE_WHOLE_VALUES // 8 // bank.shape[1] * min(1.0, factor)))
+    for first, last in blockwise.chunks(frames, block_columns):
+        S_above_thresh = resample_columns(unfilter_columns, columns, frames, first, last).astype(np.float16)
+        result[:, first:last] = S_above_thresh - np.float16(thresh)
+    return result if out is None else out
 
 
 def hz2mel(hz: ArrayLike) -> Any:
-    """2595 log10(1 + hz / 700): Hertz to mel, element by element."""
+    """Hz to mel on HTK's scale, 2595 log10(1 + hz / 700), elementwise."""
     return hz_to_mel(hz, htk=True)
 
 
 def mel2hz(mel: ArrayLike) -> Any:
-    """700 (10**(mel / 2595) - 1): mel to Hertz, element by element."""
+    """Mel to Hz on HTK's scale, 700 (10**(mel / 2595) - 1), elementwise."""
     return mel_to_hz(mel, htk=True)
 
 
 def get_filterbanks(
     nfilt: int = 20, nfft: int = 512, samplerate: float = 16000, lowfreq: float = 0, highfreq: float | None = None
 ) -> Array:
-    """Triangular mel filters, evenly spaced in mel.
+    """Triangular filters whose corner frequencies are evenly spaced in mel (HTK's scale).
 
     Parameters
     ----------
@@ -251,21 +259,24 @@ def get_filterbanks(
     nfft : int
         Size of the transform.
     samplerate : float
-        In Hz.
+        Sampling rate in Hz.
     lowfreq, highfreq : float
-        Edges of the first and the last filter in Hz; None is samplerate / 2.
+        Lowest and highest corner in Hz; None is samplerate / 2.
 
     Returns
     -------
     bank : np.ndarray [shape=(nfilt, nfft // 2)]
-        A filter a row, peaks of 1.
+        A row for each filter, with a peak of 1.
     """
-    count, n_fft = checks.as_int("nfilt", nfilt, 1), checks.as_int("nfft", nfft, 2)
+    n_mels, n_fft = checks.as_int("nfilt", nfilt, 1), checks.as_int("nfft", nfft, 2)
     rate, low = checks.as_finite("samplerate", samplerate), checks.as_finite("lowfreq", lowfreq)
     high = checks.as_finite("highfreq", highfreq or rate / 2)
     if not 0 <= low < high <= rate / 2:
-        raise ValueError(f"need 0 <= lowfreq < highfreq <= samplerate / 2 = {rate / 2:g}, got {low:g} and {high:g}")
-    return triangles(count, n_fft, rate, low, high)
+        raise ValueError(
+            f"corner frequencies must satisfy 0 <= lowfreq < highfreq <= samplerate / 2 = {rate / 2:g}, "
+            f"got lowfreq={low:g} and highfreq={high:g}"
+        )
+    return triangular_filters(n_mels, n_fft, rate, low, high)
 
 
 def create_mel_filter(
@@ -275,7 +286,7 @@ def create_mel_filter(
     end_freq: float = 8000,
     samplerate: float = 44100,
 ) -> tuple[Array, Array]:
-    """Mel filters to compress a spectrogram, and to spread it again.
+    """Mel filters for `make_mel`, and for the way back by `mel_to_spectrogram`.
 
     Parameters
     ----------
@@ -285,16 +296,16 @@ def create_mel_filter(
     Returns
     -------
     mel_filter : np.ndarray [shape=(fft_size // 2, n_freq_components)]
-        A filter a column, each with the sum 1.
+        A column for each filter, with a sum of 1.
     mel_inversion_filter : np.ndarray [shape=(n_freq_components, fft_size // 2)]
-        What `get_filterbanks` gives.
+        The filters of `get_filterbanks`.
 
     Warns
     -----
     UserWarning
-        If filters are narrower than a bin: they stay zero.
+        If filters are narrower than a bin, so that they are zero.
     """
     bank = get_filterbanks(
         nfilt=n_freq_components, nfft=fft_size, samplerate=samplerate, lowfreq=start_freq, highfreq=end_freq
     )
-    return normalised(bank), bank
+    return normalize_filters(bank), bank

@@ -26,7 +26,7 @@ from ..transform.forward import tiles_of_strip
 from ..transform.framing import comfortable_scale, hamming, window_sum
 from ..transform.inverse import Workspace, prepare_overlap_add, run_overlap_add, sum_size, weight_columns
 from ..transform.memory import address, signal_args
-from .blockwise import spans
+from .blockwise import chunks
 from .spectra import hamming_analysis
 
 RING_BYTES = 2 << 20  # of frames kept prepared ahead of the chain
@@ -201,7 +201,7 @@ class Passes:
         """One pass: the signal whose frames have the phases of those of `previous` (none: their own, or zero)."""
         in_lanes = fft_tables.has_inverse(self.n_fft)
         source = self.source(previous)
-        for first, last in spans(self.length, BLOCK):
+        for first, last in chunks(self.length, BLOCK):
             wave[first:last] = 0
         if in_lanes and not self.search:
             self._add_in_place(source, wave, previous)
@@ -320,6 +320,6 @@ def divide(wave: Real, frames: int, hop: int, size: int) -> None:
         return
     full = np.tile(weight[(reach - 1) * hop : reach * hop], max(1, BLOCK // 8 // hop))
     wave[: reach * hop] *= weight[: reach * hop]
-    for first, last in spans((frames - reach) * hop, len(full)):
+    for first, last in chunks((frames - reach) * hop, len(full)):
         wave[reach * hop + first : reach * hop + last] *= full[: last - first]
     wave[frames * hop : frames * hop + size] *= weight[reach * hop :]

@@ -12,7 +12,7 @@ from ..transform.epilogue import Epilogue, clip_and_scale, complex_bins, epilogu
 from ..transform.forward import ForwardTransform
 from ..transform.framing import comfortable_scale, hamming
 from ..transform.memory import MemoryLayout, signal_args
-from .blockwise import LONG, Numbers, spans
+from .blockwise import BLOCK_VALUES, BlockArray, chunks
 
 BLOCK = 1 << 23  # numbers of frames that are analysed in one call
 
@@ -23,22 +23,22 @@ def hamming_analysis(n_fft: int, hop: int, dtype: np.dtype[Any]) -> ForwardTrans
     return ForwardTransform(n_fft, hop, hamming(n_fft), dtype)
 
 
-def _numbers(x: Real | Numbers) -> Numbers:
-    return x if isinstance(x, Numbers) else Numbers("y", x)
+def _numbers(x: Real | BlockArray) -> BlockArray:
+    return x if isinstance(x, BlockArray) else BlockArray("y", x)
 
 
 def _analysed(
-    x: Numbers, n_fft: int, hop: int, frames: int, out: Array, epilogue: Epilogue, mean: float, scale: float
+    x: BlockArray, n_fft: int, hop: int, frames: int, out: Array, epilogue: Epilogue, mean: float, scale: float
 ) -> float:
     """Frames of (x - mean) scale, a block at a time, to out (frames, width); returns the largest of their peaks."""
     many, largest = max(1, BLOCK // n_fft), 0.0
     analysis = hamming_analysis(n_fft, hop, x.dtype)
     if x.whole is None:
-        many = max(1, min(many, LONG // hop))
+        many = max(1, min(many, BLOCK_VALUES // hop))
     elif frames <= many:
         signals = signal_args(x.whole[None], mean=mean, scale=scale)
         return float(analysis.run(signals, 0, frames, out.T[None], epilogue).max())
-    for first, last in spans(frames, many):
+    for first, last in chunks(frames, many):
         samples, origin = x.whole, first * hop
         if samples is None:
             samples, origin = x.block(origin, origin + (last - first - 1) * hop + n_fft), 0
@@ -50,7 +50,7 @@ def _analysed(
 
 
 def complex_spectrum(
-    x: Real | Numbers, n_fft: int, hop: int, frames: int, *, bins: int, mean: float = 0.0, out: Complex | None = None
+    x: Real | BlockArray, n_fft: int, hop: int, frames: int, *, bins: int, mean: float = 0.0, out: Complex | None = None
 ) -> Complex:
     """Hamming-windowed spectrum of x - mean, zeros past its end.
 
@@ -66,7 +66,7 @@ def complex_spectrum(
 
 
 def magnitude(
-    x: Real | Numbers,
+    x: Real | BlockArray,
     n_fft: int,
     hop: int,
     frames: int,
@@ -86,7 +86,7 @@ def magnitude(
 
 
 def log_magnitude(
-    x: Real | Numbers,
+    x: Real | BlockArray,
     n_fft: int,
     hop: int,
     frames: int,
@@ -110,7 +110,7 @@ def log_magnitude(
 
 
 def _levels(
-    x: Numbers, n_fft: int, hop: int, frames: int, out: Real, *, shape: int, mean: float, floor: float = 0.0
+    x: BlockArray, n_fft: int, hop: int, frames: int, out: Real, *, shape: int, mean: float, floor: float = 0.0
 ) -> tuple[float, float]:
     """Levels of x - mean, or of a multiple of it where powers would overflow or vanish: (largest power, multiplier)."""
 
@@ -126,7 +126,7 @@ def _levels(
     return (power, scale) if scale == 1 else (run(scale), scale)
 
 
-def convergence(y: Real, S: Real | Numbers, n_fft: int, hop: int) -> float:
+def convergence(y: Real, S: Real | BlockArray, n_fft: int, hop: int) -> float:
     """Spectral convergence in dB: 20 log10(|| |STFT(y)| - S || / || S ||), Frobenius norms; lower is better.
 
     S are linear magnitudes (frames, at least n_fft // 2), of which the first n_fft // 2 bins count; the STFT has their
@@ -134,7 +134,7 @@ def convergence(y: Real, S: Real | Numbers, n_fft: int, hop: int) -> float:
     relative to S.
     """
     mean, missing, norms, first = float(y.mean()), [], [], 0
-    for part in S.blocks() if isinstance(S, Numbers) else (S,):
+    for part in S.blocks() if isinstance(S, BlockArray) else (S,):
         samples = y[first * hop : (first + len(part) - 1) * hop + n_fft] if len(part) < len(S) else y
         half = part[:, : n_fft // 2]
         found = magnitude(samples, n_fft, hop, len(part), mean=mean)

@@ -7,9 +7,9 @@ from numpy.typing import ArrayLike
 
 from .. import checks
 from .._typing import Real
-from ..features.banks import FilterBank, bank_of
+from ..features.banks import FilterBank, as_bank
 from ..features.log import log_scale
-from ..notebook.mel import notebook_levels
+from ..notebook.mel import mel_to_magnitudes
 from ..plan import STFT
 from .methods import Chain, Momentum, Stage, parse_stages
 from .recover import Request, Seed, check_init, fraction, recover
@@ -54,8 +54,8 @@ def recover_mel(
     power : float
         M was made of |STFT(y)|**power.
     log : str
-        The logarithm of `plan.mel` ("ln", "log10", "db", "whisper"), undone by `features.log.linear`; or "notebook" for
-        mels of `make_mel`, undone by `notebook.mel.notebook_levels`: bank is then the transpose of the notebook's
+        The logarithm of `plan.mel` ("ln", "log10", "db", "whisper"), undone by `features.log.from_log`; or "notebook" for
+        mels of `make_mel`, undone by `notebook.mel.mel_to_magnitudes`: bank is then the transpose of the notebook's
         `mel_filter`, spec_thresh=4 and shorten_factor=1 are options, and method is always "cascade".
     method : "joint" or "cascade"
         "joint"    rounds as in `recover`, in which P2 leaves the phases and brings the levels a = |c|**power nearer
@@ -128,7 +128,7 @@ def make_mel_problem(
         As `recover_mel`.
     """
     _check_method(method)
-    filters = bank_of(mels.bank)
+    filters = as_bank(mels.bank)
     if filters.shape[1] != plan.n_bins:
         raise ValueError(f"bank must have n_bins = {plan.n_bins} columns, got shape {filters.shape}")
     power = checks.as_finite("power", mels.power)
@@ -166,7 +166,7 @@ def _parse_joint_stages(filters: FilterBank, rounds: Chain, n_iter: int | str, o
 
 def _invert_notebook_mels(M: ArrayLike, bank: FilterBank | ArrayLike, plan: STFT, **inversion: float) -> Real:
     """Magnitudes (n_bins, n_frames) of the notebook's mels; the last bin, which it leaves out, is 0."""
-    S = notebook_levels(M, bank, **inversion)
+    S = mel_to_magnitudes(M, bank, **inversion)
     if len(S) != plan.n_bins - 1:
         raise ValueError(f"bank must have n_bins - 1 = {plan.n_bins - 1} columns for log='notebook', got {len(S)}")
     return np.concatenate([S, np.zeros_like(S[:1])])

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._typing import Complex, Real, Whole
-from ..features.bands import bands_of
+from ..features.bands import to_bands
 from ..features.banks import FilterBank
 from ..immutable import cached_attribute
 from ..kernels.features.levels import EXPONENT, ROOT, SQUARE, Bands
@@ -98,7 +98,7 @@ class Rounds:
         """The bank B, and B' with its rows divided by their sums, as kernels unpack them."""
         none = np.zeros((1, 1))
         banks = [none, none] if self.bank is None else [np.asarray(self.bank), back_of(self.bank)]
-        self.kept = [bands_of(B.astype(self.dtype)) for B in banks]
+        self.kept = [to_bands(B.astype(self.dtype)) for B in banks]
         return [pack(Bands(*bands)) for bands in self.kept]
 
     @cached_attribute

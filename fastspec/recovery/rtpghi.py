@@ -22,7 +22,7 @@ from .phase import gaussian_constant, turn_of_middle
 class _Inverse(StreamingISTFT):
     """The same, of whose gaps somebody else has told."""
 
-    def _tell_of_gaps(self, plan: STFT) -> None:
+    def _warn_if_not_invertible(self, plan: STFT) -> None:
         pass
 
 
@@ -38,7 +38,7 @@ class Gradients:
 
     def n_final(self, frames: int) -> int:
         """See `Engine`."""
-        return self._inverse.final(max(0, frames - self._look_ahead))
+        return self._inverse.count_final(max(0, frames - self._look_ahead))
 
     def n_frames_at_latency(self) -> int:
         """See `Engine`."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from .. import checks
 from .._typing import Array, Real
 from ..features.banks import FilterBank
-from ..features.log import linear
+from ..features.log import from_log
 from ..plan import STFT
 from . import starts
 from .engines import recover_online
@@ -80,7 +80,7 @@ class Problem(NamedTuple):
         TypeError, ValueError
             If a number is not finite or negative.
         """
-        levels = M if self.log is None else linear(M, self.log, self.power)
+        levels = M if self.log is None else from_log(M, self.log, self.power)
         return checks.as_levels(name, levels, self.n_rows, self.plan.dtype, index, first_frame)
 
     def to_magnitudes(self, M: Real) -> Real:

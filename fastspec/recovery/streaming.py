@@ -11,7 +11,7 @@ from .. import checks
 from .._typing import Array, Real
 from ..features.banks import FilterBank
 from ..plan import STFT
-from ..stream.iterators import _run
+from ..stream.iterators import push_blocks
 from .blocks import BlockEngine, check_block
 from .engines import Engine, make_engine
 from .methods import ONLINE, Chain, parse_stages
@@ -22,7 +22,7 @@ from .solve import TOLERANCE, Problem, warn_unless_invertible
 
 def recover(blocks: Iterable[ArrayLike], plan: STFT, *, length: int | None = None, **options: Any) -> Iterator[Array]:
     """Signals with the magnitudes of blocks (..., n_bins, m), by `StreamingRecover(plan, **options)`; see `istft`."""
-    return _run(StreamingRecover(plan, **options), blocks, length)
+    return push_blocks(StreamingRecover(plan, **options), blocks, length)
 
 
 ALIASES = {"pghi": "rtpghi"}

@@ -1,10 +1,10 @@
-"""Streams as generators: from blocks of samples to frames, from blocks of frames to samples.
+"""Streams as generators: blocks of samples to frames, blocks of frames to samples.
 
     for M in fastspec.stream.mel(soundfile.blocks("long.wav", 1 << 16, dtype="float32"), plan, bank, log="db"):
         ...                                   # (n_mels, any number of frames)
 
-Each yields what has become final with a block, if anything has, and the rest at the end.  Blocks are any arrays, of any
-lengths, in any iterable: `soundfile.blocks`, `librosa.stream`, a microphone's queue.
+Each yields the frames or samples that each block completes, if there are any, and at the end the remaining ones.
+Blocks are arrays of any lengths from any iterable: `soundfile.blocks`, `librosa.stream`, a queue of a microphone.
 """
 
 from collections.abc import Iterable, Iterator
@@ -34,13 +34,13 @@ def stft(
     scale : bool
         As in `StreamingSTFT`.
     channels_last : bool
-        Whether blocks of several channels are (n, channels), as soundfile's are.
+        Whether blocks are (n, channels), as from soundfile, instead of (channels, n).
 
     Yields
     ------
     D : np.ndarray [shape=(..., n_bins, n_frames)]
     """
-    return _run(StreamingSTFT(plan, scale=scale), _turned(blocks, channels_last))
+    return push_blocks(StreamingSTFT(plan, scale=scale), _channels_first(blocks, channels_last))
 
 
 def power(
@@ -52,7 +52,7 @@ def power(
     channels_last: bool = False,
 ) -> Iterator[Array]:
     """`plan.power`, block by block: S (..., n_bins, n_frames).  The arguments are those of `stft` and `STFT.power`."""
-    return _run(StreamingPower(plan, power=power, scale=scale), _turned(blocks, channels_last))
+    return push_blocks(StreamingPower(plan, power=power, scale=scale), _channels_first(blocks, channels_last))
 
 
 def mel(
@@ -66,7 +66,9 @@ def mel(
     channels_last: bool = False,
 ) -> Iterator[Array]:
     """`plan.mel`, block by block: M (..., n_mels, n_frames).  The arguments are those of `stft` and `StreamingMel`."""
-    return _run(StreamingMel(plan, bank, power=power, log=log, scale=scale), _turned(blocks, channels_last))
+    return push_blocks(
+        StreamingMel(plan, bank, power=power, log=log, scale=scale), _channels_first(blocks, channels_last)
+    )
 
 
 def istft(blocks: Iterable[ArrayLike], plan: STFT, *, length: int | None = None) -> Iterator[Array]:
@@ -75,30 +77,31 @@ def istft(blocks: Iterable[ArrayLike], plan: STFT, *, length: int | None = None)
     Parameters
     ----------
     blocks : iterable of np.ndarray [shape=(..., n_bins, m)]
-        Spectra, any number of frames at a time.
+        Spectra; any number of frames m in each block.
     plan : STFT
     length : int
-        Samples of the whole signal; see `StreamingISTFT.flush`.
+        Length of the whole signal; see `StreamingISTFT.flush`.
 
     Yields
     ------
     y : np.ndarray [shape=(..., n)]
     """
-    return _run(StreamingISTFT(plan), blocks, length)
+    return push_blocks(StreamingISTFT(plan), blocks, length)
 
 
-def _turned(blocks: Iterable[ArrayLike], channels_last: bool) -> Iterable[ArrayLike]:
+def _channels_first(blocks: Iterable[ArrayLike], channels_last: bool) -> Iterable[ArrayLike]:
+    """The blocks with samples along the last axis."""
     if not channels_last:
         return blocks
     return (np.moveaxis(np.asarray(block), 0, -1) for block in blocks)
 
 
-def _run(stream: Any, blocks: Iterable[ArrayLike], *end: int | None) -> Iterator[Array]:
-    """Arguments have been looked at before; blocks are when they come."""
+def push_blocks(stream: Any, blocks: Iterable[ArrayLike], *flush_args: int | None) -> Iterator[Array]:
+    """The nonempty results of `stream.push` for each block, and of `stream.flush(*flush_args)` at the end."""
     for block in blocks:
-        made = stream.push(block)
-        if made.shape[-1]:
-            yield made
-    made = stream.flush(*end)
-    if made.shape[-1]:
-        yield made
+        result = stream.push(block)
+        if result.shape[-1]:
+            yield result
+    result = stream.flush(*flush_args)
+    if result.shape[-1]:
+        yield result

@@ -1,18 +1,18 @@
-"""librosa.core: the transforms, the decibels and the conversions of units."""
+"""librosa.core: transforms, decibels and conversions of units."""
 
 from typing import Any
 
-from .. import _HOMES as _ROOT_HOMES
-from .._names import find, listed
+from .. import _SOURCES as _ROOT_SOURCES
+from .._names import list_names, resolve
 
-_HOMES = {name: home for name, home in _ROOT_HOMES.items() if home.startswith(f"{__name__}.")}
-_HOMES |= {name: f"{__name__}.{name}" for name in ("convert", "spectrum")}
-__all__ = list(_HOMES)
+_SOURCES = {name: source for name, source in _ROOT_SOURCES.items() if source.startswith(f"{__name__}.")}
+_SOURCES |= {name: f"{__name__}.{name}" for name in ("convert", "spectrum")}
+__all__ = list(_SOURCES)
 
 
 def __getattr__(name: str) -> Any:
-    return find(__name__, name, _HOMES)
+    return resolve(__name__, name, _SOURCES)
 
 
 def __dir__() -> list[str]:
-    return listed(__name__, _HOMES)
+    return list_names(__name__, _SOURCES)

@@ -1,6 +1,6 @@
-"""librosa.core.convert: frames, samples and seconds; Hz, mel and bins.
+"""librosa.core.convert: conversions between frames, samples and seconds, and between Hz and mel.
 
-Each takes a number or an array-like of any shape and gives a NumPy scalar or an array of that shape.
+Each takes a number or an array-like of any shape and returns a NumPy scalar or an array of that shape.
 """
 
 from typing import Any
@@ -8,31 +8,32 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._names import find
+from .._names import resolve
 
-Numbers = Any
-"""A NumPy scalar for a number, an array for anything else."""
+ScalarOrArray = Any
+"""A NumPy scalar for a number, an array for an array-like."""
 
 
 def __getattr__(name: str) -> Any:
-    return find(__name__, name)
+    return resolve(__name__, name)
 
 
 def _offset(n_fft: int | None) -> int:
+    """Samples from the start of an uncentred frame to its centre."""
     return 0 if n_fft is None else int(n_fft // 2)
 
 
-def frames_to_samples(frames: ArrayLike, *, hop_length: int = 512, n_fft: int | None = None) -> Numbers:
-    """Samples of frames: frames * hop_length + offset.
+def frames_to_samples(frames: ArrayLike, *, hop_length: int = 512, n_fft: int | None = None) -> ScalarOrArray:
+    """Frame indices to sample indices: frames * hop_length + offset.
 
     Parameters
     ----------
     frames : int or array-like of int
-        Numbers of frames, from 0.
+        Frame indices, from 0.
     hop_length : int > 0
         Samples from one frame to the next.
     n_fft : int, optional
-        Size of frames that are not centred: the offset is then n_fft // 2, where their middle is, else 0.
+        Length of uncentred frames: the offset is then n_fft // 2, the centre of a frame; without it, 0.
 
     Returns
     -------
@@ -41,26 +42,28 @@ def frames_to_samples(frames: ArrayLike, *, hop_length: int = 512, n_fft: int | 
     return (np.asanyarray(frames) * hop_length + _offset(n_fft)).astype(int)[()]
 
 
-def samples_to_frames(samples: ArrayLike, *, hop_length: int = 512, n_fft: int | None = None) -> Numbers:
-    """Frames of samples: floor((samples - offset) / hop_length).
+def samples_to_frames(samples: ArrayLike, *, hop_length: int = 512, n_fft: int | None = None) -> ScalarOrArray:
+    """Sample indices to frame indices: floor((samples - offset) / hop_length).
 
     Parameters
     ----------
     samples : int or array-like of int
-        Numbers of samples, from 0.
+        Sample indices, from 0.
     hop_length, n_fft
         As in `frames_to_samples`.
 
     Returns
     -------
     frames : int
-        Below 0 for what lies ahead of the offset.
+        Negative for samples before the offset.
     """
     return np.asarray(np.floor((np.asanyarray(samples) - _offset(n_fft)) // hop_length), dtype=int)[()]
 
 
-def frames_to_time(frames: ArrayLike, *, sr: float = 22050, hop_length: int = 512, n_fft: int | None = None) -> Numbers:
-    """Seconds of frames: (frames * hop_length + offset) / sr.
+def frames_to_time(
+    frames: ArrayLike, *, sr: float = 22050, hop_length: int = 512, n_fft: int | None = None
+) -> ScalarOrArray:
+    """Frame indices to seconds: (frames * hop_length + offset) / sr.
 
     Parameters
     ----------
@@ -77,8 +80,10 @@ def frames_to_time(frames: ArrayLike, *, sr: float = 22050, hop_length: int = 51
     return samples_to_time(frames_to_samples(frames, hop_length=hop_length, n_fft=n_fft), sr=sr)
 
 
-def time_to_frames(times: ArrayLike, *, sr: float = 22050, hop_length: int = 512, n_fft: int | None = None) -> Numbers:
-    """Frames of seconds: floor((times * sr - offset) / hop_length).
+def time_to_frames(
+    times: ArrayLike, *, sr: float = 22050, hop_length: int = 512, n_fft: int | None = None
+) -> ScalarOrArray:
+    """Seconds to frame indices: floor((times * sr - offset) / hop_length).
 
     Parameters
     ----------
@@ -96,8 +101,8 @@ def time_to_frames(times: ArrayLike, *, sr: float = 22050, hop_length: int = 512
     return samples_to_frames(time_to_samples(times, sr=sr), hop_length=hop_length, n_fft=n_fft)
 
 
-def time_to_samples(times: ArrayLike, *, sr: float = 22050) -> Numbers:
-    """Samples of seconds: times * sr, rounded towards zero.
+def time_to_samples(times: ArrayLike, *, sr: float = 22050) -> ScalarOrArray:
+    """Seconds to sample indices: times * sr, rounded towards zero.
 
     Parameters
     ----------
@@ -113,13 +118,13 @@ def time_to_samples(times: ArrayLike, *, sr: float = 22050) -> Numbers:
     return (np.asanyarray(times) * sr).astype(int)[()]
 
 
-def samples_to_time(samples: ArrayLike, *, sr: float = 22050) -> Numbers:
-    """Seconds of samples: samples / sr.
+def samples_to_time(samples: ArrayLike, *, sr: float = 22050) -> ScalarOrArray:
+    """Sample indices to seconds: samples / sr.
 
     Parameters
     ----------
     samples : int or array-like of int
-        Numbers of samples, from 0.
+        Sample indices, from 0.
     sr : number > 0
         Sampling rate in Hz.
 
@@ -131,13 +136,13 @@ def samples_to_time(samples: ArrayLike, *, sr: float = 22050) -> Numbers:
     return np.asanyarray(samples)[()] / float(sr)
 
 
-def blocks_to_frames(blocks: ArrayLike, *, block_length: int) -> Numbers:
-    """The first frame of each block: blocks * block_length.
+def blocks_to_frames(blocks: ArrayLike, *, block_length: int) -> ScalarOrArray:
+    """Block indices to the index of their first frame: blocks * block_length.
 
     Parameters
     ----------
     blocks : int or array-like of int
-        Numbers of blocks, from 0.
+        Block indices, from 0.
     block_length : int > 0
         Frames of a block.
 
@@ -148,8 +153,8 @@ def blocks_to_frames(blocks: ArrayLike, *, block_length: int) -> Numbers:
     return block_length * np.asanyarray(blocks)[()]
 
 
-def blocks_to_samples(blocks: ArrayLike, *, block_length: int, hop_length: int) -> Numbers:
-    """The first sample of each block: blocks * block_length * hop_length.
+def blocks_to_samples(blocks: ArrayLike, *, block_length: int, hop_length: int) -> ScalarOrArray:
+    """Block indices to the index of their first sample: blocks * block_length * hop_length.
 
     Parameters
     ----------
@@ -165,8 +170,8 @@ def blocks_to_samples(blocks: ArrayLike, *, block_length: int, hop_length: int) 
     return frames_to_samples(blocks_to_frames(blocks, block_length=block_length), hop_length=hop_length)
 
 
-def blocks_to_time(blocks: ArrayLike, *, block_length: int, hop_length: int, sr: float) -> Numbers:
-    """Seconds at which each block starts: blocks * block_length * hop_length / sr.
+def blocks_to_time(blocks: ArrayLike, *, block_length: int, hop_length: int, sr: float) -> ScalarOrArray:
+    """Block indices to the time of their first sample in seconds: blocks * block_length * hop_length / sr.
 
     Parameters
     ----------
@@ -184,29 +189,29 @@ def blocks_to_time(blocks: ArrayLike, *, block_length: int, hop_length: int, sr:
 
 
 def samples_like(X: Any, *, hop_length: int = 512, n_fft: int | None = None, axis: int = -1) -> NDArray[Any]:
-    """The sample of each frame of a spectrogram; see `frames_to_samples`.
+    """The sample index of each frame of a spectrogram; see `frames_to_samples`.
 
     Parameters
     ----------
     X : np.ndarray or int
-        A spectrogram, or how many frames it has.
+        A spectrogram, or its number of frames.
     hop_length, n_fft
         As in `frames_to_samples`.
     axis : int
-        The axis of X along which its frames are.
+        The axis of frames in X.
 
     Returns
     -------
     samples : np.ndarray [shape=(n_frames,)] of int
     """
-    count: Any = X if np.isscalar(X) else X.shape[axis]
-    return frames_to_samples(np.arange(count), hop_length=hop_length, n_fft=n_fft)
+    n_frames: Any = X if np.isscalar(X) else X.shape[axis]
+    return frames_to_samples(np.arange(n_frames), hop_length=hop_length, n_fft=n_fft)
 
 
 def times_like(
     X: Any, *, sr: float = 22050, hop_length: int = 512, n_fft: int | None = None, axis: int = -1
 ) -> NDArray[Any]:
-    """The seconds of each frame of a spectrogram; see `frames_to_time`.
+    """The time of each frame of a spectrogram in seconds; see `frames_to_time`.
 
     Parameters
     ----------
@@ -224,7 +229,7 @@ def times_like(
 
 
 def fft_frequencies(*, sr: float = 22050, n_fft: int = 2048) -> NDArray[np.float64]:
-    """Frequencies of the bins of a transform: k sr / n_fft.
+    """Frequencies of the bins of an FFT: k sr / n_fft.
 
     Parameters
     ----------
@@ -242,27 +247,27 @@ def fft_frequencies(*, sr: float = 22050, n_fft: int = 2048) -> NDArray[np.float
     return frequencies
 
 
-def hz_to_mel(frequencies: ArrayLike, *, htk: bool = False) -> Numbers:
-    """Mels of frequencies; the scales are those of `fastspec.mel.hz_to_mel`.
+def hz_to_mel(frequencies: ArrayLike, *, htk: bool = False) -> ScalarOrArray:
+    """Hz to mel: Slaney's scale, linear below 1000 Hz and logarithmic above, or HTK's.
 
     Parameters
     ----------
     frequencies : float or array-like of float
         In Hz.
     htk : bool
-        2595 log10(1 + f / 700) in place of Slaney's scale.
+        HTK's scale, 2595 log10(1 + f / 700), instead of Slaney's.
 
     Returns
     -------
     mels : float
     """
-    from ...features.scales import mel_to_hz as scale
+    from ...features import scales
 
-    return scale(np.asanyarray(frequencies), htk)[()]
+    return scales.hz_to_mel(np.asanyarray(frequencies), htk)[()]
 
 
-def mel_to_hz(mels: ArrayLike, *, htk: bool = False) -> Numbers:
-    """Frequencies of mels: the inverse of `hz_to_mel`.
+def mel_to_hz(mels: ArrayLike, *, htk: bool = False) -> ScalarOrArray:
+    """Mel to Hz: the inverse of `hz_to_mel`.
 
     Parameters
     ----------
@@ -275,9 +280,9 @@ def mel_to_hz(mels: ArrayLike, *, htk: bool = False) -> Numbers:
     frequencies : float
         In Hz.
     """
-    from ...features.scales import mel_to_hz as scale
+    from ...features import scales
 
-    return scale(np.asanyarray(mels), htk)[()]
+    return scales.mel_to_hz(np.asanyarray(mels), htk)[()]
 
 
 def mel_frequencies(
@@ -288,9 +293,9 @@ def mel_frequencies(
     Parameters
     ----------
     n_mels : int > 0
-        How many.
+        Number of frequencies.
     fmin, fmax : float
-        The first and the last, in Hz.
+        The first and the last frequency, in Hz.
     htk : bool
         As in `hz_to_mel`.
 
@@ -299,6 +304,6 @@ def mel_frequencies(
     frequencies : np.ndarray [shape=(n_mels,)]
         In Hz.
     """
-    from ...features.scales import mel_frequencies as spaced
+    from ...features import scales
 
-    return spaced(n_mels, fmin, fmax, htk)
+    return scales.mel_frequencies(n_mels, fmin, fmax, htk)

@@ -1,21 +1,21 @@
-"""librosa.feature: the mel spectrogram and its cepstrum, there and back."""
+"""librosa.feature: mel spectrograms and cepstra (MFCC), and their inverses."""
 
 from typing import Any
 
-from .._names import find, listed
+from .._names import list_names, resolve
 
-_HOMES = {
+_SOURCES = {
     "inverse": "fastspec.librosa.feature.inverse",
     "melspectrogram": "fastspec.librosa.feature.spectral",
     "mfcc": "fastspec.librosa.feature.spectral",
     "spectral": "fastspec.librosa.feature.spectral",
 }
-__all__ = list(_HOMES)
+__all__ = list(_SOURCES)
 
 
 def __getattr__(name: str) -> Any:
-    return find(__name__, name, _HOMES)
+    return resolve(__name__, name, _SOURCES)
 
 
 def __dir__() -> list[str]:
-    return listed(__name__, _HOMES)
+    return list_names(__name__, _SOURCES)

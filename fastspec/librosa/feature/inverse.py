@@ -1,4 +1,4 @@
-"""librosa.feature.inverse: from mel spectrograms and their cepstrum back to magnitudes and to sound."""
+"""librosa.feature.inverse: from mel spectrograms and cepstra (MFCC) back to magnitudes and to signals."""
 
 from typing import Any
 
@@ -7,31 +7,30 @@ from numpy.typing import DTypeLike
 
 from ..._typing import Array
 from ...features import cepstrum
-from .._banks import bank
-from .._names import face, find, parameter_error, warn
-from .._plans import precision
+from .._banks import mel_filters
+from .._names import parameter_error, raise_parameter_errors, resolve, warn
+from .._plans import working_dtype
 from ..core._levels import db_to_power
 from ..core.spectrum import griffinlim
-from ..filters import EMPTY
 
 __all__ = ["mel_to_audio", "mel_to_stft", "mfcc_to_audio", "mfcc_to_mel"]
 
 
 def __getattr__(name: str) -> Any:
-    return find(__name__, name)
+    return resolve(__name__, name)
 
 
-@face
+@raise_parameter_errors
 def mel_to_stft(M: Array, *, sr: float = 22050, n_fft: int = 2048, power: float = 2.0, **kwargs: Any) -> Array:
-    """Magnitudes S >= 0 whose mel spectrogram is near M: the norm of mel S**power - M is small.
+    """Magnitudes S >= 0 whose mel spectrogram is close to M: non-negative least squares (NNLS) of mel S**power = M.
 
-    Many S have nearly the same mels, and this is not the one that librosa finds; it is nearer to M.  See
+    The problem is underdetermined; this solution differs from librosa's, with a smaller residual.  See
     `fastspec.FilterBank.inverse`.
 
     Parameters
     ----------
     M : np.ndarray [shape=(..., n_mels, n_frames)]
-        A mel spectrogram, of finite numbers.
+        A mel spectrogram of finite values.
     sr : number > 0
         Sampling rate in Hz.
     n_fft : int
@@ -49,7 +48,7 @@ def mel_to_stft(M: Array, *, sr: float = 22050, n_fft: int = 2048, power: float 
     Raises
     ------
     ParameterError
-        For M with NaN or infinities, and for arguments without sense.
+        For M with NaN or infinities, and for invalid arguments.
 
     Warns
     -----
@@ -57,17 +56,15 @@ def mel_to_stft(M: Array, *, sr: float = 22050, n_fft: int = 2048, power: float 
         If a filter holds no bin.
     """
     if M.ndim < 2:
-        raise parameter_error()(f"M must have shape (..., n_mels, n_frames), got {M.shape}")
-    wanted = M.dtype if M.dtype.kind == "f" else np.dtype(np.float64)
-    exact = np.dtype(np.float64) if wanted == np.float16 else wanted
-    found = bank(sr=sr, n_fft=n_fft, n_mels=M.shape[-2], dtype=exact, **kwargs)
-    if found.empty:
-        warn(EMPTY)
-    S = found.filters.inverse(M.astype(precision(wanted), copy=False), power=power)
-    return S.astype(wanted, copy=False)
+        raise parameter_error(f"M must have shape (..., n_mels, n_frames), got {M.shape}")
+    dtype = M.dtype if M.dtype.kind == "f" else np.dtype(np.float64)
+    filter_dtype = np.dtype(np.float64) if dtype == np.float16 else dtype
+    bank = mel_filters(sr=sr, n_fft=n_fft, n_mels=M.shape[-2], dtype=filter_dtype, **kwargs)
+    S = bank.inverse(M.astype(working_dtype(dtype), copy=False), power=power)
+    return S.astype(dtype, copy=False)
 
 
-@face
+@raise_parameter_errors
 def mel_to_audio(
     M: Array,
     *,
@@ -84,14 +81,14 @@ def mel_to_audio(
     dtype: DTypeLike = np.float32,
     **kwargs: Any,
 ) -> Array:
-    """Sound whose mel spectrogram is near M: `mel_to_stft`, then `griffinlim`.
+    """A signal whose mel spectrogram is close to M: `mel_to_stft`, then `griffinlim`.
 
     Parameters
     ----------
     M, sr, n_fft, power
         As in `mel_to_stft`.
     hop_length, win_length, window, center, pad_mode, n_iter, length, dtype
-        As in `griffinlim`, whose random phases are new ones at every call.
+        As in `griffinlim`; its random initial phases differ at every call.
     **kwargs
         For `filters.mel`.
 
@@ -102,7 +99,7 @@ def mel_to_audio(
     Raises
     ------
     ParameterError
-        What `mel_to_stft` and `griffinlim` raise.
+        As `mel_to_stft` and `griffinlim`.
     """
     S = mel_to_stft(M, sr=sr, n_fft=n_fft, power=power, **kwargs)
     return griffinlim(
@@ -119,7 +116,7 @@ def mel_to_audio(
     )
 
 
-@face
+@raise_parameter_errors
 def mfcc_to_mel(
     mfcc: Array,
     *,
@@ -129,18 +126,18 @@ def mfcc_to_mel(
     ref: float = 1.0,
     lifter: float = 0,
 ) -> Array:
-    """A mel spectrogram of powers whose cepstrum begins with these coefficients, and is zero from there on.
+    """A mel power spectrogram from its first cepstral coefficients, the others taken as zero.
 
     Parameters
     ----------
     mfcc : np.ndarray [shape=(..., n_mfcc, n_frames)]
-        What `mfcc` gives.
+        Coefficients as `mfcc` returns them.
     n_mels : int
-        How many bands.
+        Number of mel bands.
     dct_type, norm, lifter
-        As they were in `mfcc`.
+        As in `mfcc`.
     ref : float
-        The power of 0 dB.
+        Power at 0 dB.
 
     Returns
     -------
@@ -150,24 +147,24 @@ def mfcc_to_mel(
     Raises
     ------
     ParameterError
-        For lifter < 0, an unknown type or norm.
+        For lifter < 0 and an unknown type or norm.
 
     Warns
     -----
     UserWarning
-        If the lifter has taken a coefficient away.
+        If the lifter has weighted a coefficient with zero, so that it is lost.
     """
     if not lifter >= 0:
-        raise parameter_error()(f"MFCC to mel lifter={lifter} must be a non-negative number")
-    kind = mfcc.dtype if mfcc.dtype.kind in "fc" else np.dtype(np.float64)
-    if np.any(np.abs(cepstrum.lifting(mfcc.shape[-2], lifter)) < np.finfo(kind).eps):
-        warn("lifter array includes critical values that may invoke underflow.")
-    levels = cepstrum.bands_of_cepstrum(mfcc, n_mels, dct_type=dct_type, norm=norm, lifter=lifter)
+        raise parameter_error(f"MFCC to mel lifter={lifter} must be a non-negative number")
+    dtype = mfcc.dtype if mfcc.dtype.kind in "fc" else np.dtype(np.float64)
+    if np.any(np.abs(cepstrum.lifter_weights(mfcc.shape[-2], lifter)) < np.finfo(dtype).eps):
+        warn(f"lifter array includes critical values that may invoke underflow: lifter={lifter} has weights near 0")
+    levels = cepstrum.inverse_cepstrum(mfcc, n_mels, dct_type=dct_type, norm=norm, lifter=lifter)
     M: Array = db_to_power(levels, ref=ref)
     return M
 
 
-@face
+@raise_parameter_errors
 def mfcc_to_audio(
     mfcc: Array,
     *,
@@ -178,7 +175,7 @@ def mfcc_to_audio(
     lifter: float = 0,
     **kwargs: Any,
 ) -> Array:
-    """Sound whose cepstrum begins about so: `mfcc_to_mel`, then `mel_to_audio`.
+    """A signal whose first cepstral coefficients are close to these: `mfcc_to_mel`, then `mel_to_audio`.
 
     Parameters
     ----------
@@ -194,7 +191,7 @@ def mfcc_to_audio(
     Raises
     ------
     ParameterError
-        What `mfcc_to_mel` and `mel_to_audio` raise.
+        As `mfcc_to_mel` and `mel_to_audio`.
     """
     M = mfcc_to_mel(mfcc, n_mels=n_mels, dct_type=dct_type, norm=norm, ref=ref, lifter=lifter)
     return mel_to_audio(M, **kwargs)

@@ -1,4 +1,4 @@
-"""librosa.feature.spectral: mel spectrograms and their cepstrum."""
+"""librosa.feature.spectral: mel spectrograms and their cepstra (MFCC)."""
 
 from typing import Any
 
@@ -7,18 +7,17 @@ import numpy as np
 from ..._typing import Array
 from ...features.cepstrum import cepstrum
 from .. import util
-from .._banks import bank
-from .._names import face, find, parameter_error, warn
-from .._plans import analysis, precision
+from .._banks import mel_filters
+from .._names import parameter_error, raise_parameter_errors, resolve
+from .._plans import Transform, plan_for_signal, working_dtype
 from ..core._levels import power_to_db
-from ..filters import EMPTY
 
 
 def __getattr__(name: str) -> Any:
-    return find(__name__, name)
+    return resolve(__name__, name)
 
 
-@face
+@raise_parameter_errors
 def melspectrogram(
     *,
     y: Array | None = None,
@@ -35,7 +34,7 @@ def melspectrogram(
 ) -> Array:
     """Mel spectrogram: M = mel |STFT(y)|**power, or mel S.
 
-    From samples, neither the spectrum nor its magnitudes are ever held.
+    From y it is computed frame by frame, without an array of the spectrum or of its magnitudes.
 
     Parameters
     ----------
@@ -44,11 +43,11 @@ def melspectrogram(
     sr : number > 0
         Sampling rate in Hz.
     S : np.ndarray [shape=(..., 1 + n_fft // 2, n_frames)]
-        A spectrogram in place of y; its bins say what n_fft is.
+        A spectrogram in place of y; n_fft follows from its number of bins.
     n_fft, hop_length, win_length, window, center, pad_mode
         As in `stft`.
     power : float > 0
-        Exponent of the magnitudes: 1 for amplitudes, 2 for powers.
+        Exponent of the magnitudes: 1 for amplitude, 2 for power.
     **kwargs
         For `filters.mel`: n_mels, fmin, fmax, htk, norm, dtype.
 
@@ -60,37 +59,32 @@ def melspectrogram(
     Raises
     ------
     ParameterError
-        Without y and S, and for arguments without sense.
+        Without both y and S, and for invalid arguments.
 
     Warns
     -----
     UserWarning
-        If n_fft is more than the samples that there are, or a filter holds no bin.
+        If y is shorter than n_fft, or a filter holds no bin.
     """
     if S is not None:
         if n_fft is None or n_fft // 2 + 1 != S.shape[-2]:
             n_fft = 2 * (S.shape[-2] - 1)
-        filters = _filters(sr, n_fft, kwargs)
-        return np.matmul(np.asarray(filters), S)
+        return np.matmul(np.asarray(mel_filters(sr=sr, n_fft=n_fft, **kwargs)), S)
     if n_fft is None:
-        raise parameter_error()("n_fft is needed to compute a spectrogram of y, got None")
+        raise parameter_error("n_fft is needed to compute a spectrogram of y, got None")
     if y is None:
-        raise parameter_error()("Input signal must be provided to compute a spectrogram: y or S")
+        raise parameter_error("Input signal must be provided to compute a spectrogram: y or S")
     util.valid_audio(y)
-    dtype = np.promote_types(precision(util.dtype_r2c(y.dtype)), precision(np.dtype(kwargs.get("dtype", np.float32))))
-    made = analysis(y, n_fft, hop_length, win_length, window, dtype, center=center, pad_mode=pad_mode)
-    return made.mel(y, _filters(sr, n_fft, kwargs), power=power)
+    filter_dtype = np.dtype(kwargs.get("dtype", np.float32))
+    dtype = np.promote_types(working_dtype(util.dtype_r2c(y.dtype)), working_dtype(filter_dtype))
+    transform = Transform(
+        n_fft=n_fft, hop_length=hop_length, win_length=win_length, window=window, center=center, pad_mode=pad_mode
+    )
+    plan = plan_for_signal(y, transform, dtype)
+    return plan.mel(y, mel_filters(sr=sr, n_fft=n_fft, **kwargs), power=power)
 
 
-def _filters(sr: float, n_fft: int, options: dict[str, Any]) -> Any:
-    """The bank, with a warning where one of its filters holds no bin."""
-    found = bank(sr=sr, n_fft=n_fft, **options)
-    if found.empty:
-        warn(EMPTY)
-    return found.filters
-
-
-@face
+@raise_parameter_errors
 def mfcc(
     *,
     y: Array | None = None,
@@ -114,13 +108,13 @@ def mfcc(
     S : np.ndarray [shape=(..., n_mels, n_frames)]
         A mel spectrogram in decibels, in place of y.
     n_mfcc : int
-        How many coefficients.
+        Number of coefficients.
     dct_type : 1, 2, 3 or 4
-        See `scipy.fft.dct`; with "ortho" too.
+        Type of the DCT; see `scipy.fft.dct`.
     norm : "ortho", "backward", "forward" or None
-        See `scipy.fft.dct`.
+        Normalization of the DCT; see `scipy.fft.dct`.
     lifter : number >= 0
-        Coefficient n is multiplied by 1 + lifter / 2 sin(pi (n + 1) / lifter); 0 leaves it as it is.
+        Coefficient n is multiplied by 1 + lifter / 2 sin(pi (n + 1) / lifter); 0 is no liftering.
     mel_norm : "slaney", number or None
         The `norm` of `filters.mel`.
     **kwargs
@@ -133,10 +127,10 @@ def mfcc(
     Raises
     ------
     ParameterError
-        For lifter < 0, an unknown type or norm, and what `melspectrogram` raises.
+        For lifter < 0 and an unknown type or norm; and as `melspectrogram`.
     """
     if not lifter >= 0:
-        raise parameter_error()(f"MFCC lifter={lifter} must be a non-negative number")
+        raise parameter_error(f"MFCC lifter={lifter} must be a non-negative number")
     if S is None:
         S = power_to_db(melspectrogram(y=y, sr=sr, norm=mel_norm, **kwargs))
     return cepstrum(S, n_mfcc, dct_type=dct_type, norm=norm, lifter=lifter)

@@ -1,10 +1,10 @@
-"""librosa.util: frames, lengths, checks and dtypes."""
+"""librosa.util: framing, padding, checks and dtypes."""
 
 from typing import Any
 
-from .._names import find, listed
+from .._names import list_names, resolve
 
-_HOMES = {
+_SOURCES = {
     **dict.fromkeys(
         (
             "dtype_c2r",
@@ -23,12 +23,12 @@ _HOMES = {
     ),
     **{name: f"fastspec.librosa.util.{name}" for name in ("exceptions", "utils")},
 }
-__all__ = list(_HOMES)
+__all__ = list(_SOURCES)
 
 
 def __getattr__(name: str) -> Any:
-    return find(__name__, name, _HOMES)
+    return resolve(__name__, name, _SOURCES)
 
 
 def __dir__() -> list[str]:
-    return listed(__name__, _HOMES)
+    return list_names(__name__, _SOURCES)

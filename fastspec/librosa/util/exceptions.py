@@ -1,9 +1,9 @@
-"""librosa.util.exceptions: the class of errors about arguments, made when it is first asked for or raised."""
+"""librosa.util.exceptions: ParameterError, a subclass of librosa's, whose import waits until it is first needed."""
 
 from typing import Any
 
-from .._names import find, parameter_error
+from .._names import parameter_error_class, resolve
 
 
 def __getattr__(name: str) -> Any:
-    return parameter_error() if name == "ParameterError" else find(__name__, name)
+    return parameter_error_class() if name == "ParameterError" else resolve(__name__, name)
