@@ -1,4 +1,4 @@
-"""The commands for files of any length: pipes, signals, full disks, memory; nothing half-written is left."""
+"""The commands for files of any length: pipes, signals, full disks, memory; no incomplete file is left."""
 
 import io
 import os
@@ -35,35 +35,35 @@ def samples(path: Path) -> np.ndarray:
     return soundfile.read(path, dtype="float32")[0]
 
 
-def run(*arguments: object, data: bytes = b"", **how: object) -> "subprocess.CompletedProcess[bytes]":
+def run(*arguments: object, data: bytes = b"", **options: object) -> "subprocess.CompletedProcess[bytes]":
     words = [str(argument) for argument in arguments]
-    return subprocess.run([*COMMAND, *words], input=data, capture_output=True, check=False, **how)  # type: ignore[call-overload]
+    return subprocess.run([*COMMAND, *words], input=data, capture_output=True, check=False, **options)  # type: ignore[call-overload]
 
 
-def left(folder: Path) -> list[str]:
+def names_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-# ---- what they do ----
-OTHER = ["--win-length", 800, "--fmin", 50, "--fmax", 7000, "--htk", "--power", 1, "--log", "db", "--no-center"]
-OTHER_PLAN = STFT(1024, hop_length=200, win_length=800, center=False)
-OTHER_BANK = MelBank(RATE, 1024, 80, fmin=50, fmax=7000, htk=True)
+# ---- results ----
+FILTER_OPTIONS = ["--win-length=800", "--fmin=50", "--fmax=7000", "--htk", "--power=1", "--log=db", "--no-center"]
+FILTER_PLAN = STFT(1024, hop_length=200, win_length=800, center=False)
+FILTER_BANK = MelBank(RATE, 1024, 80, fmin=50, fmax=7000, htk=True)
 WHISPER = ["--n-fft", 400, "--hop", 160, "--n-mels", 40, "--log", "whisper"]
 
 
 @pytest.mark.parametrize(
-    ("options", "plan", "bank", "how"),
+    ("options", "plan", "bank", "keywords"),
     [
         ([], PLAN, BANK, {}),
         (WHISPER, STFT(400, hop_length=160), MelBank(RATE, 400, 40), {"log": "whisper"}),
-        (OTHER, OTHER_PLAN, OTHER_BANK, {"power": 1.0, "log": "db"}),
+        (FILTER_OPTIONS, FILTER_PLAN, FILTER_BANK, {"power": 1.0, "log": "db"}),
     ],
 )
 def test_mel_takes_its_options(
-    speech: Path, capsys: pytest.CaptureFixture[str], options: list[object], plan: STFT, bank: MelBank, how: dict
+    speech: Path, capsys: pytest.CaptureFixture[str], options: list[object], plan: STFT, bank: MelBank, keywords: dict
 ) -> None:
     assert main(["mel", str(speech), str(speech.with_suffix(".npy")), *map(str, options)]) == 0
-    expected = plan.mel(samples(speech), bank, **how)
+    expected = plan.mel(samples(speech), bank, **keywords)
     np.testing.assert_array_equal(np.load(speech.with_suffix(".npy")), expected)
     out, bar = capsys.readouterr()
     assert f"{expected.shape[1]} frames × {len(bank)} mel bands" in out
@@ -90,19 +90,19 @@ def test_channels_and_another_rate(speech: Path) -> None:
 
 
 def test_from_sound_to_mels_to_sound(speech: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Without a word about what they are, where the file knows it; and with, where it does not."""
+    """The metadata are in .npz; for .npy they are options."""
     npz, npy, wav = (speech.with_name(f"m.{kind}") for kind in ("npz", "npy", "wav"))
     for name, options in ((npz, []), (npy, ["--rate", str(RATE), "--mel", "--n-fft", "1024", "--log", "db"])):
         assert main(["mel", str(speech), str(name), "--log", "db"]) == 0
         assert main(["invert", str(name), str(wav), *options]) == 0
         y = samples(wav)
-        M, got = PLAN.mel(Y, BANK), PLAN.mel(y, BANK)
+        M, recovered = PLAN.mel(Y, BANK), PLAN.mel(y, BANK)
         assert abs(len(y) - len(Y)) < 256
-        assert np.linalg.norm(got[:, :250] - M[:, :250]) < 0.5 * np.linalg.norm(M)
+        assert np.linalg.norm(recovered[:, :250] - M[:, :250]) < 0.5 * np.linalg.norm(M)
         assert capsys.readouterr().out.splitlines()[-1].endswith(" dB")
 
 
-def test_what_is_written_softer_is_told(speech: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_attenuation_is_reported(speech: Path, capsys: pytest.CaptureFixture[str]) -> None:
     np.save(speech.with_suffix(".npy"), 100 * PLAN.power(Y, power=1))
     assert main(["invert", str(speech.with_suffix(".npy")), str(speech), "--rate", str(RATE)]) == 0
     assert "dB to avoid clipping" in capsys.readouterr().out
@@ -124,11 +124,11 @@ def test_usage_is_explained(speech: Path, capsys: pytest.CaptureFixture[str]) ->
         (["resynth", speech, speech.with_name("y.wav"), "--subtype", "MAGIC"], "MAGIC"),
     ):
         assert main([str(argument) for argument in arguments]) in (1, 2)
-        said, error = capsys.readouterr()
-        assert said == ""
+        output, error = capsys.readouterr()
+        assert output == ""
         assert error.count("\n") == 1
         assert words in error
-    assert left(speech.parent) == ["x.wav"]
+    assert names_in(speech.parent) == ["x.wav"]
 
 
 # ---- pipes ----
@@ -167,9 +167,9 @@ def test_raw_samples_go_through_pipes(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.load(tmp_path / "m.npz")["M"], PLAN.mel(two.mean(axis=1), BANK))
     ran = run("resynth", *raw, "--all-channels", "-", "-", data=pcm.encode(two, "i2").tobytes())
     assert len(ran.stdout) == two.size * 2
-    got = np.frombuffer(ran.stdout, "<i2").reshape(-1, 2).T / np.float32(32768)
+    recovered = np.frombuffer(ran.stdout, "<i2").reshape(-1, 2).T / np.float32(32768)
     S = PLAN.power(two.T.copy(), power=1)
-    assert np.linalg.norm(PLAN.power(got, power=1) - S) < 0.1 * np.linalg.norm(S)
+    assert np.linalg.norm(PLAN.power(recovered, power=1) - S) < 0.1 * np.linalg.norm(S)
 
 
 def test_a_reader_that_goes_away_ends_it_quietly() -> None:
@@ -214,7 +214,7 @@ CASES = [
 def test_a_signal_ends_it_and_leaves_the_old_file(
     running: "subprocess.Popen[bytes]", tmp_path: Path, sent: signal.Signals, code: int
 ) -> None:
-    before = left(tmp_path)
+    before = names_in(tmp_path)
     assert len(before) == 2  # the old one, and the one that is written
     start = time.monotonic()
     running.send_signal(sent)
@@ -223,7 +223,7 @@ def test_a_signal_ends_it_and_leaves_the_old_file(
     assert time.monotonic() - start < 3
     assert error.decode().splitlines()[-1] in ("fastspec: interrupted", "fastspec: terminated")
     assert b"Traceback" not in error
-    (name,) = left(tmp_path)
+    (name,) = names_in(tmp_path)
     assert (tmp_path / name).read_bytes() == b"old"
 
 
@@ -233,7 +233,7 @@ def test_a_signal_ends_it_and_leaves_the_old_file(
     [["mel", "m.npy"], ["mel", "m.npz"], ["mel", "m.npz", "--log", "whisper"], ["resynth", "y.wav"],
      ["resynth", "y.wav", "--subtype", "FLOAT"], ["resynth", "y.caf", "--subtype", "FLOAT"], ["resynth", "y.flac"]],
 )  # fmt: skip
-def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, arguments: list[str]) -> None:
+def test_a_full_disk_is_reported_and_leaves_nothing(tmp_path: Path, arguments: list[str]) -> None:
     soundfile.write(tmp_path / "x.wav", np.tile(speech_16k(), 8), RATE)
     (tmp_path / arguments[1]).write_bytes(b"old")
 
@@ -245,7 +245,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, arguments: list[
     assert ran.returncode == 1, ran.stderr
     assert b"Traceback" not in ran.stderr
     assert any(words in ran.stderr.splitlines()[-1] for words in (b"File too large", b"could not be written"))
-    assert left(tmp_path) == sorted(["x.wav", target])
+    assert names_in(tmp_path) == sorted(["x.wav", target])
     assert (tmp_path / target).read_bytes() == b"old"
 
 
@@ -287,5 +287,5 @@ def test_a_day_of_sound_is_many_megabytes_that_no_header_allocates(tmp_path: Pat
 
     with pytest.raises(KeyboardInterrupt):
         files.mel(tmp_path / "x.wav", tmp_path / "m.npy", progress=stop)
-    assert left(tmp_path) == ["x.wav"]
+    assert names_in(tmp_path) == ["x.wav"]
     os.remove(tmp_path / "x.wav")

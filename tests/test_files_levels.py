@@ -46,7 +46,7 @@ def samples(path: Path, *, mono: bool = True, dtype: str = "float32") -> np.ndar
 
 
 def loaded(path: Path) -> np.ndarray:
-    """What a file holds, by the packages that others use."""
+    """The array in a file, read by NumPy or zarr."""
     if path.suffix == ".npy":
         return np.load(path)
     if path.suffix == ".npz":
@@ -57,7 +57,7 @@ def loaded(path: Path) -> np.ndarray:
     return np.asarray(zarr.open_array(str(path), mode="r")[...])
 
 
-def left(folder: Path) -> list[str]:
+def names_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
@@ -69,12 +69,12 @@ def test_mels_have_the_bits_of_the_whole_signals(speech: Path, kind: str, mono: 
     out = speech.with_suffix(f".{kind}")
     done = files.mel(speech, out, PLAN, BANK, log=log, mono=mono)  # type: ignore[arg-type]
     expected = PLAN.mel(samples(speech, mono=mono), BANK, log=log)  # type: ignore[arg-type]
-    got = loaded(out)
-    assert got.dtype == np.float32
-    np.testing.assert_array_equal(got, expected)
+    result = loaded(out)
+    assert result.dtype == np.float32
+    np.testing.assert_array_equal(result, expected)
     assert done[:3] == (len(speech_16k()), expected.shape[-1], RATE)
     assert done.seconds > 0
-    assert left(speech.parent) == sorted(["x.wav", out.name])
+    assert names_in(speech.parent) == sorted(["x.wav", out.name])
 
 
 @pytest.mark.usefixtures("small_blocks")
@@ -88,10 +88,10 @@ def test_spectrograms_have_the_bits_of_the_whole_signals(
     plan = STFT(256, hop_length=100, win_length=200, center=False, dtype="float64")
     out = speech.with_suffix(f".{kind}")
     files.spectrogram(speech, out, plan, power=power, log=log)
-    y, got = samples(speech, dtype="float64"), loaded(out)
+    y, result = samples(speech, dtype="float64"), loaded(out)
     expected = plan.power(y, power=power) if log is None else plan.mel(y, BinBank(129, "float64"), power=power, log=log)
-    assert got.dtype == np.float64
-    np.testing.assert_array_equal(got, expected)
+    assert result.dtype == np.float64
+    np.testing.assert_array_equal(result, expected)
 
 
 def test_a_bin_bank_takes_each_bin_alone() -> None:
@@ -99,8 +99,8 @@ def test_a_bin_bank_takes_each_bin_alone() -> None:
     levels = PLAN.power(speech_16k())
     for log in (None, "log10"):
         expected = levels if log is None else np.log10(np.maximum(levels, np.float32(1e-10)))
-        got = PLAN.mel(speech_16k(), BinBank(PLAN.n_bins), log=log)  # type: ignore[arg-type]
-        np.testing.assert_allclose(got, expected, rtol=3e-7, atol=1e-6)
+        result = PLAN.mel(speech_16k(), BinBank(PLAN.n_bins), log=log)  # type: ignore[arg-type]
+        np.testing.assert_allclose(result, expected, rtol=3e-7, atol=1e-6)
 
 
 @settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -111,15 +111,15 @@ def test_neither_blocks_nor_lengths_matter(tmp_path: Path, size: int, n: int, ce
     y = speech_16k()[8000 : 8000 + n].astype(np.float32)
     soundfile.write(tmp_path / "x.wav", y, RATE, subtype="FLOAT")
     plan = STFT(400, hop_length=160, center=center)
-    whole, out, before = None, tmp_path / "m.npy", sound_readers.BLOCK_SAMPLES
-    with contextlib.suppress(ValueError):  # too short for a frame, or for one that is left
-        whole = plan.mel(y, BANK, log=log)  # type: ignore[arg-type]
+    expected, out, before = None, tmp_path / "m.npy", sound_readers.BLOCK_SAMPLES
+    with contextlib.suppress(ValueError):  # too short for a frame, or for a second one
+        expected = plan.mel(y, BANK, log=log)  # type: ignore[arg-type]
     try:
         sound_readers.BLOCK_SAMPLES = size
         files.mel(tmp_path / "x.wav", out, plan, BANK, log=log)  # type: ignore[arg-type]
-        np.testing.assert_array_equal(np.load(out), whole)
+        np.testing.assert_array_equal(np.load(out), expected)
     except ValueError:
-        assert whole is None
+        assert expected is None
     finally:
         sound_readers.BLOCK_SAMPLES = before
 
@@ -141,10 +141,10 @@ def test_whispers_largest_is_that_of_all_frames_but_the_last(sizes: list[int], l
             return
         sink.finish(0)
         file.seek(0)
-        got = np.load(file)
-    kept = L[..., :-1]
-    expected = (np.maximum(kept, kept.max(axis=(1, 2), keepdims=True) - 8) + 4) / 4
-    np.testing.assert_allclose(got, expected, rtol=1e-6)
+        result = np.load(file)
+    without_last = L[..., :-1]
+    expected = (np.maximum(without_last, without_last.max(axis=(1, 2), keepdims=True) - 8) + 4) / 4
+    np.testing.assert_allclose(result, expected, rtol=1e-6)
 
 
 def test_defaults_fit_the_rate(speech: Path) -> None:
@@ -160,8 +160,8 @@ def test_defaults_fit_the_rate(speech: Path) -> None:
 
 
 def test_an_open_sound_is_taken_too(speech: Path) -> None:
-    with files.open_sound(speech, mono=False) as opened:
-        files.mel(opened, speech.with_suffix(".npy"), PLAN, BANK)
+    with files.open_sound(speech, mono=False) as sound:
+        files.mel(sound, speech.with_suffix(".npy"), PLAN, BANK)
     assert loaded(speech.with_suffix(".npy")).shape[:2] == (2, 40)
 
 
@@ -179,7 +179,7 @@ def test_a_file_is_mapped_or_read_in_part_by_others(speech: Path, kind: str) -> 
 @pytest.mark.parametrize("kind", ["npz", "zarr"])
 @pytest.mark.parametrize("window", ["hamming", ("kaiser", 8.0)])
 @pytest.mark.parametrize("filters", ["mel", "own", "none"])
-def test_what_it_is_of_is_kept(speech: Path, kind: str, window: object, filters: str) -> None:
+def test_metadata_are_stored(speech: Path, kind: str, window: object, filters: str) -> None:
     plan = STFT(400, hop_length=160, win_length=320, window=window, center=False)  # type: ignore[arg-type]
     out, own = speech.with_suffix(f".{kind}"), np.random.default_rng(0).uniform(0, 1, (7, 201))
     if filters == "none":
@@ -188,14 +188,14 @@ def test_what_it_is_of_is_kept(speech: Path, kind: str, window: object, filters:
         bank = MelBank(RATE, 400, 30, fmin=50, fmax=7000, htk=True, norm=None) if filters == "mel" else FilterBank(own)
         files.mel(speech, out, plan, bank, power=0.5, log="db")
     with array_readers.open_levels(out) as levels:
-        kept = metadata.Metadata.from_dict(levels.entries, levels.dtype, "x")
-    assert (kept.sr, kept.power, kept.log, kept.samples) == (RATE, 0.5, "db", len(speech_16k()))
-    np.testing.assert_array_equal(kept.plan.window, plan.window)
-    assert (kept.plan.n_fft, kept.plan.hop_length, kept.plan.center) == (400, 160, False)
+        stored = metadata.Metadata.from_dict(levels.entries, levels.dtype, "x")
+    assert (stored.sr, stored.power, stored.log, stored.samples) == (RATE, 0.5, "db", len(speech_16k()))
+    np.testing.assert_array_equal(stored.plan.window, plan.window)
+    assert (stored.plan.n_fft, stored.plan.hop_length, stored.plan.center) == (400, 160, False)
     if filters == "none":
-        assert kept.bank is None
+        assert stored.bank is None
     else:
-        np.testing.assert_allclose(np.asarray(kept.bank), np.asarray(bank), rtol=1e-6)
+        np.testing.assert_allclose(np.asarray(stored.bank), np.asarray(bank), rtol=1e-6)
     if kind == "zarr":
         assert json.loads((out / "zarr.json").read_text())["attributes"]["hop_length"] == 160
 
@@ -215,19 +215,19 @@ def test_columns_are_the_largest_of_their_frames(sizes: list[int], columns: int)
     np.testing.assert_array_equal(pooled.maxima, np.array(expected, np.float32).reshape(-1, 3).T)
 
 
-@pytest.mark.parametrize("what", ["mel", "own", "bins", "silence", "one"])
-def test_pictures_are_drawn(speech: Path, what: str) -> None:
+@pytest.mark.parametrize("content", ["mel", "own", "bins", "silence", "sample"])
+def test_pictures_are_drawn(speech: Path, content: str) -> None:
     out = speech.with_suffix(".png")
-    if what in ("silence", "one"):
-        soundfile.write(speech, np.zeros(5000 if what == "silence" else 1), RATE)
-    if what == "own":
+    if content in ("silence", "sample"):
+        soundfile.write(speech, np.zeros(5000 if content == "silence" else 1), RATE)
+    if content == "own":
         files.mel(speech, out, PLAN, np.ones((3, 201)))
-    elif what == "bins":
+    elif content == "bins":
         files.spectrogram(speech, out, PLAN, db_range=60)
     else:
         files.mel(speech, out, PLAN, BANK)
     assert out.read_bytes().startswith(b"\x89PNG")
-    assert left(speech.parent) == ["x.png", "x.wav"]
+    assert names_in(speech.parent) == ["x.png", "x.wav"]
 
 
 @pytest.mark.parametrize(
@@ -254,7 +254,7 @@ def test_the_time_axis_of_any_length_has_a_few_round_ticks(seconds: float, words
         assert labels[:3] == ["0:00", "3:00", "6:00"]
 
 
-# ---- what goes wrong ----
+# ---- errors ----
 @pytest.mark.parametrize("kind", [*FORMATS, "png"])
 def test_an_error_leaves_the_old_file_and_no_other(speech: Path, kind: str) -> None:
     out = speech.with_suffix(f".{kind}")
@@ -266,15 +266,15 @@ def test_an_error_leaves_the_old_file_and_no_other(speech: Path, kind: str) -> N
     with pytest.raises(ValueError, match="samples must be finite"):
         files.mel(speech, out, PLAN, BANK)
     np.testing.assert_array_equal(loaded(out) if kind != "png" else out.read_bytes(), before)
-    assert left(speech.parent) == sorted(["x.wav", out.name])
+    assert names_in(speech.parent) == sorted(["x.wav", out.name])
     assert not [t for t in threading.enumerate() if t.name.startswith("fastspec ")]
 
 
 @pytest.mark.usefixtures("small_blocks")
 @pytest.mark.parametrize("kind", [*FORMATS, "png"])
 @pytest.mark.parametrize("log", [None, "whisper"])
-def test_progress_tells_how_far_it_is_and_may_stop_it(speech: Path, kind: str, log: str | None) -> None:
-    out, told = speech.with_suffix(f".{kind}"), []
+def test_progress_is_reported_and_may_stop_the_work(speech: Path, kind: str, log: str | None) -> None:
+    out, reports = speech.with_suffix(f".{kind}"), []
 
     class StopError(Exception):
         pass
@@ -287,12 +287,12 @@ def test_progress_tells_how_far_it_is_and_may_stop_it(speech: Path, kind: str, l
         log = None
     with pytest.raises(StopError):
         files.mel(speech, out, PLAN, BANK, log=log, progress=stop)  # type: ignore[arg-type]
-    assert left(speech.parent) == ["x.wav"]
-    files.mel(speech, out, PLAN, BANK, log=log, progress=lambda *at: told.append(at))  # type: ignore[arg-type]
+    assert names_in(speech.parent) == ["x.wav"]
+    files.mel(speech, out, PLAN, BANK, log=log, progress=lambda *at: reports.append(at))  # type: ignore[arg-type]
     n = len(speech_16k())
-    assert [total for _, total in told] == [n] * len(told)
-    assert [done for done, _ in told] == sorted(done for done, _ in told)
-    assert told[-1] == (n, n)
+    assert [total for _, total in reports] == [n] * len(reports)
+    assert [done for done, _ in reports] == sorted(done for done, _ in reports)
+    assert reports[-1] == (n, n)
 
 
 @pytest.mark.parametrize("end", ["ahead", "behind"])
@@ -319,16 +319,16 @@ def test_an_error_of_either_thread_ends_the_work(end: str) -> None:
 
 
 def test_what_waits_is_bounded_and_all_is_written_in_order() -> None:
-    made, seen = [], []
+    produced, seen = [], []
 
     def blocks() -> "Callable[[], int]":
         for at in range(50):
-            made.append(at)
+            produced.append(at)
             yield at
 
     with pipeline.read_ahead(blocks()) as ahead, pipeline.write_behind(seen.append) as put:
         for at in ahead:
-            assert len(made) <= at + pipeline.LIVE_BLOCKS
+            assert len(produced) <= at + pipeline.LIVE_BLOCKS
             put(at)
     assert seen == list(range(50))
 
@@ -340,14 +340,14 @@ def test_a_folder_that_is_no_store_is_not_replaced(speech: Path) -> None:
     with pytest.raises(ValueError, match=r"x\.zarr: not a folder with a file zarr\.json"):
         files.mel(speech, out, PLAN, BANK)
     assert (out / "mine.txt").read_text() == "mine"
-    assert left(speech.parent) == ["x.wav", "x.zarr"]
+    assert names_in(speech.parent) == ["x.wav", "x.zarr"]
 
 
 def test_zarr_that_is_absent_is_named_before_the_work(speech: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "zarr", None)
     with pytest.raises(ImportError, match=r'\.zarr file needs zarr.*pip install "fastspec\[zarr\]"'):
         files.mel(speech, speech.with_suffix(".zarr"), PLAN, BANK)
-    assert left(speech.parent) == ["x.wav"]
+    assert names_in(speech.parent) == ["x.wav"]
 
 
 def test_bad_arguments_are_named_and_leave_nothing(speech: Path) -> None:
@@ -366,4 +366,4 @@ def test_bad_arguments_are_named_and_leave_nothing(speech: Path) -> None:
     ):
         with pytest.raises((ValueError, FileNotFoundError), match=words.replace("(", r"\(")):
             call()
-        assert left(speech.parent) == ["x.wav"]
+        assert names_in(speech.parent) == ["x.wav"]

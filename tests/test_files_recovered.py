@@ -1,4 +1,4 @@
-"""From stored levels, and from sound, to sound: what is told of them is believed, and their numbers are not."""
+"""From stored levels, and from sound, to sound: arguments take precedence over metadata, values are checked."""
 
 import struct
 from pathlib import Path
@@ -32,30 +32,32 @@ def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(array_readers, "BLOCK_VALUES", 257 * 50)
 
 
-def recovered(S: np.ndarray, length: int | None = None, plan: STFT = PLAN, **how: Any) -> np.ndarray:
+def recovered(S: np.ndarray, length: int | None = None, plan: STFT = PLAN, **keywords: Any) -> np.ndarray:
     """By the stream, of all magnitudes at once."""
-    recovery = stream.StreamingRecover(plan, **{"method": "accelerated", "rng": 0, **how})
-    parts = recovery.push(S), recovery.flush(length)
-    return np.concatenate(parts, axis=-1)
+    recovery = stream.StreamingRecover(plan, **{"method": "accelerated", "rng": 0, **keywords})
+    blocks = recovery.push(S), recovery.flush(length)
+    return np.concatenate(blocks, axis=-1)
 
 
-def recovered_mel(M: np.ndarray, length: int, plan: STFT = PLAN, bank: FilterBank = BANK, **how: Any) -> np.ndarray:
+def recovered_mel(
+    M: np.ndarray, length: int, plan: STFT = PLAN, bank: FilterBank = BANK, **keywords: Any
+) -> np.ndarray:
     """The same of mels."""
-    recovery = stream.StreamingRecoverMel(plan, bank, rng=0, **how)
+    recovery = stream.StreamingRecoverMel(plan, bank, rng=0, **keywords)
     return np.concatenate([recovery.push(M), recovery.flush(length)], axis=-1)
 
 
-def heard(path: Path) -> np.ndarray:
+def samples(path: Path) -> np.ndarray:
     return soundfile.read(path, dtype="float32")[0].T
 
 
-@pytest.mark.parametrize("how", [{}, {"method": "rtisi"}, {"method": "griffinlim", "init": "spsi", "n_iter": 3}])
-def test_resynthesis_is_the_streams(speech: Path, how: dict[str, Any]) -> None:
+@pytest.mark.parametrize("keywords", [{}, {"method": "rtisi"}, {"method": "griffinlim", "init": "spsi", "n_iter": 3}])
+def test_resynthesis_is_the_streams(speech: Path, keywords: dict[str, Any]) -> None:
     out = speech.with_name("y.wav")
-    done = files.resynth(speech, out, PLAN, subtype="FLOAT", **how)
+    done = files.resynth(speech, out, PLAN, subtype="FLOAT", **keywords)
     S = PLAN.power(Y, power=1)
-    y = heard(out)
-    np.testing.assert_array_equal(y, recovered(S, len(Y), **how))
+    y = samples(out)
+    np.testing.assert_array_equal(y, recovered(S, len(Y), **keywords))
     misfit = np.linalg.norm(PLAN.power(y, power=1) - S) / np.linalg.norm(S)
     assert done.convergence == pytest.approx(20 * np.log10(misfit), abs=0.01)
     assert (done.samples, done.frames, done.sr, done.gain) == (len(Y), S.shape[1], RATE, 1.0)
@@ -65,7 +67,7 @@ def test_channels_stay_apart(tmp_path: Path) -> None:
     two = np.stack([Y, Y[::-1]])
     soundfile.write(tmp_path / "x.wav", two.T, RATE, subtype="FLOAT")
     files.resynth(tmp_path / "x.wav", tmp_path / "y.wav", PLAN, mono=False, subtype="FLOAT")
-    np.testing.assert_array_equal(heard(tmp_path / "y.wav"), recovered(PLAN.power(two, power=1), len(Y)))
+    np.testing.assert_array_equal(samples(tmp_path / "y.wav"), recovered(PLAN.power(two, power=1), len(Y)))
 
 
 @pytest.mark.parametrize("kind", ["npy", "npz", "zarr"])
@@ -73,11 +75,11 @@ def test_channels_stay_apart(tmp_path: Path) -> None:
 def test_a_stored_spectrogram_is_inverted(speech: Path, kind: str, power: float, log: str | None) -> None:
     levels, out = speech.with_suffix(f".{kind}"), speech.with_name("y.wav")
     files.spectrogram(speech, levels, PLAN, power=power, log=log)
-    told = {"plan": PLAN, "sr": RATE, "power": power, "log": log} if kind == "npy" else {}
-    done = files.invert(levels, out, subtype="FLOAT", **told)  # type: ignore[arg-type]
+    arguments = {"plan": PLAN, "sr": RATE, "power": power, "log": log} if kind == "npy" else {}
+    done = files.invert(levels, out, subtype="FLOAT", **arguments)  # type: ignore[arg-type]
     assert done.convergence is not None
     assert done.convergence < -20
-    y = heard(out)
+    y = samples(out)
     assert len(y) == (len(Y) if kind != "npy" else PLAN.n_samples(done.frames))
     if log is None and power == 1:
         np.testing.assert_array_equal(y, recovered(PLAN.power(Y, power=1), len(y)))
@@ -90,15 +92,15 @@ def test_a_stored_spectrogram_is_inverted(speech: Path, kind: str, power: float,
 def test_stored_mels_are_inverted(speech: Path, kind: str, log: str | None) -> None:
     levels, out = speech.with_suffix(f".{kind}"), speech.with_name("y.wav")
     files.mel(speech, levels, PLAN, BANK, log=log)  # type: ignore[arg-type]
-    told = {"plan": PLAN, "bank": BANK, "sr": RATE, "power": 2.0, "log": log} if kind == "npy" else {}
-    done = files.invert(levels, out, subtype="FLOAT", **told)  # type: ignore[arg-type]
+    arguments = {"plan": PLAN, "bank": BANK, "sr": RATE, "power": 2.0, "log": log} if kind == "npy" else {}
+    done = files.invert(levels, out, subtype="FLOAT", **arguments)  # type: ignore[arg-type]
     M = PLAN.mel(Y, BANK)
-    y = heard(out)
+    y = samples(out)
     assert len(y) == PLAN.n_samples(done.frames) if kind == "npy" or log == "whisper" else len(Y)
     if log is None:
         np.testing.assert_array_equal(y, recovered_mel(M, len(y)))
-    got = PLAN.mel(y, BANK)
-    misfit = np.linalg.norm(got - M[:, : got.shape[1]]) / np.linalg.norm(M)
+    levels_of_y = PLAN.mel(y, BANK)
+    misfit = np.linalg.norm(levels_of_y - M[:, : levels_of_y.shape[1]]) / np.linalg.norm(M)
     assert misfit < 0.1
     if log is None:
         assert done.convergence == pytest.approx(20 * np.log10(misfit), abs=0.05)
@@ -110,7 +112,7 @@ def test_methods_that_take_magnitudes_get_those_of_the_mels(speech: Path, method
     files.mel(speech, levels, PLAN, BANK)
     files.invert(levels, out, subtype="FLOAT", method=method)
     expected = recovered_mel(PLAN.mel(Y, BANK), len(Y), method="cascade", rounds=method)
-    np.testing.assert_array_equal(heard(out), expected)
+    np.testing.assert_array_equal(samples(out), expected)
 
 
 def test_channels_filters_of_ones_own_and_float64(tmp_path: Path) -> None:
@@ -133,7 +135,7 @@ def test_arrays_of_others_are_read_in_either_order(tmp_path: Path, kind: str, or
     else:
         (np.savez if kind == "npz" else np.savez_compressed)(path, S=S)
     done = files.invert(path, tmp_path / "y.wav", PLAN, sr=RATE, subtype="FLOAT")
-    np.testing.assert_array_equal(heard(tmp_path / "y.wav"), recovered(S, done.samples))
+    np.testing.assert_array_equal(samples(tmp_path / "y.wav"), recovered(S, done.samples))
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted([path.name, "y.wav"])
 
 
@@ -149,22 +151,22 @@ def test_a_loud_sound_is_made_softer_in_whole_numbers_alone(speech: Path) -> Non
     np.save(speech.with_suffix(".npy"), 40 * S)
     done = files.invert(speech.with_suffix(".npy"), out, PLAN, sr=RATE)
     assert done.gain < 1
-    assert np.abs(heard(out)).max() == pytest.approx(0.95, abs=1e-3)
+    assert np.abs(samples(out)).max() == pytest.approx(0.95, abs=1e-3)
     loud = files.invert(speech.with_suffix(".npy"), out, PLAN, sr=RATE, subtype="FLOAT")
     assert loud.gain == 1
-    assert np.abs(heard(out)).max() == pytest.approx(0.95 / done.gain, rel=1e-3)
+    assert np.abs(samples(out)).max() == pytest.approx(0.95 / done.gain, rel=1e-3)
 
 
 @settings(deadline=None, max_examples=30)
 @given(ahead=st.lists(st.integers(0, 40), max_size=12), behind=st.lists(st.integers(0, 40), max_size=12))
 def test_the_convergence_does_not_depend_on_the_blocks(ahead: list[int], behind: list[int]) -> None:
-    wanted, heard = np.random.default_rng(5).uniform(0, 1, (2, 257, 300)).astype(np.float32)
+    target, recovered = np.random.default_rng(5).uniform(0, 1, (2, 257, 300)).astype(np.float32)
     recovery = to_sound.MonitoredRecovery(PLAN)
-    for S in np.split(wanted, np.minimum(np.cumsum(ahead, dtype=int), 300), axis=1):
+    for S in np.split(target, np.minimum(np.cumsum(ahead, dtype=int), 300), axis=1):
         recovery.add_target(S)
-    for L in np.split(heard, np.minimum(np.cumsum(behind, dtype=int), 300), axis=1):
+    for L in np.split(recovered, np.minimum(np.cumsum(behind, dtype=int), 300), axis=1):
         recovery.compare(L)
-    misfit = np.linalg.norm(heard - wanted) / np.linalg.norm(wanted)
+    misfit = np.linalg.norm(recovered - target) / np.linalg.norm(target)
     assert recovery.convergence == pytest.approx(20 * np.log10(misfit), abs=1e-3)
 
 
@@ -173,15 +175,15 @@ def test_silence_and_a_single_sample(tmp_path: Path) -> None:
         soundfile.write(tmp_path / "x.wav", np.zeros(n), RATE)
         done = files.resynth(tmp_path / "x.wav", tmp_path / "y.wav", PLAN)
         assert done.convergence == -np.inf
-        assert not heard(tmp_path / "y.wav").any()
-        assert len(heard(tmp_path / "y.wav")) == n
+        assert not samples(tmp_path / "y.wav").any()
+        assert len(samples(tmp_path / "y.wav")) == n
 
 
-def test_progress_is_told_in_frames_and_may_stop_it(speech: Path) -> None:
+def test_progress_is_reported_in_frames_and_may_stop_it(speech: Path) -> None:
     files.spectrogram(speech, speech.with_suffix(".npz"), PLAN)
-    told: list[Any] = []
-    done = files.invert(speech.with_suffix(".npz"), speech.with_name("y.wav"), progress=lambda *at: told.append(at))
-    assert told == [(min(at, done.frames), done.frames) for at in range(50, done.frames + 50, 50)]
+    reports: list[Any] = []
+    done = files.invert(speech.with_suffix(".npz"), speech.with_name("y.wav"), progress=lambda *at: reports.append(at))
+    assert reports == [(min(at, done.frames), done.frames) for at in range(50, done.frames + 50, 50)]
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
@@ -195,7 +197,7 @@ def test_progress_is_told_in_frames_and_may_stop_it(speech: Path) -> None:
     assert sorted(path.name for path in speech.parent.iterdir()) == ["x.npz", "x.wav"]
 
 
-# ---- what goes wrong ----
+# ---- errors ----
 def test_files_that_hold_something_else_are_refused(tmp_path: Path) -> None:
     good = np.ones((257, 9), np.float32)
     bad = good.copy()

@@ -1,4 +1,4 @@
-"""Sound in blocks: the samples of every format, whatever the blocks; no header is believed, no bad sample let by."""
+"""Sound in blocks: the samples of every format, whatever the blocks; headers and samples are checked."""
 
 import io
 import os
@@ -23,14 +23,14 @@ NOISE = np.random.default_rng(3).uniform(-1, 1, (20_011, 3))
 WAV = [*sound_writers.SUBTYPES, "ULAW", "IMA_ADPCM"]
 
 
-def whole(path: Path, size: int | None = None, **how: object) -> np.ndarray:
+def read_all(path: Path, size: int | None = None, **keywords: object) -> np.ndarray:
     """All blocks as one array."""
-    with files.open_sound(path, **how) as sound:  # type: ignore[arg-type]
+    with files.open_sound(path, **keywords) as sound:  # type: ignore[arg-type]
         return np.concatenate([block.copy() for block in sound.blocks(size)], axis=-1)
 
 
-def write(path: Path, channels: int, **how: str) -> None:
-    soundfile.write(path, NOISE[:, :channels], RATE, **how)
+def write(path: Path, channels: int, **keywords: str) -> None:
+    soundfile.write(path, NOISE[:, :channels], RATE, **keywords)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -41,11 +41,11 @@ def test_wav_is_read_as_soundfile_reads_it(tmp_path: Path, subtype: str, channel
         channels = 1
     write(tmp_path / "x.wav", channels, subtype=subtype)
     expected = soundfile.read(tmp_path / "x.wav", dtype=dtype, always_2d=True)[0]
-    kept = whole(tmp_path / "x.wav", 777, mono=False, dtype=dtype)
-    assert kept.dtype == dtype
-    np.testing.assert_array_equal(kept, expected.T)
+    planar = read_all(tmp_path / "x.wav", 777, mono=False, dtype=dtype)
+    assert planar.dtype == dtype
+    np.testing.assert_array_equal(planar, expected.T)
     mixed = expected[:, 0] if channels == 1 else expected.mean(axis=1)
-    np.testing.assert_array_equal(whole(tmp_path / "x.wav", 777, dtype=dtype), mixed)
+    np.testing.assert_array_equal(read_all(tmp_path / "x.wav", 777, dtype=dtype), mixed)
 
 
 @pytest.mark.parametrize("name", ["x.flac", "x.ogg", "x.mp3", "x.aiff", "x.w64", "x.rf64", "x.caf", "x.au"])
@@ -54,13 +54,13 @@ def test_other_formats_are_read_in_blocks(tmp_path: Path, name: str) -> None:
     expected = soundfile.read(tmp_path / name, dtype="float32")[0].mean(axis=1)
     for size in (1000, 4096, None):
         atol = 1e-6 if name == "x.mp3" else 0  # whose decoder gives other last digits each time
-        np.testing.assert_allclose(whole(tmp_path / name, size), expected, rtol=0, atol=atol)
+        np.testing.assert_allclose(read_all(tmp_path / name, size), expected, rtol=0, atol=atol)
 
 
 def test_many_channels_are_mixed_as_numpy_does(tmp_path: Path) -> None:
     y = np.random.default_rng(4).uniform(-1, 1, (3000, 11)).astype(np.float32)
     soundfile.write(tmp_path / "x.wav", y, RATE, subtype="FLOAT")
-    np.testing.assert_array_equal(whole(tmp_path / "x.wav", 100), y.mean(axis=1))
+    np.testing.assert_array_equal(read_all(tmp_path / "x.wav", 100), y.mean(axis=1))
 
 
 @settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -72,10 +72,10 @@ def test_the_size_of_blocks_does_not_matter(tmp_path: Path, size: int, sr: int |
     y = soundfile.read(tmp_path / "x.wav", dtype="float32")[0]
     y = y.mean(axis=1) if mono else y
     y = y if sr is None else soxr.resample(y, RATE, sr)
-    np.testing.assert_array_equal(whole(tmp_path / "x.wav", size, sr=sr, mono=mono), y.T)
+    np.testing.assert_array_equal(read_all(tmp_path / "x.wav", size, sr=sr, mono=mono), y.T)
 
 
-def test_what_a_sound_says_of_itself(tmp_path: Path) -> None:
+def test_the_attributes_of_a_sound(tmp_path: Path) -> None:
     write(tmp_path / "x.wav", 2)
     with files.open_sound(tmp_path / "x.wav", sr=16_000) as sound:
         assert (sound.rate, sound.file_rate, sound.total, sound.channels) == (16_000, RATE, len(NOISE), None)
@@ -103,13 +103,13 @@ def test_a_file_that_holds_less_than_it_promises_is_refused(tmp_path: Path, prom
     with pytest.raises(
         ValueError, match=rf"x\.wav: truncated: its header declares {promised} bytes of samples, the file holds 100"
     ):
-        whole(tmp_path / "x.wav")
+        read_all(tmp_path / "x.wav")
     assert ("read it from standard input" in hint(tmp_path / "x.wav")) == (promised != 101)
 
 
 def hint(path: Path) -> str:
     with pytest.raises(ValueError, match="declares") as caught:
-        whole(path)
+        read_all(path)
     return str(caught.value)
 
 
@@ -129,7 +129,7 @@ def hint(path: Path) -> str:
 def test_what_is_no_sound_is_refused_in_a_sentence(tmp_path: Path, data: bytes, words: str) -> None:
     (tmp_path / "x.wav").write_bytes(data)
     with pytest.raises(ValueError, match=rf"x\.wav: .*{words}"):
-        whole(tmp_path / "x.wav")
+        read_all(tmp_path / "x.wav")
 
 
 def test_a_truncated_file_names_what_was_there(tmp_path: Path) -> None:
@@ -138,14 +138,14 @@ def test_a_truncated_file_names_what_was_there(tmp_path: Path) -> None:
         data = (tmp_path / name).read_bytes()
         (tmp_path / name).write_bytes(data[: len(data) * 2 // 3])
         with pytest.raises(ValueError, match=words):
-            whole(tmp_path / name)
+            read_all(tmp_path / name)
 
 
 def test_a_folder_and_an_absent_file(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="directory"):
-        whole(tmp_path)
+        read_all(tmp_path)
     with pytest.raises(FileNotFoundError):
-        whole(tmp_path / "absent.wav")
+        read_all(tmp_path / "absent.wav")
 
 
 @pytest.mark.parametrize(("at", "value"), [(0, np.nan), (12_345, np.inf), (20_010, -np.inf)])
@@ -155,7 +155,7 @@ def test_samples_that_are_not_finite_are_named(tmp_path: Path, name: str, at: in
     y[at, 1] = value
     soundfile.write(tmp_path / name, y, RATE, subtype="FLOAT")
     with pytest.raises(ValueError, match=rf"{name}: sample {at} is {value}; samples must be finite"):
-        whole(tmp_path / name, 1000)
+        read_all(tmp_path / name, 1000)
 
 
 @pytest.mark.parametrize("size", [None, 0, 10, 2**32 - 100, 2**32 - 60, 2**32, 2**40])
@@ -183,7 +183,7 @@ def test_a_file_of_more_than_4_gb_is_rf64_that_others_read(tmp_path: Path) -> No
 
 
 # ---- pipes and raw samples ----
-def through_pipe(data: bytes, path: Path, **how: object) -> np.ndarray:
+def through_pipe(data: bytes, path: Path, **keywords: object) -> np.ndarray:
     """What is read from a named pipe, into which bytes trickle."""
     os.mkfifo(path)
 
@@ -195,7 +195,7 @@ def through_pipe(data: bytes, path: Path, **how: object) -> np.ndarray:
     feeder = threading.Thread(target=feed)
     feeder.start()
     try:
-        return whole(path, 4000, **how)
+        return read_all(path, 4000, **keywords)
     finally:
         feeder.join()
 
@@ -222,12 +222,12 @@ def test_raw_samples_from_a_pipe_and_a_file(tmp_path: Path, dtype: str, scale: f
     y = through_pipe(samples.tobytes() + b"\0", tmp_path / "p", raw=raw, mono=False)
     np.testing.assert_array_equal(y, expected.T)
     (tmp_path / "x.raw").write_bytes(samples.tobytes())
-    np.testing.assert_array_equal(whole(tmp_path / "x.raw", raw=raw), (expected[:, 0] + expected[:, 1]) / 2)
+    np.testing.assert_array_equal(read_all(tmp_path / "x.raw", raw=raw), (expected[:, 0] + expected[:, 1]) / 2)
 
 
 def test_bad_arguments_are_named(tmp_path: Path) -> None:
     write(tmp_path / "x.wav", 1)
-    for how, words in (
+    for keywords, words in (
         ({"sr": 0}, "sr must be at least 1"),
         ({"dtype": "int16"}, "dtype must be float32 or float64"),
         ({"raw": files.Raw(0)}, "rate must be at least 1"),
@@ -235,7 +235,7 @@ def test_bad_arguments_are_named(tmp_path: Path) -> None:
         ({"raw": files.Raw(RATE, 1, "int8")}, "dtype must be one of int16, int32, float32"),
     ):
         with pytest.raises(ValueError, match=words):
-            whole(tmp_path / "x.wav", **how)
+            read_all(tmp_path / "x.wav", **keywords)
 
 
 @pytest.mark.parametrize(("name", "sr", "package"), [("x.flac", None, "soundfile"), ("x.wav", 16_000, "soxr")])

@@ -39,7 +39,7 @@ def _unpatched_after() -> Iterator[None]:
 
 
 def functions() -> Names:
-    """What every module but ours holds that can be called."""
+    """(module, name) -> callable, of all modules outside fastspec."""
     return {
         (module, name): value
         for module, loaded in sys.modules.copy().items()
@@ -67,14 +67,14 @@ def test_all_places_of_a_function_are_replaced_and_restored_by_identity() -> Non
     before = functions()
     with fastspec.patch("librosa"):
         during = functions()
-        replaced = {place for place, value in before.items() if during[place] is not value}
+        replaced = {key for key, value in before.items() if during[key] is not value}
         assert {f"{module}.{name}" for module, name in replaced} <= set(fastspec.patched("librosa"))
-        for place in replaced:
-            assert during[place].__wrapped__ is before[place]
-        gone = [before[place] for place in replaced]
-        assert not [place for place, value in during.items() if any(value is original for original in gone)]
+        for key in replaced:
+            assert during[key].__wrapped__ is before[key]
+        gone = [before[key] for key in replaced]
+        assert not [key for key, value in during.items() if any(value is original for original in gone)]
     after = functions()
-    assert not [place for place, value in before.items() if after[place] is not value]
+    assert not [name for name, value in before.items() if after[name] is not value]
     assert fastspec.patched("librosa") == []
 
 
@@ -88,22 +88,22 @@ USED = """
 """
 
 
-@pytest.mark.parametrize("place", [*USED.split(), f"{__name__}.held_here"])
-def test_the_places_that_people_use_are_among_them(place: str) -> None:
+@pytest.mark.parametrize("name", [*USED.split(), f"{__name__}.held_here"])
+def test_the_places_that_people_use_are_among_them(name: str) -> None:
     with fastspec.patch("librosa") as patch:
-        assert place in patch.places
+        assert name in patch.places
 
 
 def test_classes_exceptions_and_constants_stay() -> None:
     kept = librosa.ParameterError, librosa.util.exceptions.ParameterError, librosa.cache, librosa.__version__
     with fastspec.patch("librosa"):
-        assert not [one for one in fastspec.patched("librosa") if inspect.isclass(attribute(one))]
+        assert not [name for name in fastspec.patched("librosa") if inspect.isclass(attribute(name))]
         now = librosa.ParameterError, librosa.util.exceptions.ParameterError, librosa.cache, librosa.__version__
         assert all(a is b for a, b in zip(kept, now, strict=True))
 
 
-def attribute(place: str) -> Any:
-    module, _, name = place.rpartition(".")
+def attribute(dotted: str) -> Any:
+    module, _, name = dotted.rpartition(".")
     return getattr(sys.modules[module], name)
 
 
@@ -347,7 +347,7 @@ def test_an_error_of_ours_is_the_callers_and_a_refusal_leaves_no_trace_in_the_or
 
 
 class Cached:
-    """An object in a function's place, as a cache makes it."""
+    """A callable object instead of a function, as a cache creates it."""
 
     def __init__(self, func: Callable[..., Any]) -> None:
         functools.update_wrapper(self, func)

@@ -59,7 +59,14 @@ def invert(
     n_iter: Rounds = None,
     rate: Annotated[int | None, typer.Option("--rate", min=1, help="Sample rate of .npy levels, in Hz.")] = None,
     sr: Sr = None,
-    n_fft: WindowSize = None,
+    n_fft: Annotated[
+        int | None,
+        typer.Option(
+            "--n-fft",
+            min=2,
+            help="FFT size in samples, of .npy or a sound file; by default from the bins, or nearest to 46 ms.",
+        ),
+    ] = None,
     hop: Hop = None,
     center: Center = True,
     mels: Annotated[bool, typer.Option("--mel", help="The .npy is a mel spectrogram; needs --n-fft.")] = False,

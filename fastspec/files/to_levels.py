@@ -154,7 +154,7 @@ def spectrogram(
         As in `mel`.
     """
     if log == "whisper":
-        raise ValueError("log must be None, 'db', 'ln' or 'log10', got 'whisper', which is for mels")
+        raise ValueError("log must be None, 'db', 'ln' or 'log10', got 'whisper', which is for mel spectrograms")
     with as_sound(path, plan, sr, mono, raw) as sound:
         plan = default_plan(sound.rate) if plan is None else plan
         return _write_levels(sound, out, Metadata(sound.rate, plan, None, float(power), log), db_range, progress)

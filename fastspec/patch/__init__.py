@@ -183,6 +183,8 @@ def is_patched(library: str) -> bool:
 def patched(library: str) -> list[str]:
     """The names that refer to replacements now: ``["librosa.core.spectrum.stft", ..., "my_module.stft"]``, sorted.
 
+    The list is empty if the library is not patched.
+
     Raises
     ------
     ValueError
