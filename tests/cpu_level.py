@@ -1,10 +1,12 @@
-"""Run as a program by `test_cpu_levels.py`: the main functions on the CPU level of `NUMBA_CPU_NAME`, errors as JSON.
+"""Run as a program by `test_cpu_levels.py`: the main functions on a CPU level of numba's, errors as JSON.
 
-Each figure is a largest error relative to the largest value expected (decibels for float32 inversion).
+A level is NUMBA_CPU_NAME with an empty NUMBA_CPU_FEATURES, which stands for the features of that CPU and no others:
+without it they are those of the machine for all names but "generic". Each figure but the level is a largest error
+relative to the largest value expected (decibels for float32 inversion).
 """
 
 import json
-import os
+import re
 from typing import Any
 
 import numba
@@ -12,8 +14,10 @@ import numpy as np
 import twins
 from cases import noise
 from compare import convergence, error, golden, log_error
+from numba.core.registry import cpu_target
 
 import fastspec
+from fastspec.kernels import jit
 
 Array = np.ndarray[Any, np.dtype[Any]]
 SIGNALS = golden("signals")
@@ -75,8 +79,24 @@ def wrong_offsets() -> int:
     return sum(fastspec.xcorr_offset(saved[f"x1|{i}"], saved[f"x2|{i}"]) != saved[f"offset|{i}"] for i in pairs)
 
 
+@numba.njit
+def positive(x: Array, out: Array) -> None:
+    for i in range(len(x)):
+        if x[i] > 0:
+            out[i] = x[i]
+
+
+def level() -> dict[str, Any]:
+    """The CPU and the features that code is compiled for, and kinds of registers that a loop over vectors then uses."""
+    positive(np.ones(9, np.float32), np.ones(9, np.float32))
+    (code,) = positive.inspect_asm().values()
+    _, cpu, features = cpu_target.target_context.codegen().magic_tuple()
+    kinds = {"256 bits": r"%ymm", "512 bits": r"%zmm", "masks": r"%k[1-7]\b"}
+    return {"cpu": cpu, "features": features, "registers": [kind for kind in kinds if re.search(kinds[kind], code)]}
+
+
 def main() -> None:
-    found: dict[str, Any] = {"level": getattr(numba.config, "CPU_NAME", None), "wanted": os.environ["NUMBA_CPU_NAME"]}
+    found: dict[str, Any] = {"level": level(), "name": jit.cpu_name()}
     for dtype in ("float64", "float32"):
         found[f"stft {dtype}"] = stft_error(dtype)
         found[f"pretty {dtype}"] = pretty_error(dtype)

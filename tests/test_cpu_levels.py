@@ -14,11 +14,15 @@ from cases import CONVERGENCE_BOUND, LOG_BOUND, SPECTRUM_BOUND, WAVEFORM_BOUND
 HERE = Path(__file__).parent
 
 # What a level's instructions need, as Linux names the flags of a CPU.
-FLAGS_OF_LEVEL = {
-    "generic": set[str](),
-    "haswell": {"avx2", "fma", "bmi2"},
-    "skylake-avx512": {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"},
-}
+HASWELL = {"avx2", "fma", "bmi1", "bmi2", "abm", "f16c", "movbe"}
+SKYLAKE = HASWELL | {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl", "adx", "aes", "pclmulqdq"}
+ZNVER4 = SKYLAKE | {"avx512ifma", "avx512vbmi", "avx512_vbmi2", "avx512_vnni", "avx512_bitalg", "avx512_vpopcntdq"}
+ZNVER4 |= {"avx512_bf16", "gfni", "vaes", "vpclmulqdq", "sha_ni", "sse4a"}
+FLAGS_OF_LEVEL = {"generic": set[str](), "haswell": HASWELL, "skylake-avx512": SKYLAKE, "znver4": ZNVER4}
+
+# Registers that a loop over vectors may use there, beside those of 128 bits.
+WIDE = {"256 bits", "512 bits", "masks"}
+REGISTERS_OF_LEVEL = {"generic": set[str](), "haswell": {"256 bits"}, "skylake-avx512": WIDE, "znver4": WIDE}
 
 
 def flags_of_this_cpu() -> set[str]:
@@ -41,9 +45,13 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
     children = {}
     for level in LEVELS:
         cache = tmp_path_factory.mktemp(level)
-        environment = {**os.environ, "NUMBA_CPU_NAME": level, "FASTSPEC_CACHE_DIR": str(cache)}
+        environment = {
+            **os.environ,
+            "NUMBA_CPU_NAME": level,
+            "NUMBA_CPU_FEATURES": "",
+            "FASTSPEC_CACHE_DIR": str(cache),
+        }
         environment["PYTHONPATH"] = os.pathsep.join(map(str, [HERE, *sys.path, HERE.parent]))
-        environment.pop("NUMBA_CPU_FEATURES", None)
         command = [sys.executable, str(HERE / "cpu_level.py")]
         children[level] = subprocess.Popen(
             command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -56,7 +64,11 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_level_was_the_one_asked_for(found: Found, level: str) -> None:
-    assert found[level]["level"] == found[level]["wanted"] == level
+    assert found[level]["name"] == found[level]["level"]["cpu"] == level
+    assert found[level]["level"]["features"] == ""
+    registers = set(found[level]["level"]["registers"])
+    assert registers <= REGISTERS_OF_LEVEL[level]
+    assert bool(registers) == (level != "generic")
 
 
 @pytest.mark.parametrize("level", LEVELS)
