@@ -1,16 +1,22 @@
-# make demo    hear and see it: .venv, install, the demo on a bundled recording of speech
-# make test    .venv, install with the test tools, pytest
-# make lint    ruff and mypy
-# make bench   the measurements, and the README's tables written from them
-# make clean   remove .venv and the demo's folder
+# make demo         hear and see it: .venv, install, the demo on a bundled recording of speech
+# make test         .venv, install with the test tools, pytest
+# make test-others  the tests that may depend on Python, on those of 3.12 and 3.13 that are installed: .venv-3.12 ...
+# make fuzz         new random cases for SECONDS=600; `make test` draws the same ones every time
+# make lint         ruff and mypy
+# make package      dist/: sdist and wheel, each installed and tried in an environment of its own
+# make bench        the measurements, and the README's tables written from them
+# make clean        remove the environments, dist/ and the demo's folder
+# make help         these lines
 #
 # Needs Python >= 3.11, make and pip; no C compiler. Another Python: make PYTHON=python3.12 test
 
 PYTHON ?= python3
+OTHERS ?= 3.12 3.13
+SECONDS ?= 600
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test test-others test-portable fuzz lint package bench clean help
 
 demo: $(VENV)/.installed-demo
 	$(BIN)/fastspec demo
@@ -18,16 +24,36 @@ demo: $(VENV)/.installed-demo
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest
 
+test-others: $(OTHERS:%=test-on-%)
+
+test-on-%:
+	@python=$$(.ci/python $*); \
+	if [ -z "$$python" ]; then echo "Python $*: not installed, not tested"; \
+	else $(MAKE) --no-print-directory PYTHON="$$python" VENV=.venv-$* test-portable; fi
+
+test-portable: $(VENV)/.installed-test
+	$(BIN)/python --version
+	$(BIN)/python -m pytest -m portable
+
+fuzz: $(VENV)/.installed-test
+	$(BIN)/python tests/fuzz.py $(SECONDS)
+
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+package: $(VENV)/.installed-dev
+	.ci/package $(BIN)/python
+
 bench: $(VENV)/.installed-bench
 	$(BIN)/python -m bench.readme
 
 clean:
-	rm -rf $(VENV) fastspec-demo
+	rm -rf $(VENV) .venv-* dist fastspec-demo
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' $(MAKEFILE_LIST)
 
 EXTRAS_demo  := audio,plot,cli
 EXTRAS_test  := test
