@@ -3,6 +3,8 @@
 import pytest
 from sandbox import Sandbox, layers
 
+pytestmark = pytest.mark.portable
+
 WAIT = """
 def wait(child, seconds=20):
     end = time.monotonic() + seconds
