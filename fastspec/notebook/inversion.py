@@ -47,8 +47,8 @@ def known(S: Real, n_fft: int, *, logarithmic: bool, mirrored: bool) -> Real:
 def invert_complex(D: Array, size: float, hop: int, *, search: bool = True, out: Real | None = None) -> Real:
     """The signal of a complex spectrogram (frames, n_fft), of which the real part is taken.
 
-    `size` is about the size of its numbers, their norm or the largest of them: it decides how they are scaled.  BlockArray
-    in another form than complex64 or complex128 become one of them, a share of frames at a time if they are many.
+    `size` is about the size of its numbers, their norm or the largest of them: it decides how they are scaled.  Numbers
+    of another dtype than complex64 or complex128 become one of them, a block of frames at a time if they are many.
     """
     frames, n_fft = D.shape
     kind = np.dtype(np.complex64 if D.dtype.itemsize == 8 else np.complex128)
