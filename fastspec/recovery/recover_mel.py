@@ -55,8 +55,8 @@ def recover_mel(
         M was made of |STFT(y)|**power.
     log : str
         The logarithm of `plan.mel` ("ln", "log10", "db", "whisper"), undone by `features.log.from_log`; or
-        "notebook" for mels of `make_mel`, undone by `notebook.mel.mel_to_magnitudes`: bank is then the transpose of the notebook's
-        `mel_filter`, spec_thresh=4 and shorten_factor=1 are options, and method is always "cascade".
+        "notebook" for mels of `make_mel`, undone by `notebook.mel.mel_to_magnitudes`: bank is then the transpose of the
+        notebook's `mel_filter`, spec_thresh=4 and shorten_factor=1 are options, and method is always "cascade".
     method : "joint" or "cascade"
         "joint"    rounds as in `recover`, in which P2 leaves the phases and brings the levels a = |c|**power nearer
                    to M by two steps a <- a B'(M / B a) / B'1 (B the filters, which must not be negative), as in

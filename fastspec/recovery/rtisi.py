@@ -1,8 +1,8 @@
 """From magnitudes to signals, frame by frame: real-time iterative spectrogram inversion with look-ahead (RTISI-LA).
 
 Zhu, Beauregard & Wyse, "Real-time signal estimation from modified short-time Fourier transform magnitude spectra", IEEE
-Trans. Audio, Speech and Language Processing 15, 2007, 1645-1653.  The iteration is in `kernels.recovery.rtisi`, what one
-step leaves for the next in `buffers`; here is where frames come from and samples go to.
+Trans. Audio, Speech and Language Processing 15, 2007, 1645-1653.  The iteration is in `kernels.recovery.rtisi`; here is
+where frames come from and samples go to, and the state between one step and the next.
 """
 
 from typing import Literal
