@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     patch: CallableModule
 
-__version__ = "0.4.0"
+__version__ = "0.5.0"
 
 _NAMES = {
     "fastspec.notebook.bandpass": ("butter_bandpass", "butter_bandpass_filter"),

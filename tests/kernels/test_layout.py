@@ -28,7 +28,7 @@ from fastspec.kernels.runtime.layout import (
     scratch_size,
 )
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Everything(NamedTuple):

@@ -13,7 +13,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-REAL = Path(__file__).resolve().parents[1] / "fastspec" / "kernels"
+REAL = Path(__file__).resolve().parents[2] / "fastspec" / "kernels"
 
 CALLEE = """
 from .runtime.jit import kernel

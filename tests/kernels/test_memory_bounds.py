@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-TESTS = Path(__file__).resolve().parent
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 GEOMETRIES = 24
 
 SIZES = '''
@@ -89,7 +90,7 @@ def run_items(work_on, dtype, items, record, *, work, scratch=0, memory=None):
 
 def build(folder: Path, *edits: tuple[str, str, str]) -> Path:
     """A copy of the package with guards, and more edits: (file below kernels, text, its replacement)."""
-    shutil.copytree(TESTS.parent / "fastspec", folder / "fastspec", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "fastspec", folder / "fastspec", ignore=shutil.ignore_patterns("__pycache__"))
     kernels = folder / "fastspec" / "kernels"
     guard = ("runtime/layout.py", "GUARD = 0\n", "GUARD = 32\n")
     for name, text, replacement in (guard, *edits):
@@ -106,7 +107,7 @@ def run(root: Path, cache: Path | None, dtype: str, geometries: int = GEOMETRIES
     environment = {**os.environ, "PYTHONPATH": str(root), "PYTHONWARNINGS": "ignore"}
     if cache is not None:
         environment["FASTSPEC_CACHE_DIR"] = str(cache)
-    command = [sys.executable, str(TESTS / "guarded.py"), dtype, str(geometries)]
+    command = [sys.executable, str(HERE / "guarded.py"), dtype, str(geometries)]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900, check=False)
 
 
@@ -114,7 +115,7 @@ def run(root: Path, cache: Path | None, dtype: str, geometries: int = GEOMETRIES
 def test_nothing_outside_is_read_or_written(dtype: str, tmp_path: Path) -> None:
     guarded = run(build(tmp_path), tmp_path / "cache", dtype)
     assert guarded.returncode == 0, guarded.stdout[-300:] + guarded.stderr
-    plain = run(TESTS.parent, None, dtype)
+    plain = run(ROOT, None, dtype)
     assert plain.returncode == 0, plain.stderr
     assert len(guarded.stdout.splitlines()) > 10 * GEOMETRIES
     assert guarded.stdout == plain.stdout

@@ -294,7 +294,7 @@ if __name__ == "__main__":
 def child(program: Path, code: str) -> "subprocess.Popen[str]":
     """A process that runs this code with four threads."""
     program.write_text(code)
-    paths = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[1]), *sys.path])
+    paths = os.pathsep.join([str(Path(__file__).parents[1]), str(Path(__file__).parents[2]), *sys.path])
     environment = {**os.environ, "NUMBA_NUM_THREADS": "4", "PYTHONPATH": paths}
     environment.pop("FASTSPEC_NUM_THREADS", None)
     return subprocess.Popen(

@@ -13,9 +13,9 @@ import pytest
 import fastspec
 from fastspec.moved import MOVED
 
-PICKLED = Path(__file__).resolve().parent / "golden" / "pickled_by_0_4.pkl"
+PICKLED = Path(__file__).resolve().parents[1] / "golden" / "pickled_by_0_4.pkl"
 OLD_NAMES = {
-    "audio": "load",
+    "audio": "read",
     "compression": "Log",
     "decibels": "to_db",
     "display": "save",
