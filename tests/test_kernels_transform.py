@@ -56,7 +56,7 @@ def test_interleaved_rows_are_transformed_each_alone(dtype, b):
         assert np.abs(got - want).max() < bound(dtype) * np.abs(want).max(), (n, radices)
 
 
-@pytest.mark.parametrize("size", [r for r in codelets.LAST if r > 1])
+@pytest.mark.parametrize("size", [r for r in codelets.LAST_RADICES if r > 1])
 def test_every_codelet_is_a_discrete_fourier_transform(size):
     dtype, rng = np.float64, np.random.default_rng(size)
     z = rng.standard_normal((size, 8)) + 1j * rng.standard_normal((size, 8))
@@ -105,7 +105,7 @@ def test_every_odd_size_of_the_codelets_primes_is_analysed(dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("n_fft", [11, 13, 22, 26, 34, 101, 2 * fft_tables.LARGEST])
+@pytest.mark.parametrize("n_fft", [11, 13, 22, 26, 34, 101, 2 * fft_tables.LARGEST_N_FFT])
 def test_other_sizes_come_from_scipy_behind_the_same_entry(dtype, n_fft):
     assert not fft_tables.has_forward(n_fft)
     x = np.random.default_rng(5).standard_normal(500).astype(dtype)
@@ -211,10 +211,10 @@ def test_frames_go_to_lanes_and_back(dtype, bins):
 def test_measured_plans_are_plans():
     for half, (n1, radices) in factors.PLANS.items():
         assert n1 * np.prod(radices) == half
-        assert n1 in codelets.COLUMN
-        assert radices[-1] in codelets.LAST
-        assert all(r in codelets.MIDDLE for r in radices[:-1])
+        assert n1 in codelets.COLUMN_SIZES
+        assert radices[-1] in codelets.LAST_RADICES
+        assert all(r in codelets.MIDDLE_RADICES for r in radices[:-1])
     for n, radices in factors.ROWS.items():
         assert np.prod(radices) == n
-        assert radices[-1] in codelets.LAST
-        assert all(r in codelets.MIDDLE for r in radices[:-1])
+        assert radices[-1] in codelets.LAST_RADICES
+        assert all(r in codelets.MIDDLE_RADICES for r in radices[:-1])
