@@ -69,12 +69,12 @@ def time_plan(half, n1, rows):
     """Seconds a tile."""
     n_fft, V = 2 * half, fft_tables.lane_count(DTYPE)
     hop = max(1, n_fft // 4)
-    lead = fft_tables.strip_stride(n_fft, hop, 1, DTYPE)
+    stride = fft_tables.strip_stride(n_fft, hop, 1, DTYPE)
     addresses = tuple(f.address(DTYPE) for f in (transform_rows, realfft.forward, realfft.inverse))
     ones, split = np.ones(n_fft), (n1, half // n1, rows)
-    p = fft_tables.transform_tables(n_fft, hop, lead, ones, ones, DTYPE, addresses, split)
+    p = fft_tables.transform_tables(n_fft, hop, stride, ones, ones, DTYPE, addresses, split)
     rng = np.random.default_rng(0)
-    tile = aligned(hop * lead, DTYPE)
+    tile = aligned(hop * stride, DTYPE)
     tile[:] = rng.standard_normal(tile.size)
     work, out, y = (
         aligned(n, DTYPE)
