@@ -21,7 +21,7 @@ from ..kernels.runtime.layout import scratch_size
 from ..kernels.runtime.tasks import run_items
 from ..kernels.runtime.threads import team_size, thread_count
 from ..plan import STFT
-from ..transform.memory import address, extent, whole_strides
+from ..transform.memory import address, extent, nonnegative_strides
 from .segments import Segmentation, SegmentBatch, recover_segments
 
 ENDLESS = 1 << 60  # frames of a signal that may go on
@@ -252,7 +252,7 @@ class LaneBuffers:
     def run(self, first: int, last: int, part: SegmentBatch) -> None:
         """Steps first .. last - 1; see `kernels.recovery.rtisi.run_steps`."""
         args, record, layout, V = self.args, self.record, kernels.LAYOUT, lane_count(self.dtype)
-        S, (signal_stride, bin_stride, frame_stride) = whole_strides(part.S)
+        S, (signal_stride, bin_stride, frame_stride) = nonnegative_strides(part.S)
         offsets = part.rows * signal_stride + part.firsts * frame_stride
         layout.set_memory(
             record,

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from .._typing import Real
 from ..kernels.fft.realfft import COMPLEX
-from ..kernels.framing.polyphase import SignalArgs, keep_last
+from ..kernels.framing.polyphase import SignalArgs, update_history
 from ..kernels.runtime.calls import aligned, new_counter
 from ..kernels.runtime.layout import scratch_size
-from ..kernels.runtime.tasks import each_item
+from ..kernels.runtime.tasks import claim_items
 from ..kernels.runtime.threads import team_size
 from ..kernels.stft import forward
 from ..transform.epilogue import Epilogue
@@ -95,7 +95,7 @@ class Feed:
         self.size = min(self.size + x.n, max(-origin, least))
         self.origin = origin
         if self.size:
-            keep_last(self._flat, self.kept.shape[1], x.flat, 0, x.stride, self.signals, x.n, self.size)
+            update_history(self._flat, self.kept.shape[1], x.flat, 0, x.stride, self.signals, x.n, self.size)
 
     def _run_in_lanes(self, x: Samples, origin: int, frames: int, layout: MemoryLayout, first: int) -> None:
         V, signals = self._lanes, self.signals
@@ -123,7 +123,7 @@ class Feed:
         record[_STRIDE] = layout.row_stride
         self._counter[0] = 0
         forward.set_block(record, x.flat, layout.flat)
-        each_item.briefly(
+        claim_items.run_single_batch(
             items, min(team, items), self._counter, self._function, record, prepared.scratch, work=self._work * frames
         )
 
@@ -139,13 +139,13 @@ class Feed:
         signals = SignalArgs(
             x=none,
             offsets=self._offsets,
-            edges=self._flat,
+            padding=self._flat,
             out=none,
             out_offsets=self._out_offsets,
             peaks=self._peaks,
             n=0,
-            left=self.kept.shape[1],
-            right=0,
+            pad_left=self.kept.shape[1],
+            pad_right=0,
             mean=number(0),
             scale=number(1),
         )
@@ -160,5 +160,5 @@ class Feed:
         block = np.lib.stride_tricks.as_strided(x.flat, (self.signals, x.n), (stride, x.flat.itemsize))
         shift = first * (self._reals if layout.frames_contiguous else layout.row_stride)
         shifted = layout._replace(offsets=layout.offsets + shift)
-        signals = signal_args(block, self.kept[:, self.kept.shape[1] - self.size :], left=self.size)
+        signals = signal_args(block, self.kept[:, self.kept.shape[1] - self.size :], pad_left=self.size)
         self.transform.run(signals, origin, frames, self.kept, self.epilogue, shifted)

@@ -11,7 +11,7 @@ from ..features.banks import FilterBank
 from ..features.log import Log, log_scale
 from ..plan import STFT
 from ..transform.epilogue import Epilogue
-from ..transform.framing import LOCAL
+from ..transform.framing import LOCAL_PAD_MODES
 from ..transform.memory import MemoryLayout, layout_of
 from .feed import Feed, Samples
 
@@ -26,7 +26,7 @@ class ForwardStream:
         if not geometry.local:
             raise ValueError(
                 f"pad_mode {plan.pad_mode!r} needs the whole signal before its first frame: a stream takes a plan "
-                f"with pad_mode {', '.join(map(repr, ('constant', *LOCAL)))}, or with center=False"
+                f"with pad_mode {', '.join(map(repr, ('constant', *LOCAL_PAD_MODES)))}, or with center=False"
             )
         self.plan, self.scale = plan, bool(scale)
         self._epilogue, self._dtype, self._order = epilogue, dtype, order
@@ -114,7 +114,7 @@ class ForwardStream:
             return result
         feed, pad = self._feed, self._pad
         last = feed.kept[:, feed.kept.shape[1] - min(self._seen, pad + 1) :]
-        edges = self.plan.geometry.edges(last)[0]
+        edges = self.plan.geometry.padding(last)[0]
         tail = np.zeros((feed.signals, pad), self.plan.dtype) if edges is None else np.ascontiguousarray(edges[:, pad:])
         count = feed.frames(pad) if not self._opening else self._frames(self._seen + pad)
         target, result = self._target(out, axes, count, none)
@@ -199,7 +199,7 @@ class ForwardStream:
             self._seen += count
             if self._seen <= self._pad:
                 return 0
-            edges = self.plan.geometry.edges(feed.kept[:, feed.kept.shape[1] - feed.size :])[0]
+            edges = self.plan.geometry.padding(feed.kept[:, feed.kept.shape[1] - feed.size :])[0]
             assert edges is not None
             self._open(feed, edges[:, : self._pad])
             x = Samples(x.flat[count:], x.stride, x.n - count)

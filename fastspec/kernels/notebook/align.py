@@ -110,13 +110,13 @@ def segment_spectrum(f, args, correlator, ring, single):
     noinline()
     row = f % args.ring_frames
     size = 32 * correlator.m
-    flat, z, x = single[:size], single[size : 5 * size], single[5 * size : 5 * size + 2 * correlator.half]
+    flat, z, x = single[:size], single[size : 5 * size], single[5 * size : 5 * size + 2 * correlator.im_offset]
     at = row * args.n_fft + args.skip
     mean = mean_of(ring.segments, at, correlator.n2)
     ring.stats[2 * row] = mean
     ring.stats[2 * row + 1] = centre(ring.segments, at, correlator.n2, mean, args.scale, flat, size)
     transform(flat, correlator, z, x)
-    spectrum(x, correlator, ring.segment_spectra, row * 2 * correlator.half)
+    spectrum(x, correlator, ring.segment_spectra, row * 2 * correlator.im_offset)
 
 
 @task("notebook")
@@ -178,7 +178,7 @@ def align_and_add(item, worker, record, scratch):
         offset = args.fixed_offset if i > 0 else 0
         if args.search and i > 0:
             mean, energy = ring.stats[2 * row], float32(ring.stats[2 * row + 1])
-            second, spectrum_at = o + args.skip, row * 2 * correlator.half
+            second, spectrum_at = o + args.skip, row * 2 * correlator.im_offset
             lag = best_lag(
                 y, at, segments, second, mean, energy, ring.segment_spectra, spectrum_at, args.scale, correlator, single
             )
@@ -230,7 +230,7 @@ def worker_loop(item, worker, record, scratch):
 def segment_lag(x1: Reals, x2: Reals, scale: Number, p: Correlator, spectra: Singles, single: Singles):
     """The lag of the best fit of two segments, means removed."""
     size = 32 * p.m
-    flat, z, x = single[:size], single[size : 5 * size], single[5 * size : 5 * size + 2 * p.half]
+    flat, z, x = single[:size], single[size : 5 * size], single[5 * size : 5 * size + 2 * p.im_offset]
     mean = mean_of(x2, 0, p.n2)
     energy = centre(x2, 0, p.n2, mean, scale, flat, size)
     transform(flat, p, z, x)

@@ -9,7 +9,7 @@ import math
 from ..fft.single import centre, correlate, mean_of, transform
 from ..runtime.calls import noinline
 from ..runtime.jit import float32, float64, kernel
-from ..simd.vector import at_least, lane_max, lanes, load, maximum, splat, trailing_zeros
+from ..simd.vector import lane_max, lanes, load, mask_at_least, maximum, splat, trailing_zeros
 
 TOLERANCE = 4e-6
 """More than the error of a float32 correlation by transforms, as a share of |x1| |x2| (tests/test_kernels_offsets)."""
@@ -49,7 +49,7 @@ def break_ties(c, start, stop, bound, first, best, lag, x1, o1, n1, mean1, x2, o
     while i < stop:
         block = min(i, max(start, stop - V))
         if stop - start >= V:
-            hits = at_least(load(c, block), bound) >> (i - block)
+            hits = mask_at_least(load(c, block), bound) >> (i - block)
         else:
             hits = 0
             for k in range(stop - start):
@@ -70,7 +70,7 @@ def candidates(c, start, stop, bound):
     """(how many of c[start:stop] reach the bound, the position of the first)."""
     V, count, where, i = lanes(c), 0, -1, start
     while i + V <= stop:
-        hits = at_least(load(c, i), bound)
+        hits = mask_at_least(load(c, i), bound)
         while hits:
             if where < 0:
                 where = i + trailing_zeros(hits)
@@ -95,8 +95,8 @@ def best_lag(x1, o1, x2, o2, mean2, energy2, spectrum2, at, scale, p, scratch):
     """
     noinline()
     size = 32 * p.m
-    flat, z, x = scratch[:size], scratch[size : 5 * size], scratch[5 * size : 5 * size + 2 * p.half]
-    swapped = scratch[5 * size + 2 * p.half :]
+    flat, z, x = scratch[:size], scratch[size : 5 * size], scratch[5 * size : 5 * size + 2 * p.im_offset]
+    swapped = scratch[5 * size + 2 * p.im_offset :]
     mean1 = mean_of(x1, o1, p.n1)
     energy1 = centre(x1, o1, p.n1, mean1, scale, flat, size)
     if energy1 == 0 or energy2 == 0:
