@@ -68,7 +68,7 @@ _plain_run_items = run_items
 
 def _check(array, sizes):
     pattern = {4: np.uint32(0x7FC5A5A5), 8: np.uint64(0x7FF8A5A5A5A5A5A5)}[array.itemsize]
-    bits, total, guard = array.view(pattern.dtype), int(_layout.scratch_size(sizes)), _layout.GUARD
+    bits, total, guard = array.view(pattern.dtype), int(_layout.scratch_size(sizes)), _layout.GUARD_REALS
     for worker in range(len(bits) // total):
         at = worker * total
         for size in sizes:
@@ -77,10 +77,10 @@ def _check(array, sizes):
         assert (bits[at : (worker + 1) * total] == pattern).all(), f"written behind the last part, of {sizes}"
 
 
-def run_items(work_on, dtype, items, record, *, work, scratch=0, memory=None):
+def run_items(task, dtype, items, record, *, work, scratch=0, memory=None):
     if memory is None:
         memory = aligned(scratch * min(team_size(), max(items, 1)), dtype)
-    _plain_run_items(work_on, dtype, items, record, work=work, memory=memory)
+    _plain_run_items(task, dtype, items, record, work=work, memory=memory)
     entry = _carved.get(memory.ctypes.data)
     assert entry is not None or not scratch
     if entry is not None and entry[0] is memory:
@@ -92,7 +92,7 @@ def build(folder: Path, *edits: tuple[str, str, str]) -> Path:
     """A copy of the package with guards, and more edits: (file below kernels, text, its replacement)."""
     shutil.copytree(ROOT / "fastspec", folder / "fastspec", ignore=shutil.ignore_patterns("__pycache__"))
     kernels = folder / "fastspec" / "kernels"
-    guard = ("runtime/layout.py", "GUARD = 0\n", "GUARD = 32\n")
+    guard = ("runtime/layout.py", "GUARD_REALS = 0\n", "GUARD_REALS = 32\n")
     for name, text, replacement in (guard, *edits):
         source = (kernels / name).read_text()
         assert source.count(text) == 1, (name, text)
