@@ -166,7 +166,11 @@ def test_a_field_added_in_the_middle_of_an_arguments_tuple_needs_no_other_edit(t
     shutil.copytree(ROOT / "fastspec", tmp_path / "fastspec", ignore=shutil.ignore_patterns("__pycache__"))
     added = "added=self.window.astype(dtype),\n            more=-1,\n            "
     for name, text, addition in (
-        ("kernels/stft/forward.py", "    origin: int  # the sample", "    added: Reals\n    more: int\n"),
+        (
+            "kernels/stft/forward.py",
+            "    origin: int  # the sample at which frame 0 starts\n    signals: int",
+            "    added: Reals\n    more: int\n",
+        ),
         ("transform/forward.py", "origin=0,\n            signals=count,", added),
     ):
         source = (tmp_path / "fastspec" / name).read_text()
