@@ -15,4 +15,5 @@ Cases and the plain twins are those of the tests, so their folder is put on the 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+TESTS = Path(__file__).parent.parent / "tests"
+sys.path[:0] = [str(TESTS), str(TESTS / "oracles"), str(TESTS / "engine")]

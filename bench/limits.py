@@ -58,9 +58,9 @@ def write_new(count: int, dtype: str) -> None:
 @kernel
 def repeat(i, count, tile, p, scratch, work, width):  # type: ignore[no-untyped-def]
     """The same tile transformed `count` times, in scratch of its own."""
-    space = scratch[i * width : (i + 1) * width]
+    worker_scratch = scratch[i * width : (i + 1) * width]
     for _ in range(count):
-        call(p.forward, (int64(0), tile, int64(0), p, space[:work], space[work:]))
+        call(p.forward, (int64(0), tile, int64(0), p, worker_scratch[:work], worker_scratch[work:]))
 
 
 @parallel_kernel
@@ -77,10 +77,10 @@ def transforms(serial, lo, hi, count, tile, p, scratch, work, width):  # type: i
 def alone(n_fft: int, hop: int, shape: tuple[int, ...], dtype: str, threads: int) -> dict[str, Callable[[], object]]:
     """Calls: as many transforms as the output of that shape needs, of a tile that stays in the cache; its writing."""
     kind = np.dtype(dtype)
-    V, lead = fft_tables.lane_count(kind), fft_tables.strip_stride(n_fft, hop, 1, kind)
+    V, stride = fft_tables.lane_count(kind), fft_tables.strip_stride(n_fft, hop, 1, kind)
     addresses = realfft.addresses(n_fft, kind, backwards=False)
-    p = fft_tables.transform_tables(n_fft, hop, lead, np.hanning(n_fft), np.ones(n_fft), kind, addresses)
-    tile = aligned(min(hop, n_fft) * lead, kind)
+    p = fft_tables.transform_tables(n_fft, hop, stride, np.hanning(n_fft), np.ones(n_fft), kind, addresses)
+    tile = aligned(min(hop, n_fft) * stride, kind)
     tile[:] = np.random.default_rng(0).standard_normal(tile.size)
     work = 2 * V * fft_tables.scratch_elements(n_fft)
     width = work + 2 * V * shape[-2]

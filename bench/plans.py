@@ -37,10 +37,10 @@ def transform_row(function, z, m, radices, tw, times):
 
 def rows_of(n, depth):
     """Every order of at most `depth` radices for a row of n points, middle passes first."""
-    if n in codelets.LAST:
+    if n in codelets.LAST_RADICES:
         yield (n,)
     if depth > 1:
-        for r in codelets.MIDDLE:
+        for r in codelets.MIDDLE_RADICES:
             if n % r == 0:
                 for rest in rows_of(n // r, depth - 1):
                     if rest != (1,):
@@ -50,7 +50,7 @@ def rows_of(n, depth):
 def candidates(half):
     """(n1, radices) that are worth a measurement."""
     depth = len(fft_tables.factorise_by_rule(half)[2]) + 1
-    columns = [n1 for n1 in codelets.COLUMN if half % n1 == 0 and (n1 > 2 or half < 16)]
+    columns = [n1 for n1 in codelets.COLUMN_SIZES if half % n1 == 0 and (n1 > 2 or half < 16)]
     options = [(n1, rows) for n1 in columns for rows in rows_of(half // n1, depth)]
     return options or [fft_tables.factorise_by_rule(half)[::2]]
 
@@ -69,12 +69,12 @@ def time_plan(half, n1, rows):
     """Seconds a tile."""
     n_fft, V = 2 * half, fft_tables.lane_count(DTYPE)
     hop = max(1, n_fft // 4)
-    lead = fft_tables.strip_stride(n_fft, hop, 1, DTYPE)
+    stride = fft_tables.strip_stride(n_fft, hop, 1, DTYPE)
     addresses = tuple(f.address(DTYPE) for f in (transform_rows, realfft.forward, realfft.inverse))
     ones, split = np.ones(n_fft), (n1, half // n1, rows)
-    p = fft_tables.transform_tables(n_fft, hop, lead, ones, ones, DTYPE, addresses, split)
+    p = fft_tables.transform_tables(n_fft, hop, stride, ones, ones, DTYPE, addresses, split)
     rng = np.random.default_rng(0)
-    tile = aligned(hop * lead, DTYPE)
+    tile = aligned(hop * stride, DTYPE)
     tile[:] = rng.standard_normal(tile.size)
     work, out, y = (
         aligned(n, DTYPE)
@@ -142,7 +142,7 @@ def main():
         target.write_text(
             head
             + literal("PLANS", plans)
-            + '"""half size: (columns n1, radices of the rows)."""\n\n'
+            + '"""half size: (points of a column n1, radices of the rows)."""\n\n'
             + literal("ROWS", rows)
             + '"""points of a row: its radices."""\n'
         )

@@ -1,7 +1,6 @@
 """Spectrograms, mel spectrograms and their inversion, in Numba kernels.
 
-`from fastspec import *` gives the fifteen functions of the notebook this library began with.  Names are loaded
-when they are first used.
+`from fastspec import *` imports the fifteen functions of the notebook.  Names are loaded at their first use.
 """
 
 from importlib import import_module
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
 
     patch: CallableModule
 
-__version__ = "0.4.0"
+__version__ = "0.5.0"
 
 _NAMES = {
     "fastspec.notebook.bandpass": ("butter_bandpass", "butter_bandpass_filter"),
@@ -37,7 +36,7 @@ _NAMES = {
     ),
 }
 __all__ = [name for names in _NAMES.values() for name in names]
-_HOME = {name: module for module, names in _NAMES.items() for name in names} | {
+_MODULE_OF = {name: module for module, names in _NAMES.items() for name in names} | {
     "threads": "fastspec.kernels.runtime.threads",
     "STFT": "fastspec.plan",
     "FilterBank": "fastspec.features.banks",
@@ -46,7 +45,7 @@ _HOME = {name: module for module, names in _NAMES.items() for name in names} | {
     "recover_mel": "fastspec.recovery.recover_mel",
     **dict.fromkeys(("is_patched", "patched", "unpatch"), "fastspec.patch"),
 }
-_MODULES = ("files", "librosa", "patch", "stream")  # attributes before they are imported, too; `patch` can be called
+_MODULES = ("files", "librosa", "patch", "stream")  # loaded at their first use, too; `patch` is callable
 
 moved.install()
 
@@ -54,12 +53,12 @@ moved.install()
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return import_module(f"fastspec.{name}")  # which sets the attribute
-    if name not in _HOME:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module 'fastspec' has no attribute {name!r}")
-    value = getattr(import_module(_HOME[name]), name)
+    value = getattr(import_module(_MODULE_OF[name]), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME, *_MODULES})
+    return sorted({*globals(), *_MODULE_OF, *_MODULES})

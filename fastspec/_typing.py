@@ -1,4 +1,4 @@
-"""Types of arrays, as annotations name them."""
+"""Names of array types for annotations."""
 
 from typing import Any
 
@@ -7,5 +7,5 @@ from numpy.typing import NDArray
 
 Real = NDArray[np.floating]
 Complex = NDArray[np.complexfloating]
-Whole = NDArray[np.int64]
+Integer = NDArray[np.int64]
 Array = NDArray[Any]

@@ -1,10 +1,8 @@
-"""What every public function asks of its arguments, and the errors that say so.
-
-Errors name the argument, the value and what would be right.
-"""
+"""Checks and conversions of arguments, and the text of every error: it names the argument, the rule and the value."""
 
 import math
 import operator
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +13,7 @@ MIX_DOWN = "mix channels down first, as with samples.mean(axis=1)"
 
 
 def as_int(name: str, value: object, least: int) -> int:
-    """A whole number of at least `least`; a float such as 128.0 will do."""
+    """An integer >= least; integral floats such as 128.0 are accepted."""
     try:
         number = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
@@ -30,7 +28,7 @@ def as_int(name: str, value: object, least: int) -> int:
 
 
 def as_finite(name: str, value: object) -> float:
-    """A real number that is neither NaN nor infinite."""
+    """A finite real number."""
     try:
         number = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
@@ -43,7 +41,7 @@ def as_finite(name: str, value: object) -> float:
 
 
 def as_real_dtype(name: str, value: DTypeLike) -> np.dtype[Any]:
-    """float32 or float64."""
+    """The dtype float32 or float64, in native byte order."""
     try:
         dtype = np.dtype("" if value is None else value)  # None would be float64
     except TypeError:
@@ -54,7 +52,7 @@ def as_real_dtype(name: str, value: DTypeLike) -> np.dtype[Any]:
 
 
 def as_array(name: str, value: ArrayLike) -> NDArray[Any]:
-    """The value as an array of any kind."""
+    """The value as an array of any dtype."""
     try:
         return np.asarray(value)
     except ValueError as error:  # lists of different lengths
@@ -62,16 +60,14 @@ def as_array(name: str, value: ArrayLike) -> NDArray[Any]:
 
 
 def as_float_array(name: str, array: ArrayLike) -> NDArray[np.floating]:
-    """A real array as float32 if it is that, else float64; C-contiguous, native byte order, copied only if need be."""
-    a = as_array(name, array)
-    if a.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must hold real numbers, got dtype {a.dtype}")
+    """A real array in float32 if it is that, else float64; C-contiguous, native byte order, copied only if needed."""
+    a = _as_real(name, array, "fiub")
     single = a.dtype.kind == "f" and a.dtype.itemsize == 4
     return writable_view(np.ascontiguousarray(a, dtype=np.float32 if single else np.float64))
 
 
 class _Memory:
-    """The memory of an array, said to be writable; keeps the array alive."""
+    """The memory of an array as writable; keeps the array alive."""
 
     def __init__(self, array: NDArray[np.generic]) -> None:
         self.array = array
@@ -79,9 +75,9 @@ class _Memory:
 
 
 def writable_view(a: NDArray[Any]) -> NDArray[Any]:
-    """The same numbers as an array of the one type that kernels are compiled for, without a copy if it is aligned.
+    """A writable, aligned view, or a copy of an unaligned array: the only type that kernels are compiled for.
 
-    Numba compiles anew for read-only and for unaligned arrays.  Kernels never write to what a caller gave.
+    Numba compiles anew for read-only and for unaligned arrays.  Kernels do not write to their inputs.
     """
     if not a.flags.aligned:
         return a.copy()
@@ -89,7 +85,7 @@ def writable_view(a: NDArray[Any]) -> NDArray[Any]:
 
 
 def finite_mean(name: str, x: NDArray[np.floating]) -> float:
-    """The mean, which is finite only if every number is (a sum that overflows is looked at number by number)."""
+    """The mean of finite numbers, without overflow; raises if a number is not finite."""
     with np.errstate(over="ignore", invalid="ignore"):
         mean = float(x.mean(dtype=np.float64))
         if not math.isfinite(mean):
@@ -99,26 +95,29 @@ def finite_mean(name: str, x: NDArray[np.floating]) -> float:
 
 
 def check_finite(name: str, array: NDArray[np.floating], *, silence: bool = False, before: int = 0) -> None:
-    """No NaN, no infinity; with `silence`, -inf may stand (the logarithm of nothing); `before` rows stand before it."""
+    """All numbers are finite or, with `silence`, -inf = log 0; the error counts `before` rows before the array."""
     if array.size and np.isfinite(array.max()) and (silence or np.isfinite(array.min())):
         return
-    bad = np.isnan(array) | (array == np.inf) if silence else ~np.isfinite(array)
-    if not bad.any():
-        return
-    first = np.unravel_index(int(bad.argmax()), array.shape)
-    place = ", ".join(str(int(i) + (before if axis == 0 else 0)) for axis, i in enumerate(first))
-    raise ValueError(f"{name}[{place}] is {array[first]}: every value must be finite")
+    invalid = np.isnan(array) | (array == np.inf) if silence else ~np.isfinite(array)
+    if invalid.any():
+        first = np.unravel_index(int(invalid.argmax()), array.shape)
+        raise invalid_value(name, (first[0] + before, *first[1:]) if first else (), array[first])
+
+
+def invalid_value(name: str, index: tuple[Any, ...], value: object, rule: str = "finite") -> ValueError:
+    """The error of a number of an array that breaks a rule."""
+    return ValueError(f"{name}[{', '.join(str(int(i)) for i in index)}] is {value}: every value must be {rule}")
 
 
 def as_samples(name: str, array: ArrayLike) -> NDArray[np.floating]:
-    """One channel of at least one finite real sample."""
+    """A channel of finite real samples, at least one."""
     x = as_channel(name, array)
     check_finite(name, x)
     return x
 
 
 def as_channel(name: str, array: ArrayLike) -> NDArray[np.floating]:
-    """One channel of at least one real sample; whether they are finite is not looked at."""
+    """A channel of real samples, at least one; they need not be finite."""
     x = as_float_array(name, array)
     if x.ndim != 1:
         raise ValueError(f"{name} must be one-dimensional, got shape {x.shape}; {MIX_DOWN}")
@@ -128,15 +127,19 @@ def as_channel(name: str, array: ArrayLike) -> NDArray[np.floating]:
 
 
 def as_matrix(name: str, array: ArrayLike) -> NDArray[np.floating]:
-    """A real matrix with at least one row and one column; whether its numbers are finite is not looked at."""
+    """A real matrix (frames, bins) with at least one of each; its numbers need not be finite."""
     S = as_float_array(name, array)
-    if S.ndim != 2 or not S.size:
-        raise ValueError(f"{name} must be a matrix (frames, bins) with at least one of each, got shape {S.shape}")
+    _check_matrix(name, S)
     return S
 
 
+def _check_matrix(name: str, S: NDArray[Any], rows: str = "frames") -> None:
+    if S.ndim != 2 or not S.size:
+        raise ValueError(f"{name} must be a matrix ({rows}, bins) with at least one of each, got shape {S.shape}")
+
+
 def check_log_range(name: str, largest: float, dtype: np.dtype[Any]) -> None:
-    """Decimal logarithms up to `largest` whose powers of ten are numbers of their dtype."""
+    """10**largest, for the largest of decimal logarithms, does not overflow the dtype."""
     limit = float(np.log10(np.finfo(dtype).max)) - 1
     if largest > limit:
         raise ValueError(
@@ -146,7 +149,7 @@ def check_log_range(name: str, largest: float, dtype: np.dtype[Any]) -> None:
 
 
 def as_spectrogram(name: str, array: ArrayLike, *, silence: bool = False) -> NDArray[np.floating]:
-    """A real matrix (frames, bins) of finite numbers, with at least one of each."""
+    """A real matrix (frames, bins) of finite numbers, or -inf with `silence`, with at least one of each."""
     S = as_matrix(name, array)
     check_finite(name, S, silence=silence)
     return S
@@ -155,87 +158,92 @@ def as_spectrogram(name: str, array: ArrayLike, *, silence: bool = False) -> NDA
 def as_filters(name: str, array: ArrayLike) -> NDArray[np.floating]:
     """A real matrix (filters, bins) of finite numbers, with at least one of each."""
     weights = as_float_array(name, array)
-    if weights.ndim != 2 or not weights.size:
-        raise ValueError(f"{name} must be a matrix (filters, bins), at least one of each, got shape {weights.shape}")
+    _check_matrix(name, weights, "filters")
     check_finite(name, weights)
     return weights
 
 
 def complex_norm(name: str, D: NDArray[Any]) -> float:
-    """Of a complex matrix (frames, bins) of finite numbers its norm, or their largest part if that is no number."""
-    if D.ndim != 2 or not D.size:
-        raise ValueError(f"{name} must be a matrix (frames, bins) with at least one of each, got shape {D.shape}")
-    kind, many = np.complex64 if D.dtype.itemsize == 8 else np.complex128, max(1, (1 << 22) // D.shape[1])
-    ready = D.dtype == kind and D.flags.c_contiguous
+    """The norm of a finite complex matrix (frames, bins); if that is 0 or overflows, the largest |re| or |im|."""
+    _check_matrix(name, D)
+    kind = np.complex64 if D.dtype.itemsize == 8 else np.complex128
+    needs_no_copy = D.dtype == kind and D.flags.c_contiguous
+    rows = len(D) if needs_no_copy else max(1, (1 << 22) // D.shape[1])
 
     def blocks() -> Iterator[NDArray[Any]]:
-        for first in range(0, len(D), len(D) if ready else many):
-            yield np.ascontiguousarray(D[first : first + (len(D) if ready else many)], kind)
+        for first in range(0, len(D), rows):
+            yield np.ascontiguousarray(D[first : first + rows], kind)
 
     with np.errstate(over="ignore", invalid="ignore"):
-        energy = sum(float(np.vdot(part, part).real) for part in blocks())  # finite only if every number is
+        energy = sum(float(np.vdot(block, block).real) for block in blocks())  # finite only if every number is
     if math.isfinite(energy) and energy > 0:
         return math.sqrt(energy)
     largest = 0.0
-    for part in blocks():
-        numbers = part.view(part.real.dtype)
+    for block in blocks():
+        numbers = block.view(block.real.dtype)
         largest = max(largest, float(numbers.max()), -float(numbers.min()))
         if not (np.isfinite(numbers.max()) and np.isfinite(numbers.min())):
-            i, k = np.unravel_index(int((~np.isfinite(D)).argmax()), D.shape)
-            raise ValueError(f"{name}[{i}, {k}] is {D[i, k]}: every value must be finite")
+            index = np.unravel_index(int((~np.isfinite(D)).argmax()), D.shape)
+            raise invalid_value(name, index, D[index])
     return largest
 
 
 def as_signals(name: str, array: ArrayLike) -> NDArray[Any]:
-    """Real signals along the last axis, at least one of at least one sample, in whatever dtype they have."""
-    x = as_array(name, array)
-    if x.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must hold real numbers, got dtype {x.dtype}")
+    """Real signals along the last axis, at least one sample, in their own dtype."""
+    x = _as_real(name, array, "fiub")
     if x.ndim == 0 or not x.size:
         raise ValueError(f"{name} must hold at least one sample, got shape {x.shape}")
     return x
 
 
 def as_spectra(name: str, array: ArrayLike, bins: int) -> NDArray[Any]:
-    """Spectrograms (..., bins, frames) of at least one frame, in whatever dtype they have."""
+    """Spectra (..., bins, frames) of at least one frame, in their own dtype."""
     D = as_array(name, array)
     if D.dtype.kind not in "fciu":
         raise TypeError(f"{name} must hold complex numbers, got dtype {D.dtype}")
-    if D.ndim < 2 or D.shape[-2] != bins or not D.shape[-1]:
-        raise ValueError(f"{name} must have shape (..., {bins}, frames) with a frame at least, got {D.shape}")
+    _check_frames(name, D, bins, 0 in D.shape[-1:])
     return D
 
 
-def as_level_array(name: str, array: ArrayLike, rows: int) -> NDArray[Any]:
-    """Real numbers of shape (..., rows, frames), a frame at least; which they are is not looked at."""
-    S = as_array(name, array)
-    if S.dtype.kind not in "fiu":
-        raise TypeError(f"{name} must hold real numbers, got dtype {S.dtype}")
-    if S.ndim < 2 or S.shape[-2] != rows or not S.size:
+def _check_frames(name: str, S: NDArray[Any], rows: int, is_empty: bool) -> None:
+    if S.ndim < 2 or S.shape[-2] != rows or is_empty:
         raise ValueError(f"{name} must have shape (..., {rows}, frames) with a frame at least, got {S.shape}")
+
+
+def _as_real(name: str, array: ArrayLike, kinds: str) -> NDArray[Any]:
+    """An array of real numbers whose dtypes are of these kinds."""
+    a = as_array(name, array)
+    if a.dtype.kind not in kinds:
+        raise TypeError(f"{name} must hold real numbers, got dtype {a.dtype}")
+    return a
+
+
+def as_level_array(name: str, array: ArrayLike, rows: int) -> NDArray[Any]:
+    """Real numbers (..., rows, frames) of at least one frame, of any value."""
+    S = _as_real(name, array, "fiu")
+    _check_frames(name, S, rows, not S.size)
     return S
 
 
 def as_levels(
-    name: str, array: ArrayLike, rows: int, dtype: np.dtype[Any], where: tuple[int, ...] = (), frame: int = 0
+    name: str, array: ArrayLike, rows: int, dtype: np.dtype[Any], index: tuple[int, ...] = (), frame: int = 0
 ) -> NDArray[np.floating]:
-    """Finite numbers >= 0 of shape (..., rows, frames), a frame at least, in `dtype`; copied only if need be.
+    """Finite numbers >= 0 (..., rows, frames) of at least one frame, in `dtype`; copied only if needed.
 
-    The array may be part of a larger one, whose index `where` it is, from a frame on.
+    The error names an element of a larger array, of which this is [(*index, ..., frame:)].
     """
     S = as_level_array(name, array, rows).astype(dtype, copy=False)
     least, most = float(S.min()), float(S.max())
     if not (least >= 0 and most < math.inf):
         at = np.unravel_index(int((~((S >= 0) & (math.inf > S))).argmax()), S.shape)
-        place = ", ".join(map(str, (*where, *at[:-1], at[-1] + frame)))
-        raise ValueError(f"{name}[{place}] is {S[at]}: every value must be finite and at least 0")
+        raise invalid_value(name, (*index, *at[:-1], at[-1] + frame), S[at], "finite and at least 0")
     return S
 
 
 def convert_samples(x: NDArray[Any], dtype: np.dtype[Any], scale: bool) -> NDArray[np.floating]:
-    """Samples in `dtype`, the last axis contiguous; with `scale` integers of b bits are divided by 2**(b - 1).
+    """Samples in `dtype`, the last axis contiguous; with `scale`, integers of b bits are divided by 2**(b - 1).
 
-    Unsigned integers have their middle taken off first.
+    Unsigned integers are first shifted by -2**(b - 1).
     """
     integer = x.dtype.kind in "iu"
     if (
@@ -257,11 +265,11 @@ def convert_samples(x: NDArray[Any], dtype: np.dtype[Any], scale: bool) -> NDArr
 def check_out(
     name: str, out: object, shape: tuple[int | str, ...], dtype: np.dtype[Any], source: NDArray[Any], *, fits: bool
 ) -> None:
-    """An array of this dtype and shape (`fits`) that can be written and shares no memory with the source."""
+    """`out` is a writable array of this dtype and shape (`fits`) that shares no memory with the source."""
     if not isinstance(out, np.ndarray) or out.dtype != dtype or not fits:
         got = f"{out.dtype} of shape {out.shape}" if isinstance(out, np.ndarray) else repr(type(out))
-        wanted = f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
-        raise ValueError(f"{name} must be an array of {dtype} of shape {wanted}, got {got}")
+        expected = f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+        raise ValueError(f"{name} must be an array of {dtype} of shape {expected}, got {got}")
     if not out.flags.writeable:
         raise ValueError(f"{name} must be writable")
     if np.may_share_memory(out, source):
@@ -271,7 +279,7 @@ def check_out(
 def stream_out(
     name: str, out: NDArray[Any] | None, axes: tuple[int, ...], count: int, dtype: np.dtype[Any], block: NDArray[Any]
 ) -> NDArray[Any]:
-    """The array (*axes, count) for the result of a block: new and zero, or the first `count` columns of `out`."""
+    """The array (*axes, count) for the result of a block: new zeros, or the first `count` columns of `out`."""
     if out is None:
         return np.zeros((*axes, count), dtype)
     fits = isinstance(out, np.ndarray) and out.shape[:-1] == axes and out.ndim == len(axes) + 1
@@ -283,7 +291,7 @@ def stream_out(
 def output_array(
     name: str, out: NDArray[Any] | None, shape: tuple[int, ...], dtype: np.dtype[Any], order: str, x: NDArray[Any]
 ) -> NDArray[Any]:
-    """The array for a result (..., rows, frames): a new one, or `out` if it is one that can be written."""
+    """The array for a result (..., rows, frames): a new array in this order, or `out` after `check_out`."""
     if order not in ("F", "C"):
         raise ValueError(f"order must be 'F' (the rows of a frame are neighbours) or 'C', got {order!r}")
     if out is None:
@@ -292,3 +300,13 @@ def output_array(
         return np.empty((*shape[:-2], shape[-1], shape[-2]), dtype).swapaxes(-1, -2)
     check_out(name, out, shape, dtype, x, fits=getattr(out, "shape", None) == shape)
     return out
+
+
+def warn_nola(name: str, win_length: int, hop_length: int, *, stacklevel: int) -> None:
+    """Warn that window and hop violate NOLA (nonzero overlap-add); `stacklevel` as of `warnings.warn` in the caller."""
+    warnings.warn(
+        f"window of win_length={win_length} and hop_length={hop_length} violate NOLA: some samples cannot be "
+        f"reconstructed from {name}; use a hop_length below {hop_length}",
+        UserWarning,
+        stacklevel=stacklevel + 1,
+    )

@@ -1,4 +1,4 @@
-"""Objects whose attributes are set once: by whoever makes them, or by the first thread that needs them."""
+"""Objects whose attributes are set once: on creation, or by the first thread that uses them."""
 
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar, overload
@@ -7,7 +7,7 @@ T = TypeVar("T")
 
 
 class Immutable:
-    """Attributes are set once, when the object is made."""
+    """Attributes can be set, but not changed."""
 
     def __setattr__(self, name: str, value: object) -> None:
         if name in vars(self):
@@ -16,11 +16,11 @@ class Immutable:
 
 
 class cached_attribute(Generic[T]):
-    """An attribute that is computed at its first use and then kept, without a lock: of several threads the first wins.
+    """An attribute that is computed at its first use, without a lock: of several threads, the first to finish sets it.
 
-    All threads get the object that was kept, so addresses taken from it stay valid as long as its owner lives.
-    `functools.cached_property` promises neither: since Python 3.12 the last writer wins, before it held a lock of the
-    whole class while it computed, which a forked child inherits.
+    All threads get the same object, so its addresses stay valid as long as its owner lives.
+    `functools.cached_property` guarantees neither: since Python 3.12 the last thread sets it; before, it held a lock of
+    the class during the computation, which a forked child inherits.
     """
 
     def __init__(self, compute: Callable[[Any], T]) -> None:

@@ -35,11 +35,11 @@ MOVED = {
     "ticks": ("plot.ticks",),
     "unfilter": ("features.nnls",),
 }
-"""Where the names of a module are now; all below `fastspec`."""
+"""Old module -> the modules of its names today, below `fastspec`."""
 
 
 class Finder(MetaPathFinder, Loader):
-    """Makes a module of each old path that looks its names up where they are now."""
+    """Imports old paths as modules that look their names up in today's modules."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -49,24 +49,24 @@ class Finder(MetaPathFinder, Loader):
         return ModuleSpec(fullname, self) if package == "fastspec" and name in MOVED else None
 
     def exec_module(self, module: ModuleType) -> None:
-        """Warn, and hand every attribute on."""
-        homes = [f"fastspec.{home}" for home in MOVED[module.__name__.partition(".")[2]]]
+        """Warn of the deprecation, and look attributes up in today's modules."""
+        targets = [f"fastspec.{target}" for target in MOVED[module.__name__.partition(".")[2]]]
         warnings.warn(
-            f"{module.__name__} is deprecated since fastspec 0.5 and goes in 0.6: use {' or '.join(homes)}",
+            f"{module.__name__} is deprecated since fastspec 0.5 and goes in 0.6: use {' or '.join(targets)}",
             DeprecationWarning,
             stacklevel=2,
         )
 
         def find(name: str) -> Any:
-            for home in homes:
-                if hasattr(import_module(home), name):
-                    return getattr(import_module(home), name)
+            for target in targets:
+                if hasattr(import_module(target), name):
+                    return getattr(import_module(target), name)
             raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
 
         module.__getattr__ = find  # type: ignore[method-assign]
 
 
 def install() -> None:
-    """Let imports find the old paths, after all others."""
+    """Add the finder of old paths, after all other finders."""
     if not any(isinstance(finder, Finder) for finder in sys.meta_path):
         sys.meta_path.append(Finder())

@@ -1,6 +1,5 @@
 """`STFT`, the plan of a short-time Fourier transform: y -> D, y -> |D|**p, y -> mels, D -> y."""
 
-import warnings
 from collections.abc import Callable, Hashable
 from typing import Any, Literal
 
@@ -18,14 +17,14 @@ from .transform.epilogue import Epilogue, complex_bins, epilogue_args, filtered_
 from .transform.forward import ForwardTransform, PreparedTile
 from .transform.framing import Geometry, PadMode, Window
 from .transform.inverse import InverseTransform, window_energy
-from .transform.memory import MemoryLayout, has_whole_strides, layout_of, pair_signals, signal_args
+from .transform.memory import MemoryLayout, has_integer_strides, layout_of, pair_signals, signal_args
 from .transform.short import ShortSignals
 
 Order = Literal["F", "C"]
 
 CONVERTED_SAMPLES = 1 << 22  # converted at a time
-CALL_FRAMES = 1 << 18  # of a signal transformed in one call of the kernels
-BUFFERED_NUMBERS = 1 << 18  # results held at a time where they cannot be written to the output directly
+CALL_FRAMES = 1 << 18  # of a signal, transformed in a call of the kernels
+BUFFERED_NUMBERS = 1 << 18  # of results, held at a time if they cannot be written to the output directly
 
 
 class STFT(Immutable):
@@ -37,7 +36,7 @@ class STFT(Immutable):
     then around sample f hop_length, and the signal is padded), else 0.  Allen & Rabiner, Proc. IEEE 65 (1977),
     1558-1564.
 
-    A plan is made once and used for any number of signals, from any number of threads.
+    A plan is created once and used for any number of signals, from any number of threads.
 
     Parameters
     ----------
@@ -48,18 +47,18 @@ class STFT(Immutable):
     win_length : int
         Length of the window, n_fft by default.
     window : str, tuple, number, callable or np.ndarray
-        What `scipy.signal.get_window` knows (periodic), a function of win_length, or the win_length numbers.
+        An argument of `scipy.signal.get_window` (periodic), a function of win_length, or the win_length numbers.
     center : bool
         Whether frames are centred.
     pad_mode : str or callable
-        What the signal is padded with if they are: a mode of `numpy.pad`.
+        How signals are padded if they are: a mode of `numpy.pad`, or a function for it.
     dtype : float32 or float64
         Of the samples; spectra have the complex dtype of the same precision.
 
     Attributes
     ----------
     n_fft, hop_length, win_length, center, pad_mode, dtype
-        As given, or the defaults they stand for.
+        The arguments; in place of None, the default.
     window : np.ndarray [shape=(n_fft,), dtype=float64]
     n_bins : int
         n_fft // 2 + 1.
@@ -103,7 +102,7 @@ class STFT(Immutable):
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        """All but objects that hold addresses of this process."""
+        """The state without objects that hold addresses of this process."""
         transforms = "forward_transform", "inverse_transform", "_short_signals"
         return {name: value for name, value in vars(self).items() if name not in transforms}
 
@@ -111,11 +110,11 @@ class STFT(Immutable):
         if "_geometry" in state:  # pickled by version 0.4
             state = {**state, "geometry": state["_geometry"]}
         vars(self).update(state)
-        self.window.flags.writeable = False  # which copies forget
+        self.window.flags.writeable = False  # copies are writable
 
     @cached_attribute
     def forward_transform(self) -> ForwardTransform:
-        """The tables of the forward transform: for the engine."""
+        """The forward transform and its tables; not part of the public interface."""
         return ForwardTransform(self.n_fft, self.hop_length, self.window, self.dtype)
 
     @cached_attribute
@@ -124,7 +123,7 @@ class STFT(Immutable):
 
     @cached_attribute
     def complex_dtype(self) -> np.dtype[Any]:
-        """Of spectra: complex64 or complex128."""
+        """The dtype of spectra: complex64 or complex128."""
         return np.result_type(self.dtype, np.complex64)
 
     # ---- counts ----
@@ -146,14 +145,14 @@ class STFT(Immutable):
         """Seconds at the middle of each frame, shape (n_frames,), at `sr` samples a second."""
         middle = 0.0 if self.center else self.n_fft / 2
         samples = np.arange(checks.as_int("n_frames", n_frames, 0), dtype=np.float64) * self.hop_length
-        return (samples + middle) / self._rate(sr)
+        return (samples + middle) / self._sampling_rate(sr)
 
     def frequencies(self, sr: float) -> NDArray[np.float64]:
         """Hz of each bin, k sr / n_fft, shape (n_bins,)."""
-        return np.arange(self.n_bins, dtype=np.float64) * (self._rate(sr) / self.n_fft)
+        return np.arange(self.n_bins, dtype=np.float64) * (self._sampling_rate(sr) / self.n_fft)
 
     @staticmethod
-    def _rate(sr: float) -> float:
+    def _sampling_rate(sr: float) -> float:
         rate = checks.as_finite("sr", sr)
         if rate <= 0:
             raise ValueError(f"sr must be above 0, got {sr!r}")
@@ -177,7 +176,7 @@ class STFT(Immutable):
         Returns
         -------
         D : np.ndarray [shape=(..., n_bins, n_frames)]
-            complex64 or complex128; `out` if that is given.
+            complex64 or complex128; `out` if that is not None.
 
         Raises
         ------
@@ -197,8 +196,8 @@ class STFT(Immutable):
         y, out, order, scale
             As in `forward`; out is real.
         power : float
-            Above 0: 1 for magnitudes, 2 for energies.  By way of |D|**2, which has to be a number of the dtype: in
-            float32 magnitudes from 1e-19 to 1e19 keep their digits.
+            Above 0: 1 for magnitudes, 2 for energies.  It is computed from |D|**2, which may overflow or underflow: in
+            float32, magnitudes from 1e-19 to 1e19 keep their digits.
 
         Returns
         -------
@@ -241,12 +240,12 @@ class STFT(Immutable):
         Returns
         -------
         M : np.ndarray [shape=(..., n_mels, n_frames)]
-            Of the plan's dtype; with log="whisper" a frame less.
+            Of the plan's dtype; with log="whisper" one frame fewer.
 
         Raises
         ------
         TypeError, ValueError
-            As in `forward`; or if bank has not n_bins columns, or log is unknown.
+            As in `forward`; or if bank has not n_bins columns, or log is none of these.
         """
         exponent = self._exponent(power)
         scaling = log_scale(log, exponent, self.dtype)
@@ -255,9 +254,9 @@ class STFT(Immutable):
             if M is not None:
                 return M
         epilogue = self._filter_epilogue(bank, exponent, scaling)
-        M, tops = self._run(y, epilogue, out, order, scale, drop=int(log == "whisper"))
+        M, largest = self._run(y, epilogue, out, order, scale, drop=int(log == "whisper"))
         if log == "whisper":
-            normalize_whisper(M, tops)
+            normalize_whisper(M, largest)
         return M
 
     # ---- D -> y ----
@@ -273,7 +272,7 @@ class STFT(Immutable):
         D : np.ndarray [shape=(..., n_bins, n_frames)]
             Complex, in any order of memory.
         length : int
-            Samples to give: zeros past the last frame.  `n_samples(n_frames)` by default.
+            Samples of the result: zeros past the last frame.  `n_samples(n_frames)` by default.
         out : np.ndarray [shape=(..., length)]
             Real array to write to.
         warn : bool
@@ -300,11 +299,7 @@ class STFT(Immutable):
         order of D's memory and any number of threads, and block by block (`stream.StreamingISTFT`).
         """
         if warn and not self.invertible:
-            warnings.warn(
-                f"window and hop_length = {self.hop_length} violate NOLA: some samples cannot be reconstructed from D",
-                UserWarning,
-                stacklevel=2,
-            )
+            checks.warn_nola("D", self.win_length, self.hop_length, stacklevel=2)
         X = checks.as_spectra("D", D, self.n_bins)
         size = self.n_samples(X.shape[-1]) if length is None else checks.as_int("length", length, 0)
         y = checks.output_array("out", out, (*X.shape[:-2], size), self.dtype, "C", X)
@@ -316,13 +311,13 @@ class STFT(Immutable):
     def invertible(self) -> bool:
         """Whether window and hop_length satisfy NOLA: sum over f of w[j - f hop_length]**2 is never near 0.
 
-        Near is below 1e-10 of its largest value.
+        Near 0 is below 1e-10 of its largest value.
         """
         return window_energy(self.window, self.hop_length) > 1e-10
 
     @cached_attribute
     def inverse_transform(self) -> InverseTransform:
-        """The tables of the inverse transform: for the engine."""
+        """The inverse transform and its tables; not part of the public interface."""
         return InverseTransform(self.n_fft, self.hop_length, self.window, self.dtype)
 
     # ---- epilogues ----
@@ -359,7 +354,7 @@ class STFT(Immutable):
     def _run(
         self, y: ArrayLike, epilogue: Epilogue, out: NDArray[Any] | None, order: Order, scale: bool, drop: int = 0
     ) -> tuple[NDArray[Any], Real]:
-        """(result, largest peak of each signal): checks, allocates, and runs the transform, whole or in blocks."""
+        """(result, largest peak of each signal): check, allocate, transform at once or block by block."""
         x = checks.as_signals("y", y)
         n, hop, geometry = x.shape[-1], self.hop_length, self.geometry
         if n - 2 * geometry.start < self.n_fft:
@@ -370,8 +365,8 @@ class STFT(Immutable):
         dtype = self.complex_dtype if epilogue.op == COMPLEX else self.dtype
         out = checks.output_array("out", out, (*x.shape[:-1], epilogue.width, frames), dtype, order, x)
         layout = layout_of(out)
-        as_it_is = x.dtype == self.dtype and has_whole_strides(x) and x.strides[-1] == x.itemsize
-        if layout is None or not (as_it_is or x.size <= CONVERTED_SAMPLES):
+        needs_no_copy = x.dtype == self.dtype and has_integer_strides(x) and x.strides[-1] == x.itemsize
+        if layout is None or not (needs_no_copy or x.size <= CONVERTED_SAMPLES):
             return out, self._run_in_blocks(x, frames, out, epilogue, layout, scale)
         signals = self._signal_args(checks.convert_samples(x, self.dtype, scale))
         if frames > CALL_FRAMES:
@@ -380,14 +375,14 @@ class STFT(Immutable):
         return out, peaks.max(axis=-1)
 
     def _run_in_calls(self, signals: SignalArgs, frames: int, out: NDArray[Any], epilogue: Epilogue) -> Real:
-        """The same for so many frames that their peaks would take much memory; the largest peak of each signal."""
-        start, tops = self.geometry.start, np.full(len(signals.offsets), -np.inf, self.dtype)
+        """Transform many frames, call by call, since peaks take memory; returns the largest peak of each signal."""
+        start, largest = self.geometry.start, np.full(len(signals.offsets), -np.inf, self.dtype)
         for a in range(0, frames, CALL_FRAMES):
             target = out[..., a : a + CALL_FRAMES]
             origin = start + a * self.hop_length
             peaks = self.forward_transform.run(signals, origin, target.shape[-1], target, epilogue)
-            np.maximum(tops, peaks.max(axis=-1), out=tops)
-        return tops
+            np.maximum(largest, peaks.max(axis=-1), out=largest)
+        return largest
 
     def _prepare_tile(self, n: int, epilogue: Hashable, frames_contiguous: bool) -> PreparedTile | None:
         start, padded_with_zeros = self.geometry.start, not self.center or self.pad_mode == "constant"
@@ -399,15 +394,15 @@ class STFT(Immutable):
             "mel": self._filter_epilogue,
         }
         name, *arguments = epilogue if isinstance(epilogue, tuple) else (epilogue,)
-        frames, last_step = self.geometry.n_frames(n), epilogues[name](*arguments)
-        return self.forward_transform.prepare_tile(n, start, frames, last_step, frames_contiguous=frames_contiguous)
+        frames, tile_epilogue = self.geometry.n_frames(n), epilogues[name](*arguments)
+        return self.forward_transform.prepare_tile(n, start, frames, tile_epilogue, frames_contiguous=frames_contiguous)
 
     def _signal_args(self, x: Real) -> SignalArgs:
-        """The samples, and those of the padding."""
+        """Arguments of the kernels for signals and their padding."""
         if not self.center or self.pad_mode == "constant":
             return signal_args(x)
-        edges, left, right = self.geometry.edges(x.reshape(-1, x.shape[-1]))
-        return signal_args(x, edges, left=left, right=right)
+        padding, pad_left, pad_right = self.geometry.padding(x.reshape(-1, x.shape[-1]))
+        return signal_args(x, padding, pad_left=pad_left, pad_right=pad_right)
 
     def _run_in_blocks(
         self,
@@ -418,14 +413,14 @@ class STFT(Immutable):
         layout: MemoryLayout | None,
         scale: bool,
     ) -> Real:
-        """The same, block by block of frames, where samples must be converted or results cannot be written directly."""
+        """Transform block by block, if samples need a conversion or results a copy; returns the largest peaks."""
         geometry, hop = self.geometry, self.hop_length
         if not geometry.local:
             x = checks.convert_samples(x, self.dtype, scale)
         start, n, margin = geometry.start, x.shape[-1], self.n_fft
         numbers = CONVERTED_SAMPLES if layout else BUFFERED_NUMBERS
         block_frames = max(1, numbers // (x.size // n * max(hop, epilogue.width)))
-        tops = np.full(x.size // n, -np.inf, self.dtype)
+        largest = np.full(x.size // n, -np.inf, self.dtype)
         for a in range(0, frames, block_frames):
             b = min(frames, a + block_frames)
             first, last = 0, n
@@ -435,7 +430,7 @@ class STFT(Immutable):
             signals = self._signal_args(checks.convert_samples(x[..., first:last], self.dtype, scale))
             target = out[..., a:b] if layout else np.empty((*out.shape[:-1], b - a), out.dtype)
             peaks = self.forward_transform.run(signals, start + a * hop - first, b - a, target, epilogue)
-            np.maximum(tops, peaks.max(axis=-1), out=tops)
+            np.maximum(largest, peaks.max(axis=-1), out=largest)
             if layout is None:
                 out[..., a:b] = target
-        return tops
+        return largest

@@ -1,4 +1,4 @@
-"""Compiles every kernel of the registry, so that later calls find it in the cache."""
+"""Compile the kernels of the registry ahead of use, into the cache."""
 
 from collections.abc import Callable
 from functools import partial
@@ -15,14 +15,14 @@ Step = tuple[str, Callable[[], object]]
 
 
 def steps(*dtypes: DTypeLike, needed_by: str | None = None) -> list[Step]:
-    """(name, function that compiles or loads it) for each kernel and dtype.
+    """(name, function that compiles or loads the kernel) for each kernel and dtype.
 
     Parameters
     ----------
     *dtypes : dtype
         float32 and float64 by default.
     needed_by : str
-        Only the kernels that these calls need: "transform", "features", "recovery" or "notebook"; see
+        Only the kernels of these calls: "transform", "features", "recovery" or "notebook"; see
         `kernels.runtime.tasks`.
     """
     for module in walk_packages(kernels.__path__, f"{kernels.__name__}."):

@@ -23,7 +23,7 @@ the same seed: the seed alone keeps nothing.
 
 def files() -> list[Path]:
     """The test files that use Hypothesis."""
-    return sorted(path for path in HERE.glob("test_*.py") if "from hypothesis import" in path.read_text("utf-8"))
+    return sorted(path for path in HERE.rglob("test_*.py") if "from hypothesis import" in path.read_text("utf-8"))
 
 
 def tried(command: list[str], seconds: float) -> int | None:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._typing import Array, Whole
+from .._typing import Array, Integer
 
 
 class Bands(NamedTuple):
@@ -13,8 +13,8 @@ class Bands(NamedTuple):
     Shapes: first (rows,), starts (rows + 1,), weights (starts[-1],).
     """
 
-    first: Whole
-    starts: Whole
+    first: Integer
+    starts: Integer
     weights: Array
 
 

@@ -33,15 +33,11 @@ def allocate_output(out: Array | None, shape: tuple[int, ...], dtype: Any, *inpu
     """
     if out is None:
         return np.empty(shape, dtype)
-    if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != dtype:
-        got = f"{out.dtype} of shape {out.shape}" if isinstance(out, np.ndarray) else repr(type(out))
-        raise ValueError(f"out must be an array of {np.dtype(dtype)} of shape {shape}, got {got}")
-    if not out.flags.writeable:
-        raise ValueError("out must be writable")
+    fits = isinstance(out, np.ndarray) and out.shape == shape
+    for source in [x for x in inputs if isinstance(x, np.ndarray)] or [np.empty(0)]:
+        checks.check_out("out", out, shape, np.dtype(dtype), source, fits=fits)
     if not (out.flags.c_contiguous and out.flags.aligned):
         raise ValueError(f"out must be C-contiguous and aligned, got strides {out.strides}")
-    if any(isinstance(x, np.ndarray) and np.may_share_memory(out, x) for x in inputs):
-        raise ValueError("out must not share memory with the input")
     return np.asarray(out)
 
 

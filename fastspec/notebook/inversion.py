@@ -17,7 +17,7 @@ from .. import checks
 from .._typing import Array, Real
 from ..kernels.fft import tables as fft_tables
 from ..transform import memory
-from ..transform.framing import comfortable_scale
+from ..transform.framing import power_of_two_scale
 from .blockwise import BlockArray, chunks, scratch_wave
 from .passes import BLOCK_SAMPLES, FrameSource, Passes, correlation_offset
 from .segments import FULL_PASSES, SegmentedPasses, decimation
@@ -41,7 +41,7 @@ def hermitian_magnitudes(S: Real, n_fft: int, *, logarithmic: bool, mirrored: bo
         A = np.power(10, S) if logarithmic else S
         return (A[:, lower] + A[:, upper]) / 2
     order = fft_tables.bin_order(n_fft)
-    return memory.in_lanes(S.T[None], lower[order], upper[order], logarithmic=logarithmic)
+    return memory.arrange_in_lanes(S.T[None], lower[order], upper[order], logarithmic=logarithmic)
 
 
 def invert_complex(D: Array, size: float, hop: int, *, search: bool = True, out: Real | None = None) -> Real:
@@ -97,7 +97,7 @@ def recover(
     dtype = S.dtype if is_whole else np.dtype(np.float32)
     least, largest = S.range()
     peak = 10.0**largest if logarithmic else max(largest, -least)
-    scale = comfortable_scale(peak, S.dtype)
+    scale = power_of_two_scale(peak, S.dtype)
 
     def make_passes(factor: int) -> Passes:
         source = _magnitude_source(S, n_fft, dtype, scale, factor, logarithmic=logarithmic, mirrored=mirrored)

@@ -23,7 +23,7 @@ from ..kernels.runtime.threads import team_size, thread_count
 from ..kernels.stft.frames import frame_scratch_sizes
 from ..kernels.stft.overlap_add import OverlapAddArgs, overlap_add_strip
 from ..transform.forward import tiles_of_strip
-from ..transform.framing import comfortable_scale, hamming, window_sum
+from ..transform.framing import hamming, power_of_two_scale, window_sum
 from ..transform.inverse import Workspace, prepare_overlap_add, run_overlap_add, sum_size, weight_columns
 from ..transform.memory import address, signal_args
 from .blockwise import chunks
@@ -55,8 +55,8 @@ def correlation_offset(x1: Real, x2: Real) -> int:
     if _excludes_all_lags(n1, n2):
         return -n1
     p = correlator(n1, n2, np.float32(TOLERANCE))
-    scale = x1.dtype.type(comfortable_scale(max(float(abs(x1).max()), float(abs(x2).max())), x1.dtype))
-    spectra, single = aligned(2 * p.half, np.float32), aligned(correlator_scratch(p), np.float32)
+    scale = x1.dtype.type(power_of_two_scale(max(float(abs(x1).max()), float(abs(x2).max())), x1.dtype))
+    spectra, single = aligned(2 * p.im_offset, np.float32), aligned(correlator_scratch(p), np.float32)
     return int(excerpt_lag(x1, x2, scale, p, spectra, single)) + n2 - 1 - n1
 
 
@@ -174,7 +174,7 @@ class Passes:
         self.workers = min(team_size(), MAX_WORKERS)
         number = dtype.type
         self.args = args._replace(
-            least=number(max(peak / 1e8, float(np.finfo(dtype).tiny))), scale=number(comfortable_scale(peak, dtype))
+            least=number(max(peak / 1e8, float(np.finfo(dtype).tiny))), scale=number(power_of_two_scale(peak, dtype))
         )
         self.window = hamming(args.size).astype(dtype)
         self.length = frames * hop + args.size
@@ -185,7 +185,7 @@ class Passes:
         args, dtype = self.args, self.dtype
         return RingArrays(
             frames_reversed=aligned(args.ring_frames * self.n_fft, dtype),
-            excerpt_spectra=aligned(args.ring_frames * 2 * self.correlator.half, np.float32),
+            excerpt_spectra=aligned(args.ring_frames * 2 * self.correlator.im_offset, np.float32),
             excerpt_stats=aligned(args.ring_frames * 2, dtype),
             singles=aligned(correlator_scratch(self.correlator) * self.workers, np.float32),
         )

@@ -6,7 +6,7 @@ before it, as frames are, and the two are cross-faded.
 
 import numpy as np
 
-from .._typing import Real, Whole
+from .._typing import Integer, Real
 from ..kernels.fft.tables import lane_count
 from ..kernels.notebook import segments as kernels
 from ..kernels.notebook.align import AlignArrays
@@ -50,9 +50,9 @@ class SegmentedPasses:
         frames, self.reach = passes.frames, -(-passes.args.size // passes.hop)
         self.count = max(1, min(count, frames // (10 * self.reach + 2 * V)))
         bounds = np.arange(self.count + 1) * frames // self.count
-        self.cores: Whole = bounds[:-1] // V * V
-        self.starts: Whole = np.maximum(0, (self.cores - self.reach) // V * V)
-        self.stops: Whole = np.minimum(frames, np.append(self.cores[1:], frames) + 2 * self.reach)
+        self.cores: Integer = bounds[:-1] // V * V
+        self.starts: Integer = np.maximum(0, (self.cores - self.reach) // V * V)
+        self.stops: Integer = np.minimum(frames, np.append(self.cores[1:], frames) + 2 * self.reach)
         self.samples = int((self.stops - self.starts).max()) * passes.hop + passes.args.size
         self.segment_signals = aligned(min(self.count, MAX_CONCURRENT_SEGMENTS) * self.samples, passes.dtype)
 

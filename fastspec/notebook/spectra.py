@@ -10,7 +10,7 @@ from ..kernels.features.levels import LOG, ROOT, half_log10
 from ..kernels.runtime.calls import aligned
 from ..transform.epilogue import Epilogue, clip_and_scale, complex_bins, epilogue_args, levels_of_bins
 from ..transform.forward import ForwardTransform
-from ..transform.framing import comfortable_scale, hamming
+from ..transform.framing import hamming, power_of_two_scale
 from ..transform.memory import MemoryLayout, signal_args
 from .blockwise import BLOCK_VALUES, BlockArray, chunks
 
@@ -130,7 +130,7 @@ def _levels(
     if np.finfo(x.dtype).tiny ** 0.5 < power < np.inf:
         return power, 1.0
     least, largest = x.range()
-    scale = comfortable_scale(max(largest - mean, mean - least), x.dtype)
+    scale = power_of_two_scale(max(largest - mean, mean - least), x.dtype)
     return (power, scale) if scale == 1 else (analyse(scale), scale)
 
 

@@ -251,7 +251,7 @@ class Request:
         return n_block_frames
 
     def _solve_batches(self, problem: Problem, rng: np.random.Generator) -> None:
-        """Whole signals, along the first axis as many at once as have MAX_WHOLE_BINS."""
+        """Integer signals, along the first axis as many at once as have MAX_WHOLE_BINS."""
         if not self.leading:
             self._solve_whole(problem, slice(None), rng)
             return

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from .._typing import Complex, Real, Whole
+from .._typing import Complex, Integer, Real
 from ..features.bands import to_bands
 from ..features.banks import FilterBank
 from ..immutable import cached_attribute
@@ -20,7 +20,7 @@ from ..kernels.stft import overlap_add
 from ..kernels.stft.overlap_add import OverlapAddArgs
 from ..plan import STFT
 from ..transform.inverse import OverlapAdd, Workspace, prepare_overlap_add, run_overlap_add, sum_size
-from ..transform.memory import address, extent, in_lanes
+from ..transform.memory import address, arrange_in_lanes, extent
 from .methods import Method, Momentum, Relaxation
 
 STRIP_BYTES = 96 << 10  # a strip, its samples and the sum of its frames share the second-level cache
@@ -64,7 +64,7 @@ class Rounds:
         )
         self.workspace = Workspace(self.dtype)
         self._prepared: dict[tuple[int, float], OverlapAdd] = {}  # by kind and gain
-        self._records: dict[tuple[object, ...], Whole] = {}
+        self._records: dict[tuple[object, ...], Integer] = {}
 
     def _strip_tiles(self, V: int) -> int:
         """Tiles of a strip.  It depends only on the sizes of one signal, as the bits of the result depend on it."""
@@ -79,12 +79,12 @@ class Rounds:
     @cached_attribute
     def S_in_fft_order(self) -> Real:
         """Magnitudes in lanes, in the order in which the inverse transform reads them."""
-        return in_lanes(self.S, fft_tables.bin_order(self.plan.n_fft), scales=self.scales**self.power)
+        return arrange_in_lanes(self.S, fft_tables.bin_order(self.plan.n_fft), scales=self.scales**self.power)
 
     @cached_attribute
     def S_in_row_order(self) -> Real:
         """Magnitudes or filtered levels in lanes, row by row."""
-        return in_lanes(self.S, np.arange(self.S.shape[1]), scales=self.scales**self.power)
+        return arrange_in_lanes(self.S, np.arange(self.S.shape[1]), scales=self.scales**self.power)
 
     @cached_attribute
     def state(self) -> Real:
@@ -171,9 +171,9 @@ class Rounds:
     def _edges(self, now: Real, before: Real, gains: tuple[float, float]) -> Real:
         """The padding of gains[0] now + gains[1] before."""
         geometry, number = self.plan.geometry, self.dtype.type
-        edges = number(gains[0]) * geometry.edges(now)[0]
+        edges = number(gains[0]) * geometry.padding(now)[0]
         if gains[1]:
-            edges += number(gains[1]) * geometry.edges(before)[0]
+            edges += number(gains[1]) * geometry.padding(before)[0]
         return np.ascontiguousarray(edges, self.dtype).reshape(-1)
 
     def _record(
@@ -184,7 +184,7 @@ class Rounds:
         before: Real,
         method: Method,
         kind: int | None = None,
-    ) -> tuple[Whole, Real | None]:
+    ) -> tuple[Integer, Real | None]:
         """(the record of a round, the padding of its signals, which has to stay alive)."""
         edges, layout = None, griffin_lim.LAYOUT
         record_key = (*key, method, kind)

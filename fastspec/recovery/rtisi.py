@@ -21,7 +21,7 @@ from ..kernels.runtime.layout import scratch_size
 from ..kernels.runtime.tasks import run_items
 from ..kernels.runtime.threads import team_size, thread_count
 from ..plan import STFT
-from ..transform.memory import address, extent, whole_strides
+from ..transform.memory import address, extent, nonnegative_strides
 from .segments import Segmentation, SegmentBatch, recover_segments
 
 ENDLESS_FRAMES = 1 << 60  # of a signal that has not ended
@@ -255,7 +255,7 @@ class LaneBuffers:
     def run_steps(self, first: int, last: int, batch: SegmentBatch) -> None:
         """Steps first .. last - 1; see `kernels.recovery.rtisi.run_steps`."""
         args, record, layout, V = self.args, self.record, kernels.LAYOUT, lane_count(self.dtype)
-        S, (signal_stride, bin_stride, frame_stride) = whole_strides(batch.S)
+        S, (signal_stride, bin_stride, frame_stride) = nonnegative_strides(batch.S)
         offsets = batch.rows * signal_stride + batch.firsts * frame_stride
         layout.set_memory(
             record,

@@ -15,7 +15,7 @@ from ..kernels.runtime.tasks import run_items
 from ..kernels.runtime.threads import team_size
 from ..plan import STFT
 from ..stream.inverse import StreamingISTFT
-from ..transform.memory import address, extent, whole_strides
+from ..transform.memory import address, extent, nonnegative_strides
 from .phase import centre_phase, gaussian_constant
 
 
@@ -176,7 +176,7 @@ class PhaseIntegrator:
     def integrate(self, S: Real, first: int, last: int, *, total: int, begin: int, D: Complex) -> None:
         """Steps first .. last - 1: frame `first` is S[:, :, 0], frame `begin` goes to D[:, 0]."""
         dtype, record, layout = self.plan.dtype, self.record, kernels.LAYOUT
-        S, (signal_stride, bin_stride, frame_stride) = whole_strides(S)
+        S, (signal_stride, bin_stride, frame_stride) = nonnegative_strides(S)
         size = min(team_size(), self.signals) * scratch_size(kernels.scratch_sizes(self.args))
         if self.scratch.size < size:
             self.scratch = aligned(size, dtype)

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from .. import checks
-from .._typing import Real, Whole
+from .._typing import Integer, Real
 from ..kernels.fft.tables import lane_count
 from ..plan import STFT
 
@@ -30,7 +30,7 @@ class Segmentation(NamedTuple):
 
     n_segments: int
     n_frames: int  # of each segment
-    first_frames: Whole  # the first frame of each, (n_segments,)
+    first_frames: Integer  # the first frame of each, (n_segments,)
     head_frames: int  # a segment can be joined to the one before it after these
     tail_frames: int  # and to the one after it before these
     hop_length: int
@@ -95,8 +95,8 @@ class SegmentBatch(NamedTuple):
     """
 
     S: Real  # (signals, n_bins, n_frames)
-    rows: Whole  # (segments,)
-    firsts: Whole  # (segments,)
+    rows: Integer  # (segments,)
+    firsts: Integer  # (segments,)
     total: int  # frames of a segment
     start: int  # the sample of a segment that is out[:, 0]
     out: Real  # (segments, length), zeros

@@ -17,7 +17,7 @@ from ..kernels.runtime.layout import scratch_size
 from ..kernels.runtime.tasks import run_items
 from ..kernels.runtime.threads import team_size, thread_count
 from ..plan import STFT
-from ..transform.memory import address, extent, whole_strides
+from ..transform.memory import address, extent, nonnegative_strides
 from .segments import Segmentation, SegmentBatch, recover_segments
 
 FUTURE_ENERGY_WEIGHT = 0.01
@@ -90,7 +90,7 @@ def _tables(plan: STFT) -> Tables:
 def _recover_in_lanes(plan: STFT, batch: SegmentBatch) -> None:
     """The signals of segments, by `kernels.recovery.shifted`."""
     n, dtype, V, count = plan.n_fft, plan.dtype, lane_count(plan.dtype), len(batch.rows)
-    S, (signal_stride, bin_stride, frame_stride) = whole_strides(batch.S)
+    S, (signal_stride, bin_stride, frame_stride) = nonnegative_strides(batch.S)
     tiles, tables = -(-count // V), _tables(plan)
     args = ShiftArgs(
         hop=plan.hop_length,

@@ -3,11 +3,10 @@
     y = solve(problem, target, start)
 
 A `Problem` is what all signals, and all blocks of a signal, have in common; a `Target` the levels of those at hand; a
-`Start` makes the signals to begin with.  Whole signals (`recover`), blocks of frames (`blocks`) and rounds from given
+`Start` makes the signals to begin with.  Integer signals (`recover`), blocks of frames (`blocks`) and rounds from given
 spectra (`recover.griffin_lim`) differ in these alone.
 """
 
-import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -311,9 +310,4 @@ def _iterate_relaxation(
 def warn_unless_invertible(name: str, plan: STFT, stacklevel: int) -> None:
     """Warn of samples that levels `name` cannot determine; `stacklevel` as of `warnings.warn` for the caller."""
     if not plan.invertible:
-        warnings.warn(
-            f"window of win_length={plan.win_length} and hop_length={plan.hop_length} violate NOLA: some samples "
-            f"cannot be reconstructed from {name}",
-            UserWarning,
-            stacklevel=stacklevel + 1,
-        )
+        checks.warn_nola(name, plan.win_length, plan.hop_length, stacklevel=stacklevel + 1)

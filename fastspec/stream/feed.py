@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from .._typing import Real
 from ..kernels.fft.realfft import COMPLEX
-from ..kernels.framing.polyphase import SignalArgs, keep_last
+from ..kernels.framing.polyphase import SignalArgs, update_history
 from ..kernels.runtime.calls import aligned, new_counter
 from ..kernels.runtime.layout import scratch_size
-from ..kernels.runtime.tasks import each_item
+from ..kernels.runtime.tasks import claim_items
 from ..kernels.runtime.threads import team_size
 from ..kernels.stft import forward
 from ..transform.epilogue import Epilogue
@@ -98,7 +98,7 @@ class Feed:
         self.origin = origin
         if self.history_size:
             capacity = self.history.shape[1]
-            keep_last(self._flat, capacity, x.flat, 0, x.stride, self.signals, x.n, self.history_size)
+            update_history(self._flat, capacity, x.flat, 0, x.stride, self.signals, x.n, self.history_size)
 
     def _run_in_lanes(self, x: Samples, origin: int, frames: int, layout: MemoryLayout, first: int) -> None:
         """Frames from sample `origin` of x on, by the kernels."""
@@ -127,7 +127,7 @@ class Feed:
         record[_STRIDE] = layout.row_stride
         self._counter[0] = 0
         forward.set_block(record, x.flat, layout.flat)
-        each_item.briefly(
+        claim_items.run_single_batch(
             items, min(team, items), self._counter, self._function, record, prepared.scratch, work=self._work * frames
         )
 
@@ -143,13 +143,13 @@ class Feed:
         signals = SignalArgs(
             x=unset,
             offsets=self._offsets,
-            edges=self._flat,
+            padding=self._flat,
             out=unset,
             out_offsets=self._out_offsets,
             peaks=self._peaks,
             n=0,
-            left=self.history.shape[1],
-            right=0,
+            pad_left=self.history.shape[1],
+            pad_right=0,
             mean=number(0),
             scale=number(1),
         )
@@ -167,6 +167,6 @@ class Feed:
         shift = first * (self._reals if layout.frames_contiguous else layout.row_stride)
         shifted = layout._replace(offsets=layout.offsets + shift)
         signals = signal_args(
-            block, self.history[:, self.history.shape[1] - self.history_size :], left=self.history_size
+            block, self.history[:, self.history.shape[1] - self.history_size :], pad_left=self.history_size
         )
         self.transform.run(signals, origin, frames, self.history, self.epilogue, shifted)

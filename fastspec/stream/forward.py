@@ -11,7 +11,7 @@ from ..features.banks import FilterBank
 from ..features.log import Log, log_scale
 from ..plan import STFT
 from ..transform.epilogue import Epilogue
-from ..transform.framing import LOCAL
+from ..transform.framing import LOCAL_PAD_MODES
 from ..transform.memory import MemoryLayout, layout_of
 from .feed import Feed, Samples
 
@@ -26,7 +26,7 @@ class ForwardStream:
         if not geometry.local:
             raise ValueError(
                 f"pad_mode {plan.pad_mode!r} needs the whole signal before its first frame: a stream takes a plan "
-                f"with pad_mode {', '.join(map(repr, ('constant', *LOCAL)))}, or with center=False"
+                f"with pad_mode {', '.join(map(repr, ('constant', *LOCAL_PAD_MODES)))}, or with center=False"
             )
         self.plan, self.scale = plan, bool(scale)
         self._epilogue, self._dtype, self._order = epilogue, dtype, order
@@ -118,7 +118,7 @@ class ForwardStream:
             return result
         feed, pad = self._feed, self._pad
         last_samples = feed.history[:, feed.history.shape[1] - min(self._samples_in, pad + 1) :]
-        edges = self.plan.geometry.edges(last_samples)[0]
+        edges = self.plan.geometry.padding(last_samples)[0]
         tail = np.zeros((feed.signals, pad), self.plan.dtype) if edges is None else np.ascontiguousarray(edges[:, pad:])
         count = feed.count_frames(pad) if not self._awaits_padding else self._count_frames(self._samples_in + pad)
         target, result = self._output(out, leading, count, no_samples)
@@ -206,7 +206,7 @@ class ForwardStream:
             self._samples_in += count
             if self._samples_in <= self._pad:
                 return 0
-            edges = self.plan.geometry.edges(feed.history[:, feed.history.shape[1] - feed.history_size :])[0]
+            edges = self.plan.geometry.padding(feed.history[:, feed.history.shape[1] - feed.history_size :])[0]
             assert edges is not None
             self._prepend_padding(feed, edges[:, : self._pad])
             x = Samples(x.flat[count:], x.stride, x.n - count)

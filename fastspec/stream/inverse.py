@@ -4,7 +4,6 @@ Between blocks the overlap-add sums of the samples that later frames overlap are
 any hop.  Frames are always added in their order, so that continuing these sums gives the bits of `plan.inverse`.
 """
 
-import warnings
 from math import prod
 from typing import Any
 
@@ -68,7 +67,8 @@ class StreamingISTFT:
     def __init__(self, plan: STFT) -> None:
         if not isinstance(plan, STFT):
             raise TypeError(f"plan must be a fastspec.STFT, got {plan!r}")
-        self._warn_if_not_invertible(plan)
+        if not plan.invertible:
+            checks.warn_nola("spectra", plan.win_length, plan.hop_length, stacklevel=2)
         self.plan = plan
         self._start = -plan.geometry.start  # samples of the sum before sample 0 of the signal
         self._lag = int(plan.hop_length + self._start > plan.n_fft)
@@ -164,15 +164,6 @@ class StreamingISTFT:
         return y
 
     # ---- checks ----
-    def _warn_if_not_invertible(self, plan: STFT) -> None:
-        if not plan.invertible:
-            warnings.warn(
-                "window and hop_length violate NOLA: some samples cannot be reconstructed; "
-                f"use a hop_length below {plan.hop_length}",
-                UserWarning,
-                stacklevel=3,
-            )
-
     def _check_not_ended(self) -> None:
         if self._ended:
             raise ValueError("the stream has ended with flush(): call reset() to start a new one")

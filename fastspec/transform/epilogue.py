@@ -1,11 +1,11 @@
-"""The last step on the bins of a tile: complex bins, levels |D|**power, filtered levels such as mels, logarithms."""
+"""Epilogues: the output of a tile of bins, as complex bins, levels |D|**power, filtered levels, or logarithms."""
 
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._typing import Real, Whole
+from .._typing import Integer, Real
 from ..kernels.features import levels
 from ..kernels.features.levels import EXPONENT, ROOT, SQUARE, ClipArgs
 from ..kernels.features.levels import Epilogue as EpilogueArgs
@@ -15,7 +15,7 @@ from ..kernels.runtime.tasks import Callee, run_items
 from ..kernels.stft.forward import write_complex, write_filtered, write_levels
 from .memory import MemoryLayout
 
-CLIP_NUMBERS = 1 << 15  # of a work item of `clip_and_scale`
+CLIP_NUMBERS = 1 << 15  # of an item of `clip_and_scale`
 
 
 class Epilogue(NamedTuple):
@@ -26,7 +26,7 @@ class Epilogue(NamedTuple):
     width: int  # bins or filters written
     full: bool  # all n_fft bins
     args: EpilogueArgs
-    record: Whole  # the arguments as kernels unpack them
+    record: Integer  # the packed arguments
 
 
 _NO_INTS = np.zeros(0, np.int64)
@@ -42,10 +42,10 @@ def epilogue_args(
     floor: float = 0.0,
     gain: float = 1.0,
     weights: Real | None = None,
-    first: Whole = _NO_INTS,
-    starts: Whole = _NO_INTS,
+    first: Integer = _NO_INTS,
+    starts: Integer = _NO_INTS,
 ) -> EpilogueArgs:
-    """Arguments of levels |D|**power (or as `shape` says), then of filters and their logarithms."""
+    """Arguments of levels |D|**power (or of a `shape` of `kernels.features.levels`), of filters and of logarithms."""
     number = dtype.type
     return EpilogueArgs(
         shape={2.0: SQUARE, 1.0: ROOT}.get(power, EXPONENT) if shape is None else shape,
@@ -62,7 +62,7 @@ def epilogue_args(
 
 @lru_cache(64)
 def complex_bins(dtype: np.dtype[Any], width: int, *, full: bool = False) -> Epilogue:
-    """The bins as they are."""
+    """Complex bins."""
     args = epilogue_args(dtype)
     return Epilogue(write_complex, COMPLEX, width, full, args, pack(args))
 

@@ -1,7 +1,6 @@
 """Signals -> complex bins, levels, filtered levels, by the lane kernels or, for sizes they lack, by SciPy.
 
-The last step of the transform, the epilogue, writes each tile of bins to where it belongs: no spectrum is held in
-between.
+The epilogue computes the output of each tile of bins: no spectrum is held in memory.
 """
 
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .._typing import Complex, Real, Whole
+from .._typing import Complex, Integer, Real
 from ..immutable import cached_attribute
 from ..kernels.fft import tables as fft_tables
 from ..kernels.fft.realfft import COMPLEX, addresses
@@ -25,21 +24,21 @@ from .epilogue import Epilogue
 from .memory import MemoryLayout, layout_of
 
 STRIP_BYTES = 96 << 10  # a strip of this size shares the second-level cache with the transform
-STREAM_BYTES = 8 << 20  # larger outputs are written past the caches
-SCIPY_BLOCK_BYTES = 2 << 20  # frames that SciPy transforms at a time
-MIXED_COST = 1.4  # of gathering a tile frame by frame, relative to a tile of a strip
+STREAM_BYTES = 8 << 20  # larger outputs bypass the caches
+SCIPY_BLOCK_BYTES = 2 << 20  # of frames that SciPy transforms at a time
+MIXED_COST = 1.4  # relative time of a tile gathered frame by frame; a tile of a strip is 1
 
 
 class PreparedTile(NamedTuple):
-    """The transform of a tile of frames at most, prepared but for samples and memory."""
+    """The transform of at most a tile of frames, prepared except for samples and memory."""
 
     function: int  # address of the compiled kernel
-    record: Whole  # without what changes from call to call
-    space: int  # of peaks and scratch, in real numbers
+    record: Integer  # without the addresses of samples, output and peaks
+    workspace_size: int  # of peaks and scratch, in real numbers
     size: int  # of the output, in real numbers
     dtype: np.dtype[Any]
     shape: tuple[int, int]  # of the output in memory
-    referenced: tuple[Any, ...]  # whose addresses stand in the record
+    referenced: tuple[Any, ...]  # keeps alive the arrays whose addresses are in the record
 
 
 class ForwardTransform:
@@ -59,7 +58,7 @@ class ForwardTransform:
 
     @cached_attribute
     def tables(self) -> fft_tables.Tables:
-        """Of strips."""
+        """Of frames in strips."""
         size, window = (self.n_fft, self.window) if self.in_lanes else (2, np.ones(2))
         kernels = addresses(size, self.dtype, backwards=False)
         return fft_tables.transform_tables(
@@ -68,17 +67,17 @@ class ForwardTransform:
 
     @cached_attribute
     def mixed_tables(self) -> fft_tables.Tables:
-        """Of tiles in which each lane is a frame of its own."""
+        """Of frames of mixed tiles: sample j of a lane is row j."""
         offsets = (fft_tables.sample_order(self.n_fft) * self.lanes).astype(np.uint32)
         return self.tables._replace(sample_offsets=offsets)
 
     @cached_attribute
-    def _packed(self) -> dict[bool, Whole]:
-        """The tables as kernels unpack them, by whether tiles are mixed."""
+    def _packed(self) -> dict[bool, Integer]:
+        """The packed tables, by whether tiles are mixed."""
         return {mixed: pack(self.mixed_tables if mixed else self.tables) for mixed in (False, True)}
 
-    def record(self, signals: SignalArgs, args: ForwardArgs, epilogue: Epilogue) -> Whole:
-        """All arguments of `forward.forward_strip`; the arrays among them must be kept alive."""
+    def record(self, signals: SignalArgs, args: ForwardArgs, epilogue: Epilogue) -> Integer:
+        """All arguments of `forward.forward_strip`; the caller keeps their arrays alive."""
         mixed = args.mixed and not args.from_bins
         return forward.LAYOUT.pack(signals, self._packed[mixed], args, epilogue.record)
 
@@ -91,10 +90,10 @@ class ForwardTransform:
         epilogue: Epilogue,
         layout: MemoryLayout | None = None,
     ) -> Real:
-        """Writes frames 0 .. frames - 1 of all signals to `out` (..., epilogue.width, frames); returns their peaks.
+        """Write frames 0 .. frames - 1 of all signals to `out` (..., epilogue.width, frames); returns their peaks.
 
-        Frame 0 starts at sample `origin`, which may be negative: signals begin with their edges, and with zeros beyond.
-        Peaks are the largest numbers that the epilogue has seen of each frame, (signals, frames).
+        Frame 0 starts at sample `origin`, which may be negative: the padding is before sample 0, and zeros before it.
+        Peaks (signals, frames) are the largest value of each frame, see `kernels.features.levels`.
         """
         layout = layout or layout_of(out)
         assert layout is not None
@@ -110,7 +109,7 @@ class ForwardTransform:
         return peaks[: count * padded].reshape(count, padded)[:, :frames]
 
     def items(self, count: int, frames: int) -> tuple[bool, int]:
-        """(whether tiles are mixed, work items) for `count` signals of so many frames."""
+        """(whether tiles are mixed, number of items) for `count` signals of `frames` frames."""
         tiles, mixed = -(-frames // self.lanes), -(-count * frames // self.lanes)
         if count > 1 and mixed * MIXED_COST < count * tiles:
             return True, mixed
@@ -126,7 +125,7 @@ class ForwardTransform:
         mixed: bool,
         from_bins: bool = False,
     ) -> ForwardArgs:
-        """Arguments for `count` signals of so many frames."""
+        """Arguments for `count` signals of `frames` frames."""
         V, dtype = self.lanes, self.dtype
         strip_tiles = min(self.strip_tiles, -(-frames // V))
         rows, stride = (self.n_fft, V) if mixed else (min(self.hop, self.n_fft), self.strip_stride)
@@ -168,20 +167,20 @@ class ForwardTransform:
     def prepare_tile(
         self, n: int, origin: int, frames: int, epilogue: Epilogue, *, frames_contiguous: bool
     ) -> PreparedTile | None:
-        """For signals of n samples and `frames` frames, if those are a tile at most; see `run`."""
+        """`run` prepared for a signal of n samples and `frames` frames; None for more than a tile or for SciPy."""
         V, dtype = self.lanes, self.dtype
         if not self.in_lanes or frames > V:
             return None
         reals = 2 if epilogue.op == COMPLEX else 1
-        none, zero = np.zeros(0, dtype), np.zeros(1, np.int64)
+        empty, zero = np.zeros(0, dtype), np.zeros(1, np.int64)
         stride = (frames if frames_contiguous else epilogue.width) * reals
-        layout = MemoryLayout(none, zero, frames_contiguous, stride)
+        layout = MemoryLayout(empty, zero, frames_contiguous, stride)
         args = self.args(1, frames, layout, epilogue, mixed=True)._replace(origin=origin)
-        signals = SignalArgs(none, zero, none, none, zero, none, n, 0, 0, dtype.type(0), dtype.type(1))
+        signals = SignalArgs(empty, zero, empty, empty, zero, empty, n, 0, 0, dtype.type(0), dtype.type(1))
         return PreparedTile(
             function=forward.forward_strip.address(dtype),
             record=self.record(signals, args, epilogue),
-            space=scratch_size(forward.scratch_sizes(args)) + 2 * V + 16,
+            workspace_size=scratch_size(forward.scratch_sizes(args)) + 2 * V + 16,
             size=frames * epilogue.width * reals,
             dtype=np.result_type(dtype, np.complex64) if reals == 2 else dtype,
             shape=(epilogue.width, frames) if frames_contiguous else (frames, epilogue.width),
@@ -199,11 +198,11 @@ class ForwardTransform:
         return peaks
 
     def work(self, signals: int, frames: int, epilogue: Epilogue) -> int:
-        """Operations, roughly."""
+        """Approximate number of operations."""
         return signals * frames * (self.n_fft * 16 + epilogue.args.weights.size * 2)
 
     def scipy_blocks(self, signals: SignalArgs, origin: int, frames: int) -> Iterator[tuple[slice, Complex]]:
-        """(slice of the frames of all signals, counted through, their spectra by SciPy), a block at a time."""
+        """(slice of frames counted over all signals, their spectra by SciPy), a block at a time."""
         from scipy import fft
 
         total, window = len(signals.offsets) * frames, self.window.astype(self.dtype)
@@ -236,7 +235,7 @@ class ForwardTransform:
 
 @lru_cache(256)
 def tiles_of_strip(n_fft: int, hop: int, dtype: np.dtype[Any]) -> int:
-    """Tiles of a strip: more of them repeat less of the signal, as long as the strip stays in the cache."""
+    """Tiles of a strip: as many as the cache holds, since strips overlap by n_fft - hop samples."""
     rows, tiles = min(hop, n_fft), 1
     while tiles < 16 and rows * fft_tables.strip_stride(n_fft, hop, 2 * tiles, dtype) * dtype.itemsize <= STRIP_BYTES:
         tiles *= 2

@@ -1,4 +1,4 @@
-"""Sizes, counts and windows of framed signals; computed in one place, for both directions."""
+"""Sizes, counts, padding and windows of framed signals, for both directions."""
 
 import math
 from collections.abc import Callable
@@ -12,11 +12,11 @@ from .. import checks
 Window = str | float | tuple[Any, ...] | ArrayLike | Callable[[int], ArrayLike]
 PadMode = str | Callable[..., Any]
 
-LOCAL = ("edge", "linear_ramp", "reflect", "symmetric")
-"""Modes of `numpy.pad` that look no further into the signal than they pad."""
-FARTHEST = 1 << 48
-"""The longest hop: kernels count the samples of some hundred frames, whether or not there are so many."""
-PAD_MODES = ("constant", *LOCAL, "empty", "maximum", "mean", "median", "minimum", "wrap")
+LOCAL_PAD_MODES = ("edge", "linear_ramp", "reflect", "symmetric")
+"""Modes of `numpy.pad` whose p samples depend on at most the p + 1 samples of the signal beside them."""
+LARGEST_HOP = 1 << 48
+"""The longest hop: kernels compute offsets of hundreds of frames in 64 bits."""
+PAD_MODES = ("constant", *LOCAL_PAD_MODES, "empty", "maximum", "mean", "median", "minimum", "wrap")
 
 
 def frame_count(n: int, n_fft: int, hop_length: int) -> int:
@@ -38,17 +38,17 @@ def hamming(n: int) -> NDArray[np.float64]:
 def window_sum(window: NDArray[np.float64], frames: int, hop_length: int) -> NDArray[np.float64]:
     """Sum of the windows of all frames, as long as hop_length * frames + len(window)."""
     size = len(window)
-    runs = -(-size // hop_length)
-    chunks = np.zeros(runs * hop_length)
-    chunks[:size] = window
-    total = np.zeros((frames + runs, hop_length))
-    for q, chunk in enumerate(chunks.reshape(runs, hop_length)):
-        total[q : q + frames] += chunk
+    reach = -(-size // hop_length)  # columns of hop_length samples of a frame
+    padded = np.zeros(reach * hop_length)
+    padded[:size] = window
+    total = np.zeros((frames + reach, hop_length))
+    for q, column in enumerate(padded.reshape(reach, hop_length)):
+        total[q : q + frames] += column
     return total.ravel()[: hop_length * frames + size]
 
 
-def comfortable_scale(largest: float, dtype: np.dtype[Any]) -> float:
-    """A power of two that brings numbers up to `largest` well inside float32; 1 where they are there already."""
+def power_of_two_scale(largest: float, dtype: np.dtype[Any]) -> float:
+    """A power of two that scales numbers up to `largest` far into the range of float32; 1 if they are there."""
     if largest == 0 or 2.0**-40 < largest < 2.0**40:
         return 1.0
     limit = np.finfo(dtype).maxexp - 8
@@ -56,7 +56,7 @@ def comfortable_scale(largest: float, dtype: np.dtype[Any]) -> float:
 
 
 class Geometry:
-    """Where frames lie: sizes, window, padding, counts; the same for both directions.
+    """The framing of signals: sizes, window, padding, counts; the same for both directions.
 
     Frame f holds samples start + f hop_length ... + n_fft - 1, where start is -(n_fft // 2) if centred, so that sample
     f hop_length is in its middle, and else 0.
@@ -70,7 +70,7 @@ class Geometry:
     win_length : int or None
         Length of the window, at most n_fft, centred in the frame; None is n_fft.
     window : str, tuple, number, callable or array
-        What `scipy.signal.get_window` knows (periodic), a function of win_length that gives one, or the window.
+        An argument of `scipy.signal.get_window` (periodic), a function of win_length that returns it, or the window.
     center : bool
     pad_mode : str or callable
         How the signal is padded on both sides if centred; see `numpy.pad`.
@@ -78,7 +78,7 @@ class Geometry:
     Raises
     ------
     TypeError, ValueError
-        If a size is not a whole number from its least value up, or the window is not one.
+        If a size is not an integer of at least its minimum, or the window is invalid.
     """
 
     def __init__(
@@ -97,12 +97,12 @@ class Geometry:
         self.hop_length = (
             max(1, self.win_length // 4) if hop_length is None else checks.as_int("hop_length", hop_length, 1)
         )
-        if self.hop_length > FARTHEST:
-            raise ValueError(f"hop_length must be at most {FARTHEST}, got {hop_length!r}")
+        if self.hop_length > LARGEST_HOP:
+            raise ValueError(f"hop_length must be at most {LARGEST_HOP}, got {hop_length!r}")
         if not callable(pad_mode) and not (isinstance(pad_mode, str) and pad_mode in PAD_MODES):
             raise ValueError(f"pad_mode must be a function or one of {', '.join(PAD_MODES)}, got {pad_mode!r}")
         self.center, self.pad_mode = bool(center), pad_mode
-        self.window = centred(window_of(window, self.win_length), self.n_fft)
+        self.window = pad_window(window_of(window, self.win_length), self.n_fft)
         self.window.flags.writeable = False
 
     @property
@@ -112,8 +112,8 @@ class Geometry:
 
     @property
     def local(self) -> bool:
-        """Whether the padding of a signal depends on its ends alone."""
-        return not self.center or self.pad_mode in ("constant", *LOCAL)
+        """Whether the padding depends only on the ends of a signal."""
+        return not self.center or self.pad_mode in ("constant", *LOCAL_PAD_MODES)
 
     def n_frames(self, n_samples: int) -> int:
         """1 + (n_samples - 2 start - n_fft) // hop_length: the frames that fit.
@@ -121,7 +121,7 @@ class Geometry:
         Raises
         ------
         ValueError
-            If not even one fits.
+            If no frame fits.
         """
         n = checks.as_int("n_samples", n_samples, 1)
         hops = n - 2 * self.start - self.n_fft
@@ -133,27 +133,27 @@ class Geometry:
         """hop_length (n_frames - 1) + n_fft + 2 start: the samples covered by the frames."""
         return self.hop_length * (checks.as_int("n_frames", n_frames, 1) - 1) + self.n_fft + 2 * self.start
 
-    def edges(self, x: NDArray[np.floating]) -> tuple[NDArray[np.floating] | None, int, int]:
-        """(padding before and after the signals x (signals, n), side by side, samples before, samples after)."""
+    def padding(self, x: NDArray[np.floating]) -> tuple[NDArray[np.floating] | None, int, int]:
+        """(padding (signals, before + after) of signals x (signals, n), or None for zeros; samples before; after)."""
         pad, n = -self.start, x.shape[-1]
         if not pad or self.pad_mode == "constant":
             return None, 0, 0
         mode: Any = self.pad_mode
-        if mode in LOCAL and n > pad:
+        if mode in LOCAL_PAD_MODES and n > pad:
             head = np.pad(x[:, : pad + 1], ((0, 0), (pad, 0)), mode)[:, :pad]
             tail = np.pad(x[:, n - pad - 1 :], ((0, 0), (0, pad)), mode)[:, pad + 1 :]
         else:
-            whole = (
-                np.stack([np.pad(signal, pad, mode) for signal in x])  # a function sees signals, and nothing else
+            padded = (
+                np.stack([np.pad(signal, pad, mode) for signal in x])  # a function gets a signal at a time
                 if callable(mode)
                 else np.pad(x, ((0, 0), (pad, pad)), mode)
             )
-            head, tail = whole[:, :pad], whole[:, pad + n :]
+            head, tail = padded[:, :pad], padded[:, pad + n :]
         return np.concatenate([head, tail], axis=1), pad, pad
 
 
 def window_of(window: Window, size: int) -> NDArray[np.float64]:
-    """The window of `size` samples: periodic, by name; from a function; or the array itself."""
+    """The window of `size` samples: by name (periodic), from a function, or the array itself."""
     if callable(window):
         w = checks.as_array("window", window(size))
     elif isinstance(window, str | tuple | int | float):
@@ -175,7 +175,7 @@ def window_of(window: Window, size: int) -> NDArray[np.float64]:
     return w.astype(np.float64)
 
 
-def centred(window: NDArray[np.float64], n_fft: int) -> NDArray[np.float64]:
+def pad_window(window: NDArray[np.float64], n_fft: int) -> NDArray[np.float64]:
     """The window with zeros on both sides, (n_fft - len(window)) // 2 of them before it."""
     out = np.zeros(n_fft)
     before = (n_fft - len(window)) // 2

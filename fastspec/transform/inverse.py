@@ -1,15 +1,15 @@
-"""From spectrum to signal: D -> y by overlap-add, by the lane kernels or, for sizes they lack, by SciPy.
+"""Spectra -> signals by overlap-add, by the lane kernels or, for sizes they lack, by SciPy.
 
-Frame f of a signal is x_f = irfft(D[:, f]) (imaginary parts of the first and, in an even transform, of the last bin do
-not count), and sample t of the whole signal, not cut, is
+Frame f of a signal is x_f = irfft(D[:, f]) (which ignores the imaginary parts of the first and, for even sizes, of the
+last bin), and sample t of the whole signal is
 
     y[t] = sum over f of w[t - f hop] x_f[t - f hop] / sum over f of w[t - f hop]^2,
 
-the least-squares estimate (Griffin & Lim, IEEE Trans. ASSP-32, 1984, 236-243, eq. 6).  Where the sum of squares is no
-more than the smallest normal number of the dtype it does not divide.
+the least-squares estimate (Griffin & Lim, IEEE Trans. ASSP-32, 1984, 236-243, eq. 6).  There is no division
+where the sum of squares is at most the smallest normal number of the dtype.
 
-The sum goes from the first frame to the last, whatever the number of frames, signals and threads, and whichever part of
-the signal is asked for: a sample has the same bits in all of them.
+Frames are added from the first to the last, so a sample has the same bits for any number of frames, signals and threads
+and for any range of samples.
 """
 
 from typing import Any, NamedTuple
@@ -33,40 +33,40 @@ from .framing import window_sum
 from .inverse_scipy import FrameRange
 from .memory import Memory, address, extent, writable
 
-SUM_BYTES = 160 << 10  # the sum of a few tiles shares the second-level cache with the transform
-SIGNAL_SUM_BYTES = 1 << 20  # the sum of whole signals is passed through once
-CONVERTED_NUMBERS = 1 << 20  # numbers of spectra that are converted at a time
-STRIPS_PER_THREAD = 16  # so that none waits long for the last
-LEAST_STRIP_WARM_UPS = 8  # a strip is at least so many times as long as its warm-up
-STRIP_SAMPLES = 1 << 25  # in the frames of a strip: some hundredths of a second, after which Ctrl-C is noticed
-BLOCK_SAMPLES = 1 << 18  # held at a time where the output cannot be written directly
+SUM_BYTES = 160 << 10  # of the sum of a few tiles, which shares the second-level cache with the transform
+SIGNAL_SUM_BYTES = 1 << 20  # of the sums of whole signals, each number of which is read once
+CONVERTED_NUMBERS = 1 << 20  # of spectra, converted at a time
+STRIPS_PER_THREAD = 16  # short waits for the last strip
+LEAST_STRIP_WARM_UPS = 8  # frames of a strip, in multiples of its warm-up
+STRIP_SAMPLES = 1 << 25  # in the frames of a strip, at most: Ctrl-C acts after some hundredths of a second
+BLOCK_SAMPLES = 1 << 18  # held at a time if the output cannot be written directly
 
 
 class OverlapAdd(NamedTuple):
-    """An overlap-add, prepared but for the addresses of its arrays."""
+    """An overlap-add, prepared except for the addresses of its arrays."""
 
-    record: NDArray[np.int64]  # see `overlap_add.LAYOUT`; of its arrays only the weight is set
+    record: NDArray[np.int64]  # see `overlap_add.LAYOUT`; of its arrays, only the weight is set
     args: OverlapAddArgs
     items: int
-    scratch: int  # real numbers a thread
+    scratch: int  # real numbers of a worker
     tails: int  # real numbers
-    referenced: tuple[Any, ...]  # whose addresses stand in the record
+    referenced: tuple[Any, ...]  # keeps alive the arrays whose addresses are in the record
 
 
 class Prepared(NamedTuple):
-    """An overlap-add for arrays of certain shapes and strides."""
+    """An overlap-add for arrays of the shapes and strides of its key."""
 
     key: tuple[object, ...]
     overlap_add: OverlapAdd
-    spectra: Memory  # how far before their first element they reach, and how far in all
+    spectra: Memory  # see `memory.extent`
     y: Memory
     work: int
 
 
 def window_energy(window: NDArray[np.floating], hop: int) -> float:
-    """The least of sum over f of window[r - f hop]^2, 0 <= r < hop, as a share of the largest, in the steady state.
+    """min / max over 0 <= r < hop of sum over f of window[r - f hop]^2, in the steady state.
 
-    0: some samples cannot be reconstructed from their frames (the NOLA condition fails).
+    0: window and hop violate NOLA, some samples cannot be reconstructed from their frames.
     """
     steady = weight_columns(np.asarray(window, np.float64) ** 2, hop, len(window))[-(-len(window) // hop) - 1]
     least = float(steady.min()) if hop <= len(window) else 0.0
@@ -83,7 +83,7 @@ def weight_columns(window: NDArray[np.float64], hop: int, total_frames: int) -> 
 
 
 def sum_size(rows: int, columns: int, dtype: np.dtype[Any]) -> int:
-    """Real numbers of a sum of so many rows and columns: whole vectors can be read from any of them."""
+    """Real numbers of a sum, with a margin to read whole vectors at its end."""
     V = fft_tables.lane_count(dtype)
     return -(-rows // V) * V * columns + V * V
 
@@ -93,21 +93,21 @@ def prepare_overlap_add(tables: fft_tables.Tables, args: OverlapAddArgs, weight:
     V = fft_tables.lane_count(weight.dtype)
     strips = -(-args.signals // V) if args.signals_in_lanes else args.signals * args.strips
     tails = strips * (args.reach - 1) * args.hop if args.strips > 1 and not args.signals_in_lanes else 0
-    none = weight[:0]
-    arrays = overlap_add.OverlapAddArrays(none, none, none, none, weight)
+    empty = weight[:0]
+    arrays = overlap_add.OverlapAddArrays(empty, empty, empty, empty, weight)
     record = overlap_add.LAYOUT.pack(arrays, tables, args)
     scratch = scratch_size(overlap_add.scratch_sizes(args, V))
     return OverlapAdd(record, args, strips, scratch, tails, (tables, weight))
 
 
 class Workspace:
-    """Scratch and tails, kept from call to call: the system need not find memory anew."""
+    """Scratch and tails, reused from call to call."""
 
     def __init__(self, dtype: np.dtype[Any]) -> None:
         self.scratch = self.tails = np.empty(0, dtype)
 
     def reserve(self, prepared: OverlapAdd, team: int) -> None:
-        """At least as much as an overlap-add needs with so many threads."""
+        """Reserve the memory of an overlap-add with `team` threads."""
         if self.scratch.size < prepared.scratch * team:
             self.scratch = aligned(prepared.scratch * team, self.scratch.dtype)
         if self.tails.size < prepared.tails:
@@ -122,7 +122,7 @@ def run_overlap_add(
     workspace: Workspace,
     record: NDArray[np.int64] | None = None,
 ) -> None:
-    """Run a task on all strips, then add the tails.
+    """Call a task for all strips, then add the tails.
 
     `arrays` are those of `overlap_add.OverlapAddArrays` by name; `record` is the prepared one by default.
     """
@@ -142,7 +142,7 @@ def _round_up(count: int, V: int) -> int:
 
 
 class InverseTransform:
-    """The inverse transform for one window and hop: its tables; immutable as far as results go.
+    """The inverse transform of a window and hop: its tables, and caches that do not change results.
 
     Parameters
     ----------
@@ -160,20 +160,20 @@ class InverseTransform:
         self.reach = -(-n_fft // hop)
         self.in_lanes = fft_tables.has_inverse(n_fft)
         self._weights: tuple[int, Real] = (-1, np.empty(0, self.dtype))
-        self._prepared: Prepared | None = None  # for the arrays before, as most that follow are like them
+        self._prepared: Prepared | None = None  # for the arrays of the last call
         if self.in_lanes:
             kernels = addresses(n_fft, self.dtype, forwards=False)
             self.tables = fft_tables.transform_tables(n_fft, hop, 0, self.window, self.window, self.dtype, kernels)
 
     def run_any(self, D: NDArray[Any], out: Real, *, start: int) -> None:
-        """`run` for D of any dtype, all frames of it: converted block by block if it is long."""
+        """`run` for D of any dtype, with all its frames: converted block by block if it is long."""
         kind, count = np.result_type(self.dtype, np.complex64), D.shape[2]
         block = max(16, CONVERTED_NUMBERS // (D.shape[0] * D.shape[1]))
         if D.dtype == kind or count <= block:
             self.run(D.astype(kind, copy=False), out, start=start)
             return
         for f in range(0, count, block):
-            # samples before this frame's first are done, those up to the first of the next block are final
+            # the samples before this block's first frame are written, those before the next block's first are final
             a, b = max(0, f * self.hop - start), (f + block) * self.hop - start if f + block < count else out.shape[1]
             if a < min(b, out.shape[1]):
                 low = max(0, f - self.reach + 1)
@@ -183,29 +183,28 @@ class InverseTransform:
     def run(
         self, D: Complex, out: Real, *, start: int = 0, first_frame: int = 0, total_frames: int | None = None
     ) -> None:
-        """Samples start .. start + length - 1 of the whole signals, written to out; zeros past their ends.
+        """Write samples start .. start + length - 1 of the whole signals to out; zeros past their ends.
 
         Parameters
         ----------
         D : np.ndarray [shape=(signals, n_fft // 2 + 1, n_frames)]
-            Complex numbers of the dtype; any strides.  It is fastest where bins of a frame or frames of a bin are
+            Complex numbers of the dtype; any strides.  It is fastest if bins of a frame or frames of a bin are
             neighbours in memory.
         out : np.ndarray [shape=(signals, length)]
             Of the dtype; any strides.  It must not share memory with D.
         start : int
-            The first sample wanted of the whole signal, whose frame f starts at sample f hop: n_fft // 2 for centred
-            frames.
+            The first sample of the output in the whole signal, whose frame f starts at sample f hop: n_fft // 2 for
+            centred frames.
         first_frame, total_frames : int
             D[..., 0] is frame `first_frame` of a signal that has `total_frames` (all frames: 0 and n_frames).
 
         Notes
         -----
-        Sample t is the sum of its samples in frames f with f hop <= t < f hop + n_fft.  So of a stream, once frames up
-        to g - 1 are there, the samples before g hop are final, and samples from t on need, of the frames before, those
-        from (t - n_fft) // hop + 1 on: to go on after a block, its last ceil(n_fft / hop) - 1 frames come again.
-        As long as more frames are to come, total_frames is any number that is at least g + ceil(n_fft / hop).
-        A sample has the same bits whatever D's strides, the number of threads and of signals, and the range of frames
-        are, as long as the frames that it needs are in it.
+        Sample t is the sum over frames f with f hop <= t < f hop + n_fft.  In a stream, after frames up to g - 1, the
+        samples before g hop are final, and samples from t on depend on frames from (t - n_fft) // hop + 1 on: the next
+        call repeats the last ceil(n_fft / hop) - 1 frames.  Before the end of a stream, total_frames is any number of
+        at least g + ceil(n_fft / hop).  A sample has the same bits for any strides of D, any number of threads and
+        signals, and any range of frames that contains all of its own.
         """
         key = D.dtype, D.shape, D.strides, out.dtype, out.shape, out.strides, start, first_frame, total_frames
         prepared, aligned = self._prepared, D.flags.aligned and out.flags.aligned and out.flags.writeable
@@ -232,7 +231,7 @@ class InverseTransform:
             self._run_in_lanes(D, out, prepared)
 
     def _check(self, D: Complex, out: Real, start: int, first_frame: int, total: int) -> None:
-        """What the kernels rely on."""
+        """Check shapes, dtypes and ranges: the kernels do not."""
         if D.ndim != 3 or D.shape[1] != self.n_fft // 2 + 1 or out.ndim != 2 or out.shape[0] != D.shape[0]:
             raise ValueError(f"no signals {out.shape} of spectra {D.shape} with n_fft={self.n_fft}")
         if D.dtype != np.result_type(self.dtype, np.complex64) or out.dtype != self.dtype:
@@ -253,14 +252,14 @@ class InverseTransform:
         return weight
 
     def frame_range(self, start: int, first_frame: int, total_frames: int, lag: int = 0) -> FrameRange:
-        """Samples from `start` on of frames from `first_frame` on of a signal of `total_frames` frames."""
+        """The range of samples from `start` on, of frames from `first_frame` on of `total_frames`."""
         window, weight = self.window.astype(self.dtype), self.weight(total_frames)
         return FrameRange(self.hop, window, weight, start, first_frame, total_frames, lag)
 
     def prepare(
         self, key: tuple[object, ...], D: Complex, out: Real, frame_range: FrameRange, frames: int, skip: int = 0
     ) -> Prepared:
-        """The overlap-add of `frames` frames, D[..., skip] the first of them, for arrays like these."""
+        """The overlap-add of `frames` frames from D[..., skip] on, for arrays of these shapes and strides."""
         width = self.dtype.itemsize
         spectra, y = extent(D, width), extent(out, width)
         strides = [stride // width for stride in (*D.strides, out.strides[0])]
@@ -284,18 +283,18 @@ class InverseTransform:
         )
 
     def _arguments(self, signals: int, frames: int, strides: list[int], lag: int) -> tuple[OverlapAddArgs, InverseArgs]:
-        """For so many frames; strides: from one signal, bin, frame, and signal written to the next."""
+        """Arguments for `frames` frames; strides: of signals, bins and frames of D, and of signals of y."""
         n_fft, hop, dtype, reach = self.n_fft, self.hop, self.dtype, self.reach
         V, rows, kept = fft_tables.lane_count(dtype), min(hop, n_fft), reach - 1 + lag
         tiles = -(-frames // V)
         signal_sums = sum_size((frames + kept) * rows, V, dtype)
-        few_tiles = -(-signals // V) * frames * 11 < signals * tiles * 10
-        signals_in_lanes = few_tiles and signal_sums * dtype.itemsize <= SIGNAL_SUM_BYTES
+        fewer_tiles = -(-signals // V) * frames * 11 < signals * tiles * 10
+        signals_in_lanes = fewer_tiles and signal_sums * dtype.itemsize <= SIGNAL_SUM_BYTES
         strip_tiles = max(1, min(tiles, (SUM_BYTES // (rows * dtype.itemsize) // V * V - kept) // V))
         sum_stride = _round_up(strip_tiles * V + kept, V)
-        sum_stride += V if sum_stride % (4 * V) == 0 else 0  # or rows would share a set of the caches
-        none = np.empty(0, dtype)
-        inverse = InverseArgs(self._strip_frames(signals, frames), lag, kept, none, none)
+        sum_stride += V if sum_stride % (4 * V) == 0 else 0  # else rows would share a set of the cache
+        empty = np.empty(0, dtype)
+        inverse = InverseArgs(self._strip_frames(signals, frames), lag, kept, empty, empty)
         args = OverlapAddArgs(
             source=BINS,
             folded=False,
@@ -335,7 +334,7 @@ class InverseTransform:
         return args, inverse
 
     def _strip_frames(self, signals: int, frames: int) -> int:
-        """Frames of a strip, so that there are strips for all threads; with its warm-up it fills whole tiles."""
+        """Frames of a strip: enough strips for all threads, and whole tiles with the warm-up."""
         V, warm_up, team = fft_tables.lane_count(self.dtype), self.reach - 1, team_size()
         strips = 1 if team == 1 else -(-STRIPS_PER_THREAD * team // signals)
         least = max(LEAST_STRIP_WARM_UPS * warm_up, V)
@@ -343,7 +342,7 @@ class InverseTransform:
         return _round_up(min(most, max(STRIP_SAMPLES // self.n_fft, least)) + warm_up, V) - warm_up
 
     def _run_in_blocks(self, D: Complex, out: Real, start: int, first_frame: int, total: int) -> None:
-        """By way of blocks of samples, where the kernels cannot write to `out`."""
+        """`run` by blocks of samples, if the kernels cannot write to `out` directly."""
         signals, length = out.shape
         samples = max(BLOCK_SAMPLES, 16 * self.n_fft)
         block_signals = max(1, samples // length)
@@ -357,7 +356,7 @@ class InverseTransform:
 
 
 def arrays_at(prepared: Prepared, spectra: int, y: int, itemsize: int) -> dict[str, Memory]:
-    """Spectra and signals at these addresses, as kernels take them."""
+    """The memory of spectra and signals at these addresses, by the names of `OverlapAddArrays`."""
     target = y - prepared.y[0] * itemsize, prepared.y[1]
     source = spectra - prepared.spectra[0] * itemsize, prepared.spectra[1]
     return {"y": target, "previous": target, "spectra": source}

@@ -1,7 +1,7 @@
-"""Where arrays lie in memory, as kernels read and write them: one description of an input and of an output.
+"""The layout of arrays in memory: flat arrays, offsets and strides in real numbers, for the kernels.
 
-Kernels take flat arrays, offsets and strides in real numbers.  `MemoryLayout` is that of (..., rows, frames), made once
-a call; `extent` and `address` are those of arrays whose strides a prepared call has seen before.
+`MemoryLayout` describes an array (..., rows, frames), once a call; `extent` and `address` describe an array of a
+prepared call, whose strides are those of an earlier call.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from .._typing import Complex, Real, Whole
+from .._typing import Complex, Integer, Real
 from ..kernels.fft.tables import lane_count
 from ..kernels.framing import magnitudes
 from ..kernels.framing.polyphase import SignalArgs
@@ -21,22 +21,22 @@ from ..kernels.runtime.layout import scratch_size
 from ..kernels.runtime.tasks import run_items
 
 Memory = tuple[int, int]
-"""An address, and how many real numbers are there."""
+"""An address, and the number of real numbers from it on."""
 
 
 class MemoryLayout(NamedTuple):
-    """Where (..., rows, frames) lies in memory, in real numbers."""
+    """The layout of an array (..., rows, frames) in memory, in real numbers."""
 
     flat: Real
-    offsets: Whole  # where each signal's begins
+    offsets: Integer  # of each signal in flat
     frames_contiguous: bool  # the frames of a row are neighbours, not the rows of a frame
-    row_stride: int  # from a frame to the next, or, frames contiguous, from a row to the next
+    row_stride: int  # from a frame to the next; with frames_contiguous, from a row to the next
 
 
-def flatten(a: NDArray[Any], inner: int) -> tuple[NDArray[Any], Whole]:
+def flatten(a: NDArray[Any], inner: int) -> tuple[NDArray[Any], Integer]:
     """(the memory of `a` as a flat array, offsets in it of the last `inner` axes for each index of the axes before).
 
-    All strides must be whole numbers of elements.
+    All strides must be multiples of the size of an element.
     """
     outer = a.shape[: a.ndim - inner]
     for dense in (a, a.swapaxes(-1, -inner)):  # the usual orders of memory
@@ -56,9 +56,9 @@ def flatten(a: NDArray[Any], inner: int) -> tuple[NDArray[Any], Whole]:
 
 
 def layout_of(a: NDArray[Any]) -> MemoryLayout | None:
-    """Of (..., rows, frames); None if neither of the last two axes is contiguous."""
+    """The layout of an array (..., rows, frames); None if neither of the last two axes is contiguous."""
     rows, frames = a.shape[-2:]
-    if not has_whole_strides(a):
+    if not has_integer_strides(a):
         return None
     if rows == 1 or a.strides[-2] == a.itemsize:
         frames_contiguous, stride = False, a.strides[-1] // a.itemsize
@@ -71,60 +71,66 @@ def layout_of(a: NDArray[Any]) -> MemoryLayout | None:
     return MemoryLayout(flat.view(a.real.dtype), offsets * reals, frames_contiguous, stride * reals)
 
 
-def has_whole_strides(a: NDArray[Any]) -> bool:
-    """Whether the array is aligned and all strides are whole numbers of elements."""
+def has_integer_strides(a: NDArray[Any]) -> bool:
+    """Whether the array is aligned and all strides are multiples of the size of an element."""
     return a.flags.aligned and all(s % a.itemsize == 0 for s in a.strides)
 
 
 def signal_args(
-    x: Real, edges: Real | None = None, *, left: int = 0, right: int = 0, mean: float = 0.0, scale: float = 1.0
+    x: Real,
+    padding: Real | None = None,
+    *,
+    pad_left: int = 0,
+    pad_right: int = 0,
+    mean: float = 0.0,
+    scale: float = 1.0,
 ) -> SignalArgs:
-    """The signals x (..., n), whose last axis is contiguous; `edges` (signals, left + right) are the samples beside."""
+    """Arguments for signals x (..., n) with a contiguous last axis, and padding (signals, pad_left + pad_right)."""
     flat, offsets = flatten(x, 1)
-    number, none = x.dtype.type, np.zeros(0, x.dtype)
+    number, empty = x.dtype.type, np.zeros(0, x.dtype)
     return SignalArgs(
         x=flat,
         offsets=offsets,
-        edges=none if edges is None else np.ascontiguousarray(edges).reshape(-1),
-        out=none,
+        padding=empty if padding is None else np.ascontiguousarray(padding).reshape(-1),
+        out=empty,
         out_offsets=np.zeros(0, np.int64),
-        peaks=none,
+        peaks=empty,
         n=x.shape[-1],
-        left=left,
-        right=right,
+        pad_left=pad_left,
+        pad_right=pad_right,
         mean=number(mean),
         scale=number(scale),
     )
 
 
 def writable(out: Real) -> bool:
-    """Whether kernels can write signals (..., length) to `out` itself."""
+    """Whether kernels can write signals (..., length) to `out` directly."""
     return out.flags.aligned and (out.strides[-1] == out.itemsize or out.shape[-1] <= 1)
 
 
 def address(a: NDArray[Any]) -> int:
-    """Of the first element of an array."""
+    """The address of the first element of an array."""
     return int(a.__array_interface__["data"][0])
 
 
 def extent(a: NDArray[Any], width: int) -> tuple[int, int]:
-    """How far before its first element an array reaches in memory, and how far in all, in units of `width` bytes."""
+    """(memory of an array before its first element, memory in all), in units of `width` bytes."""
     ends = [(n - 1) * stride for n, stride in zip(a.shape, a.strides, strict=True)]
     low = sum(min(0, end) for end in ends)
     return -low // width, (sum(max(0, end) for end in ends) - low + a.itemsize) // width
 
 
-def whole_strides(S: Real) -> tuple[Real, tuple[int, ...]]:
-    """(S, its strides in elements), where no stride may be negative: a copy if need be, bins of a frame contiguous."""
-    if not has_whole_strides(S) or any(step < 0 for step in S.strides):
+def nonnegative_strides(S: Real) -> tuple[Real, tuple[int, ...]]:
+    """(S, its strides in elements); a copy, with contiguous rows of a frame, if a stride is negative or no multiple."""
+    if not has_integer_strides(S) or any(step < 0 for step in S.strides):
         S = np.ascontiguousarray(S.swapaxes(1, 2)).swapaxes(1, 2)
     return S, tuple(step // S.itemsize for step in S.strides)
 
 
 def pair_signals(D: Complex, y: Real) -> Iterator[tuple[Complex, Real]]:
-    """Spectra (..., bins, frames), signals (..., length) as (signals, bins, frames), (signals, length); no copies.
+    """Views (signals, bins, frames), (signals, length) of spectra (..., bins, frames) and signals (..., length).
 
-    One pair where the leading axes can be seen as one.
+    A single pair if the leading axes can be joined.
     """
     while D.ndim > 3 and _can_join(D) and _can_join(y):
         D, y = _join(D), _join(y)
@@ -138,25 +144,25 @@ def pair_signals(D: Complex, y: Real) -> Iterator[tuple[Complex, Real]]:
 
 
 def _can_join(a: NDArray[Any]) -> bool:
-    """Whether the first two axes can be seen as one."""
+    """Whether the first two axes can be joined without a copy."""
     return 1 in a.shape[:2] or a.strides[0] == a.shape[1] * a.strides[1]
 
 
 def _join(a: NDArray[Any]) -> NDArray[Any]:
-    """The first two axes as one."""
+    """A view with the first two axes joined."""
     stride = a.strides[0] if a.shape[1] == 1 else a.strides[1]
     return as_strided(a, (a.shape[0] * a.shape[1], *a.shape[2:]), (stride, *a.strides[2:]))
 
 
-def in_lanes(
+def arrange_in_lanes(
     S: Real,
-    first_rows: Whole,
-    second_rows: Whole | None = None,
+    first_rows: Integer,
+    second_rows: Integer | None = None,
     *,
     logarithmic: bool = False,
     scales: Real | None = None,
 ) -> Real:
-    """Row m = (S[first_rows[m]] + S[second_rows[m]]) / 2 times the signal's scale, tile by tile; past the last frame 0.
+    """Row m = (S[first_rows[m]] + S[second_rows[m]]) / 2 times the signal's scale, in tiles; 0 past the last frame.
 
     Parameters
     ----------
@@ -172,11 +178,13 @@ def in_lanes(
     Returns
     -------
     out : np.ndarray [shape=(signals tiles count lanes,)]
-        Row m of lane f of tile i of signal b stands at ((b tiles + i) count + m) lanes + f.
+        Row m of lane f of tile i of signal b is element ((b tiles + i) count + m) lanes + f.
     """
     layout = layout_of(S)
     if layout is None:
-        return in_lanes(np.ascontiguousarray(S), first_rows, second_rows, logarithmic=logarithmic, scales=scales)
+        return arrange_in_lanes(
+            np.ascontiguousarray(S), first_rows, second_rows, logarithmic=logarithmic, scales=scales
+        )
     (signals, rows, frames), V, dtype = S.shape, lane_count(S.dtype), S.dtype
     tiles = -(-frames // V)
     out = aligned(signals * tiles * len(first_rows) * V, dtype)

@@ -1,4 +1,4 @@
-"""Signals of a few frames, for which calling is the work: what a plan keeps prepared for them."""
+"""Prepared calls for signals of a few frames, whose transform takes less time than a call."""
 
 from collections.abc import Callable, Hashable
 from typing import Any
@@ -9,23 +9,23 @@ from numpy.typing import NDArray
 from ..kernels.stft.forward import forward_tile
 from .forward import PreparedTile
 
-_UNSEEN = object()
+_MISSING = object()
 CACHED_SHAPES = 256
-"""Combinations of epilogue, order of memory and length that are kept."""
+"""Combinations of epilogue, order of memory and length in the cache."""
 
 Prepare = Callable[[int, Hashable, bool], PreparedTile | None]
 
 
 class ShortSignals:
-    """Results for signals of a tile of frames at most that kernels can take as they are.
+    """Results for signals of at most a tile of frames that need no conversion.
 
     Parameters
     ----------
     dtype : np.dtype
         Of the samples.
     prepare : callable
-        (samples, epilogue, whether the frames of a row are neighbours) -> what is to be kept, None if the signal is not
-        short.
+        (samples, epilogue, whether the frames of a row are neighbours) -> the prepared transform, None if the signal is
+        not short.
     """
 
     def __init__(self, dtype: np.dtype[Any], prepare: Prepare) -> None:
@@ -33,38 +33,40 @@ class ShortSignals:
         self.cache: dict[Hashable, PreparedTile | None] = {}
 
     def run(self, y: Any, epilogue: Hashable, out: Any, order: str) -> NDArray[Any] | None:
-        """The result (rows, frames), or None where the signal is not short and simple."""
-        simple = type(y) is np.ndarray and y.ndim == 1 and y.dtype == self.dtype and y.flags.carray
-        if not simple or order not in ("F", "C"):
+        """The result (rows, frames); None if the signal is not short, or needs a conversion."""
+        is_plain = type(y) is np.ndarray and y.ndim == 1 and y.dtype == self.dtype and y.flags.carray
+        if not is_plain or order not in ("F", "C"):
             return None
         if out is not None:
             order = "C" if type(out) is np.ndarray and out.flags.carray else "F"
         key = epilogue, order, y.size
-        prepared: Any = self.cache.get(key, _UNSEEN)
-        if prepared is _UNSEEN:
-            prepared = self._keep(key)
+        prepared: Any = self.cache.get(key, _MISSING)
+        if prepared is _MISSING:
+            prepared = self._prepare_cached(key)
         if prepared is None:
             return None
         if out is None:
-            numbers = np.empty(prepared.size, self.dtype)
-            result: Any = numbers.view(prepared.dtype).reshape(prepared.shape)
+            flat = np.empty(prepared.size, self.dtype)
+            result: Any = flat.view(prepared.dtype).reshape(prepared.shape)
         else:
             result = out if order == "C" else getattr(out, "T", None)
-            if not _fits(result, prepared) or np.may_share_memory(out, y):
+            if not _matches(result, prepared) or np.may_share_memory(out, y):
                 return None
-            numbers = result.reshape(-1).view(self.dtype)
-        record, space = np.empty(prepared.record.size, np.int64), np.empty(prepared.space, self.dtype)
-        forward_tile(prepared.function, prepared.record, record, y, numbers, space)
+            flat = result.reshape(-1).view(self.dtype)
+        record = np.empty(prepared.record.size, np.int64)
+        workspace = np.empty(prepared.workspace_size, self.dtype)
+        forward_tile(prepared.function, prepared.record, record, y, flat, workspace)
         return out if out is not None else result if order == "C" else result.T
 
-    def _keep(self, key: tuple[Hashable, str, int]) -> PreparedTile | None:
+    def _prepare_cached(self, key: tuple[Hashable, str, int]) -> PreparedTile | None:
         epilogue, order, n = key
         if len(self.cache) >= CACHED_SHAPES:
             self.cache.clear()
         return self.cache.setdefault(key, self.prepare(n, epilogue, order == "C"))
 
 
-def _fits(array: Any, prepared: PreparedTile) -> bool:
+def _matches(array: Any, prepared: PreparedTile) -> bool:
+    """Whether the output can be written to the array directly."""
     return (
         type(array) is np.ndarray
         and array.shape == prepared.shape

@@ -1,1 +1,1 @@
-"""Filtered levels and decibels, and what undoes them."""
+"""Filtered levels, decibels, their inverses, and products of matrices."""

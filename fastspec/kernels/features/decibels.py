@@ -1,7 +1,7 @@
-"""Levels -> decibels above a floor, and decibels -> levels; one pass over memory.
+"""Levels -> decibels above a floor, and decibels -> levels, in one pass over memory.
 
-Arrays hold channels one after another, each of `size` numbers, at least a vector of them.  An item that is no whole
-number of vectors ends with one that overlaps the one before: `out` must be other memory than `x`.
+Arrays hold channels one after another, `size` numbers of each, at least a vector of them.  The last vector of an item
+may overlap the vector before it, so `out` must not share memory with `x`.
 """
 
 from typing import NamedTuple
@@ -24,7 +24,7 @@ class DecibelArgs(NamedTuple):
     item_numbers: int  # of an item, at most
     factor: Number
     amin: Number
-    sign: Number  # -1: of the magnitude of x, 1: of x itself
+    sign: Number  # -1: |x| instead of x; 1: x
 
 
 class LevelArgs(NamedTuple):
@@ -42,22 +42,23 @@ DECIBEL_LAYOUT, LEVEL_LAYOUT = Layout(DecibelArgs), Layout(LevelArgs)
 
 
 @kernel
-def decibels(x, start, stop, factor, amin, sign, shift, floor, out):
+def write_decibels(args, start, stop, shift, floor):
     """out[start:stop] = max(factor log10(max(x, amin)) - shift, floor)."""
+    x, out = args.x, args.out
     V = lanes(x)
-    up, low, signs = splat(x, factor), splat(x, amin), splat(x, sign)
-    down, least = splat(x, shift), splat(x, floor)
+    factor, amin, sign = splat(x, args.factor), splat(x, args.amin), splat(x, args.sign)
+    shifts, floors = splat(x, shift), splat(x, floor)
     i = start
     while i < stop:
         i = min(i, stop - V)
         v = load(x, i)
-        store(out, i, maximum(log10(maximum(maximum(v, v * signs), low)) * up - down, least))
+        store(out, i, maximum(log10(maximum(maximum(v, v * sign), amin)) * factor - shifts, floors))
         i += V
 
 
 @task("features")
 def to_decibels(item, worker, record, scratch):
-    """Some numbers of one channel."""
+    """At most item_numbers numbers of a channel."""
     args = unpack_decibels(scratch, record)
     items = (args.size + args.item_numbers - 1) // args.item_numbers
     channel = item // items
@@ -65,17 +66,17 @@ def to_decibels(item, worker, record, scratch):
     start = channel * args.size + max(0, min(first, args.size - lanes(scratch)))
     stop = channel * args.size + min(args.size, first + args.item_numbers)
     shift, floor = args.shifts[channel], args.floors[channel]
-    decibels(args.x, start, stop, args.factor, args.amin, args.sign, shift, floor, args.out)
+    write_decibels(args, start, stop, shift, floor)
 
 
 @task("features")
 def from_decibels(item, worker, record, scratch):
-    """Some numbers."""
+    """At most item_numbers numbers."""
     args = unpack_levels(scratch, record)
     V = lanes(scratch)
-    up, by = splat(scratch, args.factor), splat(scratch, args.scale)
+    factor, scale = splat(scratch, args.factor), splat(scratch, args.scale)
     i, stop = max(0, min(item * args.item_numbers, args.x.size - V)), min(args.x.size, (item + 1) * args.item_numbers)
     while i < stop:
         i = min(i, stop - V)
-        store(args.out, i, exp10(load(args.x, i) * up) * by)
+        store(args.out, i, exp10(load(args.x, i) * factor) * scale)
         i += V

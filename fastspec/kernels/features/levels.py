@@ -1,4 +1,4 @@
-"""Powers of a tile -> levels, weighted sums of them (mels), logarithms: what epilogues are composed of."""
+"""Powers of a tile -> levels, filtered levels such as mels, logarithms: the steps of epilogues."""
 
 from typing import NamedTuple
 
@@ -7,37 +7,37 @@ from ..runtime.jit import kernel
 from ..runtime.layout import Ints, Layout, Number, Reals
 from ..runtime.tasks import called_from_python, task
 from ..simd.log import log10
-from ..simd.vector import lane_max, lanes, load, load_part, load_splat, maximum, splat, sqrt, store, store_part
+from ..simd.vector import lane_max, lanes, load, load_partial, load_splat, maximum, splat, sqrt, store, store_partial
 
 SQUARE, ROOT, LOG, EXPONENT = 0, 1, 2, 3
-"""Levels: the power itself, its root, the decimal logarithm of its root, or its half to the power `exponent`."""
+"""Level of a power P: P, sqrt(P), log10 sqrt(P), or P**exponent."""
 
 
 class Bands(NamedTuple):
-    """Filters as bands: each has its weights for some neighbouring bins."""
+    """Filters as bands: each has weights for neighbouring bins, and zeros elsewhere."""
 
     first: Ints  # first bin of each filter
-    starts: Ints  # where its weights begin, and one more: where the last end
-    weights: Reals  # of all filters, one after another, from their first bin to their last
+    starts: Ints  # the weights of filter i are weights[starts[i] : starts[i + 1]]
+    weights: Reals  # of all filters, one after another
 
 
 class Epilogue(NamedTuple):
-    """The last step on powers: the level of each, filters over them, a logarithm."""
+    """Levels of powers, filters over levels, logarithms of filtered levels."""
 
     shape: int  # SQUARE, ROOT, LOG or EXPONENT
     log: bool  # of filtered levels
     exponent: Number  # of a power, for EXPONENT
-    least: Number  # level, for ROOT
-    floor: Number  # the least number that a logarithm is taken of
-    gain: Number  # of a decimal logarithm
+    least: Number  # lower bound of a level, for ROOT
+    floor: Number  # lower bound of the argument of the logarithm
+    gain: Number  # of the decimal logarithm
     weights: Reals  # as in Bands
     first: Ints
     starts: Ints
 
 
 @kernel
-def powers_to_levels(c, bins, epilogue, peaks, p0):
-    """Powers of a tile become levels; peaks[p0 + lane] is the largest power of a frame, NaN left out."""
+def powers_to_levels(c, bins, epilogue, peaks, peaks_offset):
+    """Powers of a tile become levels; peaks[peaks_offset + lane] = the largest power of a frame that is not NaN."""
     noinline()
     V = lanes(c)
     peak = splat(c, c.dtype.type(0))
@@ -57,19 +57,19 @@ def powers_to_levels(c, bins, epilogue, peaks, p0):
     else:
         for i in range(V * bins):
             c[i] = c[i] ** epilogue.exponent
-    store(peaks, p0, peak)
+    store(peaks, peaks_offset, peak)
 
 
 @kernel
 def apply_filters(c, bands, o):
-    """c[o + lanes i :] = sum over k of weight (i, k) times level k, for every filter i."""
+    """c[o + lanes i :] = sum over k of weights[i, k] c[lanes k :], for every filter i."""
     noinline()
     V = lanes(c)
     zero = splat(c, c.dtype.type(0))
     for i in range(bands.first.size):
         w, end = bands.starts[i], bands.starts[i + 1]
         at = V * bands.first[i]
-        p, q, r, s = zero, zero, zero, zero  # sums side by side: none waits for the next
+        p, q, r, s = zero, zero, zero, zero  # four independent sums hide the latency of additions
         while w + 4 <= end:
             p = p + load(c, at) * load_splat(bands.weights, w)
             q = q + load(c, at + V) * load_splat(bands.weights, w + 1)
@@ -83,8 +83,8 @@ def apply_filters(c, bands, o):
 
 
 @kernel
-def take_logarithms(c, i, count, epilogue, peaks, p0):
-    """c = gain log10(max(c, floor)) for `count` vectors from c[i]; peaks[p0 + lane] is the largest of a frame.
+def take_logarithms(c, i, count, epilogue, peaks, peaks_offset):
+    """c = gain log10(max(c, floor)) for `count` vectors from c[i]; peaks[peaks_offset + lane] = the largest of a frame.
 
     NaN stays NaN and is no peak.
     """
@@ -96,21 +96,21 @@ def take_logarithms(c, i, count, epilogue, peaks, p0):
         value = log10(maximum(low, load(c, at))) * gain  # in this order NaN stays
         peak = maximum(value, peak)
         store(c, at, value)
-    store(peaks, p0, peak)
+    store(peaks, peaks_offset, peak)
 
 
-# ---- once all frames are known ----
+# ---- after all frames ----
 @called_from_python("notebook")
 def half_log10(power: Reals):
-    """log10(power[0]) / 2, as the levels' logarithms are taken."""
+    """log10(power[0]) / 2, with the bits of a level of shape LOG."""
     return lane_max(log10(splat(power, power[0]))) * power.dtype.type(0.5)
 
 
 class ClipArgs(NamedTuple):
-    """Rows of an output that are clipped and scaled in place."""
+    """Rows that are clipped and scaled in place: max(out - shift, floor) gain + offset."""
 
     out: Reals
-    out_offsets: Ints  # where each signal's rows begin
+    out_offsets: Ints  # of each signal's rows in out
     floors: Reals  # of each signal
     rows: int  # of a signal
     row_stride: int
@@ -129,18 +129,19 @@ CLIP_LAYOUT = Layout(ClipArgs)
 def clip_and_scale_row(out, start, stop, shift, floor, gain, offset):
     """out[start:stop] = max(out - shift, floor) gain + offset; NaN stays."""
     V = lanes(out)
-    down, low, times, plus = splat(out, shift), splat(out, floor), splat(out, gain), splat(out, offset)
+    shifts, floors, gains, offsets = splat(out, shift), splat(out, floor), splat(out, gain), splat(out, offset)
     i = start
     while i + V <= stop:
-        store(out, i, maximum(low, load(out, i) - down) * times + plus)  # in this order NaN stays
+        store(out, i, maximum(floors, load(out, i) - shifts) * gains + offsets)  # in this order NaN stays
         i += V
     if i < stop:
-        store_part(out, i, maximum(low, load_part(out, i, stop - i) - down) * times + plus, stop - i)
+        clipped = maximum(floors, load_partial(out, i, stop - i) - shifts)
+        store_partial(out, i, clipped * gains + offsets, stop - i)
 
 
 @task("transform", "notebook")
 def clip_and_scale(item, worker, record, scratch):
-    """item_rows rows of all signals, counted through: each becomes max(row - shift, floor) gain + offset."""
+    """Rows item item_rows .. + item_rows - 1, counted over all signals: max(row - shift, floor) gain + offset."""
     args = unpack_clip(scratch, record)
     for r in range(item * args.item_rows, min((item + 1) * args.item_rows, args.out_offsets.size * args.rows)):
         o = args.out_offsets[r // args.rows] + r % args.rows * args.row_stride

@@ -1,4 +1,4 @@
-"""The product of a small matrix and matrices of many columns, a strip of columns at a time."""
+"""The product of a small matrix and matrices with many columns."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from ..simd.vector import lanes, load, load_splat, splat, store
 
 
 class ProductArgs(NamedTuple):
-    """out[i] = A @ S[i]; all flat."""
+    """out[i] = A @ S[i]; all arrays flat."""
 
     A: Reals  # (rows, inner)
     S: Reals  # (matrices, inner, columns)
@@ -25,8 +25,9 @@ LAYOUT = Layout(ProductArgs)
 
 
 @kernel
-def multiply_strip(A, S, s, o, rows, inner, columns, start, stop, out):
+def multiply_block(args, s, o, start, stop):
     """out[o + r columns + t] = sum over k of A[r inner + k] S[s + k columns + t] for start <= t < stop."""
+    A, S, out, rows, inner, columns = args.A, args.S, args.out, args.rows, args.inner, args.columns
     V = lanes(S)
     for r in range(rows):
         t = start
@@ -49,11 +50,11 @@ def multiply_strip(A, S, s, o, rows, inner, columns, start, stop, out):
 
 @task("features")
 def multiply_columns(item, worker, record, scratch):
-    """Some columns of one matrix."""
+    """At most item_columns columns of a product."""
     args = unpack_args(scratch, record)
     items = (args.columns + args.item_columns - 1) // args.item_columns
     matrix, start = item // items, item % items * args.item_columns
     stop = min(args.columns, start + args.item_columns)
     s, o = matrix * args.inner * args.columns, matrix * args.rows * args.columns
     start = min(start, stop - lanes(scratch))
-    multiply_strip(args.A, args.S, s, o, args.rows, args.inner, args.columns, start, stop, args.out)
+    multiply_block(args, s, o, start, stop)

@@ -1,7 +1,7 @@
-"""Kernels of non-negative least squares: levels S >= 0 whose filtered levels are nearest to M.
+"""Kernels of non-negative least squares (NNLS): the levels x >= 0 that minimise |B x - m|, for filters B.
 
-Frames are lanes.  A tile is M, m here, and the bins x of this step and p of the one before, which change places; it
-stays in the second-level cache from the first step to the last.
+By FISTA (Beck & Teboulle, SIAM J. Imaging Sci. 2, 2009, 183-202).  Frames are lanes.  A tile holds m and the bins x of
+a step and p of the step before, whose buffers alternate; it stays in the second-level cache for all steps.
 """
 
 from typing import NamedTuple
@@ -16,25 +16,25 @@ from ..simd.vector import lanes, load, load_splat, maximum, splat, sqrt, store
 from .levels import Bands
 
 STEP_BINS = 32
-"""Bins whose steps are computed before they are taken."""
+"""Bins whose gradients are computed together, before any of them moves."""
 
 
 class NnlsArgs(NamedTuple):
-    """(gain x)**exponent of the x >= 0 whose filtered levels are nearest to M."""
+    """out = (gain x)**exponent, with x >= 0 the least-squares solution for M."""
 
     M: Reals  # (filters, total) levels
     out: Reals
-    out_offsets: Ints  # where each signal's part of the output begins
+    out_offsets: Ints  # of each signal's output in out
     total: int  # frames of all signals
-    frames: int  # of one
-    frames_contiguous: bool  # as in stft.forward
+    frames: int  # of a signal
+    frames_contiguous: bool  # as in `ForwardArgs`
     row_stride: int
     width: int  # bins
     reals_per_value: int  # 1
     filters: int
     rounds: int
     root: bool  # sqrt(gain x) instead of gain x, before the exponent
-    tolerance: Number  # lanes that a round moves by less, relative to their largest bin, are done; 0: none
+    tolerance: Number  # a lane stops when a round moves it by less, relative to its largest bin; 0: never
     gain: Number
     exponent: Number
 
@@ -52,14 +52,14 @@ def scratch_sizes(args, V):
 
 @kernel
 def multiply(bands, i, stop, c, out, o):
-    """Rows i .. stop - 1 of the bands times the vectors of c, to the vectors from out[o] on."""
+    """The vectors from out[o] on = rows i .. stop - 1 of the bands times the vectors of c."""
     noinline()
     V = lanes(c)
     while i < stop:
         w, end = bands.starts[i], bands.starts[i + 1]
         at = V * bands.first[i]
-        p = q = splat(c, c.dtype.type(0))  # two sums: neither waits for the other
-        if end - w == 2:  # as it is where triangles overlap by half: no loop to begin and to leave
+        p = q = splat(c, c.dtype.type(0))  # two independent sums hide the latency of additions
+        if end - w == 2:  # the usual case of triangles that overlap by half: no loop
             p = load(c, at) * load_splat(bands.weights, w)
             q = load(c, at + V) * load_splat(bands.weights, w + 1)
         else:
@@ -74,7 +74,7 @@ def multiply(bands, i, stop, c, out, o):
 
 
 @kernel
-def initial(pseudo_inverse, adjoint, m, r, x, p):
+def start(pseudo_inverse, adjoint, m, r, x, p):
     """x = p = max(0, adjoint pseudo_inverse m)."""
     V, zero = lanes(m), int64(0)
     zeros = splat(m, m.dtype.type(0))
@@ -88,46 +88,46 @@ def initial(pseudo_inverse, adjoint, m, r, x, p):
 
 @kernel
 def fista_step(filters, adjoint, m, r, h, g, x, p, state):
-    """A round of FISTA, with p the x before it: z = x + momentum (x - p), p = max(0, z + adjoint (m - filters z)).
+    """A round of FISTA: z = x + momentum (x - p), then p = max(0, z + adjoint (m - filters z)), with p the x before.
 
-    h is `filters p` and becomes `filters x`; r and g (STEP_BINS vectors) are scratch.  The state holds, a vector each:
-    whether a lane still moves (1 or 0); its momentum; then what this round finds: how far at most a bin moves from z,
-    the largest bin, and the sum of (z - p) (p - x) for the new p.
+    h is `filters p` and becomes `filters x`; r and g (STEP_BINS vectors) are scratch.  The state is five vectors:
+    whether the lane is active (1 or 0), its momentum and, as results of the round, the largest |p - z|, the largest p,
+    and sum (z - p) (p - x).
     """
     noinline()
     V, zero, bins = lanes(m), int64(0), adjoint.first.size
-    moving, momentum = load(state, zero), load(state, V)
+    active, momentum = load(state, zero), load(state, V)
     zeros = splat(m, m.dtype.type(0))
-    moved, largest, restart = zeros, zeros, zeros
+    distance, largest, restart = zeros, zeros, zeros
     multiply(filters, zero, filters.first.size, x, r, zero)
     for at in range(0, V * filters.first.size, V):
         filtered = load(r, at)
-        store(r, at, (load(m, at) - filtered - momentum * (filtered - load(h, at))) * moving)
+        store(r, at, (load(m, at) - filtered - momentum * (filtered - load(h, at))) * active)
         store(h, at, filtered)
     for k in range(0, bins, STEP_BINS):
         stop = min(bins, k + STEP_BINS)
         multiply(adjoint, k, stop, r, g, zero)
         for at in range(V * k, V * stop, V):
-            now = load(x, at)
-            z = now + momentum * (now - load(p, at))
+            old = load(x, at)
+            z = old + momentum * (old - load(p, at))
             new = maximum(zeros, z + load(g, at - V * k))
-            moved = maximum(maximum(moved, new - z), z - new)
+            distance = maximum(maximum(distance, new - z), z - new)
             largest = maximum(largest, new)
-            restart = restart + (z - new) * (new - now)
+            restart = restart + (z - new) * (new - old)
             store(p, at, new)
-    store(state, 2 * V, moved)
+    store(state, 2 * V, distance)
     store(state, 3 * V, largest)
     store(state, 4 * V, restart)
 
 
 @kernel
 def next_momentum(state, step, tolerance):
-    """The state for the next round, a step t for each lane; returns whether any lane still moves.
+    """Momentum of the next round from the step t of each lane; returns whether any lane is active.
 
-    t' = (1 + sqrt(1 + 4 t**2)) / 2, momentum (t - 1) / t'; with a tolerance, t = 1 again for lanes that have turned
-    round.
+    t' = (1 + sqrt(1 + 4 t**2)) / 2, momentum (t - 1) / t'.  With a tolerance, t is 1 again where the step goes uphill
+    (O'Donoghue & Candes, Found. Comput. Math. 15, 2015, 715-732).
     """
-    V, any_moves = lanes(state), False
+    V, any_active = lanes(state), False
     for k in range(V):
         t = step[k]
         if tolerance > 0:
@@ -137,8 +137,8 @@ def next_momentum(state, step, tolerance):
                 t = state.dtype.type(1)
         step[k] = (1 + (1 + 4 * t * t) ** 0.5) / 2
         state[V + k] = (t - 1) / step[k] * state[k]
-        any_moves = any_moves or state[k] > 0
-    return any_moves
+        any_active = any_active or state[k] > 0
+    return any_active
 
 
 @kernel
@@ -157,7 +157,7 @@ def raise_levels(x, bins, args):
 
 @task("features", "recovery")
 def solve_tile(item, worker, record, scratch):
-    """One tile of the frames of all signals, counted through."""
+    """A tile of frames, counted over all signals."""
     noinline()
     filters, adjoint = unpack_filters(scratch, record), unpack_adjoint(scratch, record)
     pseudo_inverse, args = unpack_pseudo_inverse(scratch, record), unpack_args(scratch, record)
@@ -171,7 +171,7 @@ def solve_tile(item, worker, record, scratch):
         else:
             clear(m, V * i, V)
             copy(args.M, i * args.total + first, m, V * i, stop - first)
-    initial(pseudo_inverse, adjoint, m, r, x, p)
+    start(pseudo_inverse, adjoint, m, r, x, p)
     h[:] = 0
     state[:V], state[V:], step[:] = 1, 0, 1
     for _ in range(args.rounds):
@@ -184,10 +184,10 @@ def solve_tile(item, worker, record, scratch):
         scatter_rows_frames_contiguous(x, zero, bins, p, zero, V)
     else:
         scatter_rows(x, zero, bins, p, zero, bins, False)
-    frame, one = first, int64(1)
+    frame, unit = first, int64(1)
     while frame < stop:
         i, f = frame // args.frames, frame % args.frames
         count = min(stop - frame, args.frames - f)
-        f *= one if args.frames_contiguous else args.row_stride
+        f *= unit if args.frames_contiguous else args.row_stride
         scatter_tile(p, frame - first, count, V, args, args.out, args.out_offsets[i] + f)
         frame += count

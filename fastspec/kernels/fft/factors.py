@@ -1,4 +1,4 @@
-"""Factor plans that were measured to beat the rule in `plan`; written by `python -m bench.plans --write`."""
+"""Factors measured to beat `tables.factorise_by_rule`; written by `python -m bench.plans --write`."""
 
 PLANS = {
     9: (1, (3, 3)),
@@ -153,7 +153,7 @@ PLANS = {
     4050: (5, (3, 5, 3, 3, 6)),
     4096: (8, (8, 8, 8)),
 }
-"""half size: (columns n1, radices of the rows)."""
+"""half size: (points of a column n1, radices of the rows)."""
 
 ROWS = {
     24: (8, 3),

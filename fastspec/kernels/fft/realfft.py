@@ -1,6 +1,6 @@
-"""The real transform of one tile: columns, rows, the split of bin pairs, and what is done with the bins.
+"""The transform of the real frames of a tile and its inverse: columns, rows, split of bin pairs.
 
-The h = n_fft / 2 complex numbers z[m] = x[2 m] + i x[2 m + 1] are transformed as n1 columns by n2 rows,
+The h = n_fft / 2 complex numbers z[m] = x[2 m] + i x[2 m + 1] are transformed as n2 columns of n1 points, then n1 rows,
 
     Z[k1 + n1 k2] = sum over p of exp(-2 pi i p k2 / n2) [ exp(-2 pi i p k1 / h) sum over k of z[p + n2 k]
                     exp(-2 pi i k k1 / n1) ],
@@ -9,31 +9,52 @@ and the bins of x follow in pairs from those of z (Sorensen et al., IEEE Trans. 
 
     X[k] = (Z[k] + Z*[h-k]) / 2 - i exp(-2 pi i k / n_fft) (Z[k] - Z*[h-k]) / 2.
 
-The halves are folded into the window.  Bins k and h - k stand in rows k1 and n1 - k1, so pairs of rows are transformed
-and used while they are in the first-level cache.  `tables.bin_order` says in which order bins are met.
+The factors 1/2 are part of the window.  Bins k and h - k stand in rows k1 and n1 - k1, so pairs of rows are transformed
+and used while they are in the first-level cache.  `tables.bin_order` is the resulting order of bins.
+
+Below, a and b are the offsets of two blocks of rows in the scratch `work`, and tmp is that of the scratch of
+`transform_rows`, in complex elements; w is the number of rows of a block.
 """
+
+from typing import NamedTuple
 
 from ..runtime.calls import call, noinline, prefetch
 from ..runtime.jit import int64, kernel
 from ..runtime.layout import Number, Reals
 from ..runtime.tasks import callee
 from ..simd.vector import lanes, load, load_splat, maximum, splat, sqrt, store
-from .codelets import columns, columns_inverse
+from .codelets import transform_columns, transform_columns_inverse
 from .rows import transform_rows
-from .splits import SMALL, small_transform, split_pair
+from .splits import SMALL_HALVES, small_transform, split_pair
 from .tables import Tables
 
 COMPLEX, POWER = 0, 1
-"""What `forward` leaves: complex bins, or their squared magnitudes."""
+"""Output of `forward`: complex bins, or their squared magnitudes."""
 PHASES, ZERO, BINS = 0, 1, 2
-"""Where `inverse` takes its bins from: the phases of a signal with given magnitudes, magnitudes alone, or a tile."""
+"""Source of the bins of `inverse`: magnitudes with the phases of a signal, with phases 0, or complex bins."""
 
-AHEAD = 16
-"""Magnitudes are streamed from memory: asked for so many vectors ahead of their use."""
+PREFETCH_VECTORS = 16
+"""Magnitudes come from memory: they are prefetched so many vectors ahead of their use."""
+
+
+class Pairs(NamedTuple):
+    """Pairs of bins k and h - k, k = k0 + c n1 + q step for c < outer, q < inner.
+
+    The elements of bins k are i, i + 1 ..., those of bins h - k are j, j - 1 ..., in this order.
+    """
+
+    i: int
+    j: int
+    k0: int
+    outer: int
+    inner: int
+    step: int
+    n1: int
+    h: int
 
 
 @kernel
-def split(work, i, j, tw, k):
+def load_split(work, i, j, tw, k):
     """Elements i (bin k) and j (bin h - k) of the half-size transform -> bins k and h - k of the real one, doubled."""
     V = lanes(work)
     i, j = 2 * V * i, 2 * V * j
@@ -43,7 +64,7 @@ def split(work, i, j, tw, k):
 
 
 @kernel
-def unsplit(work, i, j, tw, k, xr, xi, yr, yi):
+def store_merged(work, i, j, tw, k, xr, xi, yr, yi):
     """Bins k (x) and h - k (y) of a real signal -> elements i and j of the half-size transform, re and im swapped."""
     V = lanes(work)
     wr, wi = load_splat(tw, 2 * k), load_splat(tw, 2 * k + 1)
@@ -57,15 +78,16 @@ def unsplit(work, i, j, tw, k, xr, xi, yr, yi):
 
 
 @kernel
-def split_pairs(op, work, i, j, k0, outer, inner, step, n1, h, tw, out):
-    """Bins k0 + c n1 + q step (c < outer, q < inner) and their mirrors, from elements i, i + 1 ... and j, j - 1 ..."""
+def split_pairs(op, work, pairs, tw, out):
+    """Split pairs of elements into bins of the real transform, or their powers, in natural order."""
     noinline()
     V = lanes(work)
+    i, j, k0, outer, inner, step, n1, h = pairs
     for c in range(outer):
         k = k0 + c * n1
         if op == COMPLEX:
             for _q in range(inner):
-                xr, xi, yr, yi = split(work, i, j, tw, k)
+                xr, xi, yr, yi = load_split(work, i, j, tw, k)
                 a, b = 2 * V * k, 2 * V * (h - k)
                 store(out, a, xr)
                 store(out, a + V, xi)
@@ -74,7 +96,7 @@ def split_pairs(op, work, i, j, k0, outer, inner, step, n1, h, tw, out):
                 i, j, k = i + 1, j - 1, k + step
         else:
             for _q in range(inner):
-                xr, xi, yr, yi = split(work, i, j, tw, k)
+                xr, xi, yr, yi = load_split(work, i, j, tw, k)
                 store(out, V * k, xr * xr + xi * xi)
                 store(out, V * (h - k), yr * yr + yi * yi)
                 i, j, k = i + 1, j - 1, k + step
@@ -82,7 +104,7 @@ def split_pairs(op, work, i, j, k0, outer, inner, step, n1, h, tw, out):
 
 @kernel
 def store_bin(op, work, i, out, k):
-    """Element i as bin k of the output: as it is, or its power."""
+    """Element i as bin k of the output: complex, or its power."""
     V = lanes(work)
     re, im = load(work, 2 * V * i), load(work, 2 * V * i + V)
     if op == COMPLEX:
@@ -93,68 +115,70 @@ def store_bin(op, work, i, out, k):
 
 
 @callee("transform", "recovery")
-def forward_small(op: int, tile: Reals, base: int, p: Tables, work: Reals, out: Reals):
-    """`forward` of the sizes that one codelet transforms, h in SMALL."""
+def forward_small(op: int, tile: Reals, base: int, tables: Tables, work: Reals, out: Reals):
+    """`forward` of the sizes of a single codelet, h in SMALL_HALVES."""
     noinline()
-    h = p.n1 * p.n2
-    small_transform(h, tile, base, p.sample_offsets, p.window, work)
+    h = tables.n1 * tables.n2
+    small_transform(h, tile, base, tables.sample_offsets, tables.window, work)
     for k in range(h + 1):
         store_bin(op, work, k, out, k)
 
 
 @callee("transform", "recovery")
-def forward_odd(op: int, tile: Reals, base: int, p: Tables, work: Reals, out: Reals):
-    """`forward` of odd sizes: samples are the real parts of n1 n2 complex numbers, and half of the bins are kept."""
+def forward_odd(op: int, tile: Reals, base: int, tables: Tables, work: Reals, out: Reals):
+    """`forward` of odd sizes: a complex transform of n1 n2 real samples, of which half the bins are stored."""
     noinline()
-    n1, n2, one = p.n1, p.n2, int64(1)
+    n1, n2, unit = tables.n1, tables.n2, int64(1)
     a, bins = n1 * n2, n1 * n2 // 2 + 1
-    tmp = a + p.block * n2
-    columns(n1, n2, tile, base, p.sample_offsets, p.window, work, p.column_tw)
-    for k1 in range(0, n1, p.block):
-        w = min(p.block, n1 - k1)
-        call(p.transform_rows, (work, k1, n1, a, w, tmp, w, n2, p.radices, p.row_tw))
+    tmp = a + tables.block * n2
+    transform_columns(n1, n2, tile, base, tables.sample_offsets, tables.window, work, tables.column_tw)
+    for k1 in range(0, n1, tables.block):
+        w = min(tables.block, n1 - k1)
+        call(tables.transform_rows, (work, k1, n1, a, w, tmp, w, n2, tables.radices, tables.row_tw))
         for k2 in range(n2):
-            for k in range(k1 + n1 * k2, min(bins, k1 + n1 * k2 + w), one):
+            for k in range(k1 + n1 * k2, min(bins, k1 + n1 * k2 + w), unit):
                 store_bin(op, work, a + w * k2 + k - k1 - n1 * k2, out, k)
 
 
 @callee("transform", "recovery", "notebook")
-def forward(op: int, tile: Reals, base: int, p: Tables, work: Reals, out: Reals):
-    """The bins of the tile's frames that start at column `base`, in natural order: 2 lanes a bin, 1 if powers."""
+def forward(op: int, tile: Reals, base: int, tables: Tables, work: Reals, out: Reals):
+    """Bins in natural order of the frames at columns base .. base + lanes - 1 of a strip: re and im, or powers."""
     noinline()
-    zero, one = int64(0), int64(1)  # a literal argument would compile a copy of its own
-    n1, n2, h = p.n1, p.n2, p.n1 * p.n2
+    zero, unit = int64(0), int64(1)  # literal arguments would compile a copy of each callee
+    n1, n2, h = tables.n1, tables.n2, tables.n1 * tables.n2
     a = n1 * n2
-    b = a + p.block * n2
-    tmp = b + p.block * n2
-    columns(n1, n2, tile, base, p.sample_offsets, p.window, work, p.column_tw)
-    call(p.transform_rows, (work, zero, n1, a, one, tmp, one, n2, p.radices, p.row_tw))
-    split_pairs(op, work, a, a, zero, one, one, one, n1, h, p.split_tw, out)
-    split_pairs(op, work, a + 1, a + n2 - 1, n1, one, n2 // 2, n1, n1, h, p.split_tw, out)
+    b = a + tables.block * n2
+    tmp = b + tables.block * n2
+    transform_columns(n1, n2, tile, base, tables.sample_offsets, tables.window, work, tables.column_tw)
+    call(tables.transform_rows, (work, zero, n1, a, unit, tmp, unit, n2, tables.radices, tables.row_tw))
+    split_pairs(op, work, Pairs(a, a, zero, unit, unit, unit, n1, h), tables.split_tw, out)
+    split_pairs(op, work, Pairs(a + 1, a + n2 - 1, n1, unit, n2 // 2, n1, n1, h), tables.split_tw, out)
     if n1 % 2 == 0:
-        call(p.transform_rows, (work, n1 // 2, n1, a, one, tmp, one, n2, p.radices, p.row_tw))
-        split_pairs(op, work, a, a + n2 - 1, n1 // 2, one, (n2 + 1) // 2, n1, n1, h, p.split_tw, out)
+        call(tables.transform_rows, (work, n1 // 2, n1, a, unit, tmp, unit, n2, tables.radices, tables.row_tw))
+        split_pairs(op, work, Pairs(a, a + n2 - 1, n1 // 2, unit, (n2 + 1) // 2, n1, n1, h), tables.split_tw, out)
     k1, last = 1, (n1 - 1) // 2
     while k1 <= last:
-        w = min(p.block, last - k1 + 1)
-        call(p.transform_rows, (work, k1, n1, a, w, tmp, w, n2, p.radices, p.row_tw))
-        call(p.transform_rows, (work, n1 - k1 - w + 1, n1, b, w, tmp, w, n2, p.radices, p.row_tw))
+        w = min(tables.block, last - k1 + 1)
+        call(tables.transform_rows, (work, k1, n1, a, w, tmp, w, n2, tables.radices, tables.row_tw))
+        call(tables.transform_rows, (work, n1 - k1 - w + 1, n1, b, w, tmp, w, n2, tables.radices, tables.row_tw))
         if w == 1:
-            split_pairs(op, work, a, b + n2 - 1, k1, one, n2, n1, n1, h, p.split_tw, out)
+            split_pairs(op, work, Pairs(a, b + n2 - 1, k1, unit, n2, n1, n1, h), tables.split_tw, out)
         else:
-            split_pairs(op, work, a, b + w * n2 - 1, k1, n2, w, one, n1, h, p.split_tw, out)
+            split_pairs(op, work, Pairs(a, b + w * n2 - 1, k1, n2, w, unit, n1, h), tables.split_tw, out)
         k1 += w
 
 
 @kernel
-def merge_pairs(source, work, i, j, k0, outer, inner, step, n1, h, tw, mag, m, least, bins):
-    """The same pairs of bins, in place: from their source to the half-size transform; returns the next place in mag.
+def merge_pairs(source, work, pairs, tw, mag, m, least, bins):
+    """The inverse of `split_pairs`, in place: bins from their source -> pairs of elements of the half-size transform.
 
-    With magnitudes A, a bin X of the signal becomes A X / max(|X|, least).
+    With magnitudes A = mag[m:], a bin X of the signal becomes A X / max(|X|, least).  Returns the offset after the last
+    magnitude that was read.
     """
     noinline()
     V = lanes(work)
     low = splat(work, least)
+    i, j, k0, outer, inner, step, n1, h = pairs
     for c in range(outer):
         k = k0 + c * n1
         for _q in range(inner):
@@ -162,18 +186,18 @@ def merge_pairs(source, work, i, j, k0, outer, inner, step, n1, h, tw, mag, m, l
                 a, b = 2 * V * k, 2 * V * (h - k)
                 xr, xi, yr, yi = load(bins, a), load(bins, a + V), load(bins, b), load(bins, b + V)
             else:
-                prefetch(mag, m + AHEAD * V)
-                prefetch(mag, m + (AHEAD + 1) * V)
+                prefetch(mag, m + PREFETCH_VECTORS * V)
+                prefetch(mag, m + (PREFETCH_VECTORS + 1) * V)
                 f, g = load(mag, m), load(mag, m + V)
                 if source == PHASES:
-                    xr, xi, yr, yi = split(work, i, j, tw, k)
+                    xr, xi, yr, yi = load_split(work, i, j, tw, k)
                     f = f / maximum(sqrt(xr * xr + xi * xi), low)
                     g = g / maximum(sqrt(yr * yr + yi * yi), low)
                     xr, xi, yr, yi = xr * f, xi * f, yr * g, yi * g
                 else:
                     xr, yr = f, g
                     xi, yi = f - f, g - g
-            unsplit(work, i, j, tw, k, xr, xi, yr, yi)
+            store_merged(work, i, j, tw, k, xr, xi, yr, yi)
             i, j, k, m = i + 1, j - 1, k + step, m + 2 * V
     return m
 
@@ -183,7 +207,7 @@ def inverse(
     source: int,
     tile: Reals,
     base: int,
-    p: Tables,
+    tables: Tables,
     work: Reals,
     mag: Reals,
     m: int,
@@ -191,48 +215,49 @@ def inverse(
     bins: Reals,
     y: Reals,
 ):
-    """Frames whose bins come from `source`, windowed by p.synthesis: sample j of all lanes at y[j lanes].
+    """Frames of the bins of `source`, times the synthesis window: sample j of all lanes at y[j lanes].
 
-    PHASES: the phases of the tile's frames at column `base`, with the magnitudes at mag[m:], ordered as by `bin_order`;
-    ZERO: those magnitudes without phases; BINS: the complex bins of a tile in natural order.
+    PHASES: magnitudes mag[m:], in the order of `tables.bin_order`, with the phases of the frames at columns base ..
+    base + lanes - 1 of a strip; ZERO: these magnitudes with phases 0; BINS: complex bins in natural order.
     """
     noinline()
-    zero, one = int64(0), int64(1)
-    n1, n2, h = p.n1, p.n2, p.n1 * p.n2
+    zero, unit = int64(0), int64(1)
+    n1, n2, h = tables.n1, tables.n2, tables.n1 * tables.n2
     a = n1 * n2
-    b = a + p.block * n2
-    tmp = b + p.block * n2
+    b = a + tables.block * n2
+    tmp = b + tables.block * n2
     if source == PHASES:
-        columns(n1, n2, tile, base, p.sample_offsets, p.window, work, p.column_tw)
-        call(p.transform_rows, (work, zero, n1, a, one, tmp, one, n2, p.radices, p.row_tw))
-    m = merge_pairs(source, work, a, a, zero, one, one, one, n1, h, p.split_tw, mag, m, least, bins)
-    m = merge_pairs(source, work, a + 1, a + n2 - 1, n1, one, n2 // 2, n1, n1, h, p.split_tw, mag, m, least, bins)
-    call(p.transform_rows, (work, a, one, zero, n1, tmp, one, n2, p.radices, p.row_tw))
+        transform_columns(n1, n2, tile, base, tables.sample_offsets, tables.window, work, tables.column_tw)
+        call(tables.transform_rows, (work, zero, n1, a, unit, tmp, unit, n2, tables.radices, tables.row_tw))
+    m = merge_pairs(source, work, Pairs(a, a, zero, unit, unit, unit, n1, h), tables.split_tw, mag, m, least, bins)
+    pairs = Pairs(a + 1, a + n2 - 1, n1, unit, n2 // 2, n1, n1, h)
+    m = merge_pairs(source, work, pairs, tables.split_tw, mag, m, least, bins)
+    call(tables.transform_rows, (work, a, unit, zero, n1, tmp, unit, n2, tables.radices, tables.row_tw))
     if n1 % 2 == 0:
         if source == PHASES:
-            call(p.transform_rows, (work, n1 // 2, n1, a, one, tmp, one, n2, p.radices, p.row_tw))
-        half = (n2 + 1) // 2
-        m = merge_pairs(source, work, a, a + n2 - 1, n1 // 2, one, half, n1, n1, h, p.split_tw, mag, m, least, bins)
-        call(p.transform_rows, (work, a, one, n1 // 2, n1, tmp, one, n2, p.radices, p.row_tw))
+            call(tables.transform_rows, (work, n1 // 2, n1, a, unit, tmp, unit, n2, tables.radices, tables.row_tw))
+        pairs = Pairs(a, a + n2 - 1, n1 // 2, unit, (n2 + 1) // 2, n1, n1, h)
+        m = merge_pairs(source, work, pairs, tables.split_tw, mag, m, least, bins)
+        call(tables.transform_rows, (work, a, unit, n1 // 2, n1, tmp, unit, n2, tables.radices, tables.row_tw))
     k1, last = 1, (n1 - 1) // 2
     while k1 <= last:
-        w = min(p.block, last - k1 + 1)
+        w = min(tables.block, last - k1 + 1)
         k2 = n1 - k1 - w + 1
         if source == PHASES:
-            call(p.transform_rows, (work, k1, n1, a, w, tmp, w, n2, p.radices, p.row_tw))
-            call(p.transform_rows, (work, k2, n1, b, w, tmp, w, n2, p.radices, p.row_tw))
-        outer, inner, step = (one, n2, n1) if w == 1 else (n2, w, one)
-        top = b + w * n2 - 1
-        m = merge_pairs(source, work, a, top, k1, outer, inner, step, n1, h, p.split_tw, mag, m, least, bins)
-        call(p.transform_rows, (work, a, w, k1, n1, tmp, w, n2, p.radices, p.row_tw))
-        call(p.transform_rows, (work, b, w, k2, n1, tmp, w, n2, p.radices, p.row_tw))
+            call(tables.transform_rows, (work, k1, n1, a, w, tmp, w, n2, tables.radices, tables.row_tw))
+            call(tables.transform_rows, (work, k2, n1, b, w, tmp, w, n2, tables.radices, tables.row_tw))
+        outer, inner, step = (unit, n2, n1) if w == 1 else (n2, w, unit)
+        pairs = Pairs(a, b + w * n2 - 1, k1, outer, inner, step, n1, h)
+        m = merge_pairs(source, work, pairs, tables.split_tw, mag, m, least, bins)
+        call(tables.transform_rows, (work, a, w, k1, n1, tmp, w, n2, tables.radices, tables.row_tw))
+        call(tables.transform_rows, (work, b, w, k2, n1, tmp, w, n2, tables.radices, tables.row_tw))
         k1 += w
-    columns_inverse(n1, n2, work, p.column_tw, p.synthesis, y)
+    transform_columns_inverse(n1, n2, work, tables.column_tw, tables.synthesis, y)
 
 
 def addresses(n_fft, dtype, *, forwards=True, backwards=True):
-    """Addresses of the kernels for this size: row transform, forward and inverse; 0 for what is not asked for."""
-    kernel = forward_odd if n_fft % 2 else forward_small if n_fft // 2 in SMALL else forward
+    """Addresses of the kernels of a size: row transform, forward, inverse; 0 without `forwards` or `backwards`."""
+    kernel = forward_odd if n_fft % 2 else forward_small if n_fft // 2 in SMALL_HALVES else forward
     return (
         transform_rows.address(dtype),
         kernel.address(dtype) if forwards else 0,

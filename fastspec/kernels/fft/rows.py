@@ -7,26 +7,29 @@ from .codelets import last_pass, middle_pass
 
 
 @callee("transform", "features", "recovery", "notebook")
-def transform_rows(work: Reals, i: int, ib: int, o: int, ob: int, tmp: int, b: int, n: int, radices: Ints, tw: Reals):
-    """b interleaved rows of n points: element j of row q is read at i + q + ib j and written at o + q + ob j.
+def transform_rows(
+    work: Reals, i: int, in_stride: int, o: int, out_stride: int, tmp: int, rows: int, n: int, radices: Ints, tw: Reals
+):
+    """Rows of n points: element j of row q is read at i + q + in_stride j and written at o + q + out_stride j.
 
-    tmp is scratch for 2 b n elements.  i and o may be the same place: the input is read whole before the output is
-    written, unless the row is one pass, which then reads each column of it before it writes there.
+    Offsets and strides count complex elements of `work`; the 2 rows n elements from tmp on are scratch.  The transform
+    may be in place, i = o: all input is read before any output is written, and rows of a single pass read each column
+    before they write it.
     """
     noinline()
     count = radices.size
-    m, width, t, source, step = n, b, 0, i, ib  # width: rows times what is sorted already
+    m, width, t, source, step = n, rows, 0, i, in_stride  # width: rows times the product of the radices so far
     for j in range(count - 1):
         radix = radices[j]
         m //= radix
-        target = tmp + (j & 1) * b * n
+        target = tmp + (j & 1) * rows * n
         middle_pass(radix, m, width, work, source, step, target, tw, t)
         t += 2 * (radix - 1) * m
         width *= radix
         source, step = target, width
-    apart, inner, out_step = width // b, b, ob
+    outer, inner, out_step = width // rows, rows, out_stride
     if count > 1:
-        step = b
-    if step == b and ob == b:  # all is contiguous: the rows need not be told apart
-        apart, inner, step, out_step = 1, width, width, width
-    last_pass(radices[count - 1], apart, inner, work, source, step, o, out_step)
+        step = rows
+    if step == rows and out_stride == rows:  # input and output are contiguous: one loop instead of two
+        outer, inner, step, out_step = 1, width, width, width
+    last_pass(radices[count - 1], outer, inner, work, source, step, o, out_step)

@@ -1,6 +1,6 @@
-"""The tables of a transform: factors, twiddles, where samples lie, in which order bins are met.  Plain NumPy.
+"""The tables of a transform: factors, twiddles, offsets of samples, the order of bins.  Plain NumPy.
 
-Sizes are run-time numbers: a plan is data, nothing is compiled for it.
+Sizes are run-time numbers: the tables of a size are data, and nothing is compiled for it.
 """
 
 from functools import cache
@@ -13,10 +13,10 @@ from . import codelets
 from . import factors as factors_table
 from .roots import roots
 
-LARGEST = 1 << 16
-"""Larger transforms leave the second-level cache in lanes; a library's, one frame at a time, is faster there."""
+LARGEST_N_FFT = 1 << 16
+"""Larger transforms exceed the second-level cache in lanes: a library that takes a frame at a time is faster."""
 BLOCK_POINTS = 48
-"""Rows are transformed in blocks of at most so many points: two such blocks stay in the first-level cache."""
+"""Points of a block of rows, at most: two blocks stay in the first-level cache."""
 
 
 class Tables(NamedTuple):
@@ -25,48 +25,48 @@ class Tables(NamedTuple):
     transform_rows: int  # addresses of compiled kernels
     forward: int
     inverse: int
-    n1: int  # columns
-    n2: int  # rows
-    block: int  # rows that are transformed at a time
+    n1: int  # points of a column
+    n2: int  # points of a row
+    block: int  # rows transformed at a time
     radices: Ints  # of a row
     column_tw: Reals
     row_tw: Reals
     split_tw: Reals
-    sample_offsets: UInt32s  # where sample j of a tile lies in its strip
+    sample_offsets: UInt32s  # of sample j of a tile in its strip
     window: Reals  # analysis window, halved: the 1/2 of the split; see `_transform_weights` for odd sizes
     synthesis: Reals  # synthesis window / n_fft
 
 
 @cache
 def row_radices(n):
-    """Radices of a row of n points, one last codelet after the middle passes; () if there is no such product."""
+    """Radices of a row of n points, one last codelet after the middle passes; () if there are none."""
     if n in factors_table.ROWS:
         return factors_table.ROWS[n]
-    if n in codelets.LAST:
+    if n in codelets.LAST_RADICES:
         return (n,)
     best = ()
-    for r in codelets.MIDDLE:
-        rest = row_radices(n // r) if n % r == 0 else ()
-        if rest and rest != (1,) and (not best or (len(rest), -rest[-1]) < (len(best) - 1, -best[-1])):
-            best = (r, *rest)
+    for r in codelets.MIDDLE_RADICES:
+        radices = row_radices(n // r) if n % r == 0 else ()
+        if radices and radices != (1,) and (not best or (len(radices), -radices[-1]) < (len(best) - 1, -best[-1])):
+            best = (r, *radices)
     return best
 
 
 @cache
 def factorise_by_rule(half):
-    """(n1, n2, radices of n2) by rule: the fewest passes, then columns and radices of one size, 8 at best."""
+    """(n1, n2, radices of n2) by rule: the fewest passes, then columns and radices nearest to 8."""
 
     def cost(n1):
         radices = row_radices(half // n1)
         return len(radices), sum(abs(np.log2(r / 8)) for r in (n1, *radices))
 
-    options = [n1 for n1 in codelets.COLUMN if half % n1 == 0 and row_radices(half // n1)]
+    options = [n1 for n1 in codelets.COLUMN_SIZES if half % n1 == 0 and row_radices(half // n1)]
     n1 = min(options, key=cost, default=0)
     return (n1, half // n1, row_radices(half // n1)) if n1 else None
 
 
 def factorise(half):
-    """(n1, n2, radices of n2) for `half` = n1 n2 complex points, or None where the codelets do not reach."""
+    """(n1, n2, radices of n2) for `half` = n1 n2 complex points; None if the codelets lack a factor of it."""
     if half in factors_table.PLANS:
         n1, radices = factors_table.PLANS[half]
         return n1, half // n1, radices
@@ -74,13 +74,13 @@ def factorise(half):
 
 
 def has_inverse(n_fft):
-    """Whether the kernels transform this size both ways: even, not too large, a product of the codelets' primes."""
-    return n_fft >= 2 and n_fft % 2 == 0 and n_fft <= LARGEST and factorise(n_fft // 2) is not None
+    """Whether the kernels have forward and inverse of this size: even, at most LARGEST_N_FFT, primes up to 7."""
+    return n_fft >= 2 and n_fft % 2 == 0 and n_fft <= LARGEST_N_FFT and factorise(n_fft // 2) is not None
 
 
 def has_forward(n_fft):
-    """Whether they transform it forwards: odd sizes, too, as complex ones."""
-    odd = n_fft >= 3 and n_fft % 2 == 1 and n_fft <= LARGEST // 2
+    """Whether the kernels have the forward transform of this size: odd sizes as complex ones."""
+    odd = n_fft >= 3 and n_fft % 2 == 1 and n_fft <= LARGEST_N_FFT // 2
     return has_inverse(n_fft) or (odd and factorise(n_fft) is not None)
 
 
@@ -95,7 +95,7 @@ def interleaved(z, dtype):
 
 
 def pass_twiddles(n, radices, dtype):
-    """Twiddles of all middle passes of a row, one after another (at least one number, for the sake of the type)."""
+    """Twiddles of all middle passes of a row, one after another; a zero if there are none (arrays are not empty)."""
     out = [np.zeros(1, np.complex128)]
     for r in radices[:-1]:
         m = n // r
@@ -116,28 +116,28 @@ def split_twiddles(n_fft, dtype):
 
 
 def strip_stride(n_fft, hop, tiles, dtype):
-    """From a row of a strip of so many tiles to the next: every sample of its last frame, in whole vectors."""
+    """From a row of a strip of `tiles` tiles to the next: up to the last sample of its last frame, in whole vectors."""
     V = lane_count(dtype)
     return (tiles * V + (n_fft + hop - 1) // hop - 1 + V - 1) // V * V
 
 
 def sample_order(n_fft):
-    """Samples as real and imaginary parts of what is transformed: pairs of an even size, each twice of an odd one."""
+    """The samples that are re and im of the complex numbers: neighbours for even sizes; for odd, each sample twice."""
     return np.arange(n_fft) if n_fft % 2 == 0 else np.repeat(np.arange(n_fft), 2)
 
 
 def _transform_weights(window):
-    """The window for what is transformed: halved, or, of an odd size, with zeros for the imaginary parts."""
+    """Weights of re and im of the complex numbers: half the window; for odd sizes the window and zeros."""
     return window * 0.5 if len(window) % 2 == 0 else np.stack([window, np.zeros(len(window))], -1).ravel()
 
 
 def block_rows(n1, n2):
-    """Rows that are transformed at a time."""
+    """Rows transformed at a time."""
     return max(1, min(BLOCK_POINTS // n2, (n1 - 1) // 2))
 
 
 def transform_tables(n_fft, hop, stride, window, synthesis, dtype, addresses, factors=None):
-    """The Tables of a transform of `n_fft` samples over strips with `stride` from row to row.
+    """The Tables of a transform of `n_fft` samples in strips whose rows are `stride` numbers apart.
 
     `addresses` are those of the row transform, the forward and the inverse transform; see `realfft.addresses`.
     """
@@ -159,17 +159,17 @@ def transform_tables(n_fft, hop, stride, window, synthesis, dtype, addresses, fa
 
 
 def scratch_elements(n_fft, factors=None):
-    """Scratch of a transform, in complex elements of a tile."""
+    """Complex elements of scratch of a transform, each 2 lanes real numbers."""
     n1, n2, _ = factors or factorise(n_fft // 2 if n_fft % 2 == 0 else n_fft)
     return n1 * n2 + 4 * block_rows(n1, n2) * n2
 
 
 def bin_order(n_fft, factors=None):
-    """Bins in the order in which `realfft.merge_pairs` meets them, two a pair (some twice)."""
+    """Bins in the order of `realfft.merge_pairs`, two for each pair; some occur twice."""
     n1, n2, _ = factors or factorise(n_fft // 2)
     h, block, order = n1 * n2, block_rows(n1, n2), []
 
-    def append(k0, outer, inner, step):
+    def append(k0, outer, inner, step):  # as `realfft.Pairs`
         k = (k0 + np.arange(outer)[:, None] * n1 + np.arange(inner) * step).ravel()
         order.append(np.stack([k, h - k], -1).ravel())
 

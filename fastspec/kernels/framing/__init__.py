@@ -1,1 +1,1 @@
-"""Between signals or arrays in memory and tiles of frames."""
+"""Signals and arrays in memory <-> tiles of frames."""

@@ -1,4 +1,4 @@
-"""Magnitudes or mels in lanes: once, in the order in which kernels will read them."""
+"""Magnitudes or mels -> lanes, in the order in which kernels read them."""
 
 import math
 from typing import NamedTuple
@@ -9,24 +9,24 @@ from ..runtime.layout import Ints, Layout, Reals, carve
 from ..runtime.tasks import task
 from ..simd.log import exp10
 from ..simd.transpose import transpose_block
-from ..simd.vector import lanes, load, load_part, splat, store
+from ..simd.vector import lanes, load, load_partial, splat, store
 
 
 class MagnitudeArgs(NamedTuple):
-    """Magnitudes or mels, and the order of their rows in lanes."""
+    """Magnitudes or mels, and the order of their rows in tiles."""
 
-    S: Reals  # their memory
-    offsets: Ints  # where each signal's begin
-    scales: Reals  # a number for each signal
+    S: Reals
+    offsets: Ints  # of each signal in S
+    scales: Reals  # of each signal
     first_rows: Ints  # row m of the output is (row first_rows[m] + row second_rows[m]) / 2 times the signal's scale
     second_rows: Ints
     out: Reals
     frames: int  # of a signal
     tiles: int
     rows: int
-    frame_stride: int  # from one frame to the next in S
-    row_stride: int  # from one row to the next
-    logarithmic: bool  # they are decimal logarithms
+    frame_stride: int  # of S
+    row_stride: int  # of S
+    logarithmic: bool  # S holds decimal logarithms
 
 
 LAYOUT = Layout(MagnitudeArgs)
@@ -40,13 +40,13 @@ def scratch_sizes(args, V):
 
 
 @kernel
-def load_rows(args, at, f0, c):
-    """c[r lanes + f] = row r of frame f0 + f of a signal whose numbers begin at S[at]; frames past the last are 0."""
+def load_rows(args, offset, f0, c):
+    """c[r lanes + f] = row r of frame f0 + f of the signal at S[offset:]; 0 past the last frame."""
     noinline()
     V = lanes(c)
     count, rows = min(V, args.frames - f0), args.rows
-    i = at + f0 * args.frame_stride
-    silence = c.dtype.type(-math.inf if args.logarithmic else 0)
+    i = offset + f0 * args.frame_stride
+    zero_level = c.dtype.type(-math.inf if args.logarithmic else 0)
     if count == V and args.row_stride == 1 and rows >= V:
         k = 0
         while k < rows:
@@ -58,11 +58,11 @@ def load_rows(args, at, f0, c):
             store(c, V * k, load(args.S, i + k * args.row_stride))
     elif args.frame_stride == 1 and not args.logarithmic:
         for k in range(rows):
-            store(c, V * k, load_part(args.S, i + k * args.row_stride, count))
+            store(c, V * k, load_partial(args.S, i + k * args.row_stride, count))
     else:
         for k in range(rows):
             for f in range(V):
-                c[V * k + f] = args.S[i + f * args.frame_stride + k * args.row_stride] if f < count else silence
+                c[V * k + f] = args.S[i + f * args.frame_stride + k * args.row_stride] if f < count else zero_level
     if args.logarithmic:
         for k in range(rows):
             store(c, V * k, exp10(load(c, V * k)))
@@ -70,7 +70,7 @@ def load_rows(args, at, f0, c):
 
 @task("recovery", "notebook")
 def arrange_tile(item, worker, record, scratch):
-    """One tile of one signal: row m of it at out[(item rows of the output + m) lanes]."""
+    """A tile of a signal: row m goes to out[(item count + m) lanes :], count the rows of the output."""
     noinline()
     args = unpack_args(scratch, record)
     V, count = lanes(scratch), args.first_rows.size

@@ -1,9 +1,10 @@
-"""The signal on its side: polyphase strips, and the overlap-add that undoes them.
+"""The polyphase form of a signal, in strips, and overlap-add in this form.
 
-A strip holds t[r, c] = x[x0 + c hop + r].  Sample j of frame f of the strip is then t[j % hop, j // hop + f], so that
-sample j of neighbouring frames is one contiguous run, for any hop, and the signal is transposed once, not once a frame.
-Only the phases r that some frame uses are kept: rows = min(hop, n_fft).  Where frames of many short signals share a
-tile there is no such run: row j then holds sample j of each frame.
+A strip is t[r, c] = x[x0 + c hop + r], the polyphase components r of the signal (Vaidyanathan, Proc. IEEE 78, 1990,
+56-93).  Sample j of frame f of the strip is t[j % hop, j // hop + f]: for any hop, sample j of neighbouring frames is
+contiguous, and the signal is transposed once, not once a frame.  A strip has the components that frames contain,
+rows = min(hop, n_fft).  A tile of frames of several signals has no polyphase form: its row j holds sample j of each
+frame.
 """
 
 from typing import NamedTuple
@@ -12,36 +13,36 @@ from ..runtime.calls import noinline, prefetch
 from ..runtime.jit import kernel
 from ..runtime.layout import Ints, Number, Reals
 from ..runtime.tasks import called_from_python
-from ..simd.transpose import centre_block, transpose_block
-from ..simd.vector import lanes, load, load_part, splat, store, store_part
+from ..simd.transpose import transpose_block, transpose_block_centred
+from ..simd.vector import lanes, load, load_partial, splat, store, store_partial
 
 
 class SignalArgs(NamedTuple):
-    """Signals of one length, the samples beside them, and where what becomes of them goes."""
+    """Signals of equal length with their padding, and their outputs."""
 
-    x: Reals  # their memory
-    offsets: Ints  # where each begins in it
-    edges: Reals  # of each signal, `left` samples that come before it and `right` that come after it
+    x: Reals
+    offsets: Ints  # of each signal in x
+    padding: Reals  # of each signal, pad_left samples before it, then pad_right after it
     out: Reals
-    out_offsets: Ints  # where each signal's part of the output begins
-    peaks: Reals  # for each lane of each tile, what the epilogue finds largest
+    out_offsets: Ints  # of each signal's output in out
+    peaks: Reals  # the largest value of each lane of each tile, from the epilogue
     n: int  # samples of a signal
-    left: int
-    right: int
+    pad_left: int
+    pad_right: int
     mean: Number  # (x - mean) scale is transformed
     scale: Number
 
 
 class Signal(NamedTuple):
-    """One of them: sample s at x[offset + s], its edges at edges[edges_offset:]."""
+    """A signal of `SignalArgs`: sample s is x[offset + s], the padding starts at padding[padding_offset]."""
 
     x: Reals
     offset: int
-    edges: Reals
-    edges_offset: int
+    padding: Reals
+    padding_offset: int
     n: int
-    left: int
-    right: int
+    pad_left: int
+    pad_right: int
     mean: Number
     scale: Number
 
@@ -55,119 +56,124 @@ def copy(x, i, out, o, count):
         store(out, o + k, load(x, i + k))
         k += V
     if k < count:
-        store_part(out, o + k, load_part(x, i + k, count - k), count - k)
+        store_partial(out, o + k, load_partial(x, i + k, count - k), count - k)
 
 
 @kernel
 def clear(out, o, count):
     """out[o : o + count] = 0."""
     V = lanes(out)
-    nothing = splat(out, out.dtype.type(0))
+    zeros = splat(out, out.dtype.type(0))
     k = 0
     while k + V <= count:
-        store(out, o + k, nothing)
+        store(out, o + k, zeros)
         k += V
     if k < count:
-        store_part(out, o + k, nothing, count - k)
+        store_partial(out, o + k, zeros, count - k)
 
 
 @kernel
 def read_padded(signal, s, out, o, count):
-    """out[o + k] = sample s + k of the signal, k < count: 0 beyond its edges."""
+    """out[o + k] = sample s + k of the padded signal, k < count: 0 beyond its padding."""
     noinline()
     V, stop = lanes(out), s + count
-    a = min(max(s, -signal.left), stop)  # zeros before it, the left edge from it
-    b = min(max(a, 0), stop)  # samples from it
-    c = max(b, min(stop, signal.n))  # the right edge from it
-    d = max(c, min(stop, signal.n + signal.right))  # zeros from it
+    a = min(max(s, -signal.pad_left), stop)  # s .. a - 1: zeros
+    b = min(max(a, 0), stop)  # a .. b - 1: padding
+    c = max(b, min(stop, signal.n))  # b .. c - 1: samples
+    d = max(c, min(stop, signal.n + signal.pad_right))  # c .. d - 1: padding; d .. stop - 1: zeros
     clear(out, o, a - s)
-    copy(signal.edges, signal.edges_offset + signal.left + a, out, o + a - s, b - a)
-    down, times = splat(out, signal.mean), splat(out, signal.scale)
+    copy(signal.padding, signal.padding_offset + signal.pad_left + a, out, o + a - s, b - a)
+    mean, scale = splat(out, signal.mean), splat(out, signal.scale)
     k, o = signal.offset + b, o - s - signal.offset
     while k + V <= signal.offset + c:
-        store(out, o + k, (load(signal.x, k) - down) * times)
+        store(out, o + k, (load(signal.x, k) - mean) * scale)
         k += V
-    rest = signal.offset + c - k
-    if rest > 0:
-        store_part(out, o + k, (load_part(signal.x, k, rest) - down) * times, rest)
+    remaining = signal.offset + c - k
+    if remaining > 0:
+        store_partial(out, o + k, (load_partial(signal.x, k, remaining) - mean) * scale, remaining)
     o += signal.offset
-    copy(signal.edges, signal.edges_offset + signal.left + c - signal.n, out, o + c, d - c)
+    copy(signal.padding, signal.padding_offset + signal.pad_left + c - signal.n, out, o + c, d - c)
     clear(out, o + d, stop - d)
 
 
 @kernel
-def interleave_rows(columns, apart, rows, t, c, lead):
-    """t[r lead + c + k] = columns[k apart + r] for r < rows, k < lanes."""
+def interleave_rows(columns, column_stride, rows, t, c, stride):
+    """t[r stride + c + k] = columns[k column_stride + r] for r < rows, k < lanes."""
     noinline()
     V = lanes(t)
     if rows < V:
         for k in range(V):
             for r in range(rows):
-                t[r * lead + c + k] = columns[k * apart + r]
+                t[r * stride + c + k] = columns[k * column_stride + r]
         return
     r = 0
     while r < rows:
         r = min(r, rows - V)
-        transpose_block(columns, r, apart, t, r * lead + c, lead)
+        transpose_block(columns, r, column_stride, t, r * stride + c, stride)
         r += V
 
 
 @kernel
-def polyphase(signal, x0, hop, rows, t, lead, work):
-    """t[r lead + c] = sample x0 + c hop + r of the signal, r < rows, c < lead; work: lanes (rows + lanes / 2)."""
+def polyphase(signal, x0, hop, rows, t, stride, columns):
+    """t[r stride + c] = sample x0 + c hop + r of the signal, r < rows, c < stride.
+
+    `columns` is scratch of lanes (rows + lanes / 2) numbers.
+    """
     noinline()
     V = lanes(signal.x)
-    apart = rows + V // 2  # no power of two: columns of a block would share a place in the cache
-    for c in range(0, lead, V):
+    column_stride = rows + V // 2  # not a power of two: columns of a block would share a set of the cache
+    for c in range(0, stride, V):
         s = x0 + c * hop
         if rows >= V and s >= 0 and s + (V - 1) * hop + rows <= signal.n:
             r = 0
             while r < rows:
                 r = min(r, rows - V)
-                centre_block(signal.x, signal.offset + s + r, hop, t, r * lead + c, lead, signal.mean, signal.scale)
-                for k in range(V, 2 * V):  # the next block of columns is asked for
+                transpose_block_centred(
+                    signal.x, signal.offset + s + r, hop, t, r * stride + c, stride, signal.mean, signal.scale
+                )
+                for k in range(V, 2 * V):  # the next block of columns
                     prefetch(signal.x, signal.offset + s + r + k * hop)
                 r += V
         else:
             for k in range(V):
-                read_padded(signal, s + k * hop, work, k * apart, rows)
-            interleave_rows(work, apart, rows, t, c, lead)
+                read_padded(signal, s + k * hop, columns, k * column_stride, rows)
+            interleave_rows(columns, column_stride, rows, t, c, stride)
 
 
 @kernel
-def overlap_add(y, first, step, size, o, base, hop, lead):
-    """o[r lead + base + q + lane] += y[first + (q hop + r) step + lane] for q hop + r < size: frames hop apart."""
+def overlap_add(y, first, step, size, o, base, hop, stride):
+    """o[r stride + base + q + lane] += y[first + (q hop + r) step + lane] for q hop + r < size: frames hop apart."""
     noinline()
     j, q = 0, 0
     while j < size:
         at = base + q
         for r in range(min(hop, size - j)):
             store(o, at, load(o, at) + load(y, first + (j + r) * step))
-            at += lead
+            at += stride
         j += hop
         q += 1
 
 
 @kernel
-def add_in_order(y, size, o, base, hop, lead):
-    """The same from y[0:], forwards: the frames that share a place of o are added to it from the first to the last."""
+def overlap_add_in_order(y, size, o, base, hop, stride):
+    """`overlap_add` with first = 0 and step = lanes, where each sum adds its frames from the first to the last."""
     noinline()
     V, q = lanes(o), (size - 1) // hop
     while q >= 0:
         j, at = q * hop, base + q
         for r in range(min(hop, size - j)):
             store(o, at, load(o, at) + load(y, (j + r) * V))
-            at += lead
+            at += stride
         q -= 1
 
 
 @kernel
-def shift_columns(o, count, kept, rows, lead):
-    """Columns count .. count + kept - 1 of a sum become its first, and all after them 0."""
+def shift_columns(o, count, kept, rows, stride):
+    """Columns count .. count + kept - 1 of a sum become its first `kept`; all after them become 0."""
     noinline()
-    for r in range(0, rows * lead, lead):
+    for r in range(0, rows * stride, stride):
         copy(o, r + count, o, r, kept)
-        clear(o, r + kept, lead - kept)
+        clear(o, r + kept, stride - kept)
 
 
 @kernel
@@ -186,22 +192,24 @@ def multiply(src, i, weight, w, out, o, count):
 
 
 @kernel
-def transpose(src, i, ldi, dst, o, ldo, count):
-    """dst[o + c ldo + r] = src[i + r ldi + c] for c < lanes and r < count rounded up to whole vectors."""
+def transpose(src, i, src_stride, dst, o, dst_stride, count):
+    """dst[o + c dst_stride + r] = src[i + r src_stride + c] for c < lanes, r < count rounded up to whole vectors."""
     V, r = lanes(src), 0
     while r < count:
-        transpose_block(src, i + r * ldi, ldi, dst, o + r, ldo)
+        transpose_block(src, i + r * src_stride, src_stride, dst, o + r, dst_stride)
         r += V
 
 
 @called_from_python("transform")
-def keep_last(kept: Reals, kept_stride: int, x: Reals, first: int, stride: int, signals: int, n: int, count: int):
-    """A signal's kept_stride numbers in `kept` move on by n: the last `count` are those of what was there, then of x.
+def update_history(
+    history: Reals, history_stride: int, x: Reals, first: int, stride: int, signals: int, n: int, count: int
+):
+    """The last `count` samples of each signal, after n more samples, at the end of its row of the history.
 
-    Signal i stands at kept[i kept_stride :] and, the n samples that have come, at x[first + i stride :].
+    The history of signal i is history[i history_stride : + history_stride]; x[first + i stride :] are its new samples.
     """
     for i in range(signals):
-        new, end = min(n, count), (i + 1) * kept_stride
+        new, end = min(n, count), (i + 1) * history_stride
         if new < count:
-            copy(kept, end - (count - new), kept, end - count, count - new)
-        copy(x, first + i * stride + n - new, kept, end - new, new)
+            copy(history, end - (count - new), history, end - count, count - new)
+        copy(x, first + i * stride + n - new, history, end - new, new)

@@ -68,7 +68,7 @@ class RingArrays(NamedTuple):
     """The ring buffer of frames prepared ahead, and scratch in float32."""
 
     frames_reversed: Reals  # (ring_frames, n_fft)
-    excerpt_spectra: Singles  # (ring_frames, 2 half)
+    excerpt_spectra: Singles  # (ring_frames, 2 im_offset)
     excerpt_stats: Reals  # (ring_frames, 2): mean of an excerpt, energy without it
     singles: Singles  # scratch of each worker; see `single.correlator_scratch`
 
@@ -111,13 +111,13 @@ def excerpt_spectrum(f, args, correlator, ring, single):
     noinline()
     row = f % args.ring_frames
     size = 32 * correlator.m
-    flat, z, x = single[:size], single[size : 5 * size], single[5 * size : 5 * size + 2 * correlator.half]
+    flat, z, x = single[:size], single[size : 5 * size], single[5 * size : 5 * size + 2 * correlator.im_offset]
     at = row * args.n_fft + args.skip
     mean = mean_of(ring.frames_reversed, at, correlator.n2)
     ring.excerpt_stats[2 * row] = mean
     ring.excerpt_stats[2 * row + 1] = centre(ring.frames_reversed, at, correlator.n2, mean, args.scale, flat, size)
     transform(flat, correlator, z, x)
-    spectrum(x, correlator, ring.excerpt_spectra, row * 2 * correlator.half)
+    spectrum(x, correlator, ring.excerpt_spectra, row * 2 * correlator.im_offset)
 
 
 @task("notebook")
@@ -179,7 +179,7 @@ def align_and_add(item, worker, record, scratch):
         offset = args.fixed_offset if i > 0 else 0
         if args.searches_offset and i > 0:
             mean, energy = ring.excerpt_stats[2 * row], float32(ring.excerpt_stats[2 * row + 1])
-            excerpt_at, spectrum_at = o + args.skip, row * 2 * correlator.half
+            excerpt_at, spectrum_at = o + args.skip, row * 2 * correlator.im_offset
             lag = best_lag(
                 y, at, frames_reversed, excerpt_at, mean, energy, ring.excerpt_spectra, spectrum_at, args.scale,
                 correlator, single,
@@ -232,7 +232,7 @@ def worker_loop(item, worker, record, scratch):
 def excerpt_lag(x1: Reals, x2: Reals, scale: Number, p: Correlator, spectra: Singles, single: Singles):
     """`best_lag` of two whole arrays."""
     size = 32 * p.m
-    flat, z, x = single[:size], single[size : 5 * size], single[5 * size : 5 * size + 2 * p.half]
+    flat, z, x = single[:size], single[size : 5 * size], single[5 * size : 5 * size + 2 * p.im_offset]
     mean = mean_of(x2, 0, p.n2)
     energy = centre(x2, 0, p.n2, mean, scale, flat, size)
     transform(flat, p, z, x)

@@ -9,7 +9,7 @@ import math
 from ..fft.single import centre, correlate, mean_of, transform
 from ..runtime.calls import noinline
 from ..runtime.jit import float32, float64, kernel
-from ..simd.vector import at_least, lane_max, lanes, load, maximum, splat, trailing_zeros
+from ..simd.vector import lane_max, lanes, load, mask_at_least, maximum, splat, trailing_zeros
 
 TOLERANCE = 4e-6
 """Bound of the error of a correlation by float32 transforms, relative to |x1| |x2| (tests/test_kernels_offsets.py)."""
@@ -52,7 +52,7 @@ def break_ties(c, start, stop, bound, first, best, lag, x1, o1, n1, mean1, x2, o
     while i < stop:
         at = min(i, max(start, stop - V))
         if stop - start >= V:
-            hits = at_least(load(c, at), bound) >> (i - at)
+            hits = mask_at_least(load(c, at), bound) >> (i - at)
         else:
             hits = 0
             for k in range(stop - start):
@@ -73,7 +73,7 @@ def count_candidates(c, start, stop, bound):
     """(number of c[start:stop] that reach the bound, index of the first or -1)."""
     V, count, first, i = lanes(c), 0, -1, start
     while i + V <= stop:
-        hits = at_least(load(c, i), bound)
+        hits = mask_at_least(load(c, i), bound)
         while hits:
             if first < 0:
                 first = i + trailing_zeros(hits)
@@ -98,8 +98,8 @@ def best_lag(x1, o1, x2, o2, mean2, energy2, spectrum2, at, scale, p, scratch):
     """
     noinline()
     size = 32 * p.m
-    flat, z, x = scratch[:size], scratch[size : 5 * size], scratch[5 * size : 5 * size + 2 * p.half]
-    swapped = scratch[5 * size + 2 * p.half :]
+    flat, z, x = scratch[:size], scratch[size : 5 * size], scratch[5 * size : 5 * size + 2 * p.im_offset]
+    swapped = scratch[5 * size + 2 * p.im_offset :]
     mean1 = mean_of(x1, o1, p.n1)
     energy1 = centre(x1, o1, p.n1, mean1, scale, flat, size)
     if energy1 == 0 or energy2 == 0:

@@ -16,7 +16,7 @@ from ..runtime.calls import call, noinline
 from ..runtime.jit import int64, kernel
 from ..runtime.layout import Layout, Number, Reals, carve
 from ..runtime.tasks import task
-from ..simd.vector import lanes, load, load_part, maximum, splat, sqrt, store, store_part
+from ..simd.vector import lanes, load, load_partial, maximum, splat, sqrt, store, store_partial
 from ..stft.overlap_add import OverlapAddArgs, OverlapAddArrays, scratch_sizes, write_strip
 
 MAGNITUDES, RELAXED, FILTERED = 0, 1, 2
@@ -73,7 +73,9 @@ def add_scaled(x, i, gain, out, o, count):
         store(out, o + k, load(out, o + k) + load(x, i + k) * factor)
         k += V
     if k < count:
-        store_part(out, o + k, load_part(out, o + k, count - k) + load_part(x, i + k, count - k) * factor, count - k)
+        store_partial(
+            out, o + k, load_partial(out, o + k, count - k) + load_partial(x, i + k, count - k) * factor, count - k
+        )
 
 
 @kernel
@@ -131,7 +133,7 @@ def clear_lanes(c, rows, count):
     V = lanes(c)
     if count < V:
         for i in range(0, V * rows, V):
-            store(c, i, load_part(c, i, count))
+            store(c, i, load_partial(c, i, count))
 
 
 @kernel

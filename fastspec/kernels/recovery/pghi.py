@@ -15,7 +15,7 @@ import numpy as np
 from ..runtime.jit import kernel, register_jitable
 from ..runtime.layout import Doubles, Int32s, Ints, Layout, Number, Reals, UInt32s, carve
 from ..runtime.tasks import task
-from ..simd.vector import at_least, lanes, load, store, trailing_zeros
+from ..simd.vector import lanes, load, mask_at_least, store, trailing_zeros
 from .phase import TWO_PI, hash32, log_levels, make_real, wrap_in_double, wrap_phase
 from .watershed import (
     N_KEYS,
@@ -153,7 +153,7 @@ def store_phases(L, least, basin, step, labels, phase_offset, count, bins, width
         for k in range(bins):
             components[target + k] = -1
         for k in range(0, bins, V):
-            bits = at_least(load(L, row + k), least)
+            bits = mask_at_least(load(L, row + k), least)
             while bits != 0:
                 i = k + trailing_zeros(bits)
                 bits &= bits - 1

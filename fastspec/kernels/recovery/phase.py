@@ -10,7 +10,7 @@ from ..runtime.layout import Layout, Reals
 from ..runtime.tasks import task
 from ..simd.log import log10
 from ..simd.trig import sine_cosine
-from ..simd.vector import lanes, load, load_part, maximum, splat, store, store_part, zip_high, zip_low
+from ..simd.vector import lanes, load, load_partial, maximum, splat, store, store_partial, zip_high, zip_low
 
 TWO_PI = 2 * math.pi
 
@@ -23,7 +23,7 @@ def log_levels(S, at, bins, least, row, L):
         store(L, row + k, log10(maximum(load(S, at + k), low)))
         k += V
     if k < bins:
-        store_part(L, row + k, log10(maximum(load_part(S, at + k, bins - k), low)), bins - k)
+        store_partial(L, row + k, log10(maximum(load_partial(S, at + k, bins - k), low)), bins - k)
 
 
 @kernel
@@ -95,8 +95,8 @@ def polar_to_complex(item, worker, record, scratch):
         i += V
     if i < stop:
         count = stop - i
-        sine, cosine = sine_cosine(load_part(phase, i, count))
-        magnitude = load_part(S, i, count)
+        sine, cosine = sine_cosine(load_partial(phase, i, count))
+        magnitude = load_partial(S, i, count)
         re, im = magnitude * cosine, magnitude * sine
-        store_part(out, 2 * i, zip_low(re, im), 2 * count)
-        store_part(out, 2 * i + V, zip_high(re, im), 2 * count - V)
+        store_partial(out, 2 * i, zip_low(re, im), 2 * count)
+        store_partial(out, 2 * i + V, zip_high(re, im), 2 * count - V)

@@ -27,7 +27,7 @@ from ..runtime.layout import Layout, Number, Reals, UInt32s, carve
 from ..runtime.tasks import task
 from ..simd.log import log10
 from ..simd.trig import sine_cosine
-from ..simd.vector import lane_max, lanes, load, maximum, splat, store, store_part, zip_high, zip_low
+from ..simd.vector import lane_max, lanes, load, maximum, splat, store, store_partial, zip_high, zip_low
 from .phase import TWO_PI, hash32, make_real, wrap_phase
 
 
@@ -173,9 +173,9 @@ def write_bins(S, phase, args, x, at):
         sine, cosine = sine_cosine(load(x, k))
         magnitude, count = load(S, 1 + k), min(V, args.bins - k)
         re, im = magnitude * cosine, magnitude * sine
-        store_part(args.spectra, at + 2 * k, zip_low(re, im), min(V, 2 * count))
+        store_partial(args.spectra, at + 2 * k, zip_low(re, im), min(V, 2 * count))
         if 2 * count > V:
-            store_part(args.spectra, at + 2 * k + V, zip_high(re, im), 2 * count - V)
+            store_partial(args.spectra, at + 2 * k + V, zip_high(re, im), 2 * count - V)
 
 
 @task("recovery")

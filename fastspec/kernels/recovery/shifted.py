@@ -21,7 +21,17 @@ from ..runtime.calls import call, noinline
 from ..runtime.jit import int64, kernel, register_jitable
 from ..runtime.layout import Ints, Layout, Number, Reals, carve
 from ..runtime.tasks import task
-from ..simd.vector import lanes, load, load_part, maximum, splat, store, store_part, where_above, where_differs
+from ..simd.vector import (
+    lanes,
+    load,
+    load_partial,
+    maximum,
+    select_greater,
+    select_not_equal,
+    splat,
+    store,
+    store_partial,
+)
 
 
 class ShiftArrays(NamedTuple):
@@ -119,10 +129,10 @@ def find_argmax(tile, n, shifts):
     best, best_sample = load(tile, zero), splat(tile, tile.dtype.type(0))
     for j in range(1, n):
         value = load(tile, j * V)
-        best_sample = where_above(value, best, splat(tile, tile.dtype.type(j)), best_sample)
+        best_sample = select_greater(value, best, splat(tile, tile.dtype.type(j)), best_sample)
         best = maximum(value, best)
     half_frame, zero_lanes = splat(tile, tile.dtype.type(n // 2)), splat(tile, tile.dtype.type(0))
-    store(shifts, zero, where_differs(best, zero_lanes, best_sample, half_frame))
+    store(shifts, zero, select_not_equal(best, zero_lanes, best_sample, half_frame))
 
 
 @kernel
@@ -134,8 +144,8 @@ def add_windowed(x, i, w, k, out, o, count):
         j += V
     if j < count:
         remaining = count - j
-        samples = load_part(x, i + j, remaining) * load_part(w, k + j, remaining)
-        store_part(out, o + j, load_part(out, o + j, remaining) + samples, remaining)
+        samples = load_partial(x, i + j, remaining) * load_partial(w, k + j, remaining)
+        store_partial(out, o + j, load_partial(out, o + j, remaining) + samples, remaining)
 
 
 @kernel

@@ -20,18 +20,18 @@ import numpy as np
 
 from ..runtime.jit import kernel
 from ..simd.vector import (
-    above,
-    at_least,
     lanes,
     load,
+    mask_at_least,
+    mask_greater,
+    mask_greater_equal,
     maximum,
-    reaches,
+    select_greater,
+    select_greater_equal,
+    select_not_equal,
     splat,
     store,
     trailing_zeros,
-    where_above,
-    where_differs,
-    where_reaches,
 )
 
 N_KEYS = 4096
@@ -67,13 +67,19 @@ def link_uphill(L, count, bins, width, in_time, in_frequency, uphill_side, step)
         for i in range(r * width + 1, r * width + 1 + bins, V):
             t, f, best = load(in_time, i), load(in_frequency, i), load(L, i)
             a = load(L, i - 1)
-            w, d = where_reaches(a, best, side1, zero), where_reaches(a, best, load(in_frequency, i - 1) + f, zero)
+            w, d = (
+                select_greater_equal(a, best, side1, zero),
+                select_greater_equal(a, best, load(in_frequency, i - 1) + f, zero),
+            )
             best, a = maximum(best, a), load(L, i - width)
-            w, d = where_reaches(a, best, side2, w), where_reaches(a, best, load(in_time, i - width) + t, d)
+            w, d = (
+                select_greater_equal(a, best, side2, w),
+                select_greater_equal(a, best, load(in_time, i - width) + t, d),
+            )
             best, a = maximum(best, a), load(L, i + width)
-            w, d = where_above(a, best, side3, w), where_above(a, best, zero - load(in_time, i + width) - t, d)
+            w, d = select_greater(a, best, side3, w), select_greater(a, best, zero - load(in_time, i + width) - t, d)
             best, a = maximum(best, a), load(L, i + 1)
-            w, d = where_above(a, best, side4, w), where_above(a, best, zero - load(in_frequency, i + 1) - f, d)
+            w, d = select_greater(a, best, side4, w), select_greater(a, best, zero - load(in_frequency, i + 1) - f, d)
             store(uphill_side, i, w)
             store(step, i, d)
 
@@ -96,7 +102,7 @@ def label_basins(L, uphill_side, count, bins, width, least, stack, basin, step):
         store(basin, i, unlabelled)
     for r in range(1, count + 1):
         for i in range(r * width + 1, r * width + 1 + bins, V):
-            bits = at_least(load(L, i), least)
+            bits = mask_at_least(load(L, i), least)
             while bits != 0:
                 j, n = i + trailing_zeros(bits), 0
                 bits &= bits - 1
@@ -129,11 +135,11 @@ def find_saddles(L, basin, count, bins, width, least, top, scale, bucket_starts,
     for r in range(1, count + 1):
         for i in range(r * width + 1, r * width + 1 + bins, V):
             h, own = load(basin, i), load(L, i)
-            left = reaches(where_differs(load(basin, i - 1), h, load(L, i - 1), low), own)
-            before = reaches(where_differs(load(basin, i - width), h, load(L, i - width), low), own)
-            after = above(where_differs(load(basin, i + width), h, load(L, i + width), low), own)
-            right = above(where_differs(load(basin, i + 1), h, load(L, i + 1), low), own)
-            bits = (left | before | after | right) & at_least(own, least)
+            left = mask_greater_equal(select_not_equal(load(basin, i - 1), h, load(L, i - 1), low), own)
+            before = mask_greater_equal(select_not_equal(load(basin, i - width), h, load(L, i - width), low), own)
+            after = mask_greater(select_not_equal(load(basin, i + width), h, load(L, i + width), low), own)
+            right = mask_greater(select_not_equal(load(basin, i + 1), h, load(L, i + 1), low), own)
+            bits = (left | before | after | right) & mask_at_least(own, least)
             while bits != 0:
                 p = trailing_zeros(bits)
                 bits &= bits - 1

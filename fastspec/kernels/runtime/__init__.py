@@ -1,1 +1,1 @@
-"""What runs kernels: compiling (jit, cache), threads, calls by address, layouts of arguments."""
+"""Compiling (jit, cache), threads, calls by address, layouts of arguments, and the one driver of tasks."""

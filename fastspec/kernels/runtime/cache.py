@@ -1,13 +1,12 @@
-"""Where compiled kernels are kept on disk: one folder a version of the sources, one checked file a compilation.
+"""The disk cache of compiled kernels: one folder for each version of the sources, one checked file a compilation.
 
     <base>/fastspec/<hash of the sources and the toolchain>/<name>-<hash of the key>.bin
     file = sha256(key + payload) + payload
 
-A changed source or an upgraded compiler gets a folder of its own, so nothing stale is ever loaded.  The digest turns
-away a file that is truncated, zero-filled or misplaced before anything looks into it: it guards against accidents,
-not against someone who may write to the folder.  Files appear whole (written aside, then renamed), so processes may
-write at once.  Whatever fails costs a compilation and one warning, never an error; a folder that can be read but not
-written is read.
+A changed source or an upgraded compiler gets a folder of its own, so nothing stale is ever loaded.  The digest rejects
+a file that is truncated, zero-filled or misplaced before it is unpickled: it protects against accidents, not against
+attackers who may write to the folder.  Files appear whole (written to a temporary file, then renamed), so
+processes may write at once.  A failure costs a compilation and one warning, never an error; a read-only folder is read.
 
 Numba's own disk cache is not used: it neither checks its files, nor reads a folder it cannot write, nor notices an
 edited callee.
@@ -37,33 +36,33 @@ from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
 
 _DIGEST = hashlib.sha256().digest_size
-_NOWHERE = Path(os.devnull)  # stands for a home that cannot be found: every write below it fails
-_ABANDONED = 3600.0  # seconds after which a half-written file has no writer any more
+_UNWRITABLE = Path(os.devnull)  # for users without a home folder: every write below it fails
+ABANDONED_SECONDS = 3600.0  # after which the writer of a temporary file is dead
 
-_said: set[str] = set()
+_warned_kinds: set[str] = set()
 
 
 def warn_once(kind: str, text: str) -> None:
-    """Give a RuntimeWarning, the first time in this process that something of this kind goes wrong."""
-    if kind not in _said:
-        _said.add(kind)
+    """Give a RuntimeWarning at the first failure of this kind in this process."""
+    if kind not in _warned_kinds:
+        _warned_kinds.add(kind)
         warnings.warn(f"fastspec: {text}", RuntimeWarning, stacklevel=3)
 
 
 def base_directory() -> Path:
     """FASTSPEC_CACHE_DIR, else NUMBA_CACHE_DIR, else the system's folder for caches of this user."""
-    chosen = os.environ.get("FASTSPEC_CACHE_DIR") or os.environ.get("NUMBA_CACHE_DIR")
-    if not chosen and sys.platform not in ("win32", "darwin"):
-        chosen = os.environ.get("XDG_CACHE_HOME")
+    folder = os.environ.get("FASTSPEC_CACHE_DIR") or os.environ.get("NUMBA_CACHE_DIR")
+    if not folder and sys.platform not in ("win32", "darwin"):
+        folder = os.environ.get("XDG_CACHE_HOME")
     try:
-        if chosen:
-            return Path(chosen).expanduser().absolute()
+        if folder:
+            return Path(folder).expanduser().absolute()
         return Path.home() / {"win32": "AppData/Local", "darwin": "Library/Caches"}.get(sys.platform, ".cache")
     except RuntimeError:  # this user has no home
-        return _NOWHERE
+        return _UNWRITABLE
 
 
-def scope_of(folder: Path, toolchain: tuple[str, ...]) -> str:
+def hash_sources(folder: Path, toolchain: tuple[str, ...]) -> str:
     """Sixteen hexadecimal digits that change whenever a source below the folder or the toolchain does."""
     digest = hashlib.sha256(repr(toolchain).encode())
     for source in sorted(folder.rglob("*.py")):
@@ -88,7 +87,7 @@ class Store:
         return self.directory / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:20]}.bin"
 
     def load(self, name: str, key: str) -> bytes | None:
-        """The payload saved under this key, or None where there is none, or none that is whole."""
+        """The payload saved under this key; None if there is none or it is damaged."""
         path = self.path(name, key)
         try:
             content = path.read_bytes()
@@ -103,13 +102,13 @@ class Store:
     def save(self, name: str, key: str, payload: bytes) -> None:
         """Keep the payload under this key, if the folder can be written."""
         path = self.path(name, key)
-        aside = path.with_name(f"{path.name}.{secrets.token_hex(8)}.tmp")
+        temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}.tmp")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            aside.write_bytes(hashlib.sha256(key.encode() + payload).digest() + payload)
-            os.replace(aside, path)
+            temporary.write_bytes(hashlib.sha256(key.encode() + payload).digest() + payload)
+            os.replace(temporary, path)
         except OSError as error:
-            if not os.path.exists(path):  # or else another process has just written it (Windows lets one at a time)
+            if not os.path.exists(path):  # else another process was faster (Windows allows one writer)
                 warn_once(
                     "unwritable",
                     f"cannot write to {path.parent}, so each process compiles anew ({error}); "
@@ -117,10 +116,10 @@ class Store:
                 )
         finally:
             with contextlib.suppress(OSError):
-                aside.unlink(missing_ok=True)
+                temporary.unlink(missing_ok=True)
 
     def writable(self) -> bool:
-        """Whether a file can be written to the folder, found out by writing one."""
+        """Whether a file can be written to the folder: tries it."""
         probe = self.directory / f"{secrets.token_hex(8)}.tmp"
         try:
             probe.parent.mkdir(parents=True, exist_ok=True)
@@ -133,37 +132,37 @@ class Store:
         return True
 
     def prune(self) -> list[Path]:
-        """Remove the folders of other scopes and what interrupted writers left in ours; return what went."""
-        directory, now, found = self.directory, time.time(), []
+        """Remove the folders of other scopes and the files of interrupted writers in ours; return the removed paths."""
+        directory, now, stale = self.directory, time.time(), []
         with contextlib.suppress(OSError):
-            found += [
+            stale += [
                 path
                 for path in directory.parent.iterdir()
                 if re.fullmatch("[0-9a-f]{16}", path.name) and path.name != self.scope
             ]
-            found += [path for path in directory.glob("*.tmp") if now - path.stat().st_mtime > _ABANDONED]
-        for path in found:
+            stale += [path for path in directory.glob("*.tmp") if now - path.stat().st_mtime > ABANDONED_SECONDS]
+        for path in stale:
             if os.path.isdir(path):
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 with contextlib.suppress(OSError):
                     path.unlink()
-        return [path for path in found if not os.path.exists(path)]
+        return [path for path in stale if not os.path.exists(path)]
 
 
-_folder = Path(__file__).resolve().parents[1]  # of all kernels
-_store = Store(scope_of(_folder, (numba.__version__, llvmlite.__version__, np.__version__)))
+_kernels_folder = Path(__file__).resolve().parents[1]  # of all kernels
+_store = Store(hash_sources(_kernels_folder, (numba.__version__, llvmlite.__version__, np.__version__)))
 
 
-# ---- compiling and keeping ----
+# ---- what Numba asks of a cache ----
 class Overloads:
-    """What numba asks of a function's cache: load and save what it compiled for one signature."""
+    """The cache of one function, as numba calls it: load and save the compilation for a signature."""
 
     def __init__(self, function: Callable[..., Any], kind: str) -> None:
         code = function.__code__
         self.name = f"{function.__module__.rpartition('.')[2]}.{function.__qualname__}"
         source = Path(code.co_filename).resolve()
-        self.kept = "<" not in self.name and source.is_relative_to(_folder) and source.is_file()
+        self.is_cached = "<" not in self.name and source.is_relative_to(_kernels_folder) and source.is_file()
         self.identity = (
             kind,
             function.__module__,
@@ -184,10 +183,10 @@ class Overloads:
     def load_overload(self, signature: Any, target_context: Any) -> Any:
         """The compilation for these argument types, or None.
 
-        numba would first set up its whole type system (0.3 s, SciPy's BLAS included); finished code needs only
-        the memory runtime, and a compilation after it sets up the rest.
+        numba would first set up its whole type system (0.3 s, SciPy's BLAS included); machine code needs only the
+        memory runtime, and the next compilation sets up the rest.
         """
-        if not self.kept:
+        if not self.is_cached:
             return None
         arguments = tuple(getattr(signature, "args", signature))
         try:
@@ -197,15 +196,15 @@ class Overloads:
                 return None
             if b"get_thread_id" in payload:  # outside prange numba forgets to start the pool: a crash
                 numba.get_num_threads()
-            found = CompileResult._rebuild(target_context, *pickle.loads(payload))
-        except Exception as error:  # whole, yet not for this numba after all
+            compilation = CompileResult._rebuild(target_context, *pickle.loads(payload))
+        except Exception as error:  # undamaged, but for another numba
             warn_once("damaged", f"compiling {self.name} anew: what {_store.directory} holds does not load ({error!r})")
             return None
-        return found if tuple(found.signature.args) == arguments else None
+        return compilation if tuple(compilation.signature.args) == arguments else None
 
     def save_overload(self, signature: Any, compiled: Any) -> None:
-        """Keep what was compiled, if it can be kept."""
-        if not self.kept:
+        """Save a compilation, if it can be saved."""
+        if not self.is_cached:
             return
         arguments = tuple(getattr(signature, "args", signature))
         try:
@@ -216,7 +215,7 @@ class Overloads:
             warn_once("unkept", f"{self.name} cannot be kept, so each process compiles it anew ({error!r})")
 
     def flush(self) -> None:
-        """Forget nothing: a compilation that is saved again replaces the old one."""
+        """Do nothing: a compilation that is saved again replaces the old one."""
 
     enable = disable = flush
 
@@ -237,5 +236,5 @@ def cache_writable() -> bool:
 
 
 def prune_cache() -> list[Path]:
-    """Remove compiled kernels of other versions and what interrupted processes left behind; return what was removed."""
+    """Remove compiled kernels of other versions and temporary files of dead processes; return the removed paths."""
     return _store.prune()

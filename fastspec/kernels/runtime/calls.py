@@ -1,7 +1,8 @@
-"""How kernels call kernels: by address.
+"""Calls of kernels by address, and atomic operations on counters that threads share.
 
-Numba compiles every callee again at every level of its callers.  A kernel built once as a C function and called through
-its address is compiled once; `call` checks neither types nor count, so every signature stands in `compiled`.
+Numba compiles a callee again inside every caller.  A kernel built as a C function and called through its address is
+compiled once.  `call` checks neither the types nor the number of arguments: they must be those of the callee's
+annotations (`tasks.callee`).
 """
 
 import os
@@ -27,7 +28,7 @@ def call(typingctx, function, arguments):
 
 @intrinsic
 def noinline(typingctx):
-    """First statement of a large kernel: LLVM must call it, not copy it into each caller: it would compile long."""
+    """First statement of a large kernel: keeps LLVM from inlining it into each caller, which would take long."""
 
     def codegen(context, builder, sig, args):
         builder.function.attributes.add("noinline")
@@ -38,7 +39,7 @@ def noinline(typingctx):
 
 @intrinsic
 def address(typingctx, a):
-    """Address of the array's first element."""
+    """The address of the first element of an array."""
 
     def codegen(context, builder, sig, args):
         return builder.ptrtoint(data_pointer(context, builder, a, args[0]), I64)
@@ -52,11 +53,11 @@ def _pointer(context, builder, array_type, array, index):
 
 @intrinsic
 def compare_exchange(typingctx, a, i, expected, value):
-    """a[i] = value if a[i] is what is expected, in one step that no other thread divides; returns what a[i] was."""
+    """Atomically: a[i] = value if a[i] is the expected value; returns a[i] as it was before."""
 
     def codegen(context, builder, sig, args):
-        at = _pointer(context, builder, a, args[0], args[1])
-        result = builder.cmpxchg(at, args[2], args[3], "seq_cst", "seq_cst")
+        pointer = _pointer(context, builder, a, args[0], args[1])
+        result = builder.cmpxchg(pointer, args[2], args[3], "seq_cst", "seq_cst")
         return builder.extract_value(result, 0)
 
     return types.int64(a, types.int64, types.int64, types.int64), codegen
@@ -64,22 +65,22 @@ def compare_exchange(typingctx, a, i, expected, value):
 
 @intrinsic
 def fetch_add(typingctx, a, i):
-    """a[i] += 1 in one step that no other thread divides; returns what a[i] was."""
+    """Atomically: a[i] += 1; returns a[i] as it was before."""
 
     def codegen(context, builder, sig, args):
-        at = _pointer(context, builder, a, args[0], args[1])
-        return builder.atomic_rmw("add", at, ir.Constant(I64, 1), "seq_cst")
+        pointer = _pointer(context, builder, a, args[0], args[1])
+        return builder.atomic_rmw("add", pointer, ir.Constant(I64, 1), "seq_cst")
 
     return types.int64(a, types.int64), codegen
 
 
 @intrinsic
 def store_release(typingctx, a, i, value):
-    """a[i] = value; a thread that sees it by `load_acquire` sees all that was written before."""
+    """a[i] = value; a thread that reads it by `load_acquire` also sees everything written before it."""
 
     def codegen(context, builder, sig, args):
-        at = _pointer(context, builder, a, args[0], args[1])
-        builder.store_atomic(args[2], at, "release", 8)
+        pointer = _pointer(context, builder, a, args[0], args[1])
+        builder.store_atomic(args[2], pointer, "release", 8)
         return context.get_dummy_value()
 
     return types.void(a, types.int64, types.int64), codegen
@@ -87,7 +88,7 @@ def store_release(typingctx, a, i, value):
 
 @intrinsic
 def load_acquire(typingctx, a, i):
-    """a[i] as other threads last published it."""
+    """a[i], as the last `store_release` of any thread left it."""
 
     def codegen(context, builder, sig, args):
         return builder.load_atomic(_pointer(context, builder, a, args[0], args[1]), "acquire", 8)
@@ -96,19 +97,19 @@ def load_acquire(typingctx, a, i):
 
 
 @kernel
-def claim(board, place, limit):
-    """The next number of a count that threads share, board[place], if it is below the limit; else -1."""
+def claim(counters, i, limit):
+    """Increments counters[i] if it is below the limit; returns its old value, or -1 at the limit."""
     while True:
-        n = load_acquire(board, place)
+        n = load_acquire(counters, i)
         if n >= limit:
             return int64(-1)
-        if compare_exchange(board, place, n, n + 1) == n:
+        if compare_exchange(counters, i, n, n + 1) == n:
             return n
 
 
 @intrinsic
 def yield_cpu(typingctx):
-    """Lets another thread have the processor, where the system has a call for that."""
+    """Let another thread use the processor, where the system has a call for that (POSIX)."""
 
     def codegen(context, builder, sig, args):
         if os.name == "posix":
@@ -123,14 +124,14 @@ def yield_cpu(typingctx):
 
 @intrinsic
 def prefetch(typingctx, a, i):
-    """Asks for the cache line of a[i] ahead of its use; any offset will do."""
+    """Fetch the cache line of a[i] ahead of its use; i may lie outside the array."""
 
     def codegen(context, builder, sig, args):
         byte = ir.IntType(8).as_pointer()
         kind = ir.FunctionType(ir.VoidType(), [byte] + [ir.IntType(32)] * 3)
         fetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
-        at = builder.bitcast(_pointer(context, builder, a, args[0], args[1]), byte)
-        builder.call(fetch, [at] + [ir.Constant(ir.IntType(32), n) for n in (0, 3, 1)])  # to read, keep, data
+        pointer = builder.bitcast(_pointer(context, builder, a, args[0], args[1]), byte)
+        builder.call(fetch, [pointer] + [ir.Constant(ir.IntType(32), n) for n in (0, 3, 1)])  # to read, keep, data
         return context.get_dummy_value()
 
     return types.void(a, types.int64), codegen
@@ -139,13 +140,13 @@ def prefetch(typingctx, a, i):
 def aligned(count, dtype):
     """A new array of `count` elements that starts on a cache line (64 bytes)."""
     dtype = np.dtype(dtype)
-    raw = np.empty(count + 64 // dtype.itemsize, dtype)
-    skip = -raw.__array_interface__["data"][0] % 64 // dtype.itemsize
-    return raw[skip : skip + count]
+    buffer = np.empty(count + 64 // dtype.itemsize, dtype)
+    skip = -buffer.__array_interface__["data"][0] % 64 // dtype.itemsize
+    return buffer[skip : skip + count]
 
 
 def new_counter():
-    """What workers share to agree on who does what: counts from zero, on a cache line of their own."""
-    board = aligned(8, np.int64)
-    board[:] = 0
-    return board
+    """Eight counters at zero, on a cache line of their own; workers take items by the first."""
+    counters = aligned(8, np.int64)
+    counters[:] = 0
+    return counters

@@ -1,12 +1,12 @@
-"""How kernels are compiled.  Only this folder knows Numba, and only this file hands its names to the other kernels.
+"""Compiling kernels.  Only this folder imports Numba, and only this file offers its names to the other kernels.
 
-``@kernel`` functions do the work of one item and may call each other.  ``entry(function, *types)`` builds such a
-function as machine code with an address, for other kernels to call without linking it in again.  Parallel loops are
-those of `threads`; compiled code is kept on disk by `cache`.
+``@kernel`` functions do the work of one item and may call each other.  ``compile_entry(function, *types)`` builds
+such a function as machine code with an address, which other kernels call without compiling it again.  Parallel loops
+are those of `threads`; `cache` keeps compiled code on disk.
 
-Nothing compiles on import.  A kernel may depend on nothing that can change outside the sources of kernels: no constants
-from elsewhere, none read from the environment.  Functions defined in other folders, inside other functions, or as
-lambdas compile anew in each process.
+Nothing compiles on import.  A kernel may depend on nothing that can change outside the sources of kernels: on no
+constants of other folders, on no environment variables.  Functions defined in other folders, inside other functions, or
+as lambdas compile anew in each process.
 """
 
 from collections.abc import Callable
@@ -28,10 +28,10 @@ __all__ = [  # ours, and the names of numba and llvmlite that the other kernel m
     "I32",
     "I64",
     "AbstractTemplate",
+    "build_dispatcher",
     "cgutils",
-    "compiled",
+    "compile_entry",
     "data_pointer",
-    "entry",
     "float32",
     "float64",
     "from_dtype",
@@ -54,8 +54,8 @@ FASTMATH = ("nsz", "arcp", "contract", "afn", "reassoc")  # all of fastmath but 
 _OPTIONS = {"error_model": "numpy", "fastmath": set(FASTMATH)}
 
 
-def compiled(function: Callable[..., Any], parallel: bool) -> Any:
-    """Numba's dispatcher of a function, whose compilations are kept on disk."""
+def build_dispatcher(function: Callable[..., Any], parallel: bool) -> Any:
+    """Numba's dispatcher of a function, with the disk cache of its compilations."""
     dispatcher = njit(function, parallel=parallel, nogil=True, **_OPTIONS)
     dispatcher._cache = Overloads(function, "parallel" if parallel else "serial")
     return dispatcher
@@ -63,31 +63,31 @@ def compiled(function: Callable[..., Any], parallel: bool) -> Any:
 
 def kernel(function: Callable[..., Any]) -> Any:
     """A serial kernel, callable from Python and from other kernels, compiled for each signature at its first call."""
-    return compiled(function, parallel=False)
+    return build_dispatcher(function, parallel=False)
 
 
-_entries: dict[tuple[Any, ...], Any] = {}  # for good: their addresses are in other hands
+_entries: dict[tuple[Any, ...], Any] = {}  # never removed: callers hold their addresses
 
 
-def entry(function: Callable[..., Any], *argument_types: Any) -> Any:
+def compile_entry(function: Callable[..., Any], *argument_types: Any) -> Any:
     """Compile a function now, or load it, for these numba types; its ``.address`` (int) is a C function returning void.
 
-    Calling it again gives the same object.  Whoever calls the address must pass exactly these types.
+    Calling it again gives the same object.  Callers of the address must pass exactly these types.
     """
     function = getattr(function, "py_func", function)
     with global_compiler_lock:
-        found: Any = _entries.get((function, argument_types))
-        if found is None:
-            found = CFunc(function, (argument_types, types.void), {}, {"nopython": True, **_OPTIONS})
-            found._cache = Overloads(function, "entry")
-            found.compile()
-            _entries[function, argument_types] = found
-    return found
+        compilation: Any = _entries.get((function, argument_types))
+        if compilation is None:
+            compilation = CFunc(function, (argument_types, types.void), {}, {"nopython": True, **_OPTIONS})
+            compilation._cache = Overloads(function, "entry")
+            compilation.compile()
+            _entries[function, argument_types] = compilation
+    return compilation
 
 
 I32, I64 = ir.IntType(32), ir.IntType(64)
 
 
 def data_pointer(context, builder, array_type, array):
-    """Address of element 0."""
+    """The LLVM pointer to element 0 of an array."""
     return context.make_array(array_type)(context, builder, array).data

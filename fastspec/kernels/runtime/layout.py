@@ -1,7 +1,7 @@
-"""Arguments of kernels: named tuples, laid out one after another as one array of int64 numbers, the record.
+"""Arguments of kernels: named tuples, packed one after another into one int64 array, the record.
 
-Numba takes each argument of a call apart, and named tuples field by field: 15 microseconds for those of the inverse
-transform.  A call hands over one record and not sixty arguments.  A kernel says its arguments once, beside itself::
+Numba unpacks each argument of a call, and named tuples field by field: 15 microseconds for those of the inverse
+transform.  A call passes one record instead of sixty arguments.  A kernel declares its arguments once, beside itself::
 
     class GainArgs(NamedTuple):
         x: Reals  # samples, scaled in place
@@ -16,8 +16,8 @@ transform.  A call hands over one record and not sixty arguments.  A kernel says
         args = unpack_args(scratch, record)
 
 and Python builds the record by ``LAYOUT.pack(GainArgs(x, x.size, 2.0))``.  Types, offsets and sizes all follow from the
-annotations.  A number takes one place in the record, an array two: address and size; whoever packs an array must keep
-it alive.
+annotations.  A number takes one slot of the record, an array two: address and size.  The caller keeps packed arrays
+alive.
 """
 
 import struct
@@ -33,7 +33,7 @@ from .jit import I64, cgutils, intrinsic, ir, types
 Number = float | np.floating
 """A real number of the dtype that a kernel is compiled for."""
 Reals = NDArray[np.floating]
-"""An array of them: one axis, contiguous, as all arrays here."""
+"""An array of them; all arrays of kernels are one-dimensional and contiguous."""
 Single = np.float32
 Double = float | np.float64
 Singles = NDArray[np.float32]
@@ -42,10 +42,10 @@ Ints = NDArray[np.int64]
 Int32s = NDArray[np.int32]
 UInt32s = NDArray[np.uint32]
 
-GUARD = 0
-"""Real numbers between the parts of scratch; the tests of memory bounds build the kernels with more."""
-LINE = 16
-"""Scratch of a worker is a multiple of so many numbers: no two workers share a cache line."""
+GUARD_REALS = 0
+"""Real numbers between two arrays of scratch; a build with more of them detects writes out of bounds."""
+ALIGNMENT_REALS = 16
+"""The scratch of a worker is a multiple of it, so that no two workers share a cache line."""
 
 _SCALARS = {int: types.int64, bool: types.boolean, Number: None, Single: types.float32, Double: types.float64}
 _REALS = Number, Single, Double
@@ -61,7 +61,7 @@ _ELEMENTS = {
 
 # ---- types from annotations ----
 def numba_type(hint: Any, real: Any) -> Any:
-    """Numba's type of what is annotated so, in kernels whose real numbers are of the type `real`."""
+    """Numba's type for an annotation, in kernels whose real numbers are of the type `real`."""
     if hint in _SCALARS:
         return _SCALARS[hint] or real
     if hint in _ELEMENTS:
@@ -94,13 +94,13 @@ def _fields(kind: Any) -> tuple[tuple[str, Any], ...]:
     return tuple(get_type_hints(kind).items())
 
 
-def _width(hint: Any) -> int:
-    """Places in a record."""
+def _slot_count(hint: Any) -> int:
+    """Slots of a field in a record."""
     return 2 if hint in _ELEMENTS else 1
 
 
 def pack(values: Any) -> NDArray[np.int64]:
-    """A named tuple of arguments as its part of a record."""
+    """A named tuple of arguments as numbers of a record."""
     numbers: list[int] = []
     for (_, hint), value in zip(_fields(type(values)), values, strict=True):
         if hint in _ELEMENTS:
@@ -113,14 +113,14 @@ def pack(values: Any) -> NDArray[np.int64]:
 
 
 class Layout:
-    """Named tuples in the order in which they stand in the record of a kernel.
+    """The named tuples of a record, in order.
 
     Attributes
     ----------
     unpackers : tuple
-        For each of them what gives it in a kernel: ``unpack(array of the kernel's dtype, record)``.
+        An intrinsic for each named tuple: ``unpack(array of the kernel's dtype, record)``.
     size : int
-        Numbers of a record.
+        Slots of a record.
     """
 
     def __init__(self, *kinds: Any) -> None:
@@ -128,46 +128,46 @@ class Layout:
         for k, kind in enumerate(kinds):
             unpackers.append(_unpacker(kind, start))
             for name, hint in _fields(kind):
-                # a name that several of them have has no slot of its own
+                # a name that occurs in two tuples has no slot by name alone
                 self._slots[name] = start if kinds.count(kind) == 1 and name not in self._slots else -1
                 self._slots[k, name] = start
-                start += _width(hint)
+                start += _slot_count(hint)
         self.unpackers, self.size = tuple(unpackers), start
 
-    def pack(self, *parts: Any) -> NDArray[np.int64]:
-        """The record of these named tuples, each of which may have been packed before."""
-        assert len(parts) == len(self.kinds), f"{len(parts)} parts of a record of {len(self.kinds)}"
+    def pack(self, *arguments: Any) -> NDArray[np.int64]:
+        """The record of these named tuples; each may be packed already."""
+        assert len(arguments) == len(self.kinds), f"{len(arguments)} tuples for a record of {len(self.kinds)}"
         packed = []
-        for part, kind in zip(parts, self.kinds, strict=True):
-            if not isinstance(part, np.ndarray):
-                assert type(part) is kind, f"{type(part).__name__} in the place of {kind.__name__}"
-                part = pack(part)
-            packed.append(part)
+        for values, kind in zip(arguments, self.kinds, strict=True):
+            if not isinstance(values, np.ndarray):
+                assert type(values) is kind, f"{type(values).__name__} instead of {kind.__name__}"
+                values = pack(values)
+            packed.append(values)
         record = np.concatenate(packed)
         assert record.size == self.size
         return record
 
     def slot(self, name: str) -> int:
-        """Where in a record the field of this name stands."""
+        """The first slot of the field of this name."""
         slot: int = self._slots[name]
-        assert slot >= 0, f"several arguments are called {name}"
+        assert slot >= 0, f"{name} is a field of several tuples"
         return slot
 
     def set_memory(self, record: NDArray[np.int64], **memory: tuple[int, int]) -> None:
-        """Set arrays of a record: (address, size) by name."""
+        """Set the (address, size) of arrays of a record by name."""
         for name, (address, size) in memory.items():
             slot = self._slots[name]
             record[slot], record[slot + 1] = address, size
 
     def set_numbers(self, record: NDArray[np.int64], **numbers: int) -> None:
-        """Set whole numbers of a record by name."""
+        """Set integers of a record by name."""
         for name, number in numbers.items():
             record[self._slots[name]] = number
 
 
 # ---- inside kernels ----
 def _array(context: Any, builder: Any, kind: Any, address: Any, size: Any) -> Any:
-    """An array of one axis at an address."""
+    """A one-dimensional array at an address."""
     array = context.make_array(kind)(context, builder)
     itemsize = ir.Constant(I64, kind.dtype.bitwidth // 8)
     array.data = builder.inttoptr(address, array.data.type)
@@ -179,7 +179,7 @@ def _array(context: Any, builder: Any, kind: Any, address: Any, size: Any) -> An
 
 
 def _unpacker(kind: Any, offset: int) -> Any:
-    """The intrinsic that reads a named tuple which stands at `offset` in records."""
+    """The intrinsic that reads a named tuple from slot `offset` of a record."""
 
     @intrinsic
     def unpack(typingctx, like, record):
@@ -215,13 +215,13 @@ def _unpacker(kind: Any, offset: int) -> Any:
 
 # ---- scratch ----
 def scratch_size(sizes: tuple[int, ...]) -> int:
-    """Real numbers of scratch for a worker whose kernel carves parts of these sizes; see `carve`."""
-    return -(-(sum(sizes) + GUARD * (len(sizes) + 1)) // LINE) * LINE
+    """Real numbers of scratch for a worker whose kernel carves arrays of these sizes; see `carve`."""
+    return -(-(sum(sizes) + GUARD_REALS * (len(sizes) + 1)) // ALIGNMENT_REALS) * ALIGNMENT_REALS
 
 
 @intrinsic
 def carve(typingctx, scratch, worker, sizes):
-    """The scratch of a worker as arrays of these sizes, one after another.  Python allocates by `scratch_size`."""
+    """Arrays of these sizes, one after another in the scratch of a worker; Python allocates by `scratch_size`."""
     count = len(sizes)
 
     def codegen(context, builder, sig, args):
@@ -231,17 +231,17 @@ def carve(typingctx, scratch, worker, sizes):
         lengths = [
             context.cast(builder, builder.extract_value(args[2], k), sizes.types[k], types.int64) for k in range(count)
         ]
-        total = number(GUARD * (count + 1) + LINE - 1)
+        total = number(GUARD_REALS * (count + 1) + ALIGNMENT_REALS - 1)
         for length in lengths:
             total = builder.add(total, length)
-        total = builder.and_(total, number(-LINE))
+        total = builder.and_(total, number(-ALIGNMENT_REALS))
         data = builder.ptrtoint(context.make_array(scratch)(context, builder, args[0]).data, I64)
         itemsize = number(scratch.dtype.bitwidth // 8)
-        start = builder.add(builder.mul(args[1], total), number(GUARD))
+        start = builder.add(builder.mul(args[1], total), number(GUARD_REALS))
         arrays = []
         for length in lengths:
             arrays.append(_array(context, builder, scratch, builder.add(data, builder.mul(start, itemsize)), length))
-            start = builder.add(builder.add(start, length), number(GUARD))
+            start = builder.add(builder.add(start, length), number(GUARD_REALS))
         return context.make_tuple(builder, sig.return_type, arrays)
 
     return types.UniTuple(scratch, count)(scratch, types.int64, sizes), codegen

@@ -1,12 +1,12 @@
-"""Kernels that are built once a dtype: how they are registered, called by address, and run on threads.
+"""The registry of kernels that are compiled once for each dtype, and the driver that calls them on threads.
 
-``@task(...)``                works on one item: (item, worker, record, scratch); `run_items` shares the items out
-``@callee(...)``              annotated; other kernels call it by its address, see `calls.call`
-``@called_from_python(...)``  annotated; Python calls it as it is
+``@task(...)``                (item, worker, record, scratch): works on one item; `run_items` calls it on threads
+``@callee(...)``              annotated; kernels call it by its address, see `calls.call`
+``@called_from_python(...)``  annotated; Python calls it directly
 
-Each names the calls of the library that need it: "transform" (STFT, streams, librosa's face), "features" (decibels,
-cepstra, the inverse of filter banks), "recovery" (recover, recover_mel), "notebook" (its fifteen functions, for even
-sizes above 64).  `warmup` compiles what is registered.
+The arguments of the decorators name the calls of the library that need the kernel: "transform" (STFT, streams,
+librosa's face), "features" (decibels, cepstra, the inverse of filter banks), "recovery" (recover, recover_mel),
+"notebook" (its fifteen functions, for even sizes above 64).  `warmup` compiles what is registered.
 """
 
 from collections.abc import Callable
@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .calls import aligned, call, claim, new_counter
-from .jit import entry, from_dtype, int64, kernel, prange, types
+from .jit import compile_entry, from_dtype, int64, kernel, prange, types
 from .layout import signature_of
 from .threads import parallel_kernel, team_size
 
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
 registry: list[Any] = []
-"""Everything there is to compile: objects with name, needed_by, dtypes and compile(dtype)."""
+"""All kernels to compile: objects with name, needed_by, dtypes and compile(dtype)."""
 
 
 class Callee:
@@ -32,10 +32,10 @@ class Callee:
     Parameters
     ----------
     function : callable
-        Annotated in the words of `layout`.
+        Annotated with the types of `layout`.
     needed_by : tuple of str
     dtypes : tuple
-        Those that it is needed in.
+        Those it is compiled for.
     """
 
     def __init__(self, function: Callable[..., Any], needed_by: tuple[str, ...], dtypes: tuple[Any, ...]) -> None:
@@ -50,10 +50,10 @@ class Callee:
         return signature_of(self.function, real)
 
     def address(self, dtype: np.dtype[Any]) -> int:
-        """Of the kernel compiled for this dtype: now, or before."""
+        """The address of the kernel for this dtype; compiles it at the first call."""
         address = self._addresses.get(dtype)
         if address is None:
-            address = self._addresses[dtype] = entry(self.function, *self.signature(from_dtype(dtype))).address
+            address = self._addresses[dtype] = compile_entry(self.function, *self.signature(from_dtype(dtype))).address
         return address
 
     compile = address
@@ -78,7 +78,7 @@ class CalledFromPython:
         registry.append(self)
 
     def compile(self, dtype: np.dtype[Any]) -> None:
-        """Compile it now, or load it."""
+        """Compile it, or load it from the cache."""
         self.dispatcher.compile(signature_of(self.dispatcher.py_func, from_dtype(dtype)))
 
 
@@ -88,7 +88,7 @@ def task(*needed_by: str, dtypes: tuple[Any, ...] = DTYPES) -> Callable[[Callabl
 
 
 def callee(*needed_by: str, dtypes: tuple[Any, ...] = DTYPES) -> Callable[[Callable[..., Any]], Callee]:
-    """Register an annotated kernel that others call by its address."""
+    """Register an annotated kernel that kernels call by its address."""
     return lambda function: Callee(function, needed_by, dtypes)
 
 
@@ -99,11 +99,11 @@ def called_from_python(*needed_by: str, dtypes: tuple[Any, ...] = DTYPES) -> Cal
 
 # ---- the driver ----
 @parallel_kernel
-def each_item(serial, lo, hi, workers, counter, function, record, scratch):
-    """function(item, worker, record, scratch) for items lo .. hi - 1, each by whichever worker is free.
+def claim_items(serial, lo, hi, workers, counter, function, record, scratch):
+    """function(item, worker, record, scratch) for items lo .. hi - 1; a worker that is free claims the next item.
 
-    Processors are not equally fast, or not equally idle.  `function` is the address of a task, `record` what it unpacks
-    (see `layout`), and a worker's part of the scratch is its own.
+    So no worker waits for a slower or busier processor.  `function` is the address of a task, `record` holds its
+    arguments (see `layout`), and each worker carves its own scratch.
     """
     if serial:
         for item in range(lo, hi):
@@ -117,23 +117,23 @@ def each_item(serial, lo, hi, workers, counter, function, record, scratch):
 
 
 class Driver:
-    """The driver, as `warmup` compiles it."""
+    """The driver as an entry of the registry."""
 
-    name, needed_by, dtypes = "tasks.each_item", ("transform", "features", "recovery", "notebook"), DTYPES
+    name, needed_by, dtypes = "tasks.claim_items", ("transform", "features", "recovery", "notebook"), DTYPES
 
     @staticmethod
     def compile(dtype: Any) -> None:
-        """Compile it now, or load it."""
+        """Compile it, or load it from the cache."""
         record, scratch = types.Array(int64, 1, "C"), types.Array(from_dtype(np.dtype(dtype)), 1, "C")
         counter = types.Array(int64, 1, "C")
-        each_item.dispatcher.compile((types.boolean, int64, int64, int64, counter, int64, record, scratch))
+        claim_items.dispatcher.compile((types.boolean, int64, int64, int64, counter, int64, record, scratch))
 
 
 registry.append(Driver)
 
 
 def run_items(
-    work_on: Task,
+    task: Task,
     dtype: np.dtype[Any],
     items: int,
     record: NDArray[np.int64],
@@ -142,24 +142,24 @@ def run_items(
     scratch: int = 0,
     memory: NDArray[Any] | None = None,
 ) -> None:
-    """Run a task on items 0 .. items - 1, on as many threads as are free.
+    """Call a task for items 0 .. items - 1, on as many threads as are free.
 
     Parameters
     ----------
-    work_on : Task
+    task : Task
     dtype : np.dtype
         Of its real numbers.
     items : int
     record : np.ndarray [dtype=int64]
-        See `layout.Layout.pack`; the arrays packed in it must be kept alive.
+        See `layout.Layout.pack`; the caller keeps the packed arrays alive.
     work : int
-        Roughly the operations of all items together: small calls run on this thread alone.
+        Approximate operations of all items together: small calls take this thread alone.
     scratch : int
-        Real numbers that each worker needs; see `layout.scratch_size`.
+        Real numbers of scratch of a worker; see `layout.scratch_size`.
     memory : np.ndarray
-        Scratch for `team_size()` workers, where it is kept from call to call.
+        Scratch for `team_size()` workers, to reuse it from call to call.
     """
     workers = min(team_size(), max(items, 1))
     if memory is None:
         memory = aligned(scratch * workers, dtype)
-    each_item(items, workers, new_counter(), work_on.address(dtype), record, memory, work=work)
+    claim_items(items, workers, new_counter(), task.address(dtype), record, memory, work=work)

@@ -1,16 +1,16 @@
-"""How kernels run on threads: a driver for loops over items, the limits that a user sets, forks.
+"""Parallel loops over items, the limit that a user sets on threads, and forks.
 
-A ``@parallel_kernel`` only loops over items lo..hi-1, with ``range`` if ``serial`` and ``prange`` if not, and hands
-each to a kernel; there is never a reduction, so the results have the same bits for any number of threads::
+A ``@parallel_kernel`` only loops over items lo .. hi - 1, with ``range`` if ``serial`` and else with ``prange``, and
+calls a kernel for each; there are no reductions, so results have the same bits for any number of threads::
 
     @parallel_kernel
     def rows(serial, lo, hi, x, scratch, out):
         if serial:
             for i in range(lo, hi):
-                one_row(i, x, scratch[0], out)
+                transform_row(i, x, scratch[0], out)
         else:
             for i in prange(lo, hi):
-                one_row(i, x, scratch[get_thread_id()], out)
+                transform_row(i, x, scratch[get_thread_id()], out)
 
     rows(n, x, np.empty((team_size(), m)), out, work=50 * x.size)
 """
@@ -29,15 +29,16 @@ import numba
 from numba import config
 from numba.core.compiler_lock import global_compiler_lock
 
-from .jit import compiled
+from .jit import build_dispatcher
 
-_SLICE = 0.1  # seconds that one call into compiled code should last at most: between two, Ctrl-C acts
-_FIRST = 1 << 26  # operations in the first slice of a call, before their speed is known
-_SMALL = 1 << 18  # operations below which waking a team costs more than it saves
+BATCH_SECONDS = 0.1  # at most in one call of compiled code: Ctrl-C acts between two
+FIRST_BATCH_OPERATIONS = 1 << 26  # in the first batch of a call, before their speed is measured
+SERIAL_OPERATIONS = 1 << 18  # below which waking the threads costs more than it saves
 
 
 # ---- threads ----
-def _whole(n: Any, name: str) -> int:
+def _positive_int(n: Any, name: str) -> int:
+    """An integer of at least 1."""
     try:
         count = operator.index(n)
     except TypeError:
@@ -48,40 +49,41 @@ def _whole(n: Any, name: str) -> int:
 
 
 def _limit_of_environment() -> int | None:
+    """The limit in FASTSPEC_NUM_THREADS."""
     text = os.environ.get("FASTSPEC_NUM_THREADS", "").strip()
     try:
-        return _whole(int(text), "FASTSPEC_NUM_THREADS") if text else None
+        return _positive_int(int(text), "FASTSPEC_NUM_THREADS") if text else None
     except ValueError:
         raise ValueError(f"FASTSPEC_NUM_THREADS must be a whole number from 1 up, got {text!r}") from None
 
 
 def _parallel_process() -> int | None:
-    """The process that may run in parallel: this one, unless it is a fork of one whose OpenMP threads it has lost."""
-    with contextlib.suppress(ValueError, OSError):  # ValueError where no pool was ever started
+    """This process if it may use several threads; None in a fork, which lacks its parent's OpenMP threads."""
+    with contextlib.suppress(ValueError, OSError):  # ValueError if no pool was started
         if numba.threading_layer() == "omp":
             process = sys.modules.get("multiprocessing.process")
             if process and process.parent_process():
                 return None
-            if len(os.listdir("/proc/self/task")) == 1:  # a fork has but one thread, whatever its parent had
+            if len(os.listdir("/proc/self/task")) == 1:  # a fork starts with a single thread
                 return None
     return os.getpid()
 
 
-_environment = _limit_of_environment()
-_limit: contextvars.ContextVar[int | None] = contextvars.ContextVar("fastspec_threads", default=_environment)
-_team = threading.Lock()  # held by the one call that runs in parallel
-_mask = threading.RLock()  # held while numba's locks around its pool are
-_pid = _parallel_process()  # compared at each call, as a fork made from C runs no Python hook
+_environment_limit = _limit_of_environment()
+_limit: contextvars.ContextVar[int | None] = contextvars.ContextVar("fastspec_threads", default=_environment_limit)
+_parallel_call = threading.Lock()  # held by the call that uses several threads: one at a time
+_pool_lock = threading.RLock()  # held together with numba's locks around its pool
+_parallel_pid = _parallel_process()  # compared at each call, as a fork by C code calls no Python hook
 
 
 def _before_fork() -> None:
-    """Let other threads finish compiling, or the child would inherit locks that nobody is left to release."""
+    """Let other threads finish compiling, or the child would inherit locks that no thread releases."""
     global_compiler_lock.acquire()
-    _mask.acquire()
+    _pool_lock.acquire()
 
 
 def _after_fork() -> None:
-    _mask.release()
+    _pool_lock.release()
     global_compiler_lock.release()
 
 
@@ -101,7 +103,7 @@ def threads(n: int) -> Iterator[None]:
     TypeError, ValueError
         If n is not a whole number from 1 up.
     """
-    token = _limit.set(_whole(n, "threads(n): n"))
+    token = _limit.set(_positive_int(n, "threads(n): n"))
     try:
         yield
     finally:
@@ -109,18 +111,18 @@ def threads(n: int) -> Iterator[None]:
 
 
 def team_size() -> int:
-    """How many rows of scratch are enough for a parallel call here and now: its `get_thread_id` is always below."""
-    most: int = config.NUMBA_NUM_THREADS
-    return min(_limit.get() or most, most)
+    """The most threads of a parallel call at this moment: a bound of its `get_thread_id`, and of scratch."""
+    pool_size: int = config.NUMBA_NUM_THREADS
+    return min(_limit.get() or pool_size, pool_size)
 
 
 @contextlib.contextmanager
-def _width(n: int | None) -> Iterator[None]:
-    """Let numba use n threads in this block; None leaves its own setting alone."""
+def _numba_threads(n: int | None) -> Iterator[None]:
+    """Let numba use n threads inside the ``with`` block; None leaves its own setting."""
     if n is None:
         yield
         return
-    with _mask:
+    with _pool_lock:
         before = numba.get_num_threads()
         if before != n:
             numba.set_num_threads(n)
@@ -128,92 +130,89 @@ def _width(n: int | None) -> Iterator[None]:
         yield
     finally:
         if before != n:
-            with _mask:
+            with _pool_lock:
                 numba.set_num_threads(before)
 
 
 class parallel_kernel:
-    """A loop over items, called as ``rows(n, *args, work=operations)``; see the head of this file.
+    """A loop over items, called as ``rows(n, *args, work=operations)``; see the docstring of this module.
 
-    A call runs on this thread alone if it is small, if only one thread is wanted, in a forked child (whose pool did
-    not survive), and while another Python thread runs in parallel.  The bits are the same either way.
+    A call takes this thread alone if it is small, if the limit is one thread, in a forked child (which lacks its
+    parent's pool), and while another Python thread is inside a parallel call.  The bits are the same either way.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        self.dispatcher = compiled(function, parallel=True)
+        self.dispatcher = build_dispatcher(function, parallel=True)
         self.__name__, self.__doc__ = function.__name__, function.__doc__
 
     def __call__(self, n: int, *args: Any, work: int = 0) -> None:
-        """Do items 0..n-1; work is roughly how many operations they all take together (else guessed from the arrays).
+        """Items 0 .. n - 1; work is the approximate number of operations of all (estimated from the arrays by default).
 
         Ctrl-C is noticed within about 0.1 s, or after the longest single item.
         """
         work = work or 64 * sum(getattr(a, "size", 0) for a in args)
-        if work < _SMALL:
+        if work < SERIAL_OPERATIONS:
             self.dispatcher(True, 0, n, *args)
             return
         team = team_size()
-        if team < 2 or n < 2 or os.getpid() != _pid or not _team.acquire(blocking=False):
-            self._slices(True, 1, n, args, work)
+        if team < 2 or n < 2 or os.getpid() != _parallel_pid or not _parallel_call.acquire(blocking=False):
+            self._run_batches(True, 1, n, args, work)
             return
         try:
-            with _width(team if _limit.get() else None):
-                self._slices(False, team, n, args, work)
+            with _numba_threads(team if _limit.get() else None):
+                self._run_batches(False, team, n, args, work)
         finally:
-            _team.release()
+            _parallel_call.release()
 
-    def briefly(self, n: int, *args: Any, work: int) -> None:
-        """A call in one slice with as little around it as can be, if the work fits one; for calls in quick succession.
-
-        It runs alone where a call would.
-        """
-        if work > _FIRST:
+    def run_single_batch(self, n: int, *args: Any, work: int) -> None:
+        """`__call__` in a single batch if the work fits one, with the least overhead: for frequent small calls."""
+        if work > FIRST_BATCH_OPERATIONS:
             self(n, *args, work=work)
             return
         team = team_size()
-        alone = n < 2 or team < 2 or work < _SMALL or os.getpid() != _pid
-        if alone or not _team.acquire(blocking=False):
+        serial = n < 2 or team < 2 or work < SERIAL_OPERATIONS or os.getpid() != _parallel_pid
+        if serial or not _parallel_call.acquire(blocking=False):
             self.dispatcher(True, 0, n, *args)
             return
         try:
-            if _limit.get() and not self._fits(team):
-                with _width(team):
+            if _limit.get() and not self._numba_uses(team):
+                with _numba_threads(team):
                     self.dispatcher(False, 0, n, *args)
             else:
                 self.dispatcher(False, 0, n, *args)
         finally:
-            _team.release()
+            _parallel_call.release()
 
     @staticmethod
-    def _fits(team: int) -> bool:
-        """Whether numba would use so many threads anyway."""
-        with _mask:
+    def _numba_uses(team: int) -> bool:
+        """Whether numba uses `team` threads by its own setting."""
+        with _pool_lock:
             return bool(numba.get_num_threads() == team)
 
-    def _slices(self, serial: bool, team: int, n: int, args: tuple[Any, ...], work: int) -> None:
-        """Few slices, as each wakes the team anew, yet short ones; the same share for each thread."""
-        start, step = 0, n * _FIRST // (work + 1)
+    def _run_batches(self, serial: bool, team: int, n: int, args: tuple[Any, ...], work: int) -> None:
+        """Batches of about BATCH_SECONDS, each a multiple of the team; the speed of a batch sizes the next."""
+        start, batch = 0, n * FIRST_BATCH_OPERATIONS // (work + 1)
         while start < n:
-            step = max(1, step // team) * team
-            began, stop = time.perf_counter(), min(n, start + step)
+            batch = max(1, batch // team) * team
+            begin, stop = time.perf_counter(), min(n, start + batch)
             self.dispatcher(serial, start, stop, *args)
-            took = time.perf_counter() - began
-            start, step = stop, int(step * min(16.0, _SLICE / (took + 1e-6)))
+            seconds = time.perf_counter() - begin
+            start, batch = stop, int(batch * min(16.0, BATCH_SECONDS / (seconds + 1e-6)))
 
 
-# ---- what there is ----
+# ---- diagnostics ----
 def threading_layer() -> str:
     """The kind of pool in use: "omp", "tbb" or "workqueue".  Starts it if need be."""
-    with _mask:
+    with _pool_lock:
         numba.get_num_threads()
     return str(numba.threading_layer())
 
 
 def thread_count() -> int:
-    """How many threads a large call here and now would use.  Starts the pool if need be."""
-    if os.getpid() != _pid:
+    """Threads that a large call would use at this moment.  Starts the pool if need be."""
+    if os.getpid() != _parallel_pid:
         return 1
     if _limit.get():
         return team_size()
-    with _mask:
+    with _pool_lock:
         return int(numba.get_num_threads())

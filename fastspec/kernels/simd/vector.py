@@ -1,8 +1,8 @@
 """Vector values for kernels: ``Vec(float32, 16)`` and ``Vec(float64, 8)``, one 64-byte vector of neighbouring lanes.
 
-The element type and the number of lanes come from the array (or vector) an intrinsic is given, so one source
-serves float32 and float64.  Offsets are plain int64 element offsets, without wraparound and without bounds checks:
-whoever calls these has validated everything before.
+The element type and the number of lanes follow from the array (or vector) that an intrinsic takes, so one source serves
+float32 and float64.  Offsets are int64 numbers of elements, without wraparound and without bounds checks: arguments
+are validated before kernels run.
 """
 
 import functools
@@ -61,36 +61,38 @@ def vec_of(array):
     return Vec(array.dtype, LANES[array.dtype])
 
 
-# ---- building blocks for code generators ----
-def splatted(builder, value, lanes):
-    """LLVM value in every lane."""
+# ---- code generation ----
+def emit_splat(builder, value, lanes):
+    """An LLVM value in every lane."""
     vector = ir.VectorType(value.type, lanes)
-    one = builder.insert_element(ir.Constant(vector, ir.Undefined), value, ir.Constant(I32, 0))
-    return shuffled(builder, one, ir.Constant(vector, ir.Undefined), [0] * lanes)
+    first_lane = builder.insert_element(ir.Constant(vector, ir.Undefined), value, ir.Constant(I32, 0))
+    return emit_shuffle(builder, first_lane, ir.Constant(vector, ir.Undefined), [0] * lanes)
 
 
-def shuffled(builder, a, b, mask):
-    """Lane i of the result is lane mask[i] of a and b laid side by side."""
+def emit_shuffle(builder, a, b, mask):
+    """Lane i of the result is lane mask[i] of the concatenation of a and b."""
     return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(I32, len(mask)), list(mask)))
 
 
-def constant(llvm_vector, value):
-    """The same constant in every lane."""
+def emit_constant(llvm_vector, value):
+    """A constant in every lane."""
     return ir.Constant(llvm_vector, [ir.Constant(llvm_vector.element, value)] * llvm_vector.count)
 
 
-def pointer_at(builder, data, offset, llvm_type):
+def emit_pointer(builder, data, offset, llvm_type):
     """Address of element `offset`, as a pointer to `llvm_type`."""
     return builder.bitcast(builder.gep(data, [offset]), llvm_type.as_pointer())
 
 
-def llvm_function(builder, name, result, *arguments):
-    """An LLVM intrinsic such as llvm.sqrt."""
+def declare_function(builder, name, result, *arguments):
+    """Declare an LLVM intrinsic such as llvm.sqrt; returns the function."""
     return cgutils.get_or_insert_function(builder.module, ir.FunctionType(result, arguments), name)
 
 
 # ---- arithmetic ----
 def _arithmetic(op, instruction):
+    """Type and lower an operator for two vectors, or for a vector and a scalar in every lane."""
+
     @infer_global(op)
     class Template(AbstractTemplate):
         def generic(self, args, kws):
@@ -104,7 +106,7 @@ def _arithmetic(op, instruction):
     def lower(context, builder, sig, args):
         lanes = sig.return_type.lanes
         a, b = (
-            value if isinstance(kind, Vec) else splatted(builder, value, lanes)
+            value if isinstance(kind, Vec) else emit_splat(builder, value, lanes)
             for kind, value in zip(sig.args, args, strict=True)
         )
         return getattr(builder, instruction)(a, b, flags=FASTMATH)
@@ -125,7 +127,7 @@ for _op, _instruction in (
 
 @intrinsic
 def maximum(typingctx, a, b):
-    """The larger of two vectors, lane by lane (the second where a is NaN)."""
+    """max(a, b), lane by lane; b where a or b is NaN."""
 
     def codegen(context, builder, sig, args):
         return builder.select(builder.fcmp_ordered(">", args[0], args[1]), args[0], args[1])
@@ -135,57 +137,57 @@ def maximum(typingctx, a, b):
 
 @intrinsic
 def sqrt(typingctx, v):
-    """Square root."""
+    """The square root, lane by lane."""
 
     def codegen(context, builder, sig, args):
-        root = llvm_function(builder, f"llvm.sqrt.v{v.lanes}f{v.dtype.bitwidth}", v.llvm, v.llvm)
+        root = declare_function(builder, f"llvm.sqrt.v{v.lanes}f{v.dtype.bitwidth}", v.llvm, v.llvm)
         return builder.call(root, [args[0]])
 
     return v(v), codegen
 
 
 @intrinsic
-def at_least(typingctx, v, bound):
-    """A bit a lane, the lowest for lane 0: 1 where the lane is >= bound."""
+def mask_at_least(typingctx, v, bound):
+    """Bit k of the result is 1 where lane k is >= bound."""
 
     def codegen(context, builder, sig, args):
-        hits = builder.fcmp_ordered(">=", args[0], splatted(builder, args[1], v.lanes))
-        return builder.zext(builder.bitcast(hits, ir.IntType(v.lanes)), I64)
+        mask = builder.fcmp_ordered(">=", args[0], emit_splat(builder, args[1], v.lanes))
+        return builder.zext(builder.bitcast(mask, ir.IntType(v.lanes)), I64)
 
     return types.int64(v, v.dtype), codegen
 
 
-def _chosen(comparison):
+def _select(comparison):
     @intrinsic
-    def chosen(typingctx, a, b, x, y):
+    def select(typingctx, a, b, x, y):
         def codegen(context, builder, sig, args):
             compare = builder.fcmp_unordered if comparison == "!=" else builder.fcmp_ordered
             return builder.select(compare(comparison, args[0], args[1]), args[2], args[3])
 
         return a(a, a, a, a), codegen
 
-    return chosen
+    return select
 
 
-where_above = _chosen(">")  # lane by lane x where a > b, else y
-where_reaches = _chosen(">=")
-where_differs = _chosen("!=")
+select_greater = _select(">")  # lane by lane x where a > b, else y
+select_greater_equal = _select(">=")  # x where a >= b, else y
+select_not_equal = _select("!=")  # x where a != b, else y
 
 
-def _compared(comparison):
+def _lane_mask(comparison):
     @intrinsic
-    def compared(typingctx, a, b):
+    def lane_mask(typingctx, a, b):
         def codegen(context, builder, sig, args):
-            hits = builder.fcmp_ordered(comparison, args[0], args[1])
-            return builder.zext(builder.bitcast(hits, ir.IntType(a.lanes)), I64)
+            mask = builder.fcmp_ordered(comparison, args[0], args[1])
+            return builder.zext(builder.bitcast(mask, ir.IntType(a.lanes)), I64)
 
         return types.int64(a, a), codegen
 
-    return compared
+    return lane_mask
 
 
-above = _compared(">")  # a bit a lane, the lowest for lane 0: 1 where a > b
-reaches = _compared(">=")
+mask_greater = _lane_mask(">")  # bit k is 1 where a > b in lane k
+mask_greater_equal = _lane_mask(">=")  # bit k is 1 where a >= b in lane k
 
 
 @intrinsic
@@ -206,7 +208,7 @@ def load(typingctx, a, i):
 
     def codegen(context, builder, sig, args):
         data = data_pointer(context, builder, a, args[0])
-        return builder.load(pointer_at(builder, data, args[1], vec.llvm), align=vec.align)
+        return builder.load(emit_pointer(builder, data, args[1], vec.llvm), align=vec.align)
 
     return vec(a, types.int64), codegen
 
@@ -219,28 +221,28 @@ def store(typingctx, a, i, v):
 
     def codegen(context, builder, sig, args):
         data = data_pointer(context, builder, a, args[0])
-        builder.store(args[2], pointer_at(builder, data, args[1], v.llvm), align=v.align)
+        builder.store(args[2], emit_pointer(builder, data, args[1], v.llvm), align=v.align)
         return context.get_dummy_value()
 
     return types.void(a, types.int64, v), codegen
 
 
-def _mask(builder, count, lanes):
-    """Lanes below `count`."""
+def _first_lanes(builder, count, lanes):
+    """The mask of the lanes below `count`."""
     numbers = ir.Constant(ir.VectorType(I64, lanes), [ir.Constant(I64, k) for k in range(lanes)])
-    return builder.icmp_signed("<", numbers, splatted(builder, count, lanes))
+    return builder.icmp_signed("<", numbers, emit_splat(builder, count, lanes))
 
 
 @intrinsic
-def load_part(typingctx, a, i, count):
-    """The vector a[i : i + count], zeros in the other lanes; nothing beyond is read."""
+def load_partial(typingctx, a, i, count):
+    """a[i : i + count] in the first lanes, zeros in the rest; reads nothing beyond."""
     vec = vec_of(a)
 
     def codegen(context, builder, sig, args):
-        at = pointer_at(builder, data_pointer(context, builder, a, args[0]), args[1], vec.llvm)
-        mask, zero = _mask(builder, args[2], vec.lanes), constant(vec.llvm, 0.0)
+        at = emit_pointer(builder, data_pointer(context, builder, a, args[0]), args[1], vec.llvm)
+        mask, zero = _first_lanes(builder, args[2], vec.lanes), emit_constant(vec.llvm, 0.0)
         name = f"llvm.masked.load.v{vec.lanes}f{vec.dtype.bitwidth}.p0"
-        load = llvm_function(builder, name, vec.llvm, at.type, I32, mask.type, vec.llvm)
+        load = declare_function(builder, name, vec.llvm, at.type, I32, mask.type, vec.llvm)
         return builder.call(load, [at, ir.Constant(I32, vec.align), mask, zero])
 
     return vec(a, types.int64, types.int64), codegen
@@ -248,31 +250,31 @@ def load_part(typingctx, a, i, count):
 
 @intrinsic
 def load_lanes(typingctx, a, i, first, last):
-    """The vector a[i : i + lanes] in lanes first .. last - 1, zeros in the others; nothing else is read."""
+    """a[i + k] in lanes k = first .. last - 1, zeros elsewhere; reads nothing else."""
     vec = vec_of(a)
 
     def codegen(context, builder, sig, args):
-        at = pointer_at(builder, data_pointer(context, builder, a, args[0]), args[1], vec.llvm)
-        below = builder.not_(_mask(builder, args[2], vec.lanes))
-        mask = builder.and_(_mask(builder, args[3], vec.lanes), below)
+        at = emit_pointer(builder, data_pointer(context, builder, a, args[0]), args[1], vec.llvm)
+        below = builder.not_(_first_lanes(builder, args[2], vec.lanes))
+        mask = builder.and_(_first_lanes(builder, args[3], vec.lanes), below)
         name = f"llvm.masked.load.v{vec.lanes}f{vec.dtype.bitwidth}.p0"
-        load = llvm_function(builder, name, vec.llvm, at.type, I32, mask.type, vec.llvm)
-        return builder.call(load, [at, ir.Constant(I32, vec.align), mask, constant(vec.llvm, 0.0)])
+        load = declare_function(builder, name, vec.llvm, at.type, I32, mask.type, vec.llvm)
+        return builder.call(load, [at, ir.Constant(I32, vec.align), mask, emit_constant(vec.llvm, 0.0)])
 
     return vec(a, types.int64, types.int64, types.int64), codegen
 
 
 @intrinsic
-def store_part(typingctx, a, i, v, count):
-    """a[i : i + count] = the first lanes of v; nothing beyond is touched."""
+def store_partial(typingctx, a, i, v, count):
+    """a[i : i + count] = the first lanes of v; writes nothing beyond."""
     if v != vec_of(a):
         return None
 
     def codegen(context, builder, sig, args):
-        at = pointer_at(builder, data_pointer(context, builder, a, args[0]), args[1], v.llvm)
-        mask = _mask(builder, args[3], v.lanes)
+        at = emit_pointer(builder, data_pointer(context, builder, a, args[0]), args[1], v.llvm)
+        mask = _first_lanes(builder, args[3], v.lanes)
         name = f"llvm.masked.store.v{v.lanes}f{v.dtype.bitwidth}.p0"
-        store = llvm_function(builder, name, ir.VoidType(), v.llvm, at.type, I32, mask.type)
+        store = declare_function(builder, name, ir.VoidType(), v.llvm, at.type, I32, mask.type)
         builder.call(store, [args[2], at, ir.Constant(I32, v.align), mask])
         return context.get_dummy_value()
 
@@ -286,33 +288,33 @@ def load_splat(typingctx, a, i):
 
     def codegen(context, builder, sig, args):
         data = data_pointer(context, builder, a, args[0])
-        return splatted(builder, builder.load(builder.gep(data, [args[1]])), vec.lanes)
+        return emit_splat(builder, builder.load(builder.gep(data, [args[1]])), vec.lanes)
 
     return vec(a, types.int64), codegen
 
 
 @intrinsic
 def splat(typingctx, like, value):
-    """A number in every lane of a vector like the array's."""
+    """A number in every lane of a vector of the array's type."""
     vec = vec_of(like)
 
     def codegen(context, builder, sig, args):
-        return splatted(builder, args[1], vec.lanes)
+        return emit_splat(builder, args[1], vec.lanes)
 
     return vec(like, like.dtype), codegen
 
 
 @intrinsic
-def centred(typingctx, x, i, mean, scale):
+def load_centred(typingctx, x, i, mean, scale):
     """(x[i : i + 16] - mean) * scale, computed in x's dtype, as a float32 vector."""
     wide = ir.VectorType(vec_of(x).llvm.element, 16)
     narrow = Vec(types.float32, 16)
 
     def codegen(context, builder, sig, args):
         data = data_pointer(context, builder, x, args[0])
-        v = builder.load(pointer_at(builder, data, args[1], wide), align=vec_of(x).align)
-        v = builder.fsub(v, splatted(builder, args[2], 16), flags=FASTMATH)
-        v = builder.fmul(v, splatted(builder, args[3], 16), flags=FASTMATH)
+        v = builder.load(emit_pointer(builder, data, args[1], wide), align=vec_of(x).align)
+        v = builder.fsub(v, emit_splat(builder, args[2], 16), flags=FASTMATH)
+        v = builder.fmul(v, emit_splat(builder, args[3], 16), flags=FASTMATH)
         return v if x.dtype == types.float32 else builder.fptrunc(v, narrow.llvm)
 
     return narrow(x, types.int64, x.dtype, x.dtype), codegen
@@ -320,7 +322,7 @@ def centred(typingctx, x, i, mean, scale):
 
 @intrinsic
 def lanes(typingctx, a):
-    """Lanes of the array's vectors, a constant."""
+    """Lanes of the array's vectors: a compile-time constant."""
     count = LANES[a.dtype]
 
     def codegen(context, builder, sig, args):
@@ -331,54 +333,54 @@ def lanes(typingctx, a):
 
 # ---- order of lanes ----
 @intrinsic
-def backwards(typingctx, v):
-    """The lanes in reverse."""
+def reverse_lanes(typingctx, v):
+    """The lanes in reverse order."""
 
     def codegen(context, builder, sig, args):
-        return shuffled(builder, args[0], args[0], range(v.lanes - 1, -1, -1))
+        return emit_shuffle(builder, args[0], args[0], range(v.lanes - 1, -1, -1))
 
     return v(v), codegen
 
 
-def _every_other(first):
+def _deinterleave(first):
     @intrinsic
-    def every_other(typingctx, a, b):
+    def deinterleave(typingctx, a, b):
         def codegen(context, builder, sig, args):
-            return shuffled(builder, args[0], args[1], range(first, 2 * a.lanes, 2))
+            return emit_shuffle(builder, args[0], args[1], range(first, 2 * a.lanes, 2))
 
         return a(a, a), codegen
 
-    return every_other
+    return deinterleave
 
 
-evens = _every_other(0)  # elements 0, 2, 4 ... of two vectors laid side by side
-odds = _every_other(1)  # elements 1, 3, 5 ...
+evens = _deinterleave(0)  # elements 0, 2, 4 ... of the concatenation of two vectors
+odds = _deinterleave(1)  # elements 1, 3, 5 ...
 
 
-def _halves(upper):
+def _interleave(upper):
     @intrinsic
-    def zipped(typingctx, a, b):
+    def interleave(typingctx, a, b):
         start = a.lanes // 2 if upper else 0
         mask = [x for k in range(start, start + a.lanes // 2) for x in (k, k + a.lanes)]
 
         def codegen(context, builder, sig, args):
-            return shuffled(builder, args[0], args[1], mask)
+            return emit_shuffle(builder, args[0], args[1], mask)
 
         return a(a, a), codegen
 
-    return zipped
+    return interleave
 
 
-zip_low = _halves(False)  # a0 b0 a1 b1 ... of the lower halves
-zip_high = _halves(True)  # the same of the upper halves
+zip_low = _interleave(False)  # a0 b0 a1 b1 ... of the lower halves
+zip_high = _interleave(True)  # the same of the upper halves
 
 
 def _reduction(combine):
     @intrinsic
     def reduce(typingctx, v):
         def codegen(context, builder, sig, args):
-            picked = [builder.extract_element(args[0], ir.Constant(I32, k)) for k in range(v.lanes)]
-            return functools.reduce(lambda a, b: combine(builder, a, b), picked)
+            elements = [builder.extract_element(args[0], ir.Constant(I32, k)) for k in range(v.lanes)]
+            return functools.reduce(lambda a, b: combine(builder, a, b), elements)
 
         return v.dtype(v), codegen
 

@@ -1,1 +1,1 @@
-"""The short-time Fourier transform and its inverse."""
+"""The short-time Fourier transform, its inverse, and overlap-add."""

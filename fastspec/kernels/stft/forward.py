@@ -1,8 +1,7 @@
 """Kernels of the forward transform: strips of tiles -> spectra, levels, or filtered levels such as mels.
 
-A strip needs the samples from that at which its first frame starts to the last of its last frame, and nothing else: no
-state goes from one strip to the next, so any range of frames can be asked for.  A new epilogue is a function such as
-`write_levels`.
+A strip depends only on the samples of its frames: there is no state between strips, so any range of frames can be
+computed.  An epilogue is a function such as `write_levels`: it computes the output of a tile of bins and writes it.
 """
 
 from typing import NamedTuple
@@ -28,34 +27,34 @@ from ..simd.vector import lanes, load, splat, store
 
 
 class ForwardArgs(NamedTuple):
-    """Where frames lie, in memory and in tiles, and which epilogue writes them."""
+    """The layout of frames, in memory and in tiles, and the epilogue."""
 
     epilogue: int  # address of the kernel that writes a tile
     op: int  # realfft.COMPLEX or POWER
-    from_bins: bool  # the input is complex bins, frame by frame, and no signal
-    mixed: bool  # tiles hold frames of any signals; otherwise strips of one signal
+    from_bins: bool  # the input x is complex bins, frame by frame, not signals
+    mixed: bool  # a tile holds frames of several signals; otherwise a strip holds tiles of one signal
     full: bool  # all n_fft bins, not only the first half
-    frames_contiguous: bool  # in the output the frames of a bin are neighbours, not the bins of a frame
-    streamed: bool  # output past the caches
+    frames_contiguous: bool  # the frames of a bin are neighbours in the output, not the bins of a frame
+    streamed: bool  # the output bypasses the caches
     hop: int
     origin: int  # the sample at which frame 0 starts
     signals: int
     frames: int  # of a signal
-    rows: int  # row r of a strip holds samples r, r + hop ...; of a mixed tile, sample r of each frame
+    rows: int  # of a strip, min(hop, n_fft) polyphase components; of a mixed tile, n_fft samples
     strip_stride: int  # from a row of a strip to the next
     strip_tiles: int  # tiles in a strip
     strips: int  # of a signal
     bins: int  # of the transform
-    width: int  # values written a frame: bins or filters
+    width: int  # values written for a frame: bins or filters
     reals_per_value: int  # 2 if complex
-    row_stride: int  # from a frame of the output to the next, or, frames contiguous, from a bin to the next, in reals
+    row_stride: int  # real numbers from a frame of the output to the next; with frames_contiguous, from a bin
     fft_size: int  # real numbers of scratch for the transform
-    tile_size: int  # for the bins of a tile and what its epilogue needs
+    tile_size: int  # for the bins of a tile and its epilogue
 
 
 LAYOUT = Layout(SignalArgs, Tables, ForwardArgs, Epilogue)
 unpack_signals, unpack_tables, unpack_args, unpack_epilogue = LAYOUT.unpackers
-X, OUT, PEAKS = LAYOUT.slot("x"), LAYOUT.slot("out"), LAYOUT.slot("peaks")
+X_SLOT, OUT_SLOT, PEAKS_SLOT = LAYOUT.slot("x"), LAYOUT.slot("out"), LAYOUT.slot("peaks")
 
 
 @register_jitable
@@ -64,10 +63,10 @@ def scratch_sizes(args):
     return args.rows * args.strip_stride, args.fft_size, args.tile_size, args.tile_size
 
 
-# ---- epilogues: the last step on the bins of a tile ----
+# ---- epilogues ----
 @kernel
-def mirror(c, bins, n):
-    """Bins n - 1 .. bins of a tile: the conjugates of bins 1 .. n - bins."""
+def mirror_bins(c, bins, n):
+    """Bins n - 1 .. bins of a tile of real frames: the conjugates of bins 1 .. n - bins."""
     V = lanes(c)
     minus = splat(c, c.dtype.type(-1))
     for k in range(1, n - bins + 1):
@@ -78,11 +77,11 @@ def mirror(c, bins, n):
 @callee("transform", "notebook", "recovery")
 def write_complex(
     c: Reals, args: ForwardArgs, epilogue: Epilogue, out: Reals, o: int, row_stride: int, streamed: bool,
-    peaks: Reals, p0: int,
+    peaks: Reals, peaks_offset: int,
 ):  # fmt: skip
-    """A tile of complex bins: frame f at out[o + f row_stride], or bin k at out[o + k row_stride]."""
+    """Write complex bins: frame f or, frames contiguous, bin f at out[o + f row_stride :]."""
     if args.full:
-        mirror(c, args.bins, args.width)
+        mirror_bins(c, args.bins, args.width)
     if args.frames_contiguous:
         scatter_complex_frames_contiguous(c, args.width, out, o, row_stride)
     else:
@@ -92,10 +91,10 @@ def write_complex(
 @callee("transform", "notebook", "recovery")
 def write_levels(
     c: Reals, args: ForwardArgs, epilogue: Epilogue, out: Reals, o: int, row_stride: int, streamed: bool,
-    peaks: Reals, p0: int,
+    peaks: Reals, peaks_offset: int,
 ):  # fmt: skip
-    """A tile of powers as levels, a real number each, in the same order."""
-    powers_to_levels(c, args.width, epilogue, peaks, p0)
+    """Write the levels of a tile of powers, in the order of `write_complex`."""
+    powers_to_levels(c, args.width, epilogue, peaks, peaks_offset)
     if args.frames_contiguous:
         scatter_rows_frames_contiguous(c, int64(0), args.width, out, o, row_stride)
     else:
@@ -105,14 +104,14 @@ def write_levels(
 @callee("transform")
 def write_filtered(
     c: Reals, args: ForwardArgs, epilogue: Epilogue, out: Reals, o: int, row_stride: int, streamed: bool,
-    peaks: Reals, p0: int,
+    peaks: Reals, peaks_offset: int,
 ):  # fmt: skip
-    """A tile of powers as levels, then as weighted sums of them, filter by filter, or the logarithms of those."""
+    """Write filters over the levels of a tile of powers, or their logarithms, in the order of `write_complex`."""
     filtered = lanes(c) * args.bins
-    powers_to_levels(c, args.bins, epilogue, peaks, p0)
+    powers_to_levels(c, args.bins, epilogue, peaks, peaks_offset)
     apply_filters(c, epilogue, filtered)
     if epilogue.log:
-        take_logarithms(c, filtered, args.width, epilogue, peaks, p0)
+        take_logarithms(c, filtered, args.width, epilogue, peaks, peaks_offset)
     if args.frames_contiguous:
         scatter_rows_frames_contiguous(c, filtered, args.width, out, o, row_stride)
     else:
@@ -121,17 +120,17 @@ def write_filtered(
 
 # ---- tiles and strips ----
 @kernel
-def signal_at(signals, i):
-    """Signal i."""
-    edges_offset = i * (signals.left + signals.right)
+def select_signal(signals, i):
+    """Signal i of `SignalArgs`."""
+    padding_offset = i * (signals.pad_left + signals.pad_right)
     return Signal(
         signals.x,
         signals.offsets[i],
-        signals.edges,
-        edges_offset,
+        signals.padding,
+        padding_offset,
         signals.n,
-        signals.left,
-        signals.right,
+        signals.pad_left,
+        signals.pad_right,
         signals.mean,
         signals.scale,
     )
@@ -139,20 +138,20 @@ def signal_at(signals, i):
 
 @kernel
 def gather_frames(signals, first, args, t, work):
-    """Frames first .. first + lanes - 1 of all signals, counted through: sample j of lane k at t[j lanes + k]."""
+    """Frames first .. first + lanes - 1, counted over all signals: sample j of lane k at t[j lanes + k]."""
     noinline()
     V = lanes(t)
     stride = args.rows + V // 2
     for k in range(min(V, args.signals * args.frames - first)):
         frame = first + k
-        signal = signal_at(signals, frame // args.frames)
+        signal = select_signal(signals, frame // args.frames)
         read_padded(signal, args.origin + frame % args.frames * args.hop, work, k * stride, args.rows)
     interleave_rows(work, stride, args.rows, t, int64(0), args.strip_stride)
 
 
 @kernel
 def load_tile(D, first, frames, bins, op, c, tmp):
-    """Bins of frames first .. first + lanes - 1 of D, one row a frame, to c: as they are, or their powers."""
+    """Bins of frames first .. first + lanes - 1 of D (frames, bins), or their powers, to the lanes of c."""
     noinline()
     V, width = lanes(c), 2 * bins
     if first + V <= frames:
@@ -170,16 +169,16 @@ def load_tile(D, first, frames, bins, op, c, tmp):
 
 @task("transform", "notebook", "recovery")
 def forward_strip(item, worker, record, scratch):
-    """One strip: strip_tiles tiles of frames of one signal, or one tile of frames of any.
+    """A strip: strip_tiles tiles of frames of a signal, or a mixed tile of frames of several signals.
 
-    Frame f of signal i is written at out[out_offsets[i] + f row_stride], or, frames contiguous, at
-    out[out_offsets[i] + f reals_per_value].
+    Frame f of signal i goes to out[out_offsets[i] + f row_stride :] or, frames contiguous, to
+    out[out_offsets[i] + f reals_per_value :].
     """
     noinline()
-    signals, p = unpack_signals(scratch, record), unpack_tables(scratch, record)
+    signals, tables = unpack_signals(scratch, record), unpack_tables(scratch, record)
     args, epilogue = unpack_args(scratch, record), unpack_epilogue(scratch, record)
     V, zero = lanes(scratch), int64(0)
-    t, work, bins, tmp = carve(scratch, worker, scratch_sizes(args))
+    strip, work, bins, tmp = carve(scratch, worker, scratch_sizes(args))
     tmp_stride = V * args.reals_per_value if args.frames_contiguous else args.width * args.reals_per_value
     frame_stride = args.reals_per_value if args.frames_contiguous else args.row_stride
     if args.mixed:
@@ -187,8 +186,8 @@ def forward_strip(item, worker, record, scratch):
         if args.from_bins:
             load_tile(signals.x, first, total, args.bins, args.op, bins, tmp)
         else:
-            gather_frames(signals, first, args, t, work)
-            call(p.forward, (args.op, t, zero, p, work, bins))
+            gather_frames(signals, first, args, strip, work)
+            call(tables.forward, (args.op, strip, zero, tables, work, bins))
         call(args.epilogue, (bins, args, epilogue, tmp, zero, tmp_stride, False, signals.peaks, first))
         frame, stop = first, min(first + V, total)
         while frame < stop:
@@ -198,19 +197,20 @@ def forward_strip(item, worker, record, scratch):
             frame += count
         return
     i, first = item // args.strips, item % args.strips * args.strip_tiles * V
-    polyphase(signal_at(signals, i), args.origin + first * args.hop, args.hop, args.rows, t, args.strip_stride, work)
-    tiles = (args.frames + V - 1) // V
+    x0 = args.origin + first * args.hop
+    polyphase(select_signal(signals, i), x0, args.hop, args.rows, strip, args.strip_stride, work)
+    tiles = (args.frames + V - 1) // V  # of a signal
     for g in range(min(args.strip_tiles, tiles - first // V)):
         f0 = first + g * V
-        p0, o = i * tiles * V + f0, signals.out_offsets[i] + f0 * frame_stride
-        call(p.forward, (args.op, t, g * V, p, work, bins))
+        peaks_offset, o = i * tiles * V + f0, signals.out_offsets[i] + f0 * frame_stride
+        call(tables.forward, (args.op, strip, g * V, tables, work, bins))
         if f0 + V <= args.frames:
             call(
                 args.epilogue,
-                (bins, args, epilogue, signals.out, o, args.row_stride, args.streamed, signals.peaks, p0),
+                (bins, args, epilogue, signals.out, o, args.row_stride, args.streamed, signals.peaks, peaks_offset),
             )
         else:
-            call(args.epilogue, (bins, args, epilogue, tmp, zero, tmp_stride, False, signals.peaks, p0))
+            call(args.epilogue, (bins, args, epilogue, tmp, zero, tmp_stride, False, signals.peaks, peaks_offset))
             scatter_tile(tmp, zero, args.frames - f0, V, args, signals.out, o)
     if args.streamed:
         memory_fence()
@@ -218,35 +218,35 @@ def forward_strip(item, worker, record, scratch):
 
 # ---- called from Python ----
 @called_from_python("transform")
-def forward_tile(function: int, prepared: Ints, record: Ints, x: Reals, out: Reals, space: Reals):
-    """The one item of a prepared record that lacks only the samples, the output and the peaks.
+def forward_tile(function: int, prepared: Ints, record: Ints, x: Reals, out: Reals, workspace: Reals):
+    """Call a task for the single item of a prepared record, after setting samples, output and peaks in a copy of it.
 
-    Numba needs microseconds to pass many arguments, as long as a short signal takes.  `record` has the size of the
-    prepared one; `space` is for the peaks and the scratch, with a cache line to spare.
+    Passing many arguments takes Numba microseconds, as long as the transform of a short signal.  `record` is the copy;
+    `workspace` holds peaks and scratch, and a cache line for their alignment.
     """
     V, zero = lanes(x), int64(0)
     for i in range(prepared.size):
         record[i] = prepared[i]
-    a = -address(space) % 64 // (64 // V)
-    record[X], record[X + 1] = address(x), x.size
-    record[OUT], record[OUT + 1] = address(out), out.size
-    record[PEAKS], record[PEAKS + 1] = address(space) + a * (64 // V), 2 * V
-    call(function, (zero, zero, record, space[a + 2 * V :]))
+    a = -address(workspace) % 64 // (64 // V)
+    record[X_SLOT], record[X_SLOT + 1] = address(x), x.size
+    record[OUT_SLOT], record[OUT_SLOT + 1] = address(out), out.size
+    record[PEAKS_SLOT], record[PEAKS_SLOT + 1] = address(workspace) + a * (64 // V), 2 * V
+    call(function, (zero, zero, record, workspace[a + 2 * V :]))
 
 
 @called_from_python("transform")
 def set_block(record: Ints, x: Reals, out: Reals):
-    """The addresses of the samples and of the output in a prepared record: in Python they cost a microsecond each."""
-    record[X], record[X + 1] = address(x), x.size
-    record[OUT], record[OUT + 1] = address(out), out.size
+    """Set the addresses of samples and output in a record: Python takes a microsecond for each."""
+    record[X_SLOT], record[X_SLOT + 1] = address(x), x.size
+    record[OUT_SLOT], record[OUT_SLOT + 1] = address(out), out.size
 
 
 class WindowArgs(NamedTuple):
-    """Frames that are windowed for a transform by SciPy."""
+    """Frames times a window, for a transform by SciPy."""
 
     window: Reals
     windowed: Reals  # (frames, n_fft)
-    first: int  # of all frames of all signals, counted through
+    first: int  # frame, counted over all signals
     frames: int  # of a signal
     hop: int
     origin: int  # the sample at which frame 0 starts
@@ -258,11 +258,11 @@ unpack_windowed_signals, unpack_window = WINDOW_LAYOUT.unpackers
 
 @task("transform")
 def window_frame(item, worker, record, scratch):
-    """Row `item` of the output = window times frame first + item of all signals, counted through."""
+    """Row `item` of the output = window times frame first + item, counted over all signals."""
     signals, args = unpack_windowed_signals(scratch, record), unpack_window(scratch, record)
     n, frame = args.window.size, args.first + item
     o = item * n
-    signal = signal_at(signals, frame // args.frames)
+    signal = select_signal(signals, frame // args.frames)
     read_padded(signal, args.origin + frame % args.frames * args.hop, args.windowed, o, n)
     for j in range(n):
         args.windowed[o + j] *= args.window[j]

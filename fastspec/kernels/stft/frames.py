@@ -1,7 +1,7 @@
-"""Frames of a tile from their spectra or magnitudes; shared by all kernels that synthesize signals.
+"""Spectra or magnitudes -> the frames of a tile; for all kernels that synthesize signals.
 
-The arguments tuple of each of them has the fields of these names: source (see `realfft`), hop, n_fft, rows,
-strip_stride, bins, folded, lane_stride, bin_stride, fft_elements, mean, least.
+Their arguments tuples have these fields: source (see `realfft`), hop, n_fft, rows, strip_stride, bins, folded,
+lane_stride, bin_stride, fft_elements, mean, least; see `overlap_add.OverlapAddArgs`.
 """
 
 from ..fft.realfft import BINS
@@ -14,14 +14,14 @@ from ..simd.vector import lanes, load, splat, store
 
 @register_jitable
 def frame_scratch_sizes(args, V):
-    """Real numbers of scratch: strip, transform, frames of a tile, their bins, bins as they are read."""
+    """Real numbers of scratch: strip, transform, frames of a tile, their bins, bins before they are transposed."""
     bins = 2 * V * args.bins
     return args.rows * args.strip_stride, 2 * V * args.fft_elements, V * args.n_fft, bins, bins
 
 
 @kernel
 def fold(c, n):
-    """The Hermitian half of n complex bins in lanes, in place: c[k] = (c[k] + conj c[n - k]) / 2 for k <= n / 2."""
+    """The Hermitian part of n complex bins in lanes, in place: c[k] = (c[k] + conj c[n - k]) / 2 for k <= n / 2."""
     V = lanes(c)
     half = splat(c, c.dtype.type(0.5))
     for k in range(n // 2 + 1):
@@ -33,11 +33,11 @@ def fold(c, n):
 
 
 @kernel
-def read_bins(args, spectra, at, count, c, tmp):
-    """The bins of `count` frames, at spectra[at:], as those of real frames: folded, or the half with real ends."""
+def read_bins(args, spectra, offset, count, c, tmp):
+    """Bins of `count` real frames from spectra[offset:]: folded, or without the imaginary parts of bins 0 and n / 2."""
     noinline()
     V = lanes(c)
-    gather_tile(spectra, at, args.lane_stride, args.bin_stride, args.bins, count, c, tmp)
+    gather_tile(spectra, offset, args.lane_stride, args.bin_stride, args.bins, count, c, tmp)
     if args.folded:
         fold(c, args.bins)
     else:
@@ -47,20 +47,20 @@ def read_bins(args, spectra, at, count, c, tmp):
 
 @kernel
 def load_strip(x, first, args, strip, work):
-    """The strip of frames `first` and on of x - args.mean."""
+    """The strip of x - args.mean whose first frame is `first`."""
     zero = int64(0)
     signal = Signal(x, zero, x, zero, x.size, zero, zero, args.mean, x.dtype.type(1))
     polyphase(signal, first * args.hop, args.hop, args.rows, strip, args.strip_stride, work)
 
 
 @kernel
-def synthesize_tile(spectra, at, count, column, p, args, parts, y):
+def synthesize_tile(spectra, offset, count, column, tables, args, buffers, y):
     """y[j lanes + lane] = sample j of a frame, times the synthesis window, for lanes < count.
 
-    Spectra or magnitudes of the frames stand at spectra[at:]; those that phases are taken from start at `column` of the
-    strip.  `parts` are strip, transform, bins and bins as they are read.
+    Spectra or magnitudes of the frames start at spectra[offset]; the frames whose phases are taken start at `column` of
+    the strip.  `buffers` are strip, transform, bins, and bins before they are transposed.
     """
-    strip, work, bins, tmp = parts
+    strip, work, bins, tmp = buffers
     if args.source == BINS:
-        read_bins(args, spectra, at, count, bins, tmp)
-    call(p.inverse, (args.source, strip, column, p, work, spectra, at, args.least, bins, y))
+        read_bins(args, spectra, offset, count, bins, tmp)
+    call(tables.inverse, (args.source, strip, column, tables, work, spectra, offset, args.least, bins, y))

@@ -1,49 +1,57 @@
-"""Kernels of the inverse: spectra -> signals.
+"""Kernels of the inverse transform: spectra -> signals, by overlap-add from the first frame to the last.
 
-Sample t of a signal is the sum of its samples in all frames, added from the first frame to the last, times the weight
-of the sample.  This order is the same wherever the sum is made, so the bits depend neither on how many frames or
-signals there are, nor on threads, nor on where a stream is cut.
+Sample t of a signal is the sum over all frames, in order, times the weight of the sample.  The order is the same in
+every strip, so the bits depend neither on the number of frames, signals or threads, nor on the blocks of a stream.
 
-The sum has columns of `hop` samples; frame f reaches into columns f .. f + reach - 1.  A strip is as many frames of one
-signal as one worker takes, a few tiles at a time; here its own are frames 4 .. 6, and the reach is 3 columns:
+The sum has columns of `hop` samples; frame f has columns f .. f + reach - 1.  A strip is the frames of a signal that
+one worker adds, a few tiles at a time; here frames 4 .. 6, with a reach of 3 columns:
 
     columns       2     3     4     5     6     7     8
-    warm up    (  2  )  .     .                               (..) where a frame starts whose column is not written
-                     (  3  )  .     .                         [..] where a frame starts, and the column is written
+    warm up    (  2  )  .     .                               (..) first column of a frame, not written
+                     (  3  )  .     .                         [..] first column of a frame, written
                            [  4  ]  .     .                   .    columns that further frames add to: they are moved
-                                 [  5  ]  .     .                  to the front for the tiles that follow
+                                 [  5  ]  .     .                  to the front for the next tiles
                                        [  6  ]  .     .
 
-A strip in the midst of a signal begins with frames before its own, whose columns the strip before it writes, so that
-its sums hold all that reaches into its own columns.  The first one goes on from sums that were kept, if there are any,
-and the last one leaves those that are to be kept.  With a lag of 1 the column before the first frame is kept, too, and
-written once more: not all of its samples were wanted before.
+A strip inside a signal warms up with the reach - 1 frames before its own, which overlap its columns; the strip before
+it writes their columns.  The first strip continues the sums of earlier frames (`sums_before`), if there are any, and
+the last strip stores those for later frames (`sums_after`).  With a lag of 1 the column before the first frame is kept,
+too, and written once more: its samples were not all in the range of the call before.
 
-Where signals are many and short, the lanes are signals instead, and a strip holds all frames of `lanes` signals: sample
-r of column c of signal b stands at o[(c rows + r) lanes + b], and nothing is moved.
+If signals are many and short, lanes are signals, and a strip is all frames of `lanes` signals: sample r of column c of
+signal b is o[(c rows + r) lanes + b], and no column is moved.
 """
 
 from typing import NamedTuple
 
 from ..fft.tables import Tables
-from ..framing.polyphase import add_in_order, overlap_add, shift_columns
+from ..framing.polyphase import overlap_add, overlap_add_in_order, shift_columns
 from ..runtime.calls import noinline
 from ..runtime.jit import int64, kernel
 from ..runtime.layout import Layout, Reals, carve
 from ..runtime.tasks import task
 from ..simd.vector import lanes
 from .frames import synthesize_tile
-from .overlap_add import OverlapAddArgs, OverlapAddArrays, clear_ends, scratch_sizes, write_columns, write_lanes
+from .overlap_add import (
+    OverlapAddArgs,
+    OverlapAddArrays,
+    SumColumns,
+    Target,
+    clear_ends,
+    scratch_sizes,
+    write_columns,
+    write_lanes,
+)
 
 
 class InverseArgs(NamedTuple):
     """Frames of a strip, and the sums before the first frame and after the last."""
 
     strip_frames: int
-    lag: int  # columns that are complete, yet kept
+    lag: int  # complete columns that are kept
     kept: int  # columns that are kept: reach - 1 + lag
-    sums_before: Reals  # of each signal, sums of the frames before the first: (kept, rows); empty if there are none
-    sums_after: Reals  # where those for the frames to come go; empty if there are none
+    sums_before: Reals  # (signals, kept, rows): sums of earlier frames; may be empty
+    sums_after: Reals  # (signals, kept, rows): output, sums for later frames; may be empty
 
 
 LAYOUT = Layout(OverlapAddArrays, Tables, OverlapAddArgs, InverseArgs)
@@ -52,7 +60,7 @@ unpack_arrays, unpack_tables, unpack_args, unpack_inverse = LAYOUT.unpackers
 
 @kernel
 def load_sums(x, i, columns, rows, o, at, row_stride, column_stride):
-    """o[at + r row_stride + c column_stride] = x[i + c rows + r], columns kept of one signal."""
+    """o[at + r row_stride + c column_stride] = x[i + c rows + r], the kept columns of a signal."""
     for c in range(columns):
         for r in range(rows):
             o[at + r * row_stride + c * column_stride] = x[i + c * rows + r]
@@ -67,53 +75,58 @@ def store_sums(o, at, row_stride, column_stride, columns, rows, x, i):
 
 
 @kernel
-def add_tiles(b, f, count, arrays, p, args, lag, parts, y, o):
-    """Frames f .. f + count - 1 of signal b, the first of them into column `lag` of the sum and on."""
+def add_tiles(b, f, count, arrays, tables, args, lag, buffers):
+    """Add frames f .. f + count - 1 of signal b to the sum, whose column `lag` is the first column of frame f."""
     V = lanes(arrays.y)
+    strip, work, bins, tmp, y, o, _rows = buffers
     for g in range(0, count, V):
         at = args.origin + b * args.signal_stride + (f + g) * args.frame_stride
-        synthesize_tile(arrays.spectra, at, min(V, count - g), g, p, args, parts, y)
-        add_in_order(y, args.size, o, lag + g, args.hop, args.sum_stride)
+        synthesize_tile(arrays.spectra, at, min(V, count - g), g, tables, args, (strip, work, bins, tmp), y)
+        overlap_add_in_order(y, args.size, o, lag + g, args.hop, args.sum_stride)
 
 
 @kernel
-def write_sum(b, column, o, i, count, arrays, args, rows):
-    """Columns from `column` on, counted from the first frame's, of signal b."""
+def write_sum(b, column, i, count, arrays, args, buffers):
+    """Write columns i .. i + count - 1 of the sum, which are `column` and on of signal b from its first frame on."""
     at = args.y_offset + b * args.y_stride + (args.first_frame + column) * args.hop - args.start
     end = args.start + args.length
-    write_columns(o, i, count, args.first_frame + column, args, arrays.weight, arrays.y, at, args.start, end, rows)
+    o, rows = buffers[5], buffers[6]
+    columns = SumColumns(o, i, args.sum_stride, args.first_frame + column, int64(1))
+    write_columns(columns, count, args, arrays.weight, Target(arrays.y, at, args.hop, args.start, end), rows)
 
 
 @kernel
-def frames_in_lanes(item, arrays, p, args, inverse, parts, y, o, rows):
-    """A strip of frames of one signal."""
-    stride, sum_rows, zero, one = args.sum_stride, args.sum_rows, int64(0), int64(1)
+def add_frames_in_lanes(item, arrays, tables, args, inverse, buffers):
+    """A strip of frames of a signal, which are the lanes."""
+    o = buffers[5]
+    stride, sum_rows, zero, unit = args.sum_stride, args.sum_rows, int64(0), int64(1)
     b, i = item // args.strips, item % args.strips
     low, is_last = i * inverse.strip_frames, i == args.strips - 1
     high, f = min(low + inverse.strip_frames, args.frames), max(zero, low - args.reach + 1)
     clear_ends(b, i == 0, is_last and inverse.sums_after.size == 0, args, arrays.y)
     if f == 0 and inverse.sums_before.size > 0:
-        load_sums(inverse.sums_before, b * inverse.kept * sum_rows, inverse.kept, sum_rows, o, zero, stride, one)
+        load_sums(inverse.sums_before, b * inverse.kept * sum_rows, inverse.kept, sum_rows, o, zero, stride, unit)
         if i == 0:
-            write_sum(b, -inverse.lag, o, zero, inverse.lag, arrays, args, rows)
+            write_sum(b, -inverse.lag, zero, inverse.lag, arrays, args, buffers)
     count = zero
     while f < high:
         if count > 0:
             shift_columns(o, count, inverse.kept, sum_rows, stride)
         count = min(args.strip_tiles * lanes(arrays.y), high - f)
-        add_tiles(b, f, count, arrays, p, args, inverse.lag, parts, y, o)
+        add_tiles(b, f, count, arrays, tables, args, inverse.lag, buffers)
         skip = min(count, max(zero, low - f))
-        write_sum(b, f + skip, o, inverse.lag + skip, count - skip, arrays, args, rows)
+        write_sum(b, f + skip, inverse.lag + skip, count - skip, arrays, args, buffers)
         f += count
     if is_last and inverse.sums_after.size > 0:
-        store_sums(o, count, stride, one, inverse.kept, sum_rows, inverse.sums_after, b * inverse.kept * sum_rows)
+        store_sums(o, count, stride, unit, inverse.kept, sum_rows, inverse.sums_after, b * inverse.kept * sum_rows)
     elif is_last:
-        write_sum(b, f, o, count + inverse.lag, args.reach - 1, arrays, args, rows)
+        write_sum(b, f, count + inverse.lag, args.reach - 1, arrays, args, buffers)
 
 
 @kernel
-def signals_in_lanes(item, arrays, p, args, inverse, parts, y, o, rows):
-    """All frames of `lanes` signals."""
+def add_signals_in_lanes(item, arrays, tables, args, inverse, buffers):
+    """All frames of `lanes` signals, which are the lanes."""
+    strip, work, bins, tmp, y, o, rows = buffers
     V, hop, sum_rows, zero = lanes(arrays.y), args.hop, args.sum_rows, int64(0)
     b, stride, size = item * V, sum_rows * V, inverse.kept * sum_rows
     count, columns = min(V, args.signals - b), args.frames + inverse.lag
@@ -122,7 +135,7 @@ def signals_in_lanes(item, arrays, p, args, inverse, parts, y, o, rows):
             load_sums(inverse.sums_before, (b + lane) * size, inverse.kept, sum_rows, o, lane, V, stride)
     for f in range(args.frames):
         at = args.origin + b * args.signal_stride + f * args.frame_stride
-        synthesize_tile(arrays.spectra, at, count, zero, p, args, parts, y)
+        synthesize_tile(arrays.spectra, at, count, zero, tables, args, (strip, work, bins, tmp), y)
         overlap_add(y, zero, V, args.size, o, (inverse.lag + f) * stride, args.size, V)
     if inverse.sums_after.size > 0:
         for lane in range(count):
@@ -135,20 +148,21 @@ def signals_in_lanes(item, arrays, p, args, inverse, parts, y, o, rows):
     for c in range(columns):
         column = args.first_frame + c - inverse.lag
         at = args.y_offset + b * args.y_stride + column * hop - args.start
-        write_lanes(o, c * stride, V, column, zero, count, args, arrays.weight,
-                    arrays.y, at, args.y_stride, args.start, args.start + args.length, rows)  # fmt: skip
+        target = Target(arrays.y, at, args.y_stride, args.start, args.start + args.length)
+        write_lanes(SumColumns(o, c * stride, V, column, zero), count, args, arrays.weight, target, rows)
 
 
 @task("transform", "recovery")
 def inverse_strip(item, worker, record, scratch):
-    """One strip of frames of one signal, or all frames of `lanes` signals."""
+    """A strip: frames of a signal, or all frames of `lanes` signals."""
     noinline()
-    arrays, p = unpack_arrays(scratch, record), unpack_tables(scratch, record)
+    arrays, tables = unpack_arrays(scratch, record), unpack_tables(scratch, record)
     args, inverse = unpack_args(scratch, record), unpack_inverse(scratch, record)
     V = lanes(scratch)
     strip, work, y, bins, tmp, _extra, o, rows = carve(scratch, worker, scratch_sizes(args, V))
     o[:] = 0
+    buffers = strip, work, bins, tmp, y, o, rows
     if args.signals_in_lanes:
-        signals_in_lanes(item, arrays, p, args, inverse, (strip, work, bins, tmp), y, o, rows)
+        add_signals_in_lanes(item, arrays, tables, args, inverse, buffers)
     else:
-        frames_in_lanes(item, arrays, p, args, inverse, (strip, work, bins, tmp), y, o, rows)
+        add_frames_in_lanes(item, arrays, tables, args, inverse, buffers)

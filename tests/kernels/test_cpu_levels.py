@@ -51,7 +51,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
             "NUMBA_CPU_FEATURES": "",
             "FASTSPEC_CACHE_DIR": str(cache),
         }
-        environment["PYTHONPATH"] = os.pathsep.join(map(str, [HERE, *sys.path, HERE.parent]))
+        environment["PYTHONPATH"] = os.pathsep.join(map(str, [HERE, *sys.path, HERE.parents[1]]))
         command = [sys.executable, str(HERE / "cpu_level.py")]
         children[level] = subprocess.Popen(
             command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE

@@ -56,7 +56,7 @@ def test_interleaved_rows_are_transformed_each_alone(dtype, b):
         assert np.abs(got - want).max() < bound(dtype) * np.abs(want).max(), (n, radices)
 
 
-@pytest.mark.parametrize("size", [r for r in codelets.LAST if r > 1])
+@pytest.mark.parametrize("size", [r for r in codelets.LAST_RADICES if r > 1])
 def test_every_codelet_is_a_discrete_fourier_transform(size):
     dtype, rng = np.float64, np.random.default_rng(size)
     z = rng.standard_normal((size, 8)) + 1j * rng.standard_normal((size, 8))
@@ -105,7 +105,7 @@ def test_every_odd_size_of_the_codelets_primes_is_analysed(dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("n_fft", [11, 13, 22, 26, 34, 101, 2 * fft_tables.LARGEST])
+@pytest.mark.parametrize("n_fft", [11, 13, 22, 26, 34, 101, 2 * fft_tables.LARGEST_N_FFT])
 def test_other_sizes_come_from_scipy_behind_the_same_entry(dtype, n_fft):
     assert not fft_tables.has_forward(n_fft)
     x = np.random.default_rng(5).standard_normal(500).astype(dtype)
@@ -142,14 +142,14 @@ def with_magnitudes(source, tile, p, work, mag, least, bins, y):
 def tile_of(dtype, n_fft, hop, rng):
     """(signal, its strip, tables, scratch) of one tile of frames."""
     dtype = np.dtype(dtype)
-    V, lead = fft_tables.lane_count(dtype), fft_tables.strip_stride(n_fft, hop, 1, dtype)
+    V, stride = fft_tables.lane_count(dtype), fft_tables.strip_stride(n_fft, hop, 1, dtype)
     addresses = tuple(f.address(dtype) for f in (transform_rows, realfft.forward, realfft.inverse))
-    p = fft_tables.transform_tables(n_fft, hop, lead, np.ones(n_fft), np.ones(n_fft), dtype, addresses)
+    p = fft_tables.transform_tables(n_fft, hop, stride, np.ones(n_fft), np.ones(n_fft), dtype, addresses)
     x = rng.standard_normal(n_fft + hop * (V - 1)).astype(dtype)
-    strip = aligned(hop * lead, dtype)
+    strip = aligned(hop * stride, dtype)
     work = aligned(fft_tables.scratch_elements(n_fft) * 2 * V, dtype)
     line = Signal(x, 0, x, 0, x.size, 0, 0, dtype.type(0), dtype.type(1))
-    polyphase.polyphase(line, 0, hop, min(hop, n_fft), strip, lead, work)
+    polyphase.polyphase(line, 0, hop, min(hop, n_fft), strip, stride, work)
     return x, strip, p, work
 
 
@@ -183,13 +183,13 @@ def test_inverse_gives_back_the_frames_or_their_phases_with_other_magnitudes(dty
 @pytest.mark.parametrize(("hop", "size"), [(1, 5), (3, 40), (7, 7), (24, 100), (33, 20), (16, 64)])
 def test_overlap_add_undoes_polyphase(dtype, hop, size):
     rng, V = np.random.default_rng(8), fft_tables.lane_count(dtype)
-    lead, rows = fft_tables.strip_stride(size, hop, 1, dtype), min(hop, size)
+    stride, rows = fft_tables.strip_stride(size, hop, 1, dtype), min(hop, size)
     y = rng.standard_normal((size, V)).astype(dtype)
-    o = np.zeros(rows * lead, dtype)
-    polyphase.overlap_add(y.ravel(), 0, V, size, o, 0, hop, lead)
-    out = np.zeros(lead * hop + size, dtype)
+    o = np.zeros(rows * stride, dtype)
+    polyphase.overlap_add(y.ravel(), 0, V, size, o, 0, hop, stride)
+    out = np.zeros(stride * hop + size, dtype)
     for r in range(rows):
-        out[r::hop][:lead] = o[r * lead : (r + 1) * lead]
+        out[r::hop][:stride] = o[r * stride : (r + 1) * stride]
     want = np.zeros_like(out)
     for f in range(V):
         want[f * hop : f * hop + size] += y[:, f]
@@ -211,10 +211,10 @@ def test_frames_go_to_lanes_and_back(dtype, bins):
 def test_measured_plans_are_plans():
     for half, (n1, radices) in factors.PLANS.items():
         assert n1 * np.prod(radices) == half
-        assert n1 in codelets.COLUMN
-        assert radices[-1] in codelets.LAST
-        assert all(r in codelets.MIDDLE for r in radices[:-1])
+        assert n1 in codelets.COLUMN_SIZES
+        assert radices[-1] in codelets.LAST_RADICES
+        assert all(r in codelets.MIDDLE_RADICES for r in radices[:-1])
     for n, radices in factors.ROWS.items():
         assert np.prod(radices) == n
-        assert radices[-1] in codelets.LAST
-        assert all(r in codelets.MIDDLE for r in radices[:-1])
+        assert radices[-1] in codelets.LAST_RADICES
+        assert all(r in codelets.MIDDLE_RADICES for r in radices[:-1])

@@ -97,7 +97,7 @@ def test_one_function_compiled_three_ways_is_kept_three_times(tmp_path: Path) ->
     box.write(
         "thrice",
         """
-from .runtime.jit import entry, get_thread_id, kernel, prange, types
+from .runtime.jit import compile_entry, get_thread_id, kernel, prange, types
 from .runtime.threads import parallel_kernel
 
 def body(serial, lo, hi, x):
@@ -111,7 +111,7 @@ def numbered(function):
     return len(set(x))
 
 alone, team = kernel(body), parallel_kernel(body)
-built = entry(body, types.boolean, types.int64, types.int64, types.Array(types.float64, 1, "C"))
+built = compile_entry(body, types.boolean, types.int64, types.int64, types.Array(types.float64, 1, "C"))
 """,
     )
     code = """
@@ -202,7 +202,7 @@ def test_damage_is_noticed_before_anything_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: Callable[[bytes], bytes]
 ) -> None:
     monkeypatch.setenv("FASTSPEC_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(cache, "_said", set())
+    monkeypatch.setattr(cache, "_warned_kinds", set())
     store = cache.Store("0" * 16)
     payload = bytes(range(256)) * 64
     store.save("name", "key", payload)
@@ -215,7 +215,7 @@ def test_damage_is_noticed_before_anything_is_read(
 
 def test_a_file_in_the_place_of_another_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FASTSPEC_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(cache, "_said", set())
+    monkeypatch.setattr(cache, "_warned_kinds", set())
     store = cache.Store("0" * 16)
     store.save("name", "key", b"payload")
     store.path("name", "key").rename(store.path("name", "another key"))
@@ -300,15 +300,15 @@ def test_a_user_without_a_home_has_no_cache(monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_scope_follows_every_source_and_the_toolchain(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text("a = 1")
     (tmp_path / "b.py").write_text("b = 1")
-    scopes = [cache.scope_of(tmp_path, ("1",)), cache.scope_of(tmp_path, ("2",))]
+    scopes = [cache.hash_sources(tmp_path, ("1",)), cache.hash_sources(tmp_path, ("2",))]
     (tmp_path / "a.py").write_text("a = 2")
-    scopes.append(cache.scope_of(tmp_path, ("1",)))
+    scopes.append(cache.hash_sources(tmp_path, ("1",)))
     (tmp_path / "b.py").rename(tmp_path / "c.py")
-    scopes.append(cache.scope_of(tmp_path, ("1",)))
+    scopes.append(cache.hash_sources(tmp_path, ("1",)))
     assert len(set(scopes)) == 4
     (tmp_path / "c.py").rename(tmp_path / "b.py")
     (tmp_path / "a.py").write_text("a = 1")
-    assert cache.scope_of(tmp_path, ("1",)) == scopes[0]
+    assert cache.hash_sources(tmp_path, ("1",)) == scopes[0]
 
 
 def test_pruning_removes_only_other_scopes_and_abandoned_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

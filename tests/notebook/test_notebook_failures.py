@@ -393,14 +393,14 @@ def test_magnitudes_taken_for_logarithms_are_named(dtype: type[np.floating], val
 
 
 def test_read_only_and_unaligned_samples_compile_nothing_new() -> None:
-    from fastspec.kernels.runtime.tasks import each_item
+    from fastspec.kernels.runtime.tasks import claim_items
 
     want = fastspec.stft(X, 64, 16)
-    before = len(each_item.dispatcher.signatures)
+    before = len(claim_items.dispatcher.signatures)
     shifted = np.frombuffer(b"0" + X.tobytes(), X.dtype, offset=1)
     assert not shifted.flags.aligned
     for samples in (np.frombuffer(X.tobytes(), X.dtype), shifted):
         assert not samples.flags.writeable
         np.testing.assert_array_equal(fastspec.stft(samples, 64, 16), want)
         assert not samples.flags.writeable
-    assert len(each_item.dispatcher.signatures) == before
+    assert len(claim_items.dispatcher.signatures) == before

@@ -222,7 +222,7 @@ def test_no_function_is_missing_here() -> None:
     assert NOTEBOOK.keys() == set(fastspec.__all__)
     assert STREAM.keys() == set(stream.__all__)
     assert {*files.__all__} == {"Done", "Raw", "Sound", "invert", "mel", "open_sound", "resynth", "spectrogram"}
-    others = fastspec._HOME.keys() - NOTEBOOK.keys() - {"is_patched", "patched", "unpatch"}
+    others = fastspec._MODULE_OF.keys() - NOTEBOOK.keys() - {"is_patched", "patched", "unpatch"}
     assert others <= ENGINE.keys()
     classes = ("STFT", "FilterBank", "MelBank")
     methods = {f"{name}.{method}" for name in classes for method in public(getattr(fastspec, name))}

@@ -11,7 +11,7 @@ import pytest
 
 import fastspec
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 FIFTEEN = {
     *(

@@ -23,12 +23,12 @@ def arithmetic(a, b, out):
     vector.store(out, 3 * V, x * a.dtype.type(3) + a.dtype.type(1) - two)
     vector.store(out, 4 * V, vector.maximum(x, y))
     vector.store(out, 5 * V, vector.sqrt(x * x))
-    vector.store(out, 6 * V, vector.backwards(x))
+    vector.store(out, 6 * V, vector.reverse_lanes(x))
     vector.store(out, 7 * V, vector.evens(x, y))
     vector.store(out, 8 * V, vector.odds(x, y))
     vector.store(out, 9 * V, vector.zip_low(x, y))
     vector.store(out, 10 * V, vector.zip_high(x, y))
-    return vector.lane_sum(x), vector.lane_max(x), vector.at_least(x, b[0])
+    return vector.lane_sum(x), vector.lane_max(x), vector.mask_at_least(x, b[0])
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -47,31 +47,31 @@ def test_each_lane_is_computed_alone_and_lanes_move_where_they_should(dtype):
 
 
 @kernel
-def narrowed(x, mean, scale, out):
-    vector.store(out, 0, vector.centred(x, 1, mean, scale))
+def centred(x, mean, scale, out):
+    vector.store(out, 0, vector.load_centred(x, 1, mean, scale))
 
 
 def test_centred_subtracts_before_it_narrows():
     x = 1e9 + np.arange(17, dtype=np.float64)
     out = np.zeros(16, np.float32)
-    narrowed(x, 1e9, 0.5, out)
+    centred(x, 1e9, 0.5, out)
     np.testing.assert_array_equal(out, np.arange(1, 17) / 2)
 
 
 @kernel
-def turned(src, dst, ldi, ldo):
-    transpose.transpose_block(src, 3, ldi, dst, 1, ldo)
+def transposed(src, dst, src_stride, dst_stride):
+    transpose.transpose_block(src, 3, src_stride, dst, 1, dst_stride)
 
 
 @kernel
-def turned_past_caches(src, dst, ldi, ldo):
-    transpose.transpose_block_streamed(src, 3, ldi, dst, 0, ldo)
+def transposed_past_caches(src, dst, src_stride, dst_stride):
+    transpose.transpose_block_streamed(src, 3, src_stride, dst, 0, dst_stride)
     transpose.memory_fence()
 
 
 @kernel
-def centred_block(src, dst, ldi, ldo):
-    transpose.centre_block(src, 3, ldi, dst, 1, ldo, src.dtype.type(2), src.dtype.type(4))
+def centred_block(src, dst, src_stride, dst_stride):
+    transpose.transpose_block_centred(src, 3, src_stride, dst, 1, dst_stride, src.dtype.type(2), src.dtype.type(4))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -80,13 +80,13 @@ def test_transposes_turn_a_block_on_its_side(dtype):
     src = np.random.default_rng(2).standard_normal(3 + (V + 5) * V).astype(dtype)
     block = src[3:].reshape(V, V + 5)[:, :V]
     dst = np.zeros(1 + V * (V + 2), dtype)
-    turned(src, dst, V + 5, V + 2)
+    transposed(src, dst, V + 5, V + 2)
     np.testing.assert_array_equal(dst[1:].reshape(V, V + 2)[:, :V], block.T)
     centred_block(src, dst, V + 5, V + 2)
     np.testing.assert_array_equal(dst[1:].reshape(V, V + 2)[:, :V], (block.T - dtype(2)) * dtype(4))
     assert not dst[1:].reshape(V, V + 2)[:, V:].any()
     streamed = aligned(2 * V * V, dtype)
-    turned_past_caches(src, streamed, V + 5, 2 * V)
+    transposed_past_caches(src, streamed, V + 5, 2 * V)
     np.testing.assert_array_equal(streamed.reshape(V, 2 * V)[:, :V], block.T)
 
 

@@ -13,7 +13,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-REAL = Path(__file__).resolve().parents[1] / "fastspec" / "kernels"
+REAL = Path(__file__).resolve().parents[2] / "fastspec" / "kernels"
 
 CALLEE = """
 from .runtime.jit import kernel
@@ -27,7 +27,7 @@ KERNELS = """
 import math
 import numpy as np
 from .callee import weight
-from .runtime.jit import entry, get_thread_id, intrinsic, ir, kernel, prange, types
+from .runtime.jit import compile_entry, get_thread_id, intrinsic, ir, kernel, prange, types
 from .runtime.threads import parallel_kernel, team_size
 
 X = np.random.default_rng(7).standard_normal((400, 60))
@@ -92,7 +92,7 @@ def fill(a, n, value):
 FILL = types.Array(types.float64, 1, "C"), types.int64, types.float64
 
 def fill_entry():
-    return entry(fill, *FILL)
+    return compile_entry(fill, *FILL)
 
 @intrinsic
 def call(typingctx, address, arguments):

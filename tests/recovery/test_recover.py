@@ -103,14 +103,23 @@ def test_any_size(n_fft: int, hop: int, frames: int, method: str, center: bool, 
     p = twins.Plan(n_fft, hop, length, window="hamming", center=center)
     S = magnitudes(p, 3)
     phases = np.random.default_rng(1).uniform(-np.pi, np.pi, S.shape)
-    start = p.consistent(S * np.exp(1j * phases))
-    wanted = getattr(twins, method)(p, lambda c: twins.with_magnitudes(c, S), start, 2)
+
+    def slowly(S: Array) -> Array:
+        start = p.consistent(S * np.exp(1j * phases))
+        return np.asarray(getattr(twins, method)(p, lambda c: twins.with_magnitudes(c, S), start, 2))
+
+    wanted = slowly(S)
     same = np.asfortranarray(S) if across else S
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         result = fastspec.recover(same, plan, method=method, n_iter=2, init=phases)
-    # where samples are in a frame or two, bins of next to nothing decide
-    assert distance(result, wanted) <= 1e-6
+    # A bin that cancels to next to nothing has the phase of its rounding error, and with it what follows: how well a
+    # signal is determined is how far the twin itself goes when each magnitude is moved by the last digit.
+    eps = 2.0**-52
+    moves = (S * (1 + eps * np.random.default_rng(seed).choice([-1, 1], S.shape)) for seed in range(8))
+    moved = [[distance(y, x) for y, x in zip(slowly(near), wanted, strict=True)] for near in moves]
+    for y, x, reach in zip(result, wanted, np.max(moved, axis=0), strict=True):
+        assert distance(y, x) <= 10 * (eps + reach)
 
 
 def test_parameters_of_the_methods() -> None:

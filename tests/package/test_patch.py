@@ -50,7 +50,7 @@ def functions() -> Names:
 
 
 def python(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    root = str(Path(__file__).parent.parent)
+    root = str(Path(__file__).parents[2])
     return subprocess.run(
         [sys.executable, *map(str, arguments)],
         capture_output=True,

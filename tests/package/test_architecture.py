@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1] / "fastspec"
+ROOT = Path(__file__).resolve().parents[2] / "fastspec"
 FLOORS = [
     ["kernels.runtime"],
     ["kernels.simd"],

@@ -16,8 +16,8 @@ from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
 from fastspec import STFT, FilterBank, MelBank
 from fastspec import plan as fastspec_plan
-from fastspec.kernels.runtime import calls
-from fastspec.transform import forward, inverse
+from fastspec.kernels.runtime import calls, tasks
+from fastspec.transform import inverse
 
 Array = np.ndarray[Any, np.dtype[Any]]
 SIZES = [*range(2, 81), 96, 100, 120, 127, 128, 200, 256, 400, 441, 512, 1024]
@@ -64,7 +64,7 @@ def fences(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
             assert (whole[256 + count :].view(np.uint8) == 0xAB).all()
         made.clear()
 
-    monkeypatch.setattr(forward, "aligned", fenced)
+    monkeypatch.setattr(tasks, "aligned", fenced)
     monkeypatch.setattr(inverse, "aligned", fenced)
     return check
 
@@ -211,7 +211,7 @@ def test_padding_is_numpys_whole_or_in_blocks(n_fft: int, monkeypatch: pytest.Mo
             for block in 1, 500:
                 with monkeypatch.context() as patch:
                     patch.setattr(fastspec_plan, "CONVERTED_SAMPLES", block)
-                    patch.setattr(fastspec_plan, "HELD", block)
+                    patch.setattr(fastspec_plan, "BUFFERED_NUMBERS", block)
                     np.testing.assert_array_equal(plan.forward(y.astype(">f4")), expected)
                     out = np.empty((2, 2 * expected.shape[1], 2 * expected.shape[2]), np.complex64)[:, ::2, ::2]
                     np.testing.assert_array_equal(plan.forward(y, out=out), expected)
@@ -294,7 +294,7 @@ if __name__ == "__main__":
 def child(program: Path, code: str) -> "subprocess.Popen[str]":
     """A process that runs this code with four threads."""
     program.write_text(code)
-    paths = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[1]), *sys.path])
+    paths = os.pathsep.join([str(Path(__file__).parents[1]), str(Path(__file__).parents[2]), *sys.path])
     environment = {**os.environ, "NUMBA_NUM_THREADS": "4", "PYTHONPATH": paths}
     environment.pop("FASTSPEC_NUM_THREADS", None)
     return subprocess.Popen(

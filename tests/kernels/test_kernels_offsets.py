@@ -16,7 +16,9 @@ LENGTHS = [2, 3, 16, 31, 97, 200, 384, 896, 1500]
 def tables_and_scratch(n1, n2):
     """(correlator, flat, z, x, spectrum, swapped)."""
     p = correlator(n1, n2, np.float32(TOLERANCE))
-    return p, *(aligned(n, np.float32) for n in (32 * p.m, 128 * p.m, 2 * p.half, 2 * p.half, 2 * p.half))
+    return p, *(
+        aligned(n, np.float32) for n in (32 * p.m, 128 * p.m, 2 * p.im_offset, 2 * p.im_offset, 2 * p.im_offset)
+    )
 
 
 @pytest.mark.parametrize("n", LENGTHS)
@@ -29,7 +31,7 @@ def test_single_frame_transform_is_the_real_transform(n):
     want = np.fft.rfft(flat.astype(np.float64))
     single.transform(flat, p, z, x)
     single.spectrum(x, p, bins, 0)
-    got = (bins[: p.h + 1] + 1j * bins[p.half : p.half + p.h + 1]) * 4 * p.h
+    got = (bins[: p.h + 1] + 1j * bins[p.im_offset : p.im_offset + p.h + 1]) * 4 * p.h
     assert np.abs(got - want).max() < 1e-6 * np.abs(want).max()
 
 

@@ -1,0 +1,128 @@
+"""Kernels read and write nothing but their own parts of scratch, their input and their output.
+
+A test build, a copy of the package, has guards between, before and behind all parts of scratch.  Scratch is poison when
+a kernel gets it; afterwards the guards must still be, and the results must be those of the package as it is.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+GEOMETRIES = 24
+
+SIZES = '''
+
+class _Size(int):
+    """A number of scratch with the sizes of its parts."""
+
+    sizes: tuple[int, ...] = ()
+
+    def __mul__(self, count):
+        return _sized(int(self) * int(count), self.sizes)
+
+    __rmul__ = __mul__
+
+
+def _sized(number, sizes):
+    size = _Size(number)
+    size.sizes = sizes
+    return size
+
+
+_plain_size = scratch_size
+
+
+def scratch_size(sizes):
+    return _sized(_plain_size(sizes), tuple(int(size) for size in sizes))
+'''
+
+POISON = """
+
+carved = {}  # address of an array -> (array, sizes of the parts that it is carved in)
+_plain_aligned = aligned
+
+
+def aligned(count, dtype):
+    array = _plain_aligned(count, dtype)
+    if array.dtype.kind == "f":
+        pattern = {4: np.uint32(0x7FC5A5A5), 8: np.uint64(0x7FF8A5A5A5A5A5A5)}[array.itemsize]
+        array.view(pattern.dtype)[:] = pattern
+    if getattr(count, "sizes", ()):
+        carved[array.ctypes.data] = array, count.sizes
+    return array
+"""
+
+CHECK = """
+
+from . import layout as _layout
+from .calls import carved as _carved
+
+_plain_run_items = run_items
+
+
+def _check(array, sizes):
+    pattern = {4: np.uint32(0x7FC5A5A5), 8: np.uint64(0x7FF8A5A5A5A5A5A5)}[array.itemsize]
+    bits, total, guard = array.view(pattern.dtype), int(_layout.scratch_size(sizes)), _layout.GUARD_REALS
+    for worker in range(len(bits) // total):
+        at = worker * total
+        for size in sizes:
+            assert (bits[at : at + guard] == pattern).all(), f"written before a part of {size}, of {sizes}"
+            at += guard + size
+        assert (bits[at : (worker + 1) * total] == pattern).all(), f"written behind the last part, of {sizes}"
+
+
+def run_items(task, dtype, items, record, *, work, scratch=0, memory=None):
+    if memory is None:
+        memory = aligned(scratch * min(team_size(), max(items, 1)), dtype)
+    _plain_run_items(task, dtype, items, record, work=work, memory=memory)
+    entry = _carved.get(memory.ctypes.data)
+    assert entry is not None or not scratch
+    if entry is not None and entry[0] is memory:
+        _check(*entry)
+"""
+
+
+def build(folder: Path, *edits: tuple[str, str, str]) -> Path:
+    """A copy of the package with guards, and more edits: (file below kernels, text, its replacement)."""
+    shutil.copytree(ROOT / "fastspec", folder / "fastspec", ignore=shutil.ignore_patterns("__pycache__"))
+    kernels = folder / "fastspec" / "kernels"
+    guard = ("runtime/layout.py", "GUARD_REALS = 0\n", "GUARD_REALS = 32\n")
+    for name, text, replacement in (guard, *edits):
+        source = (kernels / name).read_text()
+        assert source.count(text) == 1, (name, text)
+        (kernels / name).write_text(source.replace(text, replacement))
+    for name, addition in {"layout": SIZES, "calls": POISON, "tasks": CHECK}.items():
+        with open(kernels / "runtime" / f"{name}.py", "a") as file:
+            file.write(addition)
+    return folder
+
+
+def run(root: Path, cache: Path | None, dtype: str, geometries: int = GEOMETRIES) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(root), "PYTHONWARNINGS": "ignore"}
+    if cache is not None:
+        environment["FASTSPEC_CACHE_DIR"] = str(cache)
+    command = [sys.executable, str(HERE / "guarded.py"), dtype, str(geometries)]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900, check=False)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_nothing_outside_is_read_or_written(dtype: str, tmp_path: Path) -> None:
+    guarded = run(build(tmp_path), tmp_path / "cache", dtype)
+    assert guarded.returncode == 0, guarded.stdout[-300:] + guarded.stderr
+    plain = run(ROOT, None, dtype)
+    assert plain.returncode == 0, plain.stderr
+    assert len(guarded.stdout.splitlines()) > 10 * GEOMETRIES
+    assert guarded.stdout == plain.stdout
+
+
+def test_a_part_that_is_too_small_is_noticed(tmp_path: Path) -> None:
+    edit = ("framing/magnitudes.py", "return (V * args.rows,)", "return (V * args.rows - 1,)")
+    found = run(build(tmp_path, edit), tmp_path / "cache", "float32")
+    assert found.returncode != 0
+    assert "written behind the last part" in found.stderr
