@@ -1,9 +1,11 @@
 """The notebook's functions: S by `pretty_spectrogram`, y by `invert_pretty_spectrogram`, mels by `make_mel`.
 
-functions.py  the notebook's functions for spectrograms; bandpass.py its filters; mel.py its mel spectrograms
+functions.py, bandpass.py, mel.py  the notebook's functions: for spectrograms, filters, mel spectrograms
+blockwise.py  arrays larger than memory, a block at a time
 spectra.py    y -> D, |D|, log10 |D|
-inversion.py  S -> y by cross-correlation offsets; passes.py one pass over all frames; segments.py segments in parallel
-blockwise.py  arrays larger than memory
+inversion.py  S -> y: passes over all frames, aligned by cross-correlation offsets
+segments.py   passes in segments that are computed independently
+passes.py     one pass: frames synthesized, aligned and added
 """
 
 from .bandpass import butter_bandpass, butter_bandpass_filter

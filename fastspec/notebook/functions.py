@@ -22,7 +22,7 @@ from .. import checks
 from .._typing import Array
 from ..transform.framing import frame_count
 from . import blockwise, inversion, spectra
-from .segments import count_of
+from .segments import auto_segments
 
 
 def _window_size(name: str, value: object) -> int:
@@ -187,7 +187,7 @@ def _segment_count(segments: object, frames: int) -> int | None:
     if isinstance(segments, str):
         if segments != "auto":
             raise ValueError(f"segments must be None, a whole number or 'auto', got {segments!r}")
-        return count_of(frames)
+        return auto_segments(frames)
     return checks.as_int("segments", segments, 1)
 
 
@@ -392,4 +392,4 @@ def xcorr_offset(x1: ArrayLike, x2: ArrayLike) -> int:
     checks.finite_mean("x1", a)
     checks.finite_mean("x2", b)
     dtype = np.result_type(a, b)
-    return inversion.segment_offset(a.astype(dtype, copy=False), b.astype(dtype, copy=False))
+    return inversion.correlation_offset(a.astype(dtype, copy=False), b.astype(dtype, copy=False))

@@ -1,4 +1,4 @@
-"""The passes of the inversion by offsets: what they share, and how the frames of one are added to a wave."""
+"""Passes of the inversion by offsets: all frames synthesized with the phases of a signal, aligned and added."""
 
 import math
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from ..kernels.fft import tables as fft_tables
 from ..kernels.fft.realfft import BINS, PHASES, ZERO, addresses
 from ..kernels.fft.single import Correlator, correlator, correlator_scratch
 from ..kernels.notebook import align
-from ..kernels.notebook.align import AlignArgs, AlignArrays, RingArrays, WorkArgs, segment_lag
+from ..kernels.notebook.align import AlignArgs, AlignArrays, RingArrays, WorkArgs, excerpt_lag
 from ..kernels.notebook.xcorr_offset import TOLERANCE
 from ..kernels.runtime.calls import aligned
 from ..kernels.runtime.layout import scratch_size
@@ -29,15 +29,15 @@ from ..transform.memory import address, signal_args
 from .blockwise import chunks
 from .spectra import hamming_analysis
 
-RING_BYTES = 2 << 20  # of frames kept prepared ahead of the chain
-STRIP_TILES = 2  # tiles in a strip at most: a strip is what one thread prepares at a time
-WORKERS = 4  # more would wait for the chain: a link takes about a third of the time to prepare a frame
-CALL_FRAMES = 1 << 14  # in one call, so that Ctrl-C is noticed in between
-KEPT_BYTES = 256 << 20  # of magnitudes in lanes: if they are more, they are arranged anew in each pass
-BLOCK = 1 << 18  # samples of a wave that are touched at a time
+RING_BYTES = 2 << 20  # of frames that are prepared ahead
+MAX_STRIP_TILES = 2  # of the strips that a thread prepares
+MAX_WORKERS = 4  # more would wait: to align and add a frame takes about a third of the time to prepare it
+CALL_FRAMES = 1 << 14  # of a call of the kernels: between calls Ctrl-C acts
+KEPT_BYTES = 256 << 20  # larger frame sources are loaded anew in each pass
+BLOCK_SAMPLES = 1 << 18  # of a signal that are cleared or scaled at once
 
 
-class PassLayout(NamedTuple):
+class PassTables(NamedTuple):
     """Tables and sizes of the passes over a spectrogram."""
 
     tables: fft_tables.Tables
@@ -45,46 +45,48 @@ class PassLayout(NamedTuple):
     args: AlignArgs
 
 
-def segment_offset(x1: Real, x2: Real) -> int:
-    """argmax - len(x1) of the full cross-correlation of x1 and x2, means removed, outer len(x2) // 2 lags left out.
+def correlation_offset(x1: Real, x2: Real) -> int:
+    """argmax r - len(x1), with the full cross-correlation r of x1 and x2, means removed; the first of equal values.
 
-    With r[l] = sum over n of (x1[n] - mean x1) (x2[n - l] - mean x2), the lag l stands at p = l + len(x2) - 1.
+    r[l + len(x2) - 1] = sum over n of (x1[n] - mean x1) (x2[n - l] - mean x2) at lag l; the first and the last
+    len(x2) // 2 lags are excluded.
     """
     n1, n2 = len(x1), len(x2)
-    if _leaves_no_lag(n1, n2):
+    if _excludes_all_lags(n1, n2):
         return -n1
     p = correlator(n1, n2, np.float32(TOLERANCE))
     scale = x1.dtype.type(power_of_two_scale(max(float(abs(x1).max()), float(abs(x2).max())), x1.dtype))
     spectra, single = aligned(2 * p.im_offset, np.float32), aligned(correlator_scratch(p), np.float32)
-    return int(segment_lag(x1, x2, scale, p, spectra, single)) + n2 - 1 - n1
+    return int(excerpt_lag(x1, x2, scale, p, spectra, single)) + n2 - 1 - n1
 
 
-def _leaves_no_lag(n1: int, n2: int) -> bool:
-    """Whether every lag is left out, so that the argmax falls on the first (len(x2) = 1 leaves all out)."""
+def _excludes_all_lags(n1: int, n2: int) -> bool:
+    """Whether `correlation_offset` excludes every lag, and so returns the first (len(x2) = 1 counts as such)."""
     return n2 == 1 or 2 * (n2 // 2) >= n1 + n2 - 1
 
 
 @lru_cache(16)
-def tables_of(n_fft: int, hop: int, stride: int, dtype: np.dtype[Any]) -> fft_tables.Tables:
-    """Of the notebook's transform, over strips with `stride` from row to row."""
+def synthesis_tables(n_fft: int, hop: int, stride: int, dtype: np.dtype[Any]) -> fft_tables.Tables:
+    """The tables of the notebook's transform, for strips with `stride` from row to row."""
     kernels = addresses(n_fft, dtype, forwards=False)
     return fft_tables.transform_tables(n_fft, hop, stride, hamming(n_fft), np.ones(n_fft), dtype, kernels)
 
 
-def _pass_layout(n_fft: int, hop: int, frames: int, dtype: np.dtype[Any], *, bins: int, search: bool) -> PassLayout:
+def _pass_tables(n_fft: int, hop: int, frames: int, dtype: np.dtype[Any], *, bins: int, search: bool) -> PassTables:
+    """Tables and arguments for `frames` frames; `bins` of a complex spectrogram, or 0."""
     V, in_lanes = fft_tables.lane_count(dtype), fft_tables.has_inverse(n_fft)
-    size = n_fft // 2
+    size = n_fft // 2  # samples of a frame that are added
     n1 = size - hop if size > hop else hop
     skip = max(0, size // 2 - 1)
     n2 = min(n1, n_fft - skip)
-    tiles = min(STRIP_TILES, tiles_of_strip(n_fft, hop, dtype))
+    tiles = min(MAX_STRIP_TILES, tiles_of_strip(n_fft, hop, dtype))
     strip = tiles * V
     ring = strip * min(max(4, RING_BYTES // (n_fft * dtype.itemsize * strip)), -(-frames // strip))
     stride = fft_tables.strip_stride(n_fft, hop, tiles, dtype)
     n = n_fft if in_lanes else 2  # other sizes are synthesized by SciPy
     args = AlignArgs(
         source=align.IN_RING,
-        search=search and not _leaves_no_lag(n1, n2),
+        searches_offset=search and not _excludes_all_lags(n1, n2),
         fixed_offset=-n1 if search else 0,
         hop=hop,
         n_fft=n_fft,
@@ -105,51 +107,52 @@ def _pass_layout(n_fft: int, hop: int, frames: int, dtype: np.dtype[Any], *, bin
         least=0.0,
         scale=1.0,
     )
-    return PassLayout(tables_of(n, hop, stride, dtype), correlator(n1, n2, np.float32(TOLERANCE)), args)
+    return PassTables(synthesis_tables(n, hop, stride, dtype), correlator(n1, n2, np.float32(TOLERANCE)), args)
 
 
-class Given:
-    """What is known of frames, laid out for kernels: magnitudes as `known` makes them, or complex bins (frames, n_fft).
+class FrameSource:
+    """The frames of a spectrogram as kernels read them: magnitudes (`hermitian_magnitudes`) or bins (frames, n_fft).
 
-    It is kept if it is no larger than KEPT_BYTES, and else made again whenever it is asked for, a share at a time.
+    They are all kept in memory up to KEPT_BYTES, else a range of frames is loaded whenever it is needed.
 
     Parameters
     ----------
     shape : tuple
-        (frames, numbers of each as they are laid out).
+        (frames, values a frame).
     dtype : np.dtype
-    make : callable
-        make(first, last) lays out frames first .. last - 1; `first` is a whole number of tiles.
+        Of the values.
+    load : callable
+        load(first, last) returns frames first .. last - 1; `first` is a whole number of tiles.
     """
 
-    def __init__(self, shape: tuple[int, int], dtype: np.dtype[Any], make: Callable[[int, int], Array]) -> None:
-        self.complex, self._make = dtype.kind == "c", make
-        self._whole = make(0, shape[0]) if math.prod(shape) * dtype.itemsize <= KEPT_BYTES else None
+    def __init__(self, shape: tuple[int, int], dtype: np.dtype[Any], load: Callable[[int, int], Array]) -> None:
+        self.is_complex, self._load = dtype.kind == "c", load
+        self._all = load(0, shape[0]) if math.prod(shape) * dtype.itemsize <= KEPT_BYTES else None
 
-    def of(self, first: int, last: int) -> tuple[Array, int]:
-        """(what is known of those frames and maybe others, the first of them)."""
-        return (self._make(first, last), first) if self._whole is None else (self._whole, 0)
+    def load_range(self, first: int, last: int) -> tuple[Array, int]:
+        """(values of frames that include first .. last - 1, index of the first of them)."""
+        return (self._load(first, last), first) if self._all is None else (self._all, 0)
 
-    def rows(self, first: int, last: int) -> Array:
-        """The same, of just those frames, where they are laid out as rows."""
-        return self._make(first, last) if self._whole is None else self._whole[first:last]
+    def load_rows(self, first: int, last: int) -> Array:
+        """Values (last - first, values a frame) of frames first .. last - 1, of sizes that the kernels lack."""
+        return self._load(first, last) if self._all is None else self._all[first:last]
 
 
 class Passes:
-    """What the passes over one spectrogram share: sizes, tables, buffers.
+    """Passes over one spectrogram; they share sizes, tables and buffers.
 
     Parameters
     ----------
     frames, n_fft, hop : int
-        Number of frames, their length (the columns of the whole spectrogram) and their distance.
+        Number of frames, samples of a frame, samples from a frame to the next.
     dtype : np.dtype
         float32 or float64, of the signal.
-    given : Given
+    source : FrameSource
         Magnitudes or complex bins.
     peak : float
-        The largest magnitude: what is below a 1e8th of it does not count as a phase.
+        The largest magnitude.  Bins of the previous signal below 1e-8 peak have no phase.
     search : bool
-        Whether offsets are searched.
+        Whether frames are aligned; without it their offset is 0.
     """
 
     def __init__(
@@ -158,17 +161,17 @@ class Passes:
         n_fft: int,
         hop: int,
         dtype: np.dtype[Any],
-        given: Given,
+        source: FrameSource,
         peak: float,
         *,
         search: bool = True,
     ) -> None:
-        self.frames, self.n_fft, self.hop, self.dtype, self.given = frames, n_fft, hop, dtype, given
-        self.complex, self.search = given.complex, search
-        bins = n_fft if self.complex else 0
-        self.tables, self.correlator, args = _pass_layout(n_fft, hop, frames, dtype, bins=bins, search=search)
-        self.strip = args.strip_tiles * fft_tables.lane_count(dtype)
-        self.workers = min(team_size(), WORKERS)
+        self.frames, self.n_fft, self.hop, self.dtype, self.source = frames, n_fft, hop, dtype, source
+        self.search = search
+        bins = n_fft if source.is_complex else 0
+        self.tables, self.correlator, args = _pass_tables(n_fft, hop, frames, dtype, bins=bins, search=search)
+        self.strip_frames = args.strip_tiles * fft_tables.lane_count(dtype)
+        self.workers = min(team_size(), MAX_WORKERS)
         number = dtype.type
         self.args = args._replace(
             least=number(max(peak / 1e8, float(np.finfo(dtype).tiny))), scale=number(power_of_two_scale(peak, dtype))
@@ -178,73 +181,88 @@ class Passes:
 
     @cached_attribute
     def ring(self) -> RingArrays:
-        """Memory of the chain."""
+        """The ring buffer of frames prepared ahead."""
         args, dtype = self.args, self.dtype
         return RingArrays(
-            segments=aligned(args.ring_frames * self.n_fft, dtype),
-            segment_spectra=aligned(args.ring_frames * 2 * self.correlator.im_offset, np.float32),
-            stats=aligned(args.ring_frames * 2, dtype),
+            frames_reversed=aligned(args.ring_frames * self.n_fft, dtype),
+            excerpt_spectra=aligned(args.ring_frames * 2 * self.correlator.im_offset, np.float32),
+            excerpt_stats=aligned(args.ring_frames * 2, dtype),
             singles=aligned(correlator_scratch(self.correlator) * self.workers, np.float32),
         )
 
     @cached_attribute
     def scratch(self) -> Real:
-        """Of all workers."""
+        """Scratch of all workers."""
         size = scratch_size(frame_scratch_sizes(self.args, fft_tables.lane_count(self.dtype)))
         return aligned(size * self.workers, self.dtype)
 
-    def source(self, previous: Real | None) -> int:
-        """Where the phases of a pass come from."""
-        return BINS if self.complex else ZERO if previous is None else PHASES
+    def kernel_source(self, previous: Real | None) -> int:
+        """The source of the kernels' frames (`AlignArgs.source`)."""
+        return BINS if self.source.is_complex else ZERO if previous is None else PHASES
 
-    def run(self, previous: Real | None, wave: Real) -> None:
-        """One pass: the signal whose frames have the phases of those of `previous` (none: their own, or zero)."""
+    def synthesize(self, previous: Real | None, y: Real) -> None:
+        """One pass: y = the signal of frames with the phases of those of `previous`; without it their own, or 0."""
         in_lanes = fft_tables.has_inverse(self.n_fft)
-        source = self.source(previous)
-        for first, last in chunks(self.length, BLOCK):
-            wave[first:last] = 0
+        source = self.kernel_source(previous)
+        for first, last in chunks(self.length, BLOCK_SAMPLES):
+            y[first:last] = 0
         if in_lanes and not self.search:
-            self._add_in_place(source, wave, previous)
+            self._overlap_add(source, y, previous)
             return
         args = self.args._replace(source=source if in_lanes else align.IN_RING)
         if previous is not None:
             args = args._replace(mean=self.dtype.type(previous.mean()))
-        share = max(1, CALL_FRAMES // self.strip) * self.strip if in_lanes else args.ring_frames
-        for first in range(0, self.frames, share):
-            last = min(self.frames, first + share)
+        strip_frames = self.strip_frames
+        call_frames = max(1, CALL_FRAMES // strip_frames) * strip_frames if in_lanes else args.ring_frames
+        for first in range(0, self.frames, call_frames):
+            last = min(self.frames, first + call_frames)
             spectra = np.zeros(1, self.dtype)
             if in_lanes:
-                source_array, origin = self.given.of(first, last)
-                spectra, args = source_array.view(self.dtype).reshape(-1), args._replace(origin=origin)
+                values, origin = self.source.load_range(first, last)
+                spectra, args = values.view(self.dtype).reshape(-1), args._replace(origin=origin)
             else:
                 self._synthesize_scipy(previous, args, first, last)
-            arrays = AlignArrays(wave, wave if previous is None else previous, spectra, self.window)
+            arrays = AlignArrays(y, y if previous is None else previous, spectra, self.window)
             self._align(first, last, arrays, args)
-        divide(wave, self.frames, self.hop, args.size)
+        divide_by_windows(y, self.frames, self.hop, args.size)
 
     def _align(self, first: int, last: int, arrays: AlignArrays, args: AlignArgs) -> None:
-        """The chain over frames first .. last - 1, prepared on the way."""
-        dtype, first_strip, last_strip = self.dtype, first // self.strip, -(-last // self.strip)
+        """Prepare, align and add frames first .. last - 1."""
+        dtype, first_strip, last_strip = self.dtype, first // self.strip_frames, -(-last // self.strip_frames)
         work_args = WorkArgs(
             first_strip=first_strip,
             last_strip=last_strip,
             align=align.align_and_add.address(dtype),
             prepare=align.prepare_strip.address(dtype),
-            counters=np.zeros(align.COUNTERS, np.int64),
+            counters=np.zeros(align.N_COUNTERS, np.int64),
             prepared=np.zeros(last_strip - first_strip, np.int64),
         )
-        work_args.counters[align.TICKET] = work_args.counters[align.ADDED] = first_strip
+        work_args.counters[align.NEXT_STRIP] = work_args.counters[align.STRIPS_ADDED] = first_strip
         workers = min(thread_count(), self.workers, len(work_args.prepared))
         record = align.LAYOUT.pack(arrays, self.tables, self.correlator, args, self.ring, work_args)
         work = (last - first) * self.n_fft * 64
         run_items(align.worker_loop, dtype, workers, record, work=work, memory=self.scratch)
 
-    def _add_in_place(self, source: int, wave: Real, previous: Real | None) -> None:
-        """The pass without offsets: frames are added where they stand, in lanes."""
+    def _overlap_add(self, source: int, y: Real, previous: Real | None) -> None:
+        """The pass without offsets: a plain overlap-add, in lanes."""
+        args, dtype, n_fft, hop = self.args, self.dtype, self.n_fft, self.hop
+        add_args = self._overlap_add_args(source, y.size, 0.0 if previous is None else previous.mean())
+        window = np.zeros(n_fft)
+        window[n_fft - 1 - args.skip - np.arange(args.size)] = hamming(args.size)
+        tables = self.tables._replace(synthesis=(window / n_fft).astype(dtype))
+        weight = (1 / (weight_columns(hamming(args.size), hop, self.frames) + 1e-6)).astype(dtype).reshape(-1)
+        spectra = self.source.load_range(0, self.frames)[0].view(dtype).reshape(-1)
+        memory = {"y": y, "previous": y if previous is None else previous, "spectra": spectra}
+        arrays = {name: (address(a), a.size) for name, a in memory.items()}
+        prepared, work = prepare_overlap_add(tables, add_args, weight), self.frames * n_fft * 32
+        run_overlap_add(prepared, overlap_add_strip, arrays, work, Workspace(dtype))
+
+    def _overlap_add_args(self, source: int, length: int, mean: float) -> OverlapAddArgs:
+        """The arguments of the plain overlap-add to a signal of `length` samples."""
         args, dtype, n_fft, hop = self.args, self.dtype, self.n_fft, self.hop
         reach, rows = -(-args.size // hop), min(hop, args.size)
         stride = fft_tables.strip_stride(args.size, hop, args.strip_tiles, dtype)
-        adding = OverlapAddArgs(
+        return OverlapAddArgs(
             source=source,
             folded=True,
             signals_in_lanes=False,
@@ -255,7 +273,7 @@ class Passes:
             direction=-1,
             reach=reach,
             signals=1,
-            strips=-(-self.frames // self.strip),
+            strips=-(-self.frames // self.strip_frames),
             frames=self.frames,
             first_frame=0,
             total_frames=self.frames,
@@ -265,7 +283,7 @@ class Passes:
             lane_stride=args.lane_stride,
             bin_stride=2,
             start=0,
-            length=wave.size,
+            length=length,
             y_offset=0,
             y_stride=0,
             strip_tiles=args.strip_tiles,
@@ -277,49 +295,40 @@ class Passes:
             sum_rows=rows,
             sum_stride=stride,
             sum_size=sum_size(rows, stride, dtype),
-            mean=0.0 if previous is None else previous.mean(),
+            mean=mean,
             least=args.least,
         )
-        window = np.zeros(n_fft)
-        window[n_fft - 1 - args.skip - np.arange(args.size)] = hamming(args.size)
-        tables = self.tables._replace(synthesis=(window / n_fft).astype(dtype))
-        weight = (1 / (weight_columns(hamming(args.size), hop, self.frames) + 1e-6)).astype(dtype).reshape(-1)
-        spectra = self.given.of(0, self.frames)[0].view(dtype).reshape(-1)
-        memory = {"y": wave, "previous": wave if previous is None else previous, "spectra": spectra}
-        arrays = {name: (address(a), a.size) for name, a in memory.items()}
-        prepared, work = prepare_overlap_add(tables, adding, weight), self.frames * n_fft * 32
-        run_overlap_add(prepared, overlap_add_strip, arrays, work, Workspace(dtype))
 
     def _synthesize_scipy(self, previous: Real | None, args: AlignArgs, start: int, stop: int) -> None:
-        """Frames start .. stop - 1 into the ring by SciPy's transform, for sizes the kernels lack."""
+        """Write frames start .. stop - 1 to the ring buffer by SciPy's transform, for sizes that the kernels lack."""
         from scipy import fft
 
         if start >= stop:
             return
         n, half = self.n_fft, self.n_fft // 2 + 1
-        given: NDArray[Any] = self.given.rows(start, stop)
-        if self.complex:
-            bins: NDArray[Any] = 0.5 * (given[:, :half] + given[:, -np.arange(half) % n].conj())
+        values: NDArray[Any] = self.source.load_rows(start, stop)
+        if self.source.is_complex:
+            bins: NDArray[Any] = 0.5 * (values[:, :half] + values[:, -np.arange(half) % n].conj())
         elif previous is None:
-            bins = given
+            bins = values
         else:
             signals = signal_args(previous[None], mean=float(args.mean))
             blocks = hamming_analysis(n, self.hop, self.dtype).scipy_blocks(signals, start * self.hop, stop - start)
             bins = np.concatenate([D for _, D in blocks])
-            bins *= given / np.maximum(np.abs(bins), args.least)
+            bins *= values / np.maximum(np.abs(bins), args.least)
         frames = fft.irfft(bins, n, workers=thread_count())
-        self.ring.segments.reshape(-1, n)[np.arange(start, stop) % args.ring_frames] = frames[:, ::-1]
+        self.ring.frames_reversed.reshape(-1, n)[np.arange(start, stop) % args.ring_frames] = frames[:, ::-1]
 
 
-def divide(wave: Real, frames: int, hop: int, size: int) -> None:
-    """A sum of frames, hop apart, over the sum of their windows + 1e-6; in place, as far as the frames reach."""
+def divide_by_windows(y: Real, frames: int, hop: int, size: int) -> None:
+    """y /= sum of the windows of `frames` frames + 1e-6, in place, as far as these reach."""
     reach = -(-size // hop)
-    weight = (1 / (window_sum(hamming(size), min(frames, reach), hop) + 1e-6)).astype(wave.dtype)
+    weight = (1 / (window_sum(hamming(size), min(frames, reach), hop) + 1e-6)).astype(y.dtype)
     if frames <= reach:
-        wave[: len(weight)] *= weight
+        y[: len(weight)] *= weight
         return
-    full = np.tile(weight[(reach - 1) * hop : reach * hop], max(1, BLOCK // 8 // hop))
-    wave[: reach * hop] *= weight[: reach * hop]
+    full = np.tile(weight[(reach - 1) * hop : reach * hop], max(1, BLOCK_SAMPLES // 8 // hop))
+    y[: reach * hop] *= weight[: reach * hop]
     for first, last in chunks((frames - reach) * hop, len(full)):
-        wave[reach * hop + first : reach * hop + last] *= full[: last - first]
-    wave[frames * hop : frames * hop + size] *= weight[reach * hop :]
+        y[reach * hop + first : reach * hop + last] *= full[: last - first]
+    y[frames * hop : frames * hop + size] *= weight[reach * hop :]

@@ -1,7 +1,7 @@
 """The notebook's spectra: y -> D, |D|, log10 |D|, with a symmetric Hamming window and zeros past the end."""
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,31 +14,39 @@ from ..transform.framing import hamming, power_of_two_scale
 from ..transform.memory import MemoryLayout, signal_args
 from .blockwise import BLOCK_VALUES, BlockArray, chunks
 
-BLOCK = 1 << 23  # numbers of frames that are analysed in one call
+CALL_VALUES = 1 << 23  # samples of the frames that are analysed in one call
 
 
 @lru_cache(16)
 def hamming_analysis(n_fft: int, hop: int, dtype: np.dtype[Any]) -> ForwardTransform:
-    """The tables of the notebook's transform."""
+    """The notebook's transform: a symmetric Hamming window."""
     return ForwardTransform(n_fft, hop, hamming(n_fft), dtype)
 
 
-def _numbers(x: Real | BlockArray) -> BlockArray:
+class FrameGrid(NamedTuple):
+    """`n_frames` frames of n_fft samples, hop apart, the first at sample 0."""
+
+    n_fft: int
+    hop: int
+    n_frames: int
+
+
+def _as_block_array(x: Real | BlockArray) -> BlockArray:
+    """x as a `BlockArray`."""
     return x if isinstance(x, BlockArray) else BlockArray("y", x)
 
 
-def _analysed(
-    x: BlockArray, n_fft: int, hop: int, frames: int, out: Array, epilogue: Epilogue, mean: float, scale: float
-) -> float:
-    """Frames of (x - mean) scale, a block at a time, to out (frames, width); returns the largest of their peaks."""
-    many, largest = max(1, BLOCK // n_fft), 0.0
+def _analyse(x: BlockArray, grid: FrameGrid, out: Array, epilogue: Epilogue, mean: float, scale: float) -> float:
+    """The epilogue of all frames of (x - mean) scale to out (frames, width); returns the largest power."""
+    n_fft, hop, frames = grid
+    call_frames, largest = max(1, CALL_VALUES // n_fft), 0.0
     analysis = hamming_analysis(n_fft, hop, x.dtype)
     if x.whole is None:
-        many = max(1, min(many, BLOCK_VALUES // hop))
-    elif frames <= many:
+        call_frames = max(1, min(call_frames, BLOCK_VALUES // hop))
+    elif frames <= call_frames:
         signals = signal_args(x.whole[None], mean=mean, scale=scale)
         return float(analysis.run(signals, 0, frames, out.T[None], epilogue).max())
-    for first, last in chunks(frames, many):
+    for first, last in chunks(frames, call_frames):
         samples, origin = x.whole, first * hop
         if samples is None:
             samples, origin = x.block(origin, origin + (last - first - 1) * hop + n_fft), 0
@@ -57,11 +65,11 @@ def complex_spectrum(
     D[t, k] = sum over j of w[j] (x[t hop + j] - mean) exp(-2 pi i j k / n_fft), shape (frames, bins), where bins is
     at most n_fft // 2 + 1, or n_fft for the whole circle.
     """
-    x = _numbers(x)
+    x = _as_block_array(x)
     if out is None:
         out = aligned(frames * bins * 2, x.dtype).view(np.result_type(x.dtype, np.complex64)).reshape(frames, bins)
     epilogue = complex_bins(x.dtype, bins, full=bins > n_fft // 2 + 1)
-    _analysed(x, n_fft, hop, frames, out, epilogue, mean, 1.0)
+    _analyse(x, FrameGrid(n_fft, hop, frames), out, epilogue, mean, 1.0)
     return out
 
 
@@ -76,10 +84,10 @@ def magnitude(
     out: Real | None = None,
 ) -> Real:
     """max(|D|, floor) of the first n_fft // 2 bins, shape (frames, n_fft // 2)."""
-    x = _numbers(x)
+    x = _as_block_array(x)
     if out is None:
         out = aligned(frames * (n_fft // 2), x.dtype).reshape(frames, n_fft // 2)
-    _, scale = _levels(x, n_fft, hop, frames, out, shape=ROOT, mean=mean, floor=floor)
+    _, scale = _levels(x, FrameGrid(n_fft, hop, frames), out, shape=ROOT, mean=mean, floor=floor)
     if scale != 1:
         out /= x.dtype.type(scale)
     return out
@@ -96,52 +104,52 @@ def log_magnitude(
     out: Real | None = None,
 ) -> Real:
     """max(log10(|D| / max |D|), -thresh) of the first n_fft // 2 bins, (frames, n_fft // 2); silence is -thresh."""
-    x = _numbers(x)
+    x = _as_block_array(x)
     if out is None:
         out = aligned(frames * (n_fft // 2), x.dtype).reshape(frames, n_fft // 2)
-    power, _ = _levels(x, n_fft, hop, frames, out, shape=LOG, mean=mean)
+    power, _ = _levels(x, FrameGrid(n_fft, hop, frames), out, shape=LOG, mean=mean)
     if power == 0:
         out[:] = -thresh
         return out
     shift = float(half_log10(np.array([power], x.dtype)))
-    place = MemoryLayout(out.reshape(-1), np.zeros(1, np.int64), False, n_fft // 2)
-    clip_and_scale(place, frames, n_fft // 2, shift, np.array([-thresh], x.dtype))
+    layout = MemoryLayout(out.reshape(-1), np.zeros(1, np.int64), False, n_fft // 2)
+    clip_and_scale(layout, frames, n_fft // 2, shift, np.array([-thresh], x.dtype))
     return out
 
 
 def _levels(
-    x: BlockArray, n_fft: int, hop: int, frames: int, out: Real, *, shape: int, mean: float, floor: float = 0.0
+    x: BlockArray, grid: FrameGrid, out: Real, *, shape: int, mean: float, floor: float = 0.0
 ) -> tuple[float, float]:
-    """Levels of x - mean, or of a multiple of it where powers would overflow or vanish: (largest power, multiplier)."""
+    """(largest power, scale): levels of (x - mean) scale; scale is 1 unless powers would overflow or underflow."""
 
-    def run(scale: float) -> float:
-        epilogue = levels_of_bins(n_fft // 2, epilogue_args(x.dtype, shape=shape, least=floor * scale))
-        return _analysed(x, n_fft, hop, frames, out, epilogue, mean, scale)
+    def analyse(scale: float) -> float:
+        epilogue = levels_of_bins(grid.n_fft // 2, epilogue_args(x.dtype, shape=shape, least=floor * scale))
+        return _analyse(x, grid, out, epilogue, mean, scale)
 
-    power = run(1.0)
+    power = analyse(1.0)
     if np.finfo(x.dtype).tiny ** 0.5 < power < np.inf:
         return power, 1.0
     least, largest = x.range()
     scale = power_of_two_scale(max(largest - mean, mean - least), x.dtype)
-    return (power, scale) if scale == 1 else (run(scale), scale)
+    return (power, scale) if scale == 1 else (analyse(scale), scale)
 
 
 def convergence(y: Real, S: Real | BlockArray, n_fft: int, hop: int) -> float:
     """Spectral convergence in dB: 20 log10(|| |STFT(y)| - S || / || S ||), Frobenius norms; lower is better.
 
-    S are linear magnitudes (frames, at least n_fft // 2), of which the first n_fft // 2 bins count; the STFT has their
-    frames, a symmetric Hamming window, and y's mean removed.  Griffin & Lim, IEEE Trans. ASSP-32 (1984), eq. 7,
-    relative to S.
+    S are linear magnitudes (frames, at least n_fft // 2), whose first n_fft // 2 bins count; the STFT has their frames,
+    a symmetric Hamming window, and the mean of y removed.  Griffin & Lim, IEEE Trans. ASSP-32 (1984), eq. 7, relative
+    to S.
     """
-    mean, missing, norms, first = float(y.mean()), [], [], 0
-    for part in S.blocks() if isinstance(S, BlockArray) else (S,):
-        samples = y[first * hop : (first + len(part) - 1) * hop + n_fft] if len(part) < len(S) else y
-        half = part[:, : n_fft // 2]
-        found = magnitude(samples, n_fft, hop, len(part), mean=mean)
-        norms.append(float(np.linalg.norm(half)))
-        missing.append(float(np.linalg.norm(np.subtract(found, half, out=found))))
-        first += len(part)
-    norm, miss = float(np.linalg.norm(norms)), float(np.linalg.norm(missing))
-    if miss == 0 or norm == 0:
-        return -np.inf if miss == 0 else np.inf
-    return 20 * np.log10(miss / norm)
+    mean, errors, norms, first = float(y.mean()), [], [], 0
+    for block in S.blocks() if isinstance(S, BlockArray) else (S,):
+        samples = y[first * hop : (first + len(block) - 1) * hop + n_fft] if len(block) < len(S) else y
+        target = block[:, : n_fft // 2]
+        measured = magnitude(samples, n_fft, hop, len(block), mean=mean)
+        norms.append(float(np.linalg.norm(target)))
+        errors.append(float(np.linalg.norm(np.subtract(measured, target, out=measured))))
+        first += len(block)
+    norm, error = float(np.linalg.norm(norms)), float(np.linalg.norm(errors))
+    if error == 0 or norm == 0:
+        return -np.inf if error == 0 else np.inf
+    return 20 * np.log10(error / norm)

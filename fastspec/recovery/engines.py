@@ -1,4 +1,4 @@
-"""Online methods, which go frame by frame, as engines: frames in, final samples out."""
+"""Online methods, which go frame by frame, as engines: frames -> final samples."""
 
 from typing import Protocol
 
@@ -8,7 +8,8 @@ from .._typing import Real
 from ..plan import STFT
 from . import rtisi, rtpghi
 from .methods import Stage
-from .rtpghi import Gradients
+from .rtisi import RtisiEngine
+from .rtpghi import RtpghiEngine
 
 
 class Engine(Protocol):
@@ -18,12 +19,12 @@ class Engine(Protocol):
         """Samples that are final once n_frames frames were pushed."""
 
     def n_frames_at_latency(self) -> int:
-        """A number of frames after which the final samples are as far behind the newest frame as they ever are."""
+        """A number of frames after which the final samples lag behind the newest frame by the latency."""
 
     def push(self, S: Real, out: Real | None = None) -> Real:
         """Samples (signals, k) that become final with the next frames, S (signals, n_bins, m); m may be 0.
 
-        `out` is zeros of just that shape, in C order, where they may be written.
+        They are written to `out` unless that is None: zeros of exactly their shape, in C order.
         """
 
     def finish(self, length: int | None = None) -> Real:
@@ -31,11 +32,11 @@ class Engine(Protocol):
 
 
 def make_engine(plan: STFT, signals: int, stage: Stage, rng: np.random.Generator, tolerance: float) -> Engine:
-    """The engine of an online stage; it recovers signals without cutting them into segments."""
+    """The engine of an online stage; it does not divide signals into segments."""
     options = {name: value for name, value in stage.options.items() if name != "segments"}
     if stage.name == "rtisi":
-        return rtisi.Stream(plan, signals, n_iter=stage.rounds, **options)
-    return Gradients(plan, signals, tolerance=tolerance, rng=rng, **options)
+        return RtisiEngine(plan, signals, n_iter=stage.rounds, **options)
+    return RtpghiEngine(plan, signals, tolerance=tolerance, rng=rng, **options)
 
 
 def recover_online(plan: STFT, S: Real, stage: Stage, length: int, rng: np.random.Generator, tolerance: float) -> Real:

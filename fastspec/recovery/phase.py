@@ -1,4 +1,4 @@
-"""Magnitudes and phases to complex numbers."""
+"""What methods of phase share: constants of windows, complex numbers from magnitudes and phases."""
 
 import math
 from functools import lru_cache
@@ -15,9 +15,9 @@ from ..plan import STFT
 
 
 def gaussian_constant(window: NDArray[np.float64]) -> float:
-    """gamma of the Gaussian exp(-pi t**2 / gamma) that is most like the window, both about the window's middle.
+    """gamma of the Gaussian g = exp(-pi t**2 / gamma) that is most similar to the window w, both about its centre.
 
-    Most like: the cosine of the angle between the two, as vectors, is largest.  gamma = C n**2 for n samples has
+    The similarity is the cosine <g, w> / (|g| |w|).  gamma = C n**2 for n samples has
     C = 0.2489 for Hann, 0.2973 for Hamming, 0.1768 for Blackman; Průša, Balazs & Søndergaard (2017), who match widths,
     have 0.2565, 0.2979 and 0.1795.
     """
@@ -26,10 +26,11 @@ def gaussian_constant(window: NDArray[np.float64]) -> float:
 
 @lru_cache(64)
 def _gaussian_constant(window: bytes) -> float:
+    """`gaussian_constant` of the bytes of a window, which can be a key of the cache."""
     w = np.frombuffer(window)
-    square = (np.arange(len(w)) - middle_of(w)) ** 2
+    square = (np.arange(len(w)) - window_centre(w)) ** 2
 
-    def likeness(exponent: float) -> float:
+    def similarity(exponent: float) -> float:
         g = np.exp(-math.pi * square * math.exp(-exponent))
         return float(g @ w / np.sqrt(g @ g))
 
@@ -37,28 +38,28 @@ def _gaussian_constant(window: bytes) -> float:
     ratio = (math.sqrt(5) - 1) / 2
     for _ in range(64):  # golden section
         a, b = high - ratio * (high - low), low + ratio * (high - low)
-        low, high = (low, b) if likeness(a) > likeness(b) else (a, high)
+        low, high = (low, b) if similarity(a) > similarity(b) else (a, high)
     return math.exp((low + high) / 2)
 
 
-def middle_of(window: NDArray[np.float64]) -> float:
-    """The sample about which the energy of the window lies."""
+def window_centre(window: NDArray[np.float64]) -> float:
+    """The centre c of a window: the mean sample, weighted by w**2."""
     energy = np.square(window)
     total = energy.sum()
     return float(energy @ np.arange(len(window)) / total) if total > 0 else len(window) / 2
 
 
-def turn_of_middle(plan: STFT) -> Array:
-    """2 pi c k / n_fft of each bin less whole turns: what the phase about the window's middle c is ahead."""
-    turns = np.mod(middle_of(plan.window) * np.arange(plan.n_bins) / plan.n_fft, 1)
+def centre_phase(plan: STFT) -> Array:
+    """2 pi c k / n_fft mod 2 pi of each bin k: phases about the window's centre c minus phases about sample 0."""
+    turns = np.mod(window_centre(plan.window) * np.arange(plan.n_bins) / plan.n_fft, 1)
     return (2 * np.pi * turns).astype(plan.dtype)
 
 
-ITEM_NUMBERS = 1 << 14  # of a work item
+ITEM_VALUES = 1 << 14  # of an item of `run_items`
 
 
-def by_frames(S: Array) -> Array:
-    """S (..., bins, frames) as numbers in a row, the bins of a frame side by side; a copy only where it must be one."""
+def flatten_by_frames(S: Array) -> Array:
+    """S (..., bins, frames) as a flat array, the bins of a frame contiguous; a copy only if they are not so in S."""
     return writable_view(np.ascontiguousarray(S.swapaxes(-1, -2)).reshape(-1))
 
 
@@ -73,20 +74,19 @@ def polar(S: Array, phase: Array) -> Array:
     Returns
     -------
     D : np.ndarray [shape=(..., n_bins, n_frames)]
-        complex64 or complex128, the bins of a frame side by side; for phases up to 1e5 right to S times a unit in the
-        last place of 1.
+        complex64 or complex128, the bins of a frame contiguous; for phases up to 1e5 the error is at most S eps.
     """
     *leading, bins, frames = S.shape
     out = np.empty((*leading, frames, bins), np.result_type(S.dtype, np.complex64))
     flat = out.reshape(-1).view(S.dtype)
-    args = kernels.PolarArgs(S=by_frames(S), phase=by_frames(phase), out=flat, item_numbers=ITEM_NUMBERS)
-    items, work = -(-S.size // ITEM_NUMBERS), 10 * S.size
+    args = kernels.PolarArgs(S=flatten_by_frames(S), phase=flatten_by_frames(phase), out=flat, item_values=ITEM_VALUES)
+    items, work = -(-S.size // ITEM_VALUES), 10 * S.size
     run_items(kernels.polar_to_complex, S.dtype, items, kernels.LAYOUT.pack(args), work=work)
     return out.swapaxes(-1, -2)
 
 
 class PhasePrefix(NamedTuple):
-    """Phases of the first frames, which do not change."""
+    """Fixed phases of the first frames."""
 
     phase: Real  # (signals, n_bins, frames)
-    n_fitted: int  # the last so many of these frames are those that the trees of "pghi" are fitted to
+    n_fitted: int  # number of the last of these frames to which trees of "pghi" are rotated

@@ -1,4 +1,4 @@
-"""Rounds of phase recovery: magnitudes arranged in lanes once, then from signal to signal."""
+"""Rounds of phase recovery from signal to signal; the magnitudes are transposed to lanes once."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,24 +23,24 @@ from ..transform.inverse import OverlapAdd, Workspace, prepare_overlap_add, run_
 from ..transform.memory import address, arrange_in_lanes, extent
 from .methods import Method, Momentum, Relaxation
 
-STRIP_BYTES = 96 << 10  # a strip, the samples of it and the sum of its frames share the second-level cache
-LEAST_STRIPS = 8  # enough of them to share out
-LEAST = 1e-15  # a bin below it has no phase, if the largest magnitude is about 1
+STRIP_BYTES = 96 << 10  # a strip, its samples and the sum of its frames share the second-level cache
+MIN_STRIPS = 8  # of a signal that is long enough, for several threads
+LEAST_MAGNITUDE = 1e-15  # smaller bins have no phase, where the largest magnitude is about 1
 
 
 class Rounds:
-    """Magnitudes, or levels filtered by a bank, for which signals are sought; the largest should be about 1, scaled.
+    """Rounds towards signals with magnitudes S, or with levels S = B |D|**power of a bank B; scaled to about 1.
 
     Parameters
     ----------
     plan : STFT
         Of a size that the kernels transform (`plan.supported`).
     S : np.ndarray [shape=(signals, rows, frames)]
-        Magnitudes, or with a bank what it gives of |D|**power.
+        Magnitudes, or filtered levels.
     length : int
-        Samples of a signal, of which there are as many frames.
+        Samples of a signal; they have the frames of S.
     scales : np.ndarray [shape=(signals,)]
-        What signals and magnitudes are multiplied by; S by scales**power.
+        Factors of signals and magnitudes; levels are multiplied by scales**power.
     """
 
     def __init__(
@@ -67,49 +67,49 @@ class Rounds:
         self._records: dict[tuple[object, ...], Integer] = {}
 
     def _strip_tiles(self, V: int) -> int:
-        """Tiles of a strip: they depend on the sizes of one signal alone, and so do its bits."""
+        """Tiles of a strip.  It depends only on the sizes of one signal, as the bits of the result depend on it."""
         n_fft, hop, tiles = self.plan.n_fft, self.plan.hop_length, 1
         rows, itemsize = min(hop, n_fft), self.dtype.itemsize
-        while 2 * tiles <= self.tiles // LEAST_STRIPS:
+        while 2 * tiles <= self.tiles // MIN_STRIPS:
             if rows * fft_tables.strip_stride(n_fft, hop, 2 * tiles, self.dtype) * itemsize > STRIP_BYTES:
                 break
             tiles *= 2
         return tiles
 
     @cached_attribute
-    def in_pairs(self) -> Real:
-        """Magnitudes in the order in which the inverse transform reads them."""
+    def S_in_fft_order(self) -> Real:
+        """Magnitudes in lanes, in the order in which the inverse transform reads them."""
         return arrange_in_lanes(self.S, fft_tables.bin_order(self.plan.n_fft), scales=self.scales**self.power)
 
     @cached_attribute
-    def in_order(self) -> Real:
-        """Magnitudes or mels in their own order."""
+    def S_in_row_order(self) -> Real:
+        """Magnitudes or filtered levels in lanes, row by row."""
         return arrange_in_lanes(self.S, np.arange(self.S.shape[1]), scales=self.scales**self.power)
 
     @cached_attribute
     def state(self) -> Real:
-        """A complex number a bin, for relaxations."""
+        """The state of relaxations: a complex number a bin, in lanes."""
         state = aligned(len(self.S) * self.tiles * fft_tables.lane_count(self.dtype) * 2 * self.plan.n_bins, self.dtype)
         state[:] = 0
         return state
 
     @cached_attribute
     def filters(self) -> list[NDArray[np.int64]]:
-        """The bank B, and B' with its rows divided by their sums, as kernels unpack them."""
-        none = np.zeros((1, 1))
-        banks = [none, none] if self.bank is None else [np.asarray(self.bank), back_of(self.bank)]
-        self.kept = [to_bands(B.astype(self.dtype)) for B in banks]
-        return [pack(Bands(*bands)) for bands in self.kept]
+        """Records of the bank B, and of B' with its rows divided by their sums."""
+        no_bank = np.zeros((1, 1))
+        banks = [no_bank, no_bank] if self.bank is None else [np.asarray(self.bank), normalize_adjoint(self.bank)]
+        self.bands = [to_bands(B.astype(self.dtype)) for B in banks]  # kept: the records hold their addresses
+        return [pack(Bands(*bands)) for bands in self.bands]
 
     @cached_attribute
     def norms(self) -> NDArray[np.float64]:
-        """The size of each signal's S, root of the sum of squares."""
+        """||S|| of each signal."""
         norms: NDArray[np.float64] = np.sqrt(np.einsum("brf,brf->b", self.S, self.S, dtype=np.float64))
         return self.scales**self.power * norms
 
     # ---- the start ----
-    def signals_of(self, D: Complex) -> Real:
-        """The signals (signals, length) of spectra D (signals, n_bins, n_frames), in strips of the same sizes."""
+    def synthesize(self, D: Complex) -> Real:
+        """The signals (signals, length) of spectra D (signals, n_bins, n_frames), in strips as those of rounds."""
         width, y = self.dtype.itemsize, np.empty((len(D), self.length), self.dtype)
         before, reach = extent(D, width)
         signal_stride, bin_stride, frame_stride = (stride // width for stride in D.strides)
@@ -131,43 +131,45 @@ class Rounds:
 
     # ---- one round ----
     def step(self, now: Real, before: Real, out: Real, method: Method) -> None:
-        """out = the signals (signals, length) after `now` and `before`."""
+        """out = the signals (signals, length) of the round after `now`, which came after `before`; see `methods`."""
         if isinstance(method, Relaxation):
-            gain, kind, S = 1.0, griffin_lim.RELAXED, self.in_order
+            gain, kind, S = 1.0, griffin_lim.RELAXED, self.S_in_row_order
         elif self.bank is None:
-            gain, kind, S = method.gain, griffin_lim.MAGNITUDES, self.in_pairs
+            gain, kind, S = method.gain, griffin_lim.MAGNITUDES, self.S_in_fft_order
         else:
-            gain, kind, S = method.gain, griffin_lim.FILTERED, self.in_order
+            gain, kind, S = method.gain, griffin_lim.FILTERED, self.S_in_row_order
         prepared = self._prepare(kind, gain)
         record, edges = self._record(prepared, (kind, gain), now, before, method)
         arrays = {name: (address(a), a.size) for name, a in {"y": out, "previous": now, "spectra": S}.items()}
         work = now.shape[0] * self.frames * self.plan.n_fft * 64
         run_overlap_add(prepared, griffin_lim.round_strip, arrays, work, self.workspace, record)
-        del edges  # whose address stood in the record
+        del edges  # it had to live as long as the record
 
     def convergence(self, y: Real) -> NDArray[np.float64]:
         """20 log10 (||levels of y - S|| / ||S||) of each signal, in dB, over all rows and frames."""
         V, kind = fft_tables.lane_count(self.dtype), griffin_lim.FILTERED
-        misfits, S = np.empty(len(y) * self.tiles * V, self.dtype), self.in_order
+        squared_errors, S = np.empty(len(y) * self.tiles * V, self.dtype), self.S_in_row_order
         prepared = self._prepare(kind, 1.0)
-        measured = griffin_lim.MAGNITUDES if self.bank is None else griffin_lim.FILTERED
-        record, edges = self._record(prepared, (kind, 1.0), y, y, Momentum(1.0), measured)
-        griffin_lim.LAYOUT.set_memory(record, spectra=(address(S), S.size), misfits=(address(misfits), misfits.size))
+        level_kind = griffin_lim.MAGNITUDES if self.bank is None else griffin_lim.FILTERED
+        record, edges = self._record(prepared, (kind, 1.0), y, y, Momentum(1.0), level_kind)
+        griffin_lim.LAYOUT.set_memory(
+            record, spectra=(address(S), S.size), squared_errors=(address(squared_errors), squared_errors.size)
+        )
         self.workspace.reserve(prepared, team_size())
         scratch, work = self.workspace.scratch, y.size * 100
-        run_items(griffin_lim.misfit_strip, self.dtype, prepared.items, record, work=work, memory=scratch)
-        del edges  # whose address stood in the record
-        sums = misfits.reshape(len(y), -1)[:, : self.frames].sum(axis=1, dtype=np.float64)
+        run_items(griffin_lim.measure_strip, self.dtype, prepared.items, record, work=work, memory=scratch)
+        del edges  # it had to live as long as the record
+        sums = squared_errors.reshape(len(y), -1)[:, : self.frames].sum(axis=1, dtype=np.float64)
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(self.norms > 0, 10 * np.log10(sums) - 20 * np.log10(self.norms), -np.inf)
 
     @property
-    def padded(self) -> bool:
-        """Whether signals are padded with anything but zeros."""
+    def has_edges(self) -> bool:
+        """Whether signals are padded with other values than zeros."""
         return self.plan.center and self.plan.pad_mode != "constant"
 
     def _edges(self, now: Real, before: Real, gains: tuple[float, float]) -> Real:
-        """The padding of the mixture of signals: the mixture of that of each."""
+        """The padding of gains[0] now + gains[1] before."""
         geometry, number = self.plan.geometry, self.dtype.type
         edges = number(gains[0]) * geometry.padding(now)[0]
         if gains[1]:
@@ -183,7 +185,7 @@ class Rounds:
         method: Method,
         kind: int | None = None,
     ) -> tuple[Integer, Real | None]:
-        """(the record of a round, the padding of its signals, to be kept alive)."""
+        """(the record of a round, the padding of its signals, which has to stay alive)."""
         edges, layout = None, griffin_lim.LAYOUT
         record_key = (*key, method, kind)
         if record_key not in self._records:
@@ -191,15 +193,15 @@ class Rounds:
             self._records[record_key] = np.concatenate([prepared.record, pack(args), *self.filters])
         record = self._records[record_key].copy()
         layout.set_memory(record, now=(address(now), now.size), before=(address(before), before.size))
-        if self.padded:
+        if self.has_edges:
             mixed = (method.now, method.before) if isinstance(method, Momentum) else (1.0, 0.0)
             edges = self._edges(now, before, mixed)
             layout.set_memory(record, edges=(address(edges), edges.size))
         return record, edges
 
     def _round_args(self, kind: int, signals: Real, method: Method) -> RoundArgs:
-        """All arguments of a round but the addresses of signals, edges and misfits."""
-        pad = -self.plan.geometry.start if self.padded else 0
+        """The arguments of a round, except for the addresses of signals, edges and squared_errors."""
+        pad = -self.plan.geometry.start if self.has_edges else 0
         relaxation = method if isinstance(method, Relaxation) else Relaxation(*(0.0,) * 7)
         momentum = method if isinstance(method, Momentum) else Momentum(1.0)
         return RoundArgs(
@@ -215,7 +217,7 @@ class Rounds:
             before=signals,
             edges=signals[:0],
             state=self.state if kind == griffin_lim.RELAXED else np.zeros(0, self.dtype),
-            misfits=signals[:0],
+            squared_errors=signals[:0],
             now_gain=momentum.now,
             before_gain=momentum.before,
             kept_now=momentum.kept_now,
@@ -233,13 +235,13 @@ class Rounds:
 
     @property
     def _extra(self) -> int:
-        """Real numbers of scratch: the samples of a strip, or the levels of a tile, filtered levels and gains."""
+        """Real numbers of scratch: samples of a strip, or levels, filtered levels and two sets of gains of a tile."""
         hop, rows = self.plan.hop_length, min(self.plan.hop_length, self.plan.n_fft)
         V, filters = fft_tables.lane_count(self.dtype), 0 if self.bank is None else len(self.bank)
         return -(-max((self.strip_stride - 1) * hop + rows, V * (3 * self.plan.n_bins + filters)) // 16) * 16
 
     def _prepare(self, kind: int, gain: float) -> OverlapAdd:
-        """The overlap-add of a round."""
+        """The overlap-add of a round of this kind, with weights times `gain`."""
         if (kind, gain) not in self._prepared:
             plan, V = self.plan, fft_tables.lane_count(self.dtype)
             n_fft, hop, stride, signals = plan.n_fft, plan.hop_length, self.strip_stride, len(self.S)
@@ -279,14 +281,14 @@ class Rounds:
                 sum_stride=stride,
                 sum_size=sum_size(rows, stride, self.dtype),
                 mean=0.0,
-                least=LEAST,
+                least=LEAST_MAGNITUDE,
             )
             weight = plan.inverse_transform.weight(self.frames) * self.dtype.type(gain)
             self._prepared[kind, gain] = prepare_overlap_add(self.tables, args, weight.reshape(-1))
         return self._prepared[kind, gain]
 
 
-def back_of(bank: FilterBank) -> NDArray[np.float64]:
+def normalize_adjoint(bank: FilterBank) -> NDArray[np.float64]:
     """The transpose of non-negative filters, each row divided by its sum; rows of zeros stay."""
     B = np.asarray(bank, np.float64).T
     total = B.sum(axis=1, keepdims=True)

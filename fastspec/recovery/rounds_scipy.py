@@ -9,7 +9,7 @@ from ..kernels.fft import tables as fft_tables
 from ..kernels.recovery.griffin_lim import FIT_STEPS
 from ..plan import STFT
 from .methods import Method, Momentum
-from .rounds import LEAST, Rounds, back_of
+from .rounds import LEAST_MAGNITUDE, Rounds, normalize_adjoint
 
 
 class ScipyRounds:
@@ -27,13 +27,13 @@ class ScipyRounds:
     ) -> None:
         self.plan, self.length, self.scales, self.bank, self.power = plan, length, scales, bank, power
         self.S = S * (scales**power)[:, None, None].astype(plan.dtype)
-        self.c: Complex | None = None
+        self.state: Complex | None = None  # of relaxations
         self.norms = np.sqrt(np.square(self.S, dtype=np.float64).sum(axis=(1, 2)))
         if bank is not None:
             self.B = np.asarray(bank, plan.dtype)
-            self.back = back_of(bank).astype(plan.dtype)
+            self.adjoint = normalize_adjoint(bank).astype(plan.dtype)
 
-    def signals_of(self, D: Complex) -> Real:
+    def synthesize(self, D: Complex) -> Real:
         """The signals (signals, length) of spectra D (signals, n_bins, n_frames)."""
         return self.plan.inverse(D, length=self.length, warn=False)
 
@@ -47,24 +47,24 @@ class ScipyRounds:
             out += number(method.kept_now) * now + number(method.kept_before) * before
             return
         q = self.plan.forward(now)
-        c = np.zeros_like(q) if self.c is None else self.c
-        self.c = (
+        c = np.zeros_like(q) if self.state is None else self.state
+        self.state = (
             number(method.to_set) * self._project(number(method.from_state) * c + number(method.from_consistent) * q)
             + number(method.to_state) * c + number(method.to_consistent) * q
         )  # fmt: skip
-        c = number(method.out_set) * self._project(self.c) + number(method.out_state) * self.c
+        c = number(method.out_set) * self._project(self.state) + number(method.out_state) * self.state
         self.plan.inverse(c, length=self.length, out=out, warn=False)
 
     def _project(self, z: Complex) -> Complex:
-        """P2(z): z with the magnitudes S, or with levels |z|**power nearer to S by the multiplicative steps of NMF."""
-        size = np.abs(z)
-        least = self.plan.dtype.type(LEAST)
+        """P2(z): z with the magnitudes S, or with levels B |z|**power nearer to S by multiplicative updates (NMF)."""
+        magnitudes = np.abs(z)
+        least = self.plan.dtype.type(LEAST_MAGNITUDE)
         if self.bank is None:
-            return z * (self.S / np.maximum(size, least))
-        levels: Real = size**self.power
+            return z * (self.S / np.maximum(magnitudes, least))
+        levels: Real = magnitudes**self.power
         gains = np.ones_like(levels)
         for _ in range(FIT_STEPS):
-            gains *= self.back @ (self.S / np.maximum(self.B @ (levels * gains), least))
+            gains *= self.adjoint @ (self.S / np.maximum(self.B @ (levels * gains), least))
         result: Complex = z * gains ** (1 / self.power)
         return result
 
@@ -73,9 +73,9 @@ class ScipyRounds:
         levels: Real = self.plan.power(y, power=self.power)
         if self.bank is not None:
             levels = self.B @ levels
-        misfits = np.square(levels - self.S, dtype=np.float64).sum(axis=(1, 2))
+        squared_errors = np.square(levels - self.S, dtype=np.float64).sum(axis=(1, 2))
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(self.norms > 0, 10 * np.log10(misfits) - 20 * np.log10(self.norms), -np.inf)
+            return np.where(self.norms > 0, 10 * np.log10(squared_errors) - 20 * np.log10(self.norms), -np.inf)
 
 
 AnyRounds = Rounds | ScipyRounds
@@ -90,6 +90,6 @@ def make_rounds(
     bank: FilterBank | None = None,
     power: float = 1.0,
 ) -> AnyRounds:
-    """Fused rounds, where the kernels have the size of the transform; else those by SciPy."""
+    """`Rounds`, if the kernels have the size of the transform, else `ScipyRounds`."""
     kind = Rounds if fft_tables.has_inverse(plan.n_fft) else ScipyRounds
     return kind(plan, S, length, scales=scales, bank=bank, power=power)

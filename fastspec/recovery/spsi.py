@@ -8,18 +8,18 @@ from ..kernels.recovery.spsi import SpsiArgs
 from ..kernels.runtime.layout import scratch_size
 from ..kernels.runtime.tasks import run_items
 from ..plan import STFT
-from .phase import by_frames, turn_of_middle
+from .phase import centre_phase, flatten_by_frames
 
-BLOCK_BINS = 1 << 16  # bins of a work item
+BLOCK_BINS = 1 << 16  # bins of a block of frames
 
 
 def phases(plan: STFT, S: Array) -> Array:
-    """Phases that go with magnitudes, as `plan.forward` would give them: every peak is taken for a lasting sinusoid.
+    """Estimates of the phases of `plan.forward` from its magnitudes: every peak is taken for a stationary sinusoid.
 
-    In each frame, peaks of the log magnitude are refined by a parabola to k + p, and their phase about the window's
-    middle is that of bin k in the frame before, plus 2 pi hop_length (k + p) / n_fft.  All bins of the peak's region,
-    down to where the next one begins, have the same phase, as under the main lobe of a window that is even about its
-    middle.  Beauregard, Harish & Wyse, IEEE DSP 2015.
+    In each frame, peaks of the log magnitude are interpolated by a parabola to k + p, and their phase about the centre
+    of the window is that of bin k in the frame before, plus 2 pi hop_length (k + p) / n_fft.  All bins of the region of
+    a peak, which ends where the next one begins, have the same phase, as those of the main lobe of a window that is
+    even about its centre.  Beauregard, Harish & Wyse, IEEE DSP 2015.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def phases(plan: STFT, S: Array) -> Array:
     Returns
     -------
     phase : np.ndarray [shape=(signals, n_bins, n_frames)]
-        From -pi to pi, of the plan's dtype, the bins of a frame side by side.
+        From -pi to pi, of the plan's dtype, the bins of a frame contiguous.
     """
     signals, bins, frames = S.shape
     out = np.empty((signals, frames, bins), plan.dtype)
@@ -39,11 +39,11 @@ def phases(plan: STFT, S: Array) -> Array:
     rows = min(frames, max(1, BLOCK_BINS // bins))
     blocks = -(-frames // rows)
     args = SpsiArgs(
-        S=by_frames(S),
+        S=flatten_by_frames(S),
         sources=np.empty(out.size, np.int32),
         phase=out.reshape(-1),
         starts=np.zeros(signals * blocks * bins, plan.dtype),
-        middle=turn_of_middle(plan),
+        centre_phase=centre_phase(plan),
         bins=bins,
         frames=frames,
         blocks=blocks,

@@ -48,7 +48,7 @@ def start(
     scaled = S * rounds.scales[:, None, None].astype(dtype)
     if isinstance(init, str) and init == "offset":
         return shifted.signals(plan, scaled, length)
-    return rounds.signals_of(_with_phases(plan, scaled, init, rng, tolerance, prefix))
+    return rounds.synthesize(_with_phases(plan, scaled, init, rng, tolerance, prefix))
 
 
 def _with_phases(

@@ -1,7 +1,7 @@
-"""Frames of signals that come block by block: what streams keep prepared, and what they keep of earlier blocks.
+"""Forward transforms of signals that come in blocks: prepared arguments, and the samples kept of earlier blocks.
 
-Frames are transformed where they lie: a block is the signal, and the samples kept of the blocks before are its `edges`.
-The arguments of the kernels are a record prepared once; a push writes the few numbers that have changed.
+Frames are read where they are in memory: the block is the signal, and the kept samples of earlier blocks, the history,
+are its padding (`edges`).  The arguments of the kernels are packed once; a block changes only a few of them.
 """
 
 from typing import Any, NamedTuple
@@ -21,16 +21,16 @@ from ..transform.epilogue import Epilogue
 from ..transform.forward import MIXED_COST, ForwardTransform
 from ..transform.memory import MemoryLayout, signal_args
 
-CALL_OPERATIONS = 1 << 26  # of a call: a millisecond or ten, between which Ctrl-C acts
-CALL_FRAMES = 4096  # of a call
+CALL_OPERATIONS = 1 << 26  # of a call of the kernels, one to ten milliseconds: between calls Ctrl-C acts
+CALL_FRAMES = 4096  # of a call of the kernels, at most
 
 _N, _ORIGIN, _FRAMES, _STRIPS, _CONTIGUOUS, _STRIDE = map(
     forward.LAYOUT.slot, ("n", "origin", "frames", "strips", "frames_contiguous", "row_stride")
-)
+)  # slots of the arguments that change from block to block
 
 
 class Samples(NamedTuple):
-    """A block as kernels take it: signal i at flat[i stride :], n samples of each."""
+    """A block as kernels read it: signal i is flat[i stride : i stride + n]."""
 
     flat: Real
     stride: int
@@ -38,32 +38,32 @@ class Samples(NamedTuple):
 
 
 class PreparedTiles(NamedTuple):
-    """A way to share frames out in tiles: its record, and scratch for each worker."""
+    """The packed arguments of a division of frames into tiles, and scratch for each worker."""
 
     record: NDArray[np.int64]
     scratch: Real
     workers: int
-    referenced: tuple[Any, ...]  # whose addresses stand in the record
+    referenced: tuple[Any, ...]  # kept: the record holds their addresses
 
 
 class Feed:
-    """One geometry, one epilogue, a number of signals; the samples of them that are still needed.
+    """The forward transform, with its epilogue, of signals that come in blocks.
 
     Attributes
     ----------
-    kept : np.ndarray [shape=(signals, capacity)]
-        The samples before the next block, at the end of each row.
-    size : int
-        How many of them count.
+    history : np.ndarray [shape=(signals, capacity)]
+        The last samples before the next block, at the end of each row.
+    history_size : int
+        Number of samples in a row of it; those before them are unset.
     origin : int
-        Where the next frame starts, from the first sample of the next block on.
+        First sample of the next frame, relative to the first sample of the next block.
     """
 
     def __init__(self, transform: ForwardTransform, epilogue: Epilogue, signals: int, capacity: int) -> None:
         self.transform, self.epilogue, self.signals = transform, epilogue, signals
-        self.kept = np.zeros((signals, capacity), transform.dtype)
-        self.size = self.origin = 0
-        self._flat = self.kept.reshape(-1)
+        self.history = np.zeros((signals, capacity), transform.dtype)
+        self.history_size = self.origin = 0
+        self._flat = self.history.reshape(-1)
         self._work = transform.work(signals, 1, epilogue)
         self._lanes = V = transform.lanes
         self._reals = 2 if epilogue.op == COMPLEX else 1
@@ -76,13 +76,15 @@ class Feed:
         self._prepared: dict[int, PreparedTiles] = {}
         self._transforms: dict[int, ForwardTransform] = {transform.strip_tiles: transform}
 
-    def frames(self, n: int) -> int:
-        """How many frames `n` more samples complete."""
+    def count_frames(self, n: int) -> int:
+        """Number of frames that n more samples complete."""
         hops = n - self.origin - self.transform.n_fft
         return 1 + hops // self.transform.hop if hops >= 0 else 0
 
-    def take(self, x: Samples, frames: int, layout: MemoryLayout | None, first: int = 0, least: int = 0) -> None:
-        """The frames that x completes, written from frame `first` of `layout` on; at least `least` samples are kept."""
+    def transform_block(
+        self, x: Samples, frames: int, layout: MemoryLayout | None, first: int = 0, min_history: int = 0
+    ) -> None:
+        """Write the frames that x completes, from frame `first` of `layout` on; keep min_history samples or more."""
         for a in range(0, frames, self._call_frames):
             count = min(self._call_frames, frames - a)
             assert layout is not None
@@ -92,17 +94,19 @@ class Feed:
             else:
                 self._run_scipy(x, origin, count, layout, first + a)
         origin = self.origin + frames * self.transform.hop - x.n
-        self.size = min(self.size + x.n, max(-origin, least))
+        self.history_size = min(self.history_size + x.n, max(-origin, min_history))
         self.origin = origin
-        if self.size:
-            update_history(self._flat, self.kept.shape[1], x.flat, 0, x.stride, self.signals, x.n, self.size)
+        if self.history_size:
+            capacity = self.history.shape[1]
+            update_history(self._flat, capacity, x.flat, 0, x.stride, self.signals, x.n, self.history_size)
 
     def _run_in_lanes(self, x: Samples, origin: int, frames: int, layout: MemoryLayout, first: int) -> None:
+        """Frames from sample `origin` of x on, by the kernels."""
         V, signals = self._lanes, self.signals
         tiles, team = -(-frames // V), team_size()
-        mixed = -(-signals * frames // V)
-        if tiles == 1 if signals == 1 else MIXED_COST * mixed < signals * tiles:
-            strip_tiles, items = 0, mixed
+        mixed_tiles = -(-signals * frames // V)
+        if tiles == 1 if signals == 1 else MIXED_COST * mixed_tiles < signals * tiles:
+            strip_tiles, items = 0, mixed_tiles
         else:
             strip_tiles = min(self.transform.strip_tiles, tiles, -(-signals * tiles // team))
             items = signals * -(-tiles // strip_tiles)
@@ -128,37 +132,41 @@ class Feed:
         )
 
     def _prepare(self, strip_tiles: int, workers: int) -> PreparedTiles:
-        """Mixed tiles if strip_tiles is 0, else strips of so many."""
+        """The arguments for strips of strip_tiles tiles; for mixed tiles, of frames of several signals, if it is 0."""
         transform, dtype = self.transform, self.transform.dtype
         if strip_tiles and strip_tiles not in self._transforms:
             self._transforms[strip_tiles] = ForwardTransform(
                 transform.n_fft, transform.hop, transform.window, dtype, strip_tiles
             )
-        used = self._transforms[strip_tiles] if strip_tiles else transform
-        none, number = np.zeros(0, dtype), dtype.type
+        strip_transform = self._transforms[strip_tiles] if strip_tiles else transform
+        unset, number = np.zeros(0, dtype), dtype.type
         signals = SignalArgs(
-            x=none,
+            x=unset,
             offsets=self._offsets,
             padding=self._flat,
-            out=none,
+            out=unset,
             out_offsets=self._out_offsets,
             peaks=self._peaks,
             n=0,
-            pad_left=self.kept.shape[1],
+            pad_left=self.history.shape[1],
             pad_right=0,
             mean=number(0),
             scale=number(1),
         )
-        layout = MemoryLayout(none, self._out_offsets, False, 0)
+        layout = MemoryLayout(unset, self._out_offsets, False, 0)
         frames = max(1, strip_tiles) * self._lanes
-        args = used.args(self.signals, frames, layout, self.epilogue, mixed=not strip_tiles)
+        args = strip_transform.args(self.signals, frames, layout, self.epilogue, mixed=not strip_tiles)
         scratch = aligned(scratch_size(forward.scratch_sizes(args)) * workers, dtype)
-        return PreparedTiles(used.record(signals, args, self.epilogue), scratch, workers, (used, self.epilogue))
+        record = strip_transform.record(signals, args, self.epilogue)
+        return PreparedTiles(record, scratch, workers, (strip_transform, self.epilogue))
 
     def _run_scipy(self, x: Samples, origin: int, frames: int, layout: MemoryLayout, first: int) -> None:
+        """The same by SciPy's transforms."""
         stride = x.flat.itemsize * x.stride
         block = np.lib.stride_tricks.as_strided(x.flat, (self.signals, x.n), (stride, x.flat.itemsize))
         shift = first * (self._reals if layout.frames_contiguous else layout.row_stride)
         shifted = layout._replace(offsets=layout.offsets + shift)
-        signals = signal_args(block, self.kept[:, self.kept.shape[1] - self.size :], pad_left=self.size)
-        self.transform.run(signals, origin, frames, self.kept, self.epilogue, shifted)
+        signals = signal_args(
+            block, self.history[:, self.history.shape[1] - self.history_size :], pad_left=self.history_size
+        )
+        self.transform.run(signals, origin, frames, self.history, self.epilogue, shifted)

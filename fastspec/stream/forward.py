@@ -1,4 +1,4 @@
-"""Spectra, powers and mels of sound that comes block by block: the numbers of the whole signal, for any blocks."""
+"""Spectra, powers and mels of signals that come in blocks: the bits of the whole signal's, for any blocks."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from ..transform.framing import LOCAL_PAD_MODES
 from ..transform.memory import MemoryLayout, layout_of
 from .feed import Feed, Samples
 
-CONVERTED_NUMBERS = 1 << 16  # converted at a time
+CONVERTED_VALUES = 1 << 16  # samples that are converted at once
 
 
 class ForwardStream:
@@ -31,32 +31,34 @@ class ForwardStream:
         self.plan, self.scale = plan, bool(scale)
         self._epilogue, self._dtype, self._order = epilogue, dtype, order
         self._pad = -geometry.start
-        self._mirrors = self._pad > 0 and plan.pad_mode != "constant"  # needs pad + 1 samples before its first frame
-        self.latency = max(plan.n_fft - plan.n_fft // 2, self._pad + 1 if self._mirrors else 0)
+        self._pads_from_samples = (
+            self._pad > 0 and plan.pad_mode != "constant"
+        )  # so the first frame needs pad + 1 samples
+        self.latency = max(plan.n_fft - plan.n_fft // 2, self._pad + 1 if self._pads_from_samples else 0)
         self.reset()
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         raise TypeError(f"a {type(self).__name__} cannot be copied or pickled, as it holds addresses: pickle its plan")
 
     def reset(self) -> None:
-        """Forgets all that has come; the next block may have other leading axes."""
-        self._axes: tuple[int, ...] | None = None
+        """Return to the state of a new stream; the next block may have other leading axes."""
+        self._leading_shape: tuple[int, ...] | None = None
         self._feed: Feed | None = None
-        self._stage: Array | None = None
-        self._seen = 0
-        self._opening = self._mirrors  # whether the samples for the padding before the signal are not all there yet
+        self._converted: Array | None = None
+        self._samples_in = 0
+        self._awaits_padding = self._pads_from_samples  # whether samples for the padding before the signal are missing
         self._ended = False
 
     def push(self, block: ArrayLike, out: Array | None = None) -> Array:
-        """The frames that are complete with this block.
+        """Push samples, and return the frames that they complete.
 
         Parameters
         ----------
         block : np.ndarray [shape=(..., n)]
             The next n samples of each signal, n >= 0, of any real dtype.  It is not kept.  Blocks in the plan's dtype
-            whose samples are neighbours are analysed where they lie; others are converted piece by piece.
-        out : np.ndarray [shape=(..., rows, room)]
-            Array to write to, in any order of memory.  A room of 1 + n // hop_length is always enough.
+            with contiguous samples are read where they are; others are converted, 2**16 values at a time.
+        out : np.ndarray [shape=(..., rows, columns)]
+            Array to write to, in any order of memory.  1 + n // hop_length columns are always enough.
 
         Returns
         -------
@@ -67,19 +69,19 @@ class ForwardStream:
         ------
         TypeError, ValueError
             If block is not real or has other leading axes than the blocks before, out does not fit, or the stream has
-            been flushed.  The stream is as it was.
+            been flushed.  An error leaves the stream unchanged.
         """
         x = block if type(block) is np.ndarray else checks.as_array("block", block)
-        self._check(x)
-        feed, n = self._feed or self._begin(x.shape[:-1]), x.shape[-1]
-        count = self._count(feed, n)
-        target, result = self._target(out, x.shape[:-1], count, x)
+        self._check_block(x)
+        feed, n = self._feed or self._make_feed(x.shape[:-1]), x.shape[-1]
+        count = self._count_complete(feed, n)
+        target, result = self._output(out, x.shape[:-1], count, x)
         if self._feed is None:
-            self._feed, self._axes = feed, x.shape[:-1]
-        copy, layout = self._writable(target, count)
-        samples = _samples(x, self.plan.dtype)
+            self._feed, self._leading_shape = feed, x.shape[:-1]
+        copy, layout = self._writable_layout(target, count)
+        samples = _as_samples(x, self.plan.dtype)
         if samples is not None:
-            self._advance(feed, samples, layout, 0)
+            self._push_samples(feed, samples, layout, 0)
         else:
             self._convert(feed, x, layout)
         if copy is not None:
@@ -87,17 +89,19 @@ class ForwardStream:
         return result
 
     def flush(self, out: Array | None = None) -> Array:
-        """The frames that reach past the end, padded as the plan says; then the stream takes nothing until `reset`.
+        """End the stream, and return the frames that reach past the end, padded as the plan says.
+
+        After that only `reset` is allowed.
 
         Parameters
         ----------
-        out : np.ndarray [shape=(..., rows, room)]
-            As in `push`.  A room of 1 + n_fft // hop_length is always enough.
+        out : np.ndarray [shape=(..., rows, columns)]
+            As in `push`.  1 + n_fft // hop_length columns are always enough.
 
         Returns
         -------
         frames : np.ndarray [shape=(..., rows, count)]
-            Without centring, or of a stream that got nothing, none.
+            None if the plan is not centred, or no sample has been pushed.
 
         Raises
         ------
@@ -106,66 +110,69 @@ class ForwardStream:
         """
         if self._ended:
             raise ValueError("the stream has been flushed: reset() begins another")
-        axes = self._axes or ()
-        none = np.zeros((*axes, 0), self.plan.dtype)
-        if self._feed is None or not self._seen or not self._pad:
-            result = self._target(out, axes, 0, none)[1]
+        leading = self._leading_shape or ()
+        no_samples = np.zeros((*leading, 0), self.plan.dtype)
+        if self._feed is None or not self._samples_in or not self._pad:
+            result = self._output(out, leading, 0, no_samples)[1]
             self._ended = True
             return result
         feed, pad = self._feed, self._pad
-        last = feed.kept[:, feed.kept.shape[1] - min(self._seen, pad + 1) :]
-        edges = self.plan.geometry.padding(last)[0]
+        last_samples = feed.history[:, feed.history.shape[1] - min(self._samples_in, pad + 1) :]
+        edges = self.plan.geometry.padding(last_samples)[0]
         tail = np.zeros((feed.signals, pad), self.plan.dtype) if edges is None else np.ascontiguousarray(edges[:, pad:])
-        count = feed.frames(pad) if not self._opening else self._frames(self._seen + pad)
-        target, result = self._target(out, axes, count, none)
-        if self._opening and edges is not None:
-            self._open(feed, edges[:, :pad])
-        copy, layout = self._writable(target, count)
-        feed.take(Samples(tail.reshape(-1), pad, pad), count, layout)
+        count = feed.count_frames(pad) if not self._awaits_padding else self._count_frames(self._samples_in + pad)
+        target, result = self._output(out, leading, count, no_samples)
+        if self._awaits_padding and edges is not None:
+            self._prepend_padding(feed, edges[:, :pad])
+        copy, layout = self._writable_layout(target, count)
+        feed.transform_block(Samples(tail.reshape(-1), pad, pad), count, layout)
         self._ended = True
         if copy is not None:
             result[...] = copy
         return result
 
     # ---- checks ----
-    def _check(self, x: Array) -> None:
+    def _check_block(self, x: Array) -> None:
+        """Raise unless x is a block of this stream."""
         if self._ended:
             raise ValueError("the stream has been flushed: reset() begins another")
         if x.dtype.kind not in "fiub":
             raise TypeError(f"block must hold real numbers, got dtype {x.dtype}")
         if x.ndim == 0 or 0 in x.shape[:-1]:
             raise ValueError(f"block must have shape (..., n) and hold a signal, got shape {x.shape}")
-        if self._axes is not None and x.shape[:-1] != self._axes:
-            raise ValueError(f"block must have shape {(*self._axes, 'n')} as those before, got {x.shape}")
+        if self._leading_shape is not None and x.shape[:-1] != self._leading_shape:
+            raise ValueError(f"block must have shape {(*self._leading_shape, 'n')} as those before, got {x.shape}")
 
-    def _begin(self, axes: tuple[int, ...]) -> Feed:
+    def _make_feed(self, leading: tuple[int, ...]) -> Feed:
+        """A feed of signals with these leading axes."""
         feed = Feed(
-            self.plan.forward_transform, self._epilogue, int(np.prod(axes, dtype=np.int64)), self.plan.n_fft + 1
+            self.plan.forward_transform, self._epilogue, int(np.prod(leading, dtype=np.int64)), self.plan.n_fft + 1
         )
-        if not self._mirrors:
-            feed.size, feed.origin = self._pad, -self._pad  # zeros
+        if not self._pads_from_samples:
+            feed.history_size, feed.origin = self._pad, -self._pad  # zeros are the padding
         return feed
 
-    def _frames(self, n: int) -> int:
-        """Of the first n samples, padded before them alone."""
+    def _count_frames(self, n: int) -> int:
+        """Number of frames of a signal of n samples, padded before but not after it."""
         hops = n + self._pad - self.plan.n_fft
         return 1 + hops // self.plan.hop_length if hops >= 0 else 0
 
-    def _count(self, feed: Feed, n: int) -> int:
-        if not self._opening:
-            return feed.frames(n)
-        return self._frames(self._seen + n) if self._seen + n > self._pad else 0
+    def _count_complete(self, feed: Feed, n: int) -> int:
+        """Number of frames that n more samples complete."""
+        if not self._awaits_padding:
+            return feed.count_frames(n)
+        return self._count_frames(self._samples_in + n) if self._samples_in + n > self._pad else 0
 
-    def _target(self, out: Array | None, axes: tuple[int, ...], count: int, x: Array) -> tuple[Array, Array]:
-        """(the array that frames are written to, the array that is returned)."""
+    def _output(self, out: Array | None, leading: tuple[int, ...], count: int, x: Array) -> tuple[Array, Array]:
+        """(array that frames are written to, array that is returned)."""
         rows = self._epilogue.width
         if out is None:
-            result = checks.output_array("out", None, (*axes, rows, count), self._dtype, self._order, x)
+            result = checks.output_array("out", None, (*leading, rows, count), self._dtype, self._order, x)
             return result, result
-        return out, checks.stream_out("out", out, (*axes, rows), count, self._dtype, x)
+        return out, checks.stream_out("out", out, (*leading, rows), count, self._dtype, x)
 
-    def _writable(self, target: Array, count: int) -> tuple[Array | None, MemoryLayout | None]:
-        """(an array to copy from afterwards if kernels cannot write to the target, the layout that they write to)."""
+    def _writable_layout(self, target: Array, count: int) -> tuple[Array | None, MemoryLayout | None]:
+        """(None or, if kernels cannot write to `target`, an array to copy to it afterwards; the layout to write to)."""
         layout = _layout(target) if count else None
         if layout is not None or not count:
             return None, layout
@@ -174,51 +181,51 @@ class ForwardStream:
 
     # ---- samples ----
     def _convert(self, feed: Feed, x: Array, layout: MemoryLayout | None) -> None:
-        """Takes x in, converted block by block; the bits do not depend on the blocks."""
-        size = max(self.plan.n_fft, CONVERTED_NUMBERS // feed.signals)
-        if self._stage is None:
-            self._stage = np.empty((feed.signals, size), self.plan.dtype)
-        stage, first = self._stage.reshape((*x.shape[:-1], size)), 0
-        middle = 2.0 ** (8 * x.dtype.itemsize - 1) if self.scale and x.dtype.kind in "iu" else 0.0
+        """Push x, converted to the plan's dtype, CONVERTED_VALUES or n_fft samples a signal at once."""
+        size = max(self.plan.n_fft, CONVERTED_VALUES // feed.signals)
+        if self._converted is None:
+            self._converted = np.empty((feed.signals, size), self.plan.dtype)
+        converted, first = self._converted.reshape((*x.shape[:-1], size)), 0
+        half_range = 2.0 ** (8 * x.dtype.itemsize - 1) if self.scale and x.dtype.kind in "iu" else 0.0
         number = self.plan.dtype.type
         for a in range(0, x.shape[-1], size):
             n = min(size, x.shape[-1] - a)
-            block = stage[..., :n]
+            block = converted[..., :n]
             np.copyto(block, x[..., a : a + n], casting="unsafe")
-            if middle:
+            if half_range:
                 if x.dtype.kind == "u":
-                    np.subtract(block, number(middle), out=block)
-                np.multiply(block, number(1 / middle), out=block)
-            first += self._advance(feed, Samples(self._stage.reshape(-1), size, n), layout, first)
+                    np.subtract(block, number(half_range), out=block)
+                np.multiply(block, number(1 / half_range), out=block)
+            first += self._push_samples(feed, Samples(self._converted.reshape(-1), size, n), layout, first)
 
-    def _advance(self, feed: Feed, x: Samples, layout: MemoryLayout | None, first: int) -> int:
-        """Takes samples in; returns how many frames it has written, from frame `first` of the output on."""
-        if self._opening:
-            count = min(x.n, self._pad + 1 - self._seen)
-            feed.take(x._replace(n=count), 0, None, least=self._pad + 1)
-            self._seen += count
-            if self._seen <= self._pad:
+    def _push_samples(self, feed: Feed, x: Samples, layout: MemoryLayout | None, first: int) -> int:
+        """Push samples; return the number of frames written, from frame `first` of the output on."""
+        if self._awaits_padding:
+            count = min(x.n, self._pad + 1 - self._samples_in)
+            feed.transform_block(x._replace(n=count), 0, None, min_history=self._pad + 1)
+            self._samples_in += count
+            if self._samples_in <= self._pad:
                 return 0
-            edges = self.plan.geometry.padding(feed.kept[:, feed.kept.shape[1] - feed.size :])[0]
+            edges = self.plan.geometry.padding(feed.history[:, feed.history.shape[1] - feed.history_size :])[0]
             assert edges is not None
-            self._open(feed, edges[:, : self._pad])
+            self._prepend_padding(feed, edges[:, : self._pad])
             x = Samples(x.flat[count:], x.stride, x.n - count)
-        count = feed.frames(x.n)
-        feed.take(x, count, layout, first, self._pad + 1 if self._mirrors else 0)
-        self._seen += x.n
+        count = feed.count_frames(x.n)
+        feed.transform_block(x, count, layout, first, self._pad + 1 if self._pads_from_samples else 0)
+        self._samples_in += x.n
         return count
 
-    def _open(self, feed: Feed, head: Array) -> None:
-        """Puts the padding before the samples that have come."""
-        end = feed.kept.shape[1] - feed.size
-        feed.kept[:, end - self._pad : end] = head
-        feed.size += self._pad
-        feed.origin = -feed.size
-        self._opening = False
+    def _prepend_padding(self, feed: Feed, head: Array) -> None:
+        """Put the padding before the samples pushed so far."""
+        end = feed.history.shape[1] - feed.history_size
+        feed.history[:, end - self._pad : end] = head
+        feed.history_size += self._pad
+        feed.origin = -feed.history_size
+        self._awaits_padding = False
 
 
-def _samples(x: Array, dtype: np.dtype[Any]) -> Samples | None:
-    """The block as kernels take it, without a copy; None if it must be converted."""
+def _as_samples(x: Array, dtype: np.dtype[Any]) -> Samples | None:
+    """The block as kernels read it, without a copy; None if it must be converted."""
     if x.dtype != dtype or not x.flags.aligned:
         return None
     n, item = x.shape[-1], x.itemsize
@@ -235,7 +242,7 @@ _NO_OFFSET = np.zeros(1, np.int64)
 
 
 def _layout(out: Array) -> MemoryLayout | None:
-    """`layout_of` in less time for a single signal."""
+    """`layout_of`, faster for a single signal."""
     if out.ndim != 2 or not out.flags.aligned:
         return layout_of(out)
     down, along = out.strides
@@ -252,23 +259,23 @@ def _layout(out: Array) -> MemoryLayout | None:
 
 
 class StreamingSTFT(ForwardStream):
-    """Spectrograms of signals that come block by block: the bits of `STFT.forward` of the whole, whatever the blocks.
+    """`plan.forward` of signals that come in blocks, with the same bits for any blocks.
 
-    Every `push` gives the frames that are complete with it, `flush` those that reach past the end.  A stream belongs to
-    one thread at a time; different ones are independent.  It holds the last n_fft samples of each signal.
+    `push` returns the frames that a block completes, `flush` those that reach past the end.  The last n_fft samples of
+    each signal are kept.  A stream must not be used by several threads at a time; different streams are independent.
 
     Parameters
     ----------
     plan : STFT
-        Centred with a pad_mode that looks no further than it pads ("constant", "edge", "linear_ramp", "reflect",
-        "symmetric"), or not centred.
+        Centred with a pad_mode that depends on the samples next to the padding only ("constant", "edge", "linear_ramp",
+        "reflect", "symmetric"), or not centred.
     scale : bool
         As in `STFT.forward`.
 
     Attributes
     ----------
     latency : int
-        A frame is given no later than with the sample that is `latency` samples on from its middle, that one counted:
+        Samples from the centre of a frame, this sample included, after which it is returned at the latest:
         n_fft - n_fft // 2, or n_fft // 2 + 1 where the padding needs samples beyond the first frame.
 
     Raises
@@ -279,8 +286,8 @@ class StreamingSTFT(ForwardStream):
     Examples
     --------
     >>> stream = fastspec.stream.StreamingSTFT(plan)
-    >>> parts = [stream.push(block) for block in blocks] + [stream.flush()]
-    >>> D = np.concatenate(parts, axis=-1)  # plan.forward of all blocks
+    >>> frames = [stream.push(block) for block in blocks] + [stream.flush()]
+    >>> D = np.concatenate(frames, axis=-1)  # plan.forward of all blocks
     """
 
     def __init__(self, plan: STFT, *, scale: bool = False) -> None:
@@ -288,7 +295,7 @@ class StreamingSTFT(ForwardStream):
 
 
 class StreamingPower(ForwardStream):
-    """|D|**power of signals that come block by block: the bits of `STFT.power` of the whole, whatever the blocks.
+    """`plan.power` of signals that come in blocks, with the same bits for any blocks; see `StreamingSTFT`.
 
     Parameters
     ----------
@@ -313,14 +320,14 @@ class StreamingPower(ForwardStream):
 
 
 class StreamingMel(ForwardStream):
-    """Mels of signals that come block by block: the bits of `STFT.mel` of the whole, whatever the blocks.
+    """`plan.mel` of signals that come in blocks, with the same bits for any blocks; see `StreamingSTFT`.
 
     Parameters
     ----------
     plan, scale
         As in `StreamingSTFT`.
     bank, power, log
-        As in `STFT.mel`; log="whisper" needs the loudest of the whole signal and is refused.
+        As in `STFT.mel`; log="whisper", which needs the maximum of the whole signal, is refused.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""The notebook's functions on sounds that do not fit: memory maps in and out, any kind of number, bounded memory."""
+"""The notebook's functions on signals larger than memory: memory maps in and out, any dtype, bounded memory."""
 
 import tracemalloc
 from functools import partial
@@ -19,7 +19,7 @@ N_FFT, HOP = 128, 16
 
 
 def noise(n: int = 6000) -> Array:
-    """Numbers that every kind of float holds, and whose sums are exact in any order."""
+    """Values that are exact in all dtypes of floats, with exact sums in any order."""
     return np.round(np.random.default_rng(n).standard_normal(n) * 128) / 128
 
 
@@ -49,11 +49,11 @@ CALLS: dict[str, tuple[Any, Any]] = {
 }
 each = pytest.mark.parametrize("name", CALLS)
 SAME = {"mel_to_spectrogram", "make_mel"}
-"""What is stretched in blocks is so to the precision of float16."""
+"""Resampled in blocks, these have the precision of float16."""
 
 
 def kinds(x: Array) -> list[Array]:
-    """The same numbers, as nearly as they can be, in forms that must be converted."""
+    """x in dtypes and strides that have to be converted."""
     wide = np.zeros(2 * x.size).reshape(*x.shape, 2)
     wide[..., 0] = x
     return [(x * 3000).astype(np.int16), x.astype(">f8"), x.astype(">f4"), x.astype(np.float16), wide[..., 0]]
@@ -61,10 +61,10 @@ def kinds(x: Array) -> list[Array]:
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All blocks are so small that there are many of them."""
+    """Blocks, calls and scratch so small that all arrays are divided."""
     monkeypatch.setattr(blockwise, "BLOCK_VALUES", 2048)
     monkeypatch.setattr(spectra, "BLOCK_VALUES", 2048)
-    monkeypatch.setattr(spectra, "BLOCK", 5000)
+    monkeypatch.setattr(spectra, "CALL_VALUES", 5000)
     monkeypatch.setattr(blockwise, "SCRATCH_MEMORY_BYTES", 1000)
     monkeypatch.setattr(passes, "KEPT_BYTES", 0)
     monkeypatch.setattr(passes, "CALL_FRAMES", 64)
@@ -85,21 +85,21 @@ def test_the_result_goes_to_out(name: str, tmp_path: Path) -> None:
 def test_memory_maps_are_read(name: str, tmp_path: Path) -> None:
     call, make = CALLS[name]
     x = make()
-    given = np.memmap(tmp_path / "in", x.dtype, "w+", shape=x.shape)
-    given[:] = x
-    given.flush()
+    mapped = np.memmap(tmp_path / "in", x.dtype, "w+", shape=x.shape)
+    mapped[:] = x
+    mapped.flush()
     np.testing.assert_array_equal(call(np.memmap(tmp_path / "in", x.dtype, "r", shape=x.shape)), call(x))
 
 
 @each
-def test_blocks_do_not_show(name: str, request: pytest.FixtureRequest) -> None:
+def test_blocks_change_no_bits(name: str, request: pytest.FixtureRequest) -> None:
     call, make = CALLS[name]
     x = make()
-    given = [x, x.astype(np.float32), *kinds(np.clip(x, -9, 9))] if x.dtype == np.float64 else [x]
-    want = [call(part) for part in given]
+    inputs = [x, x.astype(np.float32), *kinds(np.clip(x, -9, 9))] if x.dtype == np.float64 else [x]
+    want = [call(y) for y in inputs]
     request.getfixturevalue("small")
-    for part, whole in zip(given, want, strict=True):
-        got = call(part, out=np.empty(whole.shape, whole.dtype))
+    for y, whole in zip(inputs, want, strict=True):
+        got = call(y, out=np.empty(whole.shape, whole.dtype))
         assert got.dtype == whole.dtype
         if name in SAME:
             np.testing.assert_allclose(got, whole, rtol=2e-3, atol=2e-3)
@@ -109,7 +109,7 @@ def test_blocks_do_not_show(name: str, request: pytest.FixtureRequest) -> None:
 
 @each
 @pytest.mark.parametrize("wrong", ["shape", "dtype", "read-only", "strided", "list", "shared"])
-def test_an_out_that_cannot_be_is_refused(name: str, wrong: str) -> None:
+def test_an_unsuitable_out_is_refused(name: str, wrong: str) -> None:
     call, make = CALLS[name]
     x = make()
     want = call(x)
@@ -126,27 +126,27 @@ def test_an_out_that_cannot_be_is_refused(name: str, wrong: str) -> None:
         out = want.tolist()
     else:
         memory = np.zeros(max(x.nbytes, want.nbytes), np.uint8)
-        given = memory[: x.nbytes].view(x.dtype).reshape(x.shape)
-        given[...] = x
-        x, out = given, memory[: want.nbytes].view(want.dtype).reshape(want.shape)
+        shared = memory[: x.nbytes].view(x.dtype).reshape(x.shape)
+        shared[...] = x
+        x, out = shared, memory[: want.nbytes].view(want.dtype).reshape(want.shape)
     with pytest.raises(ValueError, match=r"^out must"):
         call(x, out=out)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("name", ["filter", "stft", "logarithms", "inversion", "iteration"])
-def test_the_first_bad_number_is_named_whatever_block_it_is_in(name: str, bad: float, small: None) -> None:
+def test_the_index_of_the_first_bad_value_is_named_in_any_block(name: str, bad: float, small: None) -> None:
     call, make = CALLS[name]
     x = make().astype(">f8")
-    at = (x.shape[0] - 7, *(3 for _ in x.shape[1:]))
-    x[at] = bad
-    place = ", ".join(str(i) for i in at)
-    with pytest.raises(ValueError, match=rf"\[{place}\] is {bad}"):
+    index = (x.shape[0] - 7, *(3 for _ in x.shape[1:]))
+    x[index] = bad
+    text = ", ".join(str(i) for i in index)
+    with pytest.raises(ValueError, match=rf"\[{text}\] is {bad}"):
         call(x)
 
 
 def peak(call: Any) -> int:
-    """The most memory of NumPy's that a call holds at a time."""
+    """The largest memory, in bytes, that NumPy allocates at a time in a call."""
     tracemalloc.start()
     try:
         call()
@@ -157,20 +157,21 @@ def peak(call: Any) -> int:
 
 @pytest.mark.parametrize("name", ["filter", "overlap", "stft", "logarithms", "magnitudes", "inversion", "one pass"])
 @pytest.mark.parametrize("kind", ["<f4", "<i2"])
-def test_memory_does_not_grow_with_the_sound(name: str, kind: str, small: None, tmp_path: Path) -> None:
+def test_memory_does_not_grow_with_the_signal(name: str, kind: str, small: None, tmp_path: Path) -> None:
     call, _ = CALLS[name]
     used = []
     for n in (160_000, 400_000):  # more frames than are prepared ahead
         shape = (n // HOP, N_FFT // 2) if name in ("inversion", "one pass") else (n,)
-        given = np.memmap(tmp_path / f"in{n}", kind, "w+", shape=shape)
-        given[:] = np.random.default_rng(0).integers(-3, 3, shape)
-        out = np.memmap(tmp_path / f"out{n}", *_result(name, n, given.dtype))
-        call(given, out=out)
-        used.append(peak(lambda given=given, out=out: call(given, out=out)))  # type: ignore[misc]
+        x = np.memmap(tmp_path / f"in{n}", kind, "w+", shape=shape)
+        x[:] = np.random.default_rng(0).integers(-3, 3, shape)
+        out = np.memmap(tmp_path / f"out{n}", *_result(name, n, x.dtype))
+        call(x, out=out)
+        used.append(peak(lambda x=x, out=out: call(x, out=out)))  # type: ignore[misc]
     assert used[1] < used[0] + 60_000
 
 
 def _result(name: str, n: int, kind: Any) -> tuple[Any, str, int, tuple[int, ...]]:
+    """Arguments of the memory map for the result of a call on n samples."""
     frames = frame_count(n, N_FFT, HOP)
     real = np.dtype(np.float32 if kind == np.float32 else np.float64)
     shape: tuple[int, ...] = {
@@ -183,12 +184,12 @@ def _result(name: str, n: int, kind: Any) -> tuple[Any, str, int, tuple[int, ...
 
 
 FAR = (1 << 31) + 5000
-"""Samples; a sparse file of so many takes no room."""
+"""Samples of a sparse file, which takes no space."""
 
 
 @pytest.mark.parametrize("name", ["overlap", "stft", "logarithms", "magnitudes"])
 def test_samples_beyond_two_to_the_31_count(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blockwise.BlockArray, "mean", lambda _: 0.0)  # to read all the zeros would take a while
+    monkeypatch.setattr(blockwise.BlockArray, "mean", lambda _: 0.0)  # reading all zeros takes long
     x = np.memmap(tmp_path / "x", np.float32, "w+", shape=(FAR,))
     hop = 1 << 27
     call = {
@@ -210,8 +211,8 @@ def test_samples_beyond_two_to_the_31_count(name: str, tmp_path: Path, monkeypat
 def test_splines_in_blocks_are_those_of_the_whole(columns: int, factor: float) -> None:
     M = np.random.default_rng(columns).standard_normal((5, columns))
     want, total = resample_time(M, factor), round(columns * factor)
-    found = [resample_columns(lambda a, b: M[:, a:b], columns, total, *s) for s in blockwise.chunks(total, 61)]
-    got = np.concatenate(found, axis=1)
-    if not want[:, -1].any():  # SciPy takes the last column for one outside, where its place is rounded upwards
+    blocks = [resample_columns(lambda a, b: M[:, a:b], columns, total, *s) for s in blockwise.chunks(total, 61)]
+    got = np.concatenate(blocks, axis=1)
+    if not want[:, -1].any():  # SciPy puts the last column outside where its position is rounded up
         got, want = got[:, :-1], want[:, :-1]
     np.testing.assert_allclose(got.astype(np.float16), want, rtol=2e-3, atol=1e-3)

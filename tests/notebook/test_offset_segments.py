@@ -1,4 +1,4 @@
-"""The offset chain in runs: as good as the chain, the same for any number of threads, the chain itself if it is one."""
+"""The inversion by offsets in segments: as good as the whole, and with the same bits for any number of threads."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ SIZES = [(512, 64), (1024, 256), (2048, 128)]
 
 
 def spectrogram(n_fft: int, hop: int, seconds: int = 12, dtype: Any = np.float32) -> Array:
-    """Of speech that is now louder, now softer."""
+    """Of speech of varying loudness."""
     y = np.resize(cases.speech_16k()[2000:], 16_000 * seconds)
     y *= 10 ** (0.5 * np.sin(np.arange(len(y)) / 9000))
     return fastspec.pretty_spectrogram(y.astype(dtype), thresh=4, fft_size=n_fft, step_size=hop)
@@ -29,25 +29,25 @@ def inverted(S: Array, hop: int, segments: Any, n_iter: int = 3) -> Array:
 
 @pytest.mark.parametrize(("n_fft", "hop"), SIZES)
 @pytest.mark.parametrize("segments", [2, 3, 8, "auto"])
-def test_runs_are_at_most_a_tenth_of_a_decibel_worse_than_the_chain(n_fft: int, hop: int, segments: Any) -> None:
+def test_segments_cost_at_most_a_tenth_of_a_decibel(n_fft: int, hop: int, segments: Any) -> None:
     S = spectrogram(n_fft, hop)
     losses = [spectra.convergence(inverted(S, hop, s, 10), 10**S, n_fft, hop) for s in (None, segments)]
     assert losses[1] < losses[0] + 0.1
 
 
 @pytest.mark.parametrize(("n_fft", "hop"), SIZES)
-def test_the_number_of_threads_does_not_show(n_fft: int, hop: int) -> None:
+def test_the_number_of_threads_changes_no_bits(n_fft: int, hop: int) -> None:
     S = spectrogram(n_fft, hop)
-    found = []
+    results = []
     for n in (1, 2, 3):
         with fastspec.threads(n):
-            found.append(inverted(S, hop, 5))
-    np.testing.assert_array_equal(found[1], found[0])
-    np.testing.assert_array_equal(found[2], found[0])
+            results.append(inverted(S, hop, 5))
+    np.testing.assert_array_equal(results[1], results[0])
+    np.testing.assert_array_equal(results[2], results[0])
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_one_segment_is_the_chain(dtype: Any) -> None:
+def test_one_segment_is_the_inversion_without_segments(dtype: Any) -> None:
     S = spectrogram(512, 64, 2, dtype)
     np.testing.assert_array_equal(inverted(S, 64, 1), inverted(S, 64, None))
 
@@ -60,8 +60,8 @@ def test_too_many_segments_are_fewer(frames: int) -> None:
     assert np.isfinite(y).all()
 
 
-def test_of_auto_the_number_depends_on_the_frames_alone() -> None:
-    counts = [notebook_segments.count_of(n) for n in (1, 2999, 3000, 7500, 24000, 40000, 10**6)]
+def test_the_number_of_auto_depends_on_the_frames_alone() -> None:
+    counts = [notebook_segments.auto_segments(n) for n in (1, 2999, 3000, 7500, 24000, 40000, 10**6)]
     assert counts == [1, 1, 2, 4, 16, 16, 656]
 
 
@@ -74,15 +74,15 @@ def test_loudness_does_not_matter(gain: float) -> None:
     assert abs(got - want) < 0.3
 
 
-def test_other_functions_take_segments_too() -> None:
+def test_all_functions_of_inversion_take_segments() -> None:
     S = 10 ** spectrogram(512, 64, 3)
     both = np.concatenate([S, S[:, ::-1]], axis=1)
     for call in (
         lambda n: fastspec.iterate_invert_spectrogram(both, 512, 64, 2, segments=n),
         lambda n: fastspec.invert_spectrogram(both, 64, segments=n),
     ):
-        one, many = (spectra.convergence(call(n), S, 512, 64) for n in (None, 3))
-        assert many < one + 0.1
+        whole, segmented = (spectra.convergence(call(n), S, 512, 64) for n in (None, 3))
+        assert segmented < whole + 0.1
 
 
 def test_silence_stays_silent() -> None:
@@ -96,14 +96,14 @@ def test_wrong_segments_are_refused(segments: Any) -> None:
         inverted(spectrogram(512, 64, 1), 64, segments)
 
 
-def test_sizes_that_the_kernels_lack_are_one_chain() -> None:
+def test_sizes_that_the_kernels_lack_have_one_segment() -> None:
     S = np.random.default_rng(0).random((300, 118))
-    whole, runs = (fastspec.iterate_invert_spectrogram(S, 118, 16, 1, segments=n) for n in (None, 4))
-    np.testing.assert_array_equal(whole, runs)
+    whole, segmented = (fastspec.iterate_invert_spectrogram(S, 118, 16, 1, segments=n) for n in (None, 4))
+    np.testing.assert_array_equal(whole, segmented)
 
 
-def test_runs_beyond_those_made_at_a_time_are_joined_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_any_number_of_concurrent_segments_gives_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
     S = spectrogram(512, 64)
     want = inverted(S, 64, 7)
-    monkeypatch.setattr(notebook_segments, "SIDE_BY_SIDE", 2)
+    monkeypatch.setattr(notebook_segments, "MAX_CONCURRENT_SEGMENTS", 2)
     np.testing.assert_array_equal(inverted(S, 64, 7), want)

@@ -32,14 +32,14 @@ CASES: list[dict[str, Any]] = [
     {"n_fft": 66, "hop_length": 70, "window": "hamming"},
     {"n_fft": 35, "hop_length": 9, "win_length": 20},
 ]
-LANES, LIBRARY = CASES[0], CASES[12]
+LANES, SCIPY = CASES[0], CASES[12]
 each_case = pytest.mark.parametrize("arguments", CASES)
-each_kind = pytest.mark.parametrize("arguments", [LANES, LIBRARY], ids=["lanes", "library"])
+each_kind = pytest.mark.parametrize("arguments", [LANES, SCIPY], ids=["lanes", "scipy"])
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
 
 
 def magnitudes(plan: fastspec.STFT, signals: int, frames: int, seed: int = 0) -> Array:
-    """Of noise, the largest 1; each signal its own, whatever their number."""
+    """Of noise, the largest 1; signal b is the same in any batch."""
     n = plan.hop_length * frames + plan.n_fft
     y = np.stack([np.random.default_rng([seed, b]).standard_normal(n) for b in range(signals)])
     S = plan.power(y.astype(plan.dtype), power=1.0)[:, :, :frames]
@@ -51,14 +51,14 @@ def signals(plan: fastspec.STFT, S: Array, length: int | None = None) -> Array:
 
 
 def rounding(plan: fastspec.STFT) -> float:
-    """A transform of n samples errs by some log2 n roundings of its largest number, and there are three."""
+    """The error of three transforms of n samples, each of about log2 n roundings of its largest number."""
     return float(3 * (2 + np.log2(plan.n_fft)) * np.finfo(plan.dtype).eps)
 
 
 def assert_is_the_twin(plan: fastspec.STFT, S: Array, y: Array) -> bool:
-    """Whether the twin's offsets are clear, beyond what rounding can turn; then y is the twin's signal.
+    """Assert that y is the twin's signal, and return True, if no rounding can change the twin's offsets; else False.
 
-    Compared is the sum before its division by squared windows: where they are small, rounding is large.
+    The sums before their division by squared windows are compared, as small divisors magnify rounding errors.
     """
     reference = twin.recover(S.astype(np.float64), plan.window, plan.hop_length)
     if reference.clear < 100 * rounding(plan):
@@ -84,7 +84,7 @@ def test_it_is_the_slow_twin(arguments: dict[str, Any], dtype: str) -> None:
         assert y.dtype == dtype
         assert y.shape == (3, plan.n_samples(frames))
         compared += sum(assert_is_the_twin(plan, *each) for each in zip(S, y, strict=True))
-    assert compared >= 3, "hardly a draw was clear"
+    assert compared >= 3, "hardly any offsets were clear"
 
 
 @given(
@@ -101,7 +101,7 @@ def test_any_size_is_the_twins(n_fft: int, hop: int, frames: int, centred: bool,
 
 
 @each_kind
-def test_offsets_are_found_where_no_correlation_is_above_0(arguments: dict[str, Any]) -> None:
+def test_offsets_where_no_correlation_is_above_0(arguments: dict[str, Any]) -> None:
     """A frame that is positive throughout, where the frames before it have left a trough."""
     plan = fastspec.STFT(**arguments, dtype="float64")
     S = np.zeros((1, plan.n_bins, 3))
@@ -114,7 +114,7 @@ def test_offsets_are_found_where_no_correlation_is_above_0(arguments: dict[str, 
 
 @each_dtype
 @each_kind
-def test_a_signal_has_the_same_bits_alone_and_among_others(arguments: dict[str, Any], dtype: str) -> None:
+def test_a_signal_has_the_same_bits_alone_and_in_a_batch(arguments: dict[str, Any], dtype: str) -> None:
     plan = fastspec.STFT(**arguments, dtype=dtype)
     S = magnitudes(plan, 19, 8)
     S[5] *= 1e-15
@@ -128,7 +128,7 @@ def test_a_signal_has_the_same_bits_alone_and_among_others(arguments: dict[str, 
 
 
 @each_kind
-def test_what_is_wrong_with_one_signal_is_not_wrong_with_others(arguments: dict[str, Any]) -> None:
+def test_infinity_in_one_signal_changes_no_other(arguments: dict[str, Any]) -> None:
     plan = fastspec.STFT(**arguments)
     S = magnitudes(plan, 9, 8)
     y = signals(plan, S)
@@ -141,7 +141,7 @@ def test_what_is_wrong_with_one_signal_is_not_wrong_with_others(arguments: dict[
 
 @each_dtype
 @each_kind
-def test_threads_slices_and_blocks_do_not_change_bits(
+def test_threads_and_short_calls_and_batches_change_no_bits(
     arguments: dict[str, Any], dtype: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = fastspec.STFT(**arguments, dtype=dtype)
@@ -150,7 +150,7 @@ def test_threads_slices_and_blocks_do_not_change_bits(
     for count in (1, 2):
         with fastspec.threads(count):
             results.append(signals(plan, S))
-    monkeypatch.setattr(shifted, "SLICE", 1 << 20)
+    monkeypatch.setattr(shifted, "CALL_OPERATIONS", 1 << 20)
     monkeypatch.setattr(segments, "BATCH_BYTES", 1)
     results.append(signals(plan, S))
     for y in results[1:]:
@@ -190,8 +190,8 @@ def test_any_length_can_be_asked_for(arguments: dict[str, Any]) -> None:
 @each_dtype
 @each_kind
 @pytest.mark.parametrize("power", [-60, 60, 100])
-def test_loudness_is_only_that(arguments: dict[str, Any], power: int, dtype: str) -> None:
-    """Correlations are squares, and float32 ends at 2**128: offsets are found at a loudness of about 1."""
+def test_powers_of_two_change_no_digit(arguments: dict[str, Any], power: int, dtype: str) -> None:
+    """Correlations are squares, which overflow float32 at 2**128, so magnitudes are scaled to about 1."""
     plan = fastspec.STFT(**arguments, dtype=dtype)
     S = magnitudes(plan, 2, 12)
     gain = plan.dtype.type(2.0**power)
@@ -200,7 +200,7 @@ def test_loudness_is_only_that(arguments: dict[str, Any], power: int, dtype: str
 
 @each_dtype
 @each_kind
-def test_silence_is_silent_and_sound_begins_after_it_as_at_the_start(arguments: dict[str, Any], dtype: str) -> None:
+def test_silence_is_silent_and_signals_after_it_begin_as_at_the_start(arguments: dict[str, Any], dtype: str) -> None:
     plan = fastspec.STFT(**arguments, dtype=dtype)
     S = magnitudes(plan, 2, 40)
     S[0] = 0
@@ -210,7 +210,7 @@ def test_silence_is_silent_and_sound_begins_after_it_as_at_the_start(arguments: 
     edge = 20 * plan.hop_length - plan.n_fft // 2
     assert not y[1, :edge].any()
     alone = signals(plan, S[1:, :, 20:])[0]
-    begin = plan.n_fft  # by then all frames of a sample have sounded
+    begin = plan.n_fft  # from here on all frames of a sample are in both
     np.testing.assert_array_equal(y[1, 20 * plan.hop_length + begin :], alone[begin:])
 
 
@@ -230,7 +230,7 @@ def harmonic(period: int, n: int) -> Array:
     return y
 
 
-def middle_misfit(plan: fastspec.STFT, y: Array, z: Array) -> float:
+def inner_convergence(plan: fastspec.STFT, y: Array, z: Array) -> float:
     """|STFT(z)| against |STFT(y)| in dB, edges left out."""
     S, result = (plan.power(x, power=1.0)[:, 8:-8] for x in (y, z))
     return float(20 * np.log10(np.linalg.norm(result - S) / np.linalg.norm(S)))
@@ -238,16 +238,16 @@ def middle_misfit(plan: fastspec.STFT, y: Array, z: Array) -> float:
 
 @each_dtype
 @pytest.mark.parametrize(("n_fft", "hop"), [(512, 128), (528, 132), (576, 64), (544, 136)])
-def test_a_lasting_tone_is_put_together_again(n_fft: int, hop: int, dtype: str) -> None:
-    """Frames without phases are all alike; put in their places they add up, put anywhere else they cancel."""
+def test_a_stationary_tone_is_recovered(n_fft: int, hop: int, dtype: str) -> None:
+    """Its zero-phase frames are all equal: with the right offsets they add up, with others they cancel."""
     period = 32
     plan = fastspec.STFT(n_fft, hop_length=hop, dtype=dtype)
     y = harmonic(period, hop * 60).astype(dtype)
     z = signals(plan, plan.power(y, power=1.0)[None], len(y))[0]
-    still = plan.inverse(plan.power(y, power=1.0).astype(np.complex128 if dtype == "float64" else np.complex64))
-    assert middle_misfit(plan, y, z) < -25
+    unshifted = plan.inverse(plan.power(y, power=1.0).astype(np.complex128 if dtype == "float64" else np.complex64))
+    assert inner_convergence(plan, y, z) < -25
     if hop % period:
-        assert middle_misfit(plan, y, still) > -6
+        assert inner_convergence(plan, y, unshifted) > -6
 
 
 def convergence(plan: fastspec.STFT, S: Array, y: Array) -> float:
@@ -264,14 +264,14 @@ def test_speech_is_nearer_than_with_a_plain_correlation(dtype: str) -> None:
     assert convergence(plan, S, signals(plan, S[None], len(y))[0]) < -12.5
 
 
-def test_segments_sound_as_good_as_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_segments_cost_half_a_decibel_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
     y = np.tile(speech_16k(), 3).astype(np.float32)
     plan = fastspec.STFT(512, hop_length=128)
     S = plan.power(y, power=1.0)
     assert segments.Segmentation.split(plan, S.shape[1], 0, "auto").n_segments == 4
-    cut = convergence(plan, S, signals(plan, S[None], len(y))[0])
+    segmented = convergence(plan, S, signals(plan, S[None], len(y))[0])
     monkeypatch.setattr(segments, "MIN_SEGMENT_FRAMES", 1 << 20)
-    assert cut < convergence(plan, S, signals(plan, S[None], len(y))[0]) + 0.5
+    assert segmented < convergence(plan, S, signals(plan, S[None], len(y))[0]) + 0.5
 
 
 def test_rounds_go_on_from_it() -> None:

@@ -1,4 +1,4 @@
-"""Signals made frame by frame: against a slow twin, alone and in a batch, in blocks, and their quality."""
+"""RTISI-LA: against a slow twin, alone and in a batch, in blocks, and its quality."""
 
 from importlib.resources import as_file, files
 from typing import Any
@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 import fastspec
 from fastspec.recovery import rtisi
-from fastspec.recovery import rtisi as recovery_rtisi
 from fastspec.recovery import segments as recovery_segments
 from fastspec.recovery.segments import Segmentation
 
@@ -37,7 +36,7 @@ CASES = [  # arguments of the plan, look_ahead, n_iter, frames
     ({"n_fft": 35, "hop_length": 40, "window": "hamming"}, 2, 2, 4),
     ({"n_fft": 66, "hop_length": 16}, 5, 2, 3),
 ]
-LANES, LIBRARY = CASES[0], CASES[13]
+LANES, SCIPY = CASES[0], CASES[13]
 each_case = pytest.mark.parametrize(("arguments", "look_ahead", "n_iter", "frames"), CASES)
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
 
@@ -57,7 +56,7 @@ def magnitudes(plan: fastspec.STFT, signals: int, frames: int, seed: int = 0) ->
 
 
 def whole(plan: fastspec.STFT, S: Any, look_ahead: int, n_iter: int) -> Any:
-    """The twin's signals, cut as the plan cuts them."""
+    """The twin's signals, from the first sample of the plan's on."""
     start = plan.n_fft // 2 if plan.center else 0
     length = plan.n_samples(S.shape[2])
     S = S.astype(np.float64)
@@ -66,17 +65,17 @@ def whole(plan: fastspec.STFT, S: Any, look_ahead: int, n_iter: int) -> Any:
 
 
 def sensitivity(plan: fastspec.STFT, S: Any, look_ahead: int, n_iter: int) -> Any:
-    """How far signals move when each magnitude is off by the rounding of a transform, the largest of a few draws.
+    """(the twin's signals, their largest change when magnitudes change by the rounding error of a transform).
 
-    A bin that nearly vanishes turns its phase at a touch, and what comes after goes its own way: no fixed tolerance
-    would do.  A transform of n samples errs by some log2 n roundings of its largest number.
+    The phase of a bin near 0 changes much with the least error, and all later frames with it, so no fixed tolerance
+    fits.  The error of a transform of n samples is some log2 n roundings of its largest number.
     """
     expected, worst = whole(plan, S, look_ahead, n_iter), 0.0
-    slip = np.finfo(plan.dtype).eps * (2 + np.log2(plan.n_fft))
+    error = np.finfo(plan.dtype).eps * (2 + np.log2(plan.n_fft))
     for seed in range(4):
         noise = np.random.default_rng(seed).standard_normal(S.shape)
-        moved = whole(plan, np.abs(S + slip * noise), look_ahead, n_iter)
-        worst = max(worst, float(np.abs(moved - expected).max()))
+        perturbed = whole(plan, np.abs(S + error * noise), look_ahead, n_iter)
+        worst = max(worst, float(np.abs(perturbed - expected).max()))
     return expected, worst
 
 
@@ -85,24 +84,24 @@ def sensitivity(plan: fastspec.STFT, S: Any, look_ahead: int, n_iter: int) -> An
 def test_it_is_the_slow_twin(arguments: dict[str, Any], look_ahead: int, n_iter: int, frames: int, dtype: str) -> None:
     plan = fastspec.STFT(**arguments, dtype=dtype)
     S = magnitudes(plan, 3, frames)
-    expected, moved = sensitivity(plan, S, look_ahead, n_iter)
+    expected, change = sensitivity(plan, S, look_ahead, n_iter)
     before = S.copy()
     y = rtisi.recover(plan, S, look_ahead=look_ahead, n_iter=n_iter)
     np.testing.assert_array_equal(S, before)
     assert y.dtype == dtype
     assert y.shape == (3, plan.n_samples(frames))
-    limit = 16 * moved + 8 * np.finfo(dtype).eps * np.abs(expected).max()
-    assert limit < {"float32": 2e-2, "float64": 1e-8}[dtype] * np.abs(expected).max(), "such a limit tells nothing"
+    limit = 16 * change + 8 * np.finfo(dtype).eps * np.abs(expected).max()
+    assert limit < {"float32": 2e-2, "float64": 1e-8}[dtype] * np.abs(expected).max(), "the limit is too large"
     assert np.abs(y - expected).max() <= limit
 
 
-each_kind = pytest.mark.parametrize("arguments", [LANES[0], LIBRARY[0]], ids=["lanes", "library"])
+each_kind = pytest.mark.parametrize("arguments", [LANES[0], SCIPY[0]], ids=["lanes", "scipy"])
 
 
 @each_dtype
 @each_kind
 @pytest.mark.parametrize("look_ahead", range(4))
-def test_a_signal_has_the_same_bits_alone_and_among_others(
+def test_a_signal_has_the_same_bits_alone_and_in_a_batch(
     arguments: dict[str, Any], look_ahead: int, dtype: str
 ) -> None:
     plan = fastspec.STFT(**arguments, dtype=dtype)
@@ -115,7 +114,7 @@ def test_a_signal_has_the_same_bits_alone_and_among_others(
     np.testing.assert_array_equal(rtisi.recover(plan, changed, look_ahead=look_ahead)[7], y[7])
 
 
-def test_what_is_wrong_with_one_signal_is_not_wrong_with_others() -> None:
+def test_nan_in_one_signal_changes_no_other() -> None:
     plan = fastspec.STFT(64, hop_length=16)
     S = magnitudes(plan, 9, 8)
     y = rtisi.recover(plan, S)
@@ -135,14 +134,14 @@ def test_more_signals_than_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @each_dtype
-def test_threads_and_slices_do_not_change_bits(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_and_short_calls_change_no_bits(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = fastspec.STFT(512, hop_length=128, dtype=dtype)
     S = magnitudes(plan, 12, 30)
     results = []
     for count in (1, 2):
         with fastspec.threads(count):
             results.append(rtisi.recover(plan, S, n_iter=2))
-    monkeypatch.setattr(recovery_rtisi, "SLICE", 1)
+    monkeypatch.setattr(rtisi, "CALL_OPERATIONS", 1)
     results.append(rtisi.recover(plan, S, n_iter=2))
     for y in results[1:]:
         np.testing.assert_array_equal(y, results[0])
@@ -173,26 +172,26 @@ def test_blocks_give_the_bits_of_the_whole(
 ) -> None:
     plan = fastspec.STFT(**arguments, center=center, dtype=dtype)
     S = magnitudes(plan, 5, 11)
-    stream, blocks, at = rtisi.Stream(plan, 5, n_iter=2), [], 0
+    engine, blocks, at = rtisi.RtisiEngine(plan, 5, n_iter=2), [], 0
     for count in cuts:
-        blocks.append(stream.push(S[:, :, at : at + count]))
+        blocks.append(engine.push(S[:, :, at : at + count]))
         at += count
-    certain = sum(y.shape[1] for y in blocks)
-    assert certain == (11 - 3) * plan.hop_length - (plan.n_fft // 2 if center else 0)
-    y = np.concatenate([*blocks, stream.finish()], axis=1)
+    n_final = sum(y.shape[1] for y in blocks)
+    assert n_final == (11 - 3) * plan.hop_length - (plan.n_fft // 2 if center else 0)
+    y = np.concatenate([*blocks, engine.finish()], axis=1)
     np.testing.assert_array_equal(y, rtisi.recover(plan, S, n_iter=2))
 
 
 @pytest.mark.parametrize("frames", [1, 2, 3, 4, 5])
-def test_streams_of_few_frames(frames: int) -> None:
+def test_engines_of_few_frames(frames: int) -> None:
     for look_ahead in (0, 3, 7):
         for center in (True, False):
             plan = fastspec.STFT(64, hop_length=16, center=center)
             S = magnitudes(plan, 2, frames)
-            stream = rtisi.Stream(plan, 2, look_ahead=look_ahead)
-            y = np.concatenate([stream.push(S), stream.finish()], axis=1)
+            engine = rtisi.RtisiEngine(plan, 2, look_ahead=look_ahead)
+            y = np.concatenate([engine.push(S), engine.finish()], axis=1)
             np.testing.assert_array_equal(y, rtisi.recover(plan, S, look_ahead=look_ahead))
-    assert rtisi.Stream(plan).finish().shape == (1, 0)
+    assert rtisi.RtisiEngine(plan).finish().shape == (1, 0)
 
 
 @each_kind
@@ -225,13 +224,13 @@ def test_silence_is_silent_and_sound_begins_after_it(arguments: dict[str, Any], 
 
 
 @each_dtype
-def test_each_dtype_takes_its_look_ahead_and_no_more(dtype: str) -> None:
+def test_each_dtype_limits_the_look_ahead(dtype: str) -> None:
     plan = fastspec.STFT(64, hop_length=16, dtype=dtype)
-    most = {"float32": 15, "float64": 7}[dtype]
+    largest = {"float32": 15, "float64": 7}[dtype]
     S = magnitudes(plan, 2, 20)
-    assert np.isfinite(rtisi.recover(plan, S, look_ahead=most)).all()
-    with pytest.raises(ValueError, match=f"look_ahead must be at most {most} in {dtype}, got {most + 1}"):
-        rtisi.recover(plan, S, look_ahead=most + 1)
+    assert np.isfinite(rtisi.recover(plan, S, look_ahead=largest)).all()
+    with pytest.raises(ValueError, match=f"look_ahead must be at most {largest} in {dtype}, got {largest + 1}"):
+        rtisi.recover(plan, S, look_ahead=largest + 1)
     for bad, error in ((-1, ValueError), (1.5, ValueError), ("3", TypeError)):
         with pytest.raises(error, match="look_ahead"):
             rtisi.recover(plan, S, look_ahead=bad)  # type: ignore[arg-type]
@@ -244,7 +243,7 @@ def test_each_dtype_takes_its_look_ahead_and_no_more(dtype: str) -> None:
     with pytest.raises(TypeError, match="float16"):
         rtisi.recover(plan, S.astype(np.float16))
     with pytest.raises(ValueError, match="2 signals"):
-        rtisi.Stream(plan, 2).push(S[:1])
+        rtisi.RtisiEngine(plan, 2).push(S[:1])
 
 
 def speech() -> Any:
@@ -262,8 +261,8 @@ def convergence(plan: fastspec.STFT, S: Any, y: Any) -> float:
 @pytest.mark.parametrize(
     ("look_ahead", "n_iter", "reached"), [(3, 5, -25), (3, 2, -20.3), (0, 5, -20.6), (0, 10, -22.7)]
 )
-def test_speech_is_as_near_as_was_published(look_ahead: int, n_iter: int, reached: float) -> None:
-    """Decibels that a plain prototype reached, on these 1.6 s, Hann, 512/128; here with momentum."""
+def test_speech_converges_as_published(look_ahead: int, n_iter: int, reached: float) -> None:
+    """Decibels of a plain prototype on these 1.6 s, Hann, 512/128; the kernels have momentum, too."""
     plan = fastspec.STFT(512, hop_length=128)
     y = speech().astype(np.float32)
     S = plan.power(y, power=1.0)
@@ -272,7 +271,7 @@ def test_speech_is_as_near_as_was_published(look_ahead: int, n_iter: int, reache
     assert convergence(plan, S, z[0] * peak) < reached
 
 
-def test_more_rounds_and_more_frames_ahead_come_nearer() -> None:
+def test_more_rounds_and_more_look_ahead_converge_further() -> None:
     plan = fastspec.STFT(512, hop_length=128)
     S = plan.power(speech().astype(np.float32), power=1.0)
     S /= S.max()
@@ -315,7 +314,7 @@ def test_segments_of_any_sign_are_joined_to_the_signal(start: int) -> None:
 
 
 @each_kind
-def test_segments_have_the_same_bits_alone_and_among_others(arguments: dict[str, Any]) -> None:
+def test_segments_have_the_same_bits_alone_and_in_a_batch(arguments: dict[str, Any]) -> None:
     plan = fastspec.STFT(**arguments)
     S = magnitudes(plan, 5, 300)
     for segments in (2, "auto"):
@@ -325,7 +324,7 @@ def test_segments_have_the_same_bits_alone_and_among_others(arguments: dict[str,
             np.testing.assert_array_equal(rtisi.recover(plan, S, segments=segments, n_iter=2), y)
 
 
-def test_signals_too_short_for_segments_are_not_cut() -> None:
+def test_signals_too_short_for_segments_are_not_divided() -> None:
     plan = fastspec.STFT(64, hop_length=16)
     S = magnitudes(plan, 1, 120)
     y = rtisi.recover(plan, S)
@@ -337,8 +336,8 @@ def test_signals_too_short_for_segments_are_not_cut() -> None:
             rtisi.recover(plan, S, segments=bad)  # type: ignore[arg-type]
 
 
-def test_segments_sound_nearly_as_good_as_the_whole() -> None:
-    """Joins take a frame's length or so out of each segment of a hundred frames."""
+def test_segments_cost_a_decibel_at_most() -> None:
+    """Cross-fades take about one frame of each segment of a hundred frames."""
     plan = fastspec.STFT(512, hop_length=128)
     y = np.concatenate([speech(), -0.7 * speech()]).astype(np.float32)
     S = plan.power(y, power=1.0)

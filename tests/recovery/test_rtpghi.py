@@ -9,7 +9,7 @@ from test_rtisi import convergence, magnitudes, speech
 
 import fastspec
 from fastspec.recovery import rtpghi
-from fastspec.recovery.phase import gaussian_constant, middle_of
+from fastspec.recovery.phase import gaussian_constant, window_centre
 
 DTYPES = ["float32", "float64"]
 CASES: list[dict[str, Any]] = [
@@ -33,7 +33,7 @@ def spectra(plan: fastspec.STFT, S: Any, *, look_ahead: int = 1, tolerance: floa
 
 def twins(plan: fastspec.STFT, S: Any, seeds: Any, look_ahead: int, tolerance: float, start: int = 0) -> Any:
     arguments = (
-        plan.n_fft, plan.hop_length, gaussian_constant(plan.window), middle_of(plan.window), look_ahead,
+        plan.n_fft, plan.hop_length, gaussian_constant(plan.window), window_centre(plan.window), look_ahead,
         tolerance,
     )  # fmt: skip
     tiny = float(np.finfo(plan.dtype).tiny)
@@ -42,8 +42,8 @@ def twins(plan: fastspec.STFT, S: Any, seeds: Any, look_ahead: int, tolerance: f
     ])  # fmt: skip
 
 
-def sounds(plan: fastspec.STFT, signals: int, frames: int) -> Any:
-    """Of tones and noise; no two bins are equally loud, so that no way is as loud as another."""
+def tones_and_noise(plan: fastspec.STFT, signals: int, frames: int) -> Any:
+    """Magnitudes of tones and noise, no two of which are equal, so that all widest paths are unique."""
     S = magnitudes(plan, signals, frames)
     return (S + 1e-3 * np.random.default_rng(1).random(S.shape)).astype(plan.dtype)
 
@@ -53,10 +53,10 @@ def sounds(plan: fastspec.STFT, signals: int, frames: int) -> Any:
 @pytest.mark.parametrize("look_ahead", [0, 1])
 @pytest.mark.parametrize("tolerance", [0.05, 0.0])
 def test_it_is_the_slow_twin(arguments: dict[str, Any], look_ahead: int, tolerance: float, dtype: str) -> None:
-    """Each step of a phase of some radians is rounded, and a way has as many steps as there are bins and frames."""
+    """Each step of a phase of some radians is rounded, and a path has as many steps as bins and frames."""
     plan = fastspec.STFT(**arguments, dtype=dtype)
-    S = sounds(plan, 3, 12)
-    S[1, :, :5] = 0  # sound begins after silence, at many bins that are equally loud before
+    S = tones_and_noise(plan, 3, 12)
+    S[1, :, :5] = 0  # silence first, where all bins are equal
     S[2, 1:3, 6] = 0
     before = S.copy()
     D = spectra(plan, S, look_ahead=look_ahead, tolerance=tolerance)
@@ -66,37 +66,37 @@ def test_it_is_the_slow_twin(arguments: dict[str, Any], look_ahead: int, toleran
     expected = twins(plan, S, seeds, look_ahead, tolerance)
     steps = (plan.hop_length / plan.n_fft * 100 + plan.n_fft / plan.hop_length * 10) * (1 if tolerance else 4)
     limit = np.finfo(dtype).eps * (12 + plan.n_bins) * steps
-    assert limit < {"float32": 1e-1, "float64": 1e-9}[dtype], "such a limit tells nothing"
+    assert limit < {"float32": 1e-1, "float64": 1e-9}[dtype], "the limit is too large"
     real = np.zeros(plan.n_bins, bool)
     real[[0, -1][: 2 - plan.n_fft % 2]] = True
     assert np.abs(D - expected)[:, ~real].max(initial=0) <= limit * S.max()
-    if dtype == "float64":  # else one at a right angle may be turned
+    if dtype == "float64":  # in float32 a phase near pi / 2 may be rounded to 0 or pi
         assert np.abs(D - expected)[:, real].max() <= limit * S.max()
     np.testing.assert_allclose(np.abs(D), S, rtol=8 * np.finfo(dtype).eps)
     assert np.abs(D[:, real].imag).max() <= 4 * np.finfo(dtype).eps * S.max()
 
 
 @each_dtype
-def test_the_number_of_a_frame_may_be_large(dtype: str) -> None:
+def test_the_index_of_a_frame_may_be_large(dtype: str) -> None:
     plan = fastspec.STFT(64, hop_length=16, dtype=dtype)
-    S, rng = sounds(plan, 2, 6), np.random.default_rng(0)
+    S, rng = tones_and_noise(plan, 2, 6), np.random.default_rng(0)
     for start in (2**31 - 3, 2**32 - 2, 2**40):
-        stream = rtpghi.Spectra(plan, 2, look_ahead=0, tolerance=0.3, rng=rng)
-        stream.frames = start
-        expected = twins(plan, S, stream.seeds, 0, 0.3, start)
-        D = stream.push(S)
+        integrator = rtpghi.PhaseIntegrator(plan, 2, look_ahead=0, tolerance=0.3, rng=rng)
+        integrator.frames = start
+        expected = twins(plan, S, integrator.seeds, 0, 0.3, start)
+        D = integrator.push(S)
         assert np.abs(D - expected)[:, 1:-1].max() < {"float32": 1e-3, "float64": 1e-10}[dtype] * S.max()
 
 
 @each_dtype
 def test_phases_stay_small_for_long(dtype: str) -> None:
-    """They are sums of steps, less whole turns: sine and cosine of large numbers would be wrong."""
+    """They are wrapped sums of steps: sines and cosines of large numbers would be inexact."""
     plan = fastspec.STFT(8, hop_length=3, dtype=dtype)
-    S = np.tile(sounds(plan, 1, 7), (1, 1, 10000))
-    stream = rtpghi.Spectra(plan, 1, look_ahead=1, tolerance=1e-3, rng=np.random.default_rng(0))
-    D = stream.push(S)
+    S = np.tile(tones_and_noise(plan, 1, 7), (1, 1, 10000))
+    integrator = rtpghi.PhaseIntegrator(plan, 1, look_ahead=1, tolerance=1e-3, rng=np.random.default_rng(0))
+    D = integrator.push(S)
     np.testing.assert_allclose(np.abs(D), S[:, :, :-1], rtol=8 * np.finfo(dtype).eps)
-    phase = stream.state[3 * stream.args.row_stride : 4 * stream.args.row_stride]
+    phase = integrator.state[3 * integrator.args.row_stride : 4 * integrator.args.row_stride]
     assert np.abs(phase).max() <= np.pi * (1 + 1e-6)
 
 
@@ -104,7 +104,7 @@ def test_phases_stay_small_for_long(dtype: str) -> None:
 @pytest.mark.parametrize("tolerance", [1e-3, 0.0])
 def test_a_power_of_two_changes_no_phase(dtype: str, tolerance: float) -> None:
     plan = fastspec.STFT(64, hop_length=16, dtype=dtype)
-    S = sounds(plan, 2, 9)
+    S = tones_and_noise(plan, 2, 9)
     S[1, :, 3] = 0
     D = spectra(plan, S, tolerance=tolerance)
     for power in (-66, -20, 1, 24, 66) if dtype == "float32" else (-660, -20, 1, 24, 660):
@@ -116,7 +116,7 @@ def test_a_power_of_two_changes_no_phase(dtype: str, tolerance: float) -> None:
 def test_any_finite_magnitudes_give_finite_spectra(dtype: str) -> None:
     plan = fastspec.STFT(64, hop_length=16, dtype=dtype)
     limits = np.finfo(plan.dtype)
-    S = sounds(plan, 5, 40)
+    S = tones_and_noise(plan, 5, 40)
     S[0] = 0
     S[1] *= limits.tiny
     S[2] *= limits.max / 10
@@ -128,9 +128,9 @@ def test_any_finite_magnitudes_give_finite_spectra(dtype: str) -> None:
 
 
 @each_dtype
-def test_a_signal_has_the_same_bits_alone_and_among_others(dtype: str) -> None:
+def test_a_signal_has_the_same_bits_alone_and_in_a_batch(dtype: str) -> None:
     plan = fastspec.STFT(64, hop_length=16, dtype=dtype)
-    S = sounds(plan, 19, 8)
+    S = tones_and_noise(plan, 19, 8)
     D = spectra(plan, S)
     np.testing.assert_array_equal(spectra(plan, S[:1]), D[:1])
     S[4:] *= 3
@@ -140,9 +140,9 @@ def test_a_signal_has_the_same_bits_alone_and_among_others(dtype: str) -> None:
     np.testing.assert_array_equal(spectra(plan, np.tile(S, (1, 1, 100))), single_threaded)
 
 
-def test_any_memory_and_any_slices_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_any_memory_order_and_short_calls_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
     plan = fastspec.STFT(64, hop_length=16)
-    S = sounds(plan, 3, 10)
+    S = tones_and_noise(plan, 3, 10)
     D = spectra(plan, S)
     odd = np.empty(S.nbytes + 1, np.uint8)[1:].view(np.float32).reshape(S.shape)
     odd[...] = S
@@ -152,20 +152,20 @@ def test_any_memory_and_any_slices_give_the_same_bits(monkeypatch: pytest.Monkey
     wide[:, :, ::2] = S
     for same in (np.asfortranarray(S), odd, frozen, wide[:, :, ::2], np.ascontiguousarray(S[::-1])[::-1]):
         np.testing.assert_array_equal(spectra(plan, same), D)
-    monkeypatch.setattr(rtpghi, "SLICE", 1)
+    monkeypatch.setattr(rtpghi, "CALL_BINS", 1)
     np.testing.assert_array_equal(spectra(plan, S), D)
 
 
-def test_a_seed_says_what_soft_bins_are() -> None:
+def test_a_seed_determines_the_phases_of_small_bins() -> None:
     plan = fastspec.STFT(64, hop_length=16)
-    S = sounds(plan, 2, 9)
+    S = tones_and_noise(plan, 2, 9)
     same, reseeded = spectra(plan, S, tolerance=0.3), spectra(plan, S, tolerance=0.3, seed=1)
     np.testing.assert_array_equal(spectra(plan, S, tolerance=0.3), same)
     assert not np.array_equal(reseeded, same)
 
 
 @pytest.mark.parametrize(("look_ahead", "reached"), [(0, -18.7), (1, -20.5)])
-def test_speech_comes_out_well(look_ahead: int, reached: float) -> None:
+def test_convergence_on_speech(look_ahead: int, reached: float) -> None:
     plan, y = fastspec.STFT(512, hop_length=128), speech().astype(np.float32)
     S = plan.power(y, power=1.0)
     z = fastspec.recover(S, plan, method="rtpghi", look_ahead=look_ahead, length=len(y), rng=0)
@@ -196,4 +196,4 @@ def test_it_begins_a_chain() -> None:
 def test_wrong_arguments_are_named(options: dict[str, Any], error: type[Exception], match: str) -> None:
     plan = fastspec.STFT(64, hop_length=16)
     with pytest.raises(error, match=match):
-        fastspec.recover(sounds(plan, 1, 5), plan, **({"method": "rtpghi"} | options))
+        fastspec.recover(tones_and_noise(plan, 1, 5), plan, **({"method": "rtpghi"} | options))

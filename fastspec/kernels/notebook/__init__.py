@@ -1,1 +1,1 @@
-"""The notebook's aligned overlap-add: correlation offsets, frame by frame and in segments."""
+"""The notebook's aligned overlap-add, as a whole (`align`) or in segments, with offsets by cross-correlation."""

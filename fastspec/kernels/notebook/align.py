@@ -1,10 +1,11 @@
 """The notebook's aligned overlap-add: frames synthesized in lanes and in parallel, then added one after another.
 
-Where frame i is added depends on the sum of frames 0 .. i - 1: that chain is sequential by nature.  All else is
-prepared ahead: a strip of frames is synthesized in lanes, stored frame by frame in order of time, and the spectrum of
-the segment to be aligned is computed.  One worker aligns and adds strip after strip, the others prepare strips into a
-ring of frames, and the first helps them when it has to wait.  The results depend on none of this, so the bits are the
-same for any number of threads.
+Frame i is added with the offset at which its excerpt x2, n2 samples, correlates best with n1 samples x1 of the sum of
+frames 0 .. i - 1 (`xcorr_offset`).  This recursion over frames is sequential.  All else is prepared ahead: a strip of
+frames is synthesized in lanes and stored frame by frame, each reversed in time, and the spectra of their excerpts are
+computed.  One worker aligns and adds strip after strip; the others prepare strips in a ring buffer of frames, and the
+first prepares strips, too, while it has to wait.  Each frame is computed alike by any worker, so the bits are the same
+for any number of threads.
 """
 
 from typing import NamedTuple
@@ -22,17 +23,17 @@ from ..stft.frames import frame_scratch_sizes, load_strip, synthesize_tile
 from .xcorr_offset import best_lag
 
 IN_RING = 3
-"""The source of frames that are in the ring already, by SciPy's transform (other sources: see realfft)."""
+"""`AlignArgs.source` of frames that SciPy's transform has written to the ring buffer; other sources: see `realfft`."""
 
-ROLE, TICKET, ADDED, COUNTERS = 0, 8, 16, 24
-"""Counters on which workers agree, a cache line each: how many came, next strip to prepare, strips added."""
+ARRIVALS, NEXT_STRIP, STRIPS_ADDED, N_COUNTERS = 0, 8, 16, 24
+"""Indices in `WorkArgs.counters`, a cache line apart: workers that have begun, next strip to prepare, strips added."""
 
 
 class AlignArrays(NamedTuple):
-    """Signals and frames."""
+    """Signals, spectra, window."""
 
-    y: Reals  # the signal that is written
-    previous: Reals  # the signal that phases are taken from
+    y: Reals  # output
+    previous: Reals  # the signal of the previous iteration, whose phases the frames get
     spectra: Reals  # magnitudes in the order of `tables.bin_order`, or complex bins as re, im
     window: Reals
 
@@ -41,46 +42,46 @@ class AlignArgs(NamedTuple):
     """Sizes and strides."""
 
     source: int  # realfft.PHASES, ZERO or BINS, or IN_RING
-    search: bool  # for the best offset; otherwise it is `fixed_offset`, and 0 for the first frame
-    fixed_offset: int
+    searches_offset: bool
+    fixed_offset: int  # of all frames but the first, if it does not
     hop: int
     n_fft: int
-    size: int  # samples of a frame that are added: half of it
-    skip: int  # samples of the reversed frame before them, at offset 0
+    size: int  # samples of a frame that are added: n_fft // 2
+    skip: int  # samples of the reversed frame before these, at offset 0
     frames: int
-    origin: int  # the frame that stands first in `spectra`
-    ring_frames: int  # frames of the ring
-    strip_tiles: int  # tiles in a strip
-    rows: int  # phases of a strip, min(hop, n_fft)
-    strip_stride: int  # from a row of a strip to the next
+    origin: int  # index of the first frame in `spectra`
+    ring_frames: int  # frames in the ring buffer
+    strip_tiles: int
+    rows: int  # rows of a strip: min(hop, n_fft) polyphase components
+    strip_stride: int  # from one row of a strip to the next
     lane_stride: int  # from the spectrum of one frame to the next
     bin_stride: int  # from one complex bin to the next
-    bins: int  # bins of a complex spectrogram
-    folded: bool  # they are those of a whole circle, to be folded
+    bins: int  # of a complex spectrogram
+    folded: bool  # bins are those of a whole circle, to be folded
     fft_elements: int  # complex elements of scratch for the transform
-    mean: Number
-    least: Number  # below this a bin has no phase
-    scale: Number  # brings segments to about 1
+    mean: Number  # of `previous`
+    least: Number  # magnitudes below this have no phase
+    scale: Number  # brings excerpts to about 1
 
 
 class RingArrays(NamedTuple):
-    """The frames prepared ahead, and scratch in float32."""
+    """The ring buffer of frames prepared ahead, and scratch in float32."""
 
-    segments: Reals  # (ring_frames, n_fft) frames in order of time
-    segment_spectra: Singles  # (ring_frames, 2 half) float32 spectra of the segments to align
-    stats: Reals  # (ring_frames, 2) their means and energies
+    frames_reversed: Reals  # (ring_frames, n_fft)
+    excerpt_spectra: Singles  # (ring_frames, 2 im_offset)
+    excerpt_stats: Reals  # (ring_frames, 2): mean of an excerpt, energy without it
     singles: Singles  # scratch of each worker; see `single.correlator_scratch`
 
 
 class WorkArgs(NamedTuple):
-    """Strips first_strip .. last_strip - 1, and how workers share them."""
+    """Strips first_strip .. last_strip - 1, and the counters by which workers share them."""
 
     first_strip: int
     last_strip: int
-    align: int  # addresses of the kernels that align and add a strip, and prepare one
-    prepare: int
-    counters: Ints
-    prepared: Ints  # of each strip, whether it is
+    align: int  # address of `align_and_add`
+    prepare: int  # address of `prepare_strip`
+    counters: Ints  # (N_COUNTERS,)
+    prepared: Ints  # 1 for each strip that is ready to be added
 
 
 LAYOUT = Layout(AlignArrays, Tables, Correlator, AlignArgs, RingArrays, WorkArgs)
@@ -88,40 +89,40 @@ unpack_arrays, unpack_tables, unpack_correlator, unpack_args, unpack_ring, unpac
 
 
 @kernel
-def in_time_order(y, n, segments, o, ld):
-    """segments[o + f ld + q] = sample n - 1 - q of lane f: the frames one after another, each time-reversed."""
+def store_reversed(y, n, frames_reversed, o, row_stride):
+    """frames_reversed[o + f row_stride + q] = sample n - 1 - q of lane f."""
     noinline()
     V = lanes(y)
     if n < V:
         for f in range(V):
             for q in range(n):
-                segments[o + f * ld + q] = y[(n - 1 - q) * V + f]
+                frames_reversed[o + f * row_stride + q] = y[(n - 1 - q) * V + f]
         return
     q = 0
     while q < n:
         q = min(q, n - V)
-        transpose_block(y, (n - 1 - q) * V, -V, segments, o + q, ld)
+        transpose_block(y, (n - 1 - q) * V, -V, frames_reversed, o + q, row_stride)
         q += V
 
 
 @kernel
-def segment_spectrum(f, args, correlator, ring, single):
-    """Mean, energy and spectrum of the segment of frame f that is to be aligned."""
+def excerpt_spectrum(f, args, correlator, ring, single):
+    """Mean, energy and spectrum of the excerpt of frame f, for `best_lag`."""
     noinline()
     row = f % args.ring_frames
     size = 32 * correlator.m
     flat, z, x = single[:size], single[size : 5 * size], single[5 * size : 5 * size + 2 * correlator.im_offset]
     at = row * args.n_fft + args.skip
-    mean = mean_of(ring.segments, at, correlator.n2)
-    ring.stats[2 * row] = mean
-    ring.stats[2 * row + 1] = centre(ring.segments, at, correlator.n2, mean, args.scale, flat, size)
+    mean = mean_of(ring.frames_reversed, at, correlator.n2)
+    ring.excerpt_stats[2 * row] = mean
+    ring.excerpt_stats[2 * row + 1] = centre(ring.frames_reversed, at, correlator.n2, mean, args.scale, flat, size)
     transform(flat, correlator, z, x)
-    spectrum(x, correlator, ring.segment_spectra, row * 2 * correlator.im_offset)
+    spectrum(x, correlator, ring.excerpt_spectra, row * 2 * correlator.im_offset)
 
 
 @task("notebook")
 def prepare_strip(item, worker, record, scratch):
-    """One strip: its frames synthesized, stored in order of time, and the spectra of their segments."""
+    """Synthesize the frames of one strip, store each reversed in time, and compute the spectra of their excerpts."""
     noinline()
     arrays, p, args = unpack_arrays(scratch, record), unpack_tables(scratch, record), unpack_args(scratch, record)
     correlator, ring = unpack_correlator(scratch, record), unpack_ring(scratch, record)
@@ -138,57 +139,58 @@ def prepare_strip(item, worker, record, scratch):
             count = min(V, args.frames - f0)
             at = (f0 - args.origin) * args.lane_stride
             synthesize_tile(arrays.spectra, at, count, g * V, p, args, (strip, work, bins, tmp), y)
-            in_time_order(y, args.n_fft, ring.segments, (f0 % args.ring_frames) * args.n_fft, args.n_fft)
-        if args.search:
+            store_reversed(y, args.n_fft, ring.frames_reversed, (f0 % args.ring_frames) * args.n_fft, args.n_fft)
+        if args.searches_offset:
             for f in range(f0, min(args.frames, f0 + V)):
-                segment_spectrum(f, args, correlator, ring, single)
+                excerpt_spectrum(f, args, correlator, ring, single)
 
 
 @kernel
-def add_windowed(segments, o, n, start, window, wave, at, size):
-    """wave[at + k] += window[k] segment[(start + k) mod n] for k < size, the segment being segments[o : o + n]."""
-    V = lanes(wave)
+def add_windowed(frames_reversed, o, n, start, window, y, at, size):
+    """y[at + k] += window[k] x[(start + k) mod n] for k < size, with the frame x = frames_reversed[o : o + n]."""
+    V = lanes(y)
     k = 0
     if start >= 0 and start + size <= n:
         o += start
         while k + V <= size:
-            store(wave, at + k, load(wave, at + k) + load(window, k) * load(segments, o + k))
+            store(y, at + k, load(y, at + k) + load(window, k) * load(frames_reversed, o + k))
             k += V
         while k < size:
-            wave[at + k] += window[k] * segments[o + k]
+            y[at + k] += window[k] * frames_reversed[o + k]
             k += 1
     else:
         while k < size:
-            wave[at + k] += window[k] * segments[o + (start + k) % n]
+            y[at + k] += window[k] * frames_reversed[o + (start + k) % n]
             k += 1
 
 
 @task("notebook")
 def align_and_add(item, worker, record, scratch):
-    """The frames of one strip added to the signal, each where it fits best what is there."""
+    """Add the frames of one strip to the signal, each with the offset that maximises the correlation."""
     noinline()
     arrays, args = unpack_arrays(scratch, record), unpack_args(scratch, record)
     correlator, ring = unpack_correlator(scratch, record), unpack_ring(scratch, record)
     size, width = correlator_scratch(correlator), args.strip_tiles * lanes(scratch)
     single = ring.singles[worker * size : (worker + 1) * size]
-    y, segments = arrays.y, ring.segments
+    y, frames_reversed = arrays.y, ring.frames_reversed
     for i in range(item * width, min(args.frames, (item + 1) * width)):
         at, row = i * args.hop, i % args.ring_frames
         o = row * args.n_fft
         offset = args.fixed_offset if i > 0 else 0
-        if args.search and i > 0:
-            mean, energy = ring.stats[2 * row], float32(ring.stats[2 * row + 1])
-            second, spectrum_at = o + args.skip, row * 2 * correlator.im_offset
+        if args.searches_offset and i > 0:
+            mean, energy = ring.excerpt_stats[2 * row], float32(ring.excerpt_stats[2 * row + 1])
+            excerpt_at, spectrum_at = o + args.skip, row * 2 * correlator.im_offset
             lag = best_lag(
-                y, at, segments, second, mean, energy, ring.segment_spectra, spectrum_at, args.scale, correlator, single
-            )
+                y, at, frames_reversed, excerpt_at, mean, energy, ring.excerpt_spectra, spectrum_at, args.scale,
+                correlator, single,
+            )  # fmt: skip
             offset = lag + correlator.n2 - 1 - correlator.n1
-        add_windowed(segments, o, args.n_fft, args.skip - offset, arrays.window, y, at, args.size)
+        add_windowed(frames_reversed, o, args.n_fft, args.skip - offset, arrays.window, y, at, args.size)
 
 
 @kernel
 def wait(tries):
-    """A moment; after many tries without success, the processor is given to another thread."""
+    """Wait once more: return tries + 1, and yield the processor from the 1000th try on."""
     if tries > 1000:
         yield_cpu()
     return tries + 1
@@ -196,28 +198,28 @@ def wait(tries):
 
 @task("notebook")
 def worker_loop(item, worker, record, scratch):
-    """The work of one worker.
+    """All of one worker's strips.
 
-    The first to come aligns and adds the strips in order; while a strip is not ready it prepares others.  The others
-    prepare strip after strip, as far ahead as the ring holds.  A worker that waits, waits for one that is at work: the
-    first is running, and a strip once claimed is being prepared, as its frames of the ring are free.
+    The worker that begins first aligns and adds the strips in order, and prepares strips while the next is not ready.
+    The others prepare strips, as far ahead as the ring buffer holds.  No deadlock is possible: a claimed strip has free
+    frames in the ring buffer, so its worker finishes it, and the adding worker needs claimed strips only.
     """
     noinline()
     args, work = unpack_args(scratch, record), unpack_work(scratch, record)
-    adds = fetch_add(work.counters, ROLE) == 0
+    is_adding = fetch_add(work.counters, ARRIVALS) == 0
     capacity = args.ring_frames // (args.strip_tiles * lanes(scratch))
     added, tries = work.first_strip, 0
     while added < work.last_strip:
-        if adds and load_acquire(work.prepared, added - work.first_strip):
+        if is_adding and load_acquire(work.prepared, added - work.first_strip):
             call(work.align, (added, worker, record, scratch))
             added, tries = added + 1, 0
-            store_release(work.counters, ADDED, added)
+            store_release(work.counters, STRIPS_ADDED, added)
             continue
-        if not adds:
-            added = load_acquire(work.counters, ADDED)
-        strip = claim(work.counters, TICKET, min(work.last_strip, added + capacity))
+        if not is_adding:
+            added = load_acquire(work.counters, STRIPS_ADDED)
+        strip = claim(work.counters, NEXT_STRIP, min(work.last_strip, added + capacity))
         if strip < 0:
-            if not adds and load_acquire(work.counters, TICKET) >= work.last_strip:
+            if not is_adding and load_acquire(work.counters, NEXT_STRIP) >= work.last_strip:
                 break
             tries = wait(tries)
             continue
@@ -227,8 +229,8 @@ def worker_loop(item, worker, record, scratch):
 
 
 @called_from_python("notebook")
-def segment_lag(x1: Reals, x2: Reals, scale: Number, p: Correlator, spectra: Singles, single: Singles):
-    """The lag of the best fit of two segments, means removed."""
+def excerpt_lag(x1: Reals, x2: Reals, scale: Number, p: Correlator, spectra: Singles, single: Singles):
+    """`best_lag` of two whole arrays."""
     size = 32 * p.m
     flat, z, x = single[:size], single[size : 5 * size], single[5 * size : 5 * size + 2 * p.im_offset]
     mean = mean_of(x2, 0, p.n2)

@@ -1,9 +1,9 @@
-"""The notebook's aligned overlap-add in segments: stretches of frames, each a chain of its own, one to a worker.
+"""The notebook's aligned overlap-add in segments of frames: each is aligned and added independently, by one worker.
 
-As in `align`, with a search that is cheaper and decides near-ties as they fall: both windows of samples, means removed,
-are halved again and again by adding neighbours; the shortest are compared at all lags, and the best lag is refined by
-one to either side from level to level.  A worker synthesizes a strip of its segment and adds it at once, from its own
-cache.
+As in `align`, but with a coarse-to-fine search, which is cheaper and breaks ties by rounding errors: both excerpts,
+means removed, are halved repeatedly by adding neighbouring samples; the shortest are correlated at all lags, and the
+best lag is refined by -1, 0 or 1 at each finer level.  A worker synthesizes a strip of its segment and adds it while it
+is in its cache.
 """
 
 from typing import NamedTuple
@@ -20,21 +20,21 @@ from ..runtime.layout import Ints, Layout, carve
 from ..runtime.tasks import task
 from ..simd.vector import evens, lane_sum, lanes, load, load_splat, odds, splat, store
 from ..stft.frames import frame_scratch_sizes, load_strip, synthesize_tile
-from .align import AlignArgs, AlignArrays, add_windowed, in_time_order
+from .align import AlignArgs, AlignArrays, add_windowed, store_reversed
 
 
 class SegmentArgs(NamedTuple):
-    """Segments of frames, and the search within them."""
+    """Segments of frames, and the search for offsets within them."""
 
-    starts: Ints  # first frame of each, a whole number of tiles from the first of `spectra`
-    stops: Ints  # one past its last
-    samples: int  # of the signal, for each segment
-    n1: int  # length of the first window of samples
-    n2: int
-    low: int  # first and last lag that count
-    high: int
-    levels: int  # how often windows are halved
-    window_size: int  # of a window of samples and all its halves, with their zeros
+    starts: Ints  # first frame of each segment, a whole number of tiles from the first of `spectra`
+    stops: Ints  # one past its last frame
+    samples: int  # of each segment's signal
+    n1: int  # samples of the excerpt of the sum
+    n2: int  # samples of the excerpt of the frame
+    low: int  # least lag that is admitted
+    high: int  # largest
+    levels: int  # how often excerpts are halved
+    pyramid_size: int  # real numbers of an excerpt at all levels, zero-padded
     search_size: int  # real numbers of scratch for the search
 
 
@@ -44,27 +44,27 @@ unpack_arrays, unpack_tables, unpack_args, unpack_segments = LAYOUT.unpackers
 
 @register_jitable
 def scratch_sizes(args, segments, V):
-    """Real numbers of scratch: those of a tile of frames, frames in order of time, both windows, correlations."""
+    """Real numbers of scratch: those of a tile of frames, reversed frames of a strip, both pyramids, correlations."""
     strip, transform, frames, bins, tmp = frame_scratch_sizes(args, V)
-    window, rest = segments.window_size, segments.search_size - 2 * segments.window_size
-    return strip, transform, frames, bins, tmp, args.strip_tiles * V * args.n_fft, window, window, rest
+    pyramid, correlations = segments.pyramid_size, segments.search_size - 2 * segments.pyramid_size
+    return strip, transform, frames, bins, tmp, args.strip_tiles * V * args.n_fft, pyramid, pyramid, correlations
 
 
 @register_jitable
 def margin(n):
-    """Zeros that stand before a window of n samples, and at least so many after it."""
+    """Zeros before an excerpt of n samples; at least as many follow it."""
     return (n // 2 + 64) // 16 * 16
 
 
 @register_jitable
 def padded_size(n):
-    """Numbers of a window of n samples with its zeros."""
+    """Real numbers of a zero-padded excerpt of n samples."""
     return (n + 15) // 16 * 16 + 2 * margin(n)
 
 
 @kernel
 def halve(x, i, n, out, o):
-    """out[o + k] = x[i + 2 k] + x[i + 2 k + 1] for k < (n + 1) / 2; zeros follow both."""
+    """out[o + k] = x[i + 2 k] + x[i + 2 k + 1] for k < (n + 1) / 2; both are zero-padded."""
     k = 0
     while 2 * k < n:
         u, v = load(x, i + 2 * k), load(x, i + 2 * k + 16)
@@ -79,11 +79,11 @@ def correlate_block(a, i, b, j, count, c, k):
     V, zero = lanes(a), splat(a, a.dtype.type(0))
     p, q, r, s, m = zero, zero, zero, zero, 0
     while m < count:
-        first, second = load_splat(b, j + m), load_splat(b, j + m + 1)
-        p = p + first * load(a, i + m)
-        q = q + first * load(a, i + m + V)
-        r = r + second * load(a, i + m + 1)
-        s = s + second * load(a, i + m + 1 + V)
+        even, odd = load_splat(b, j + m), load_splat(b, j + m + 1)
+        p = p + even * load(a, i + m)
+        q = q + even * load(a, i + m + V)
+        r = r + odd * load(a, i + m + 1)
+        s = s + odd * load(a, i + m + 1 + V)
         m += 2
     store(c, k, p + r)
     store(c, k + V, q + s)
@@ -91,7 +91,7 @@ def correlate_block(a, i, b, j, count, c, k):
 
 @kernel
 def correlation_at(a, i, b, j, count):
-    """The sum over m < count of b[j + m] a[i + m], zeros following those of b."""
+    """sum over m < count of b[j + m] a[i + m]; b is zero-padded."""
     V, zero = lanes(a), splat(a, a.dtype.type(0))
     p, q, m = zero, zero, 0
     while m < count:
@@ -103,7 +103,7 @@ def correlation_at(a, i, b, j, count):
 
 @kernel
 def coarse_lag(a, i, b, j, n, low, high, c):
-    """The first of lags low .. high at which the two agree best: a[i : i + n] and b[j : j + n], zeros around them."""
+    """argmax over lags low <= l <= high of sum over m < n of b[j + m] a[i + m + l], the first; both are zero-padded."""
     noinline()
     V, at = lanes(a), low
     while at <= high:
@@ -118,21 +118,21 @@ def coarse_lag(a, i, b, j, n, low, high, c):
 
 @kernel
 def coarse_to_fine_lag(x1, o1, x2, o2, scale, segments, a, b, c):
-    """About the lag that `xcorr_offset.best_lag` gives; a, b and c are scratch, zeros where no window stands."""
+    """An approximation of `xcorr_offset.best_lag`; scratch: the pyramids a and b, 0 between levels, correlations c."""
     noinline()
     n1, n2 = segments.n1, segments.n2
-    first = margin(n1)
-    energy1 = centre(x1, o1, n1, mean_of(x1, o1, n1), scale, a[first:], (n1 + 15) // 16 * 16)
-    energy2 = centre(x2, o2, n2, mean_of(x2, o2, n2), scale, b[first:], (n2 + 15) // 16 * 16)
+    begin = margin(n1)
+    energy1 = centre(x1, o1, n1, mean_of(x1, o1, n1), scale, a[begin:], (n1 + 15) // 16 * 16)
+    energy2 = centre(x2, o2, n2, mean_of(x2, o2, n2), scale, b[begin:], (n2 + 15) // 16 * 16)
     if energy1 == 0 or energy2 == 0:
         return segments.low
     base, size = int64(0), max(n1, n2)
     for _ in range(segments.levels):
-        begin = base + padded_size(size)
+        next_base = base + padded_size(size)
         half = (size + 1) // 2
-        halve(a, base + margin(size), size, a, begin + margin(half))
-        halve(b, base + margin(size), size, b, begin + margin(half))
-        base, size = begin, half
+        halve(a, base + margin(size), size, a, next_base + margin(half))
+        halve(b, base + margin(size), size, b, next_base + margin(half))
+        base, size = next_base, half
     factor = 1 << segments.levels
     at = base + margin(size)
     lag = coarse_lag(a, at, b, at, size, -((-segments.low) // factor), segments.high // factor, c)
@@ -141,9 +141,9 @@ def coarse_to_fine_lag(x1, o1, x2, o2, scale, segments, a, b, c):
         for _ in range(level):
             base += padded_size(size)
             size = (size + 1) // 2
-        at, middle = base + margin(size), 2 * lag
-        best, lag = correlation_at(a, at + middle, b, at, size), middle
-        for candidate in (middle - 1, middle + 1):
+        at, doubled = base + margin(size), 2 * lag
+        best, lag = correlation_at(a, at + doubled, b, at, size), doubled
+        for candidate in (doubled - 1, doubled + 1):
             value = correlation_at(a, at + candidate, b, at, size)
             if value > best:
                 best, lag = value, candidate
@@ -152,7 +152,7 @@ def coarse_to_fine_lag(x1, o1, x2, o2, scale, segments, a, b, c):
 
 @task("notebook", dtypes=(np.float32,))
 def align_segment(item, worker, record, scratch):
-    """One segment: its frames synthesized, strip by strip, and each added where it fits best what is there."""
+    """Synthesize the frames of one segment, strip by strip, and add each with the offset of the best correlation."""
     noinline()
     arrays, p = unpack_arrays(scratch, record), unpack_tables(scratch, record)
     args, segments = unpack_args(scratch, record), unpack_segments(scratch, record)
@@ -171,7 +171,7 @@ def align_segment(item, worker, record, scratch):
             f0 = lo + g * V
             at = (f0 - args.origin) * args.lane_stride
             synthesize_tile(arrays.spectra, at, min(V, hi - f0), g * V, p, args, (strip, work, bins, tmp), y)
-            in_time_order(y, n, frames, g * V * n, n)
+            store_reversed(y, n, frames, g * V * n, n)
         for f in range(lo, hi):
             o, at, offset = (f - lo) * n, start + (f - first) * args.hop, int64(0)
             if f > first:

@@ -1,7 +1,7 @@
-"""Where two segments fit best: the peak of their cross-correlation, decided as if computed in float64.
+"""The lag of the largest cross-correlation of two arrays of samples, as if computed in float64.
 
-The correlation comes from a float32 transform.  Lags whose correlation is within TOLERANCE |x1| |x2| of the largest are
-computed once more as sums of products in float64, and the first largest of those wins.
+The correlation is computed by float32 transforms.  At lags where it is within TOLERANCE |x1| |x2| of the largest, it is
+computed again as a sum of products in float64; the lag is the first of the largest of these.
 """
 
 import math
@@ -12,12 +12,12 @@ from ..runtime.jit import float32, float64, kernel
 from ..simd.vector import lane_max, lanes, load, mask_at_least, maximum, splat, trailing_zeros
 
 TOLERANCE = 4e-6
-"""More than the error of a float32 correlation by transforms, as a share of |x1| |x2| (tests/test_kernels_offsets)."""
+"""Bound of the error of a correlation by float32 transforms, relative to |x1| |x2| (tests/test_kernels_offsets.py)."""
 
 
 @kernel
-def largest(c, start, stop):
-    """The largest of c[start:stop], which is not empty."""
+def find_max(c, start, stop):
+    """max c[start:stop], which is not empty."""
     V = lanes(c)
     if stop - start < V:
         best = c[start]
@@ -34,7 +34,7 @@ def largest(c, start, stop):
 
 @kernel
 def exact_correlation(x1, o1, n1, mean1, x2, o2, n2, mean2, lag):
-    """The correlation at one lag in float64: sum of (x1[n] - mean1) (x2[n - lag] - mean2)."""
+    """sum over n of (x1[n] - mean1) (x2[n - lag] - mean2) in float64."""
     total = 0.0
     for n in range(max(0, lag), min(n1, n2 + lag)):
         total += (float64(x1[o1 + n]) - mean1) * (float64(x2[o2 + n - lag]) - mean2)
@@ -43,13 +43,16 @@ def exact_correlation(x1, o1, n1, mean1, x2, o2, n2, mean2, lag):
 
 @kernel
 def break_ties(c, start, stop, bound, first, best, lag, x1, o1, n1, mean1, x2, o2, n2, mean2):
-    """Among c[start:stop], lags `first` and on, those that reach the bound compete for the best exact correlation."""
+    """(correlation, lag): the largest exact correlation of those lags at which c reaches the bound, or (best, lag).
+
+    c[start:stop] are the correlations at lags first, first + 1, ...; of equal ones the first counts.
+    """
     noinline()
     V, i = lanes(c), start
     while i < stop:
-        block = min(i, max(start, stop - V))
+        at = min(i, max(start, stop - V))
         if stop - start >= V:
-            hits = mask_at_least(load(c, block), bound) >> (i - block)
+            hits = mask_at_least(load(c, at), bound) >> (i - at)
         else:
             hits = 0
             for k in range(stop - start):
@@ -66,32 +69,32 @@ def break_ties(c, start, stop, bound, first, best, lag, x1, o1, n1, mean1, x2, o
 
 
 @kernel
-def candidates(c, start, stop, bound):
-    """(how many of c[start:stop] reach the bound, the position of the first)."""
-    V, count, where, i = lanes(c), 0, -1, start
+def count_candidates(c, start, stop, bound):
+    """(number of c[start:stop] that reach the bound, index of the first or -1)."""
+    V, count, first, i = lanes(c), 0, -1, start
     while i + V <= stop:
         hits = mask_at_least(load(c, i), bound)
         while hits:
-            if where < 0:
-                where = i + trailing_zeros(hits)
+            if first < 0:
+                first = i + trailing_zeros(hits)
             count += 1
             hits &= hits - 1
         i += V
     while i < stop:
         if c[i] >= bound:
-            if where < 0:
-                where = i
+            if first < 0:
+                first = i
             count += 1
         i += 1
-    return count, where
+    return count, first
 
 
 @kernel
 def best_lag(x1, o1, x2, o2, mean2, energy2, spectrum2, at, scale, p, scratch):
-    """The lag of the first largest correlation of x1[o1 : o1 + n1] and x2[o2 : o2 + n2], means removed.
+    """argmax over lags p.low <= l <= p.high of sum over n of (x1[n] - mean1) (x2[n - l] - mean2), the first.
 
-    Of all lags, those from p.low to p.high count; x2 comes with its mean, the energy of (x2 - mean2) scale, and its
-    spectrum at spectrum2[at:].
+    x1[o1 : o1 + p.n1] and x2[o2 : o2 + p.n2] are correlated; energy2 is that of (x2 - mean2) scale, and its spectrum is
+    spectrum2[at:].
     """
     noinline()
     size = 32 * p.m
@@ -107,14 +110,14 @@ def best_lag(x1, o1, x2, o2, mean2, energy2, spectrum2, at, scale, p, scratch):
     c, d = max(p.low, 0), p.high + 1
     peak = flat[a % size]
     if b > a:
-        peak = largest(flat, a, b)
+        peak = find_max(flat, a, b)
     if d > c:
-        peak = max(peak, largest(flat, c, d))
+        peak = max(peak, find_max(flat, c, d))
     bound = float32(peak - p.tolerance * math.sqrt(energy1) * math.sqrt(energy2))
-    count_a, where_a = candidates(flat, a, b, bound)
-    count_c, where_c = candidates(flat, c, d, bound)
+    count_a, first_a = count_candidates(flat, a, b, bound)
+    count_c, first_c = count_candidates(flat, c, d, bound)
     if count_a + count_c == 1:
-        return where_a - size if count_a else where_c
+        return first_a - size if count_a else first_c
     best, lag = -float64(1e308), p.low
     mean1, mean2 = float64(mean1), float64(mean2)
     best, lag = break_ties(flat, a, b, bound, p.low, best, lag, x1, o1, p.n1, mean1, x2, o2, p.n2, mean2)

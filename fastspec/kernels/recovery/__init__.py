@@ -1,1 +1,1 @@
-"""Phase recovery: rounds of Griffin-Lim and its kin, RTISI, PGHI, SPSI, shifted frames."""
+"""Phase recovery: rounds of Griffin-Lim and its kin, RTISI-LA, RTPGHI, PGHI, SPSI, shifted frames."""

@@ -1,9 +1,9 @@
-"""Kernels of phase recovery: a round goes from signal to signal, and everything between stays in the caches.
+"""A round of iterative phase recovery, Griffin-Lim and its kin, from signal to signal; spectra stay in the caches.
 
-A strip of the signal is laid on its side, its frames are transformed, their bins are moved towards what is known of
-them, transformed back and added up, all by one worker; strips and their tails are those of `synthesis`.  Steps between
-one signal and the next are linear, so they are taken on signals, not on spectra: STFT(a x + b y) = a STFT(x) +
-b STFT(y).  Only methods whose spectra are not those of signals, RELAXED, keep one complex number a bin.
+A worker transforms the frames of a strip, gives their bins the target's magnitudes (or brings them nearer to its
+filtered levels), transforms back and overlap-adds; strips and tails are those of `stft.overlap_add`.  Momentum steps
+are linear, so they are taken on signals, not on spectra: STFT(a x + b y) = a STFT(x) + b STFT(y).  Only RELAXED
+methods, whose iterates are not spectra of signals, keep a complex number a bin from round to round.
 """
 
 from typing import NamedTuple
@@ -20,45 +20,44 @@ from ..simd.vector import lanes, load, load_partial, maximum, splat, sqrt, store
 from ..stft.overlap_add import OverlapAddArgs, OverlapAddArrays, scratch_sizes, write_strip
 
 MAGNITUDES, RELAXED, FILTERED = 0, 1, 2
-"""What happens to bins: they get their magnitudes; a mixture, see `relax`; or levels that filters give, see `fit`."""
+"""`RoundArgs.kind`: bins get the target's magnitudes, are relaxed (`relax`), or fit filtered levels (`fit_levels`)."""
 
 FIT_STEPS = 2
-"""Steps of `fit` in a round."""
+"""Multiplicative updates of `fit_levels` in a round."""
 
 
 class RoundArgs(NamedTuple):
-    """A round of phase recovery: which signals are transformed, what happens to their bins, what is kept of signals.
+    """A round: y = kept_now previous + kept_before before + ISTFT(P2(STFT(now_gain now + before_gain before))).
 
-    The frames transformed are those of now_gain now + before_gain before; their sum becomes
-    kept_now previous + kept_before before + it.
+    P2 changes the bins as `kind` says; the coefficients of each method: see `recovery.methods`.
     """
 
     kind: int  # MAGNITUDES, RELAXED or FILTERED
-    shape: int  # levels.SQUARE, ROOT or EXPONENT: which levels powers become
-    inverse_shape: int  # from the ratio of levels to that of magnitudes
+    shape: int  # levels.SQUARE, ROOT or EXPONENT: powers -> levels
+    inverse_shape: int  # ratios of levels -> ratios of magnitudes
     n: int  # samples of a signal
-    left: int  # of them, in `edges`, before and after
-    right: int
+    left: int  # samples of padding before each signal, in `edges`
+    right: int  # and after it
     tiles: int  # of a signal
     filters: int
-    now: Reals
-    before: Reals
-    edges: Reals
-    state: Reals  # complex bins in lanes, tile by tile, of RELAXED
-    misfits: Reals  # sum of squares of each lane of each tile
+    now: Reals  # signals of this round
+    before: Reals  # signals of the round before
+    edges: Reals  # padding of now_gain now + before_gain before, left + right samples a signal
+    state: Reals  # of RELAXED: complex bins in lanes, tile by tile
+    squared_errors: Reals  # of each frame, see `measure_strip`
     now_gain: Number
     before_gain: Number
     kept_now: Number
     kept_before: Number
-    from_state: Number  # see `relax`
+    from_state: Number  # this and the six below: see `relax`
     from_consistent: Number
     to_set: Number
     to_state: Number
     to_consistent: Number
     out_set: Number
     out_state: Number
-    exponent: Number  # of a power, for EXPONENT
-    inverse_exponent: Number
+    exponent: Number  # of a power, if shape is EXPONENT
+    inverse_exponent: Number  # of a ratio of levels, if inverse_shape is EXPONENT
 
 
 LAYOUT = Layout(OverlapAddArrays, Tables, OverlapAddArgs, RoundArgs, Bands, Bands)
@@ -69,24 +68,24 @@ unpack_arrays, unpack_tables, unpack_args, unpack_round, unpack_filters, unpack_
 def add_scaled(x, i, gain, out, o, count):
     """out[o + k] += gain x[i + k] for k < count."""
     V, k = lanes(out), 0
-    times = splat(out, gain)
+    factor = splat(out, gain)
     while k + V <= count:
-        store(out, o + k, load(out, o + k) + load(x, i + k) * times)
+        store(out, o + k, load(out, o + k) + load(x, i + k) * factor)
         k += V
     if k < count:
         store_partial(
-            out, o + k, load_partial(out, o + k, count - k) + load_partial(x, i + k, count - k) * times, count - k
+            out, o + k, load_partial(out, o + k, count - k) + load_partial(x, i + k, count - k) * factor, count - k
         )
 
 
 @kernel
 def load_mixture(b, first, args, round_args, strip, extra, work):
-    """The strip of frames `first` and on of signal b of now_gain now + before_gain before."""
+    """The strip that begins with frame `first` of signal b of now_gain now + before_gain before."""
     noinline()
-    zero, n, one = int64(0), round_args.n, strip.dtype.type(1)
+    zero, n, unit = int64(0), round_args.n, strip.dtype.type(1)
     left, right = round_args.left, round_args.right
     now = Signal(
-        round_args.now, b * n, round_args.edges, b * (left + right), n, left, right, one - one, round_args.now_gain
+        round_args.now, b * n, round_args.edges, b * (left + right), n, left, right, unit - unit, round_args.now_gain
     )
     s = first * args.hop - args.start
     if round_args.before_gain == 0:
@@ -96,39 +95,41 @@ def load_mixture(b, first, args, round_args, strip, extra, work):
     read_padded(now, s, extra, zero, count)
     low, high = max(s, zero), min(s + count, n)
     add_scaled(round_args.before, b * n + low, round_args.before_gain, extra, low - s, high - low)
-    mixed = Signal(extra, zero, extra, zero, count, zero, zero, one - one, one)
+    mixed = Signal(extra, zero, extra, zero, count, zero, zero, unit - unit, unit)
     polyphase(mixed, zero, args.hop, args.rows, strip, args.strip_stride, work)
 
 
 @kernel
 def relax(c, bins, state, at, mag, m, round_args, least):
-    """A step of RAAR or ADMM on the bins of a tile, of which c holds those of the signal.
+    """A step of RAAR or ADMM on the bins c of a tile of the signal's frames.
 
-    With P(z) = S z / |z|:  state <- to_set P(from_state state + from_consistent c) + to_state state + to_consistent c,
-    c <- out_set P(state) + out_state state.
+    With P2(z) = S z / |z|:
+
+        state <- to_set P2(from_state state + from_consistent c) + to_state state + to_consistent c
+        c     <- out_set P2(state) + out_state state
     """
     noinline()
     V = lanes(c)
     low = splat(c, least)
     for k in range(bins):
         i = 2 * V * k
-        size = load(mag, m + V * k)
+        magnitude = load(mag, m + V * k)
         qr, qi, vr, vi = load(c, i), load(c, i + V), load(state, at + i), load(state, at + i + V)
         zr = vr * round_args.from_state + qr * round_args.from_consistent
         zi = vi * round_args.from_state + qi * round_args.from_consistent
-        gain = size / maximum(sqrt(zr * zr + zi * zi), low) * round_args.to_set
+        gain = magnitude / maximum(sqrt(zr * zr + zi * zi), low) * round_args.to_set
         vr = zr * gain + vr * round_args.to_state + qr * round_args.to_consistent
         vi = zi * gain + vi * round_args.to_state + qi * round_args.to_consistent
         store(state, at + i, vr)
         store(state, at + i + V, vi)
-        gain = size / maximum(sqrt(vr * vr + vi * vi), low) * round_args.out_set
+        gain = magnitude / maximum(sqrt(vr * vr + vi * vi), low) * round_args.out_set
         store(c, i, vr * gain + vr * round_args.out_state)
         store(c, i + V, vi * gain + vi * round_args.out_state)
 
 
 @kernel
 def clear_lanes(c, rows, count):
-    """Lanes from `count` on become 0: they hold frames past the last."""
+    """Set lanes from `count` on, which hold frames past the last, to 0."""
     V = lanes(c)
     if count < V:
         for i in range(0, V * rows, V):
@@ -136,8 +137,8 @@ def clear_lanes(c, rows, count):
 
 
 @kernel
-def raise_to(c, count, shape, exponent):
-    """`count` vectors of numbers become what `shape` says: themselves, their roots, or powers."""
+def apply_shape(c, count, shape, exponent):
+    """`count` vectors, in place: x, sqrt x or x**exponent for the shapes SQUARE, ROOT and EXPONENT."""
     V = lanes(c)
     if shape == ROOT:
         for i in range(0, V * count, V):
@@ -148,43 +149,44 @@ def raise_to(c, count, shape, exponent):
 
 
 @kernel
-def levels_of(c, bins, round_args, levels):
-    """Levels |c|**p of a tile's bins."""
+def compute_levels(c, bins, round_args, levels):
+    """levels = |c|**p of a tile's bins."""
     V = lanes(c)
     for k in range(bins):
         re, im = load(c, 2 * V * k), load(c, 2 * V * k + V)
         store(levels, V * k, re * re + im * im)
-    raise_to(levels, bins, round_args.shape, round_args.exponent)
+    apply_shape(levels, bins, round_args.shape, round_args.exponent)
 
 
 @kernel
-def ratio(target, m, c, i, count, low):
-    """c = target / c, `count` vectors from target[m] and c[i]."""
+def divide_target(target, m, c, i, count, low):
+    """c[i + k] = target[m + k] / max(c[i + k], low) for `count` vectors."""
     V = lanes(c)
     for k in range(0, V * count, V):
         store(c, i + k, load(target, m + k) / maximum(load(c, i + k), low))
 
 
 @kernel
-def fit(c, bins, target, m, round_args, filters, adjoint, least, levels):
-    """Bins whose filtered levels come nearer to the target, with the phases that they have.
+def fit_levels(c, bins, target, m, round_args, filters, adjoint, least, levels):
+    """Bring the filtered levels of bins nearer to the target; the phases of the bins stay.
 
-    FIT_STEPS times a <- a B'(target / B a) / B'1, for levels a = |c|**p and filters B, then c gets the new magnitudes.
+    FIT_STEPS times a <- a B'(target / B a) / B'1, for levels a = |c|**p and filters B; then c gets the new magnitudes.
+    This is the multiplicative update of the Kullback-Leibler divergence (Lee & Seung, NIPS 13, 2001).
     """
     noinline()
     V = lanes(c)
-    levels_of(c, bins, round_args, levels)
+    compute_levels(c, bins, round_args, levels)
     sums, gains, low = V * bins, V * (bins + round_args.filters), splat(c, least)
     total_gains = gains + V * bins
     for n in range(FIT_STEPS):
         apply_filters(levels, filters, sums)
-        ratio(target, m, levels, sums, round_args.filters, low)
+        divide_target(target, m, levels, sums, round_args.filters, low)
         apply_filters(levels[sums:], adjoint, gains - sums)
         for k in range(0, V * bins, V):
             gain = load(levels, gains + k)
             store(levels, k, load(levels, k) * gain)
             store(levels, total_gains + k, gain if n == 0 else gain * load(levels, total_gains + k))
-    raise_to(levels[total_gains:], bins, round_args.inverse_shape, round_args.inverse_exponent)
+    apply_shape(levels[total_gains:], bins, round_args.inverse_shape, round_args.inverse_exponent)
     for k in range(bins):
         gain = load(levels, total_gains + V * k)
         store(c, 2 * V * k, load(c, 2 * V * k) * gain)
@@ -192,8 +194,8 @@ def fit(c, bins, target, m, round_args, filters, adjoint, least, levels):
 
 
 @kernel
-def add_kept(item, arrays, args, round_args):
-    """y += kept_now previous + kept_before before, where the strip has been written."""
+def add_linear_terms(item, arrays, args, round_args):
+    """y += kept_now previous + kept_before before for the samples of the strip."""
     width = args.strip_tiles * lanes(arrays.y)
     b, i = item // args.strips, item % args.strips
     first, stop = i * width, (i + 1) * width
@@ -210,7 +212,8 @@ def add_kept(item, arrays, args, round_args):
 def round_strip(item, worker, record, scratch):
     """One strip of a round.
 
-    Magnitudes and mels stand tile by tile in `spectra`: in the order of `tables.bin_order`, of bins, or of filters.
+    `spectra` holds the targets tile by tile: magnitudes in the order of `tables.bin_order` for MAGNITUDES, in that of
+    bins for RELAXED; levels in the order of filters for FILTERED.
     """
     noinline()
     arrays, p = unpack_arrays(scratch, record), unpack_tables(scratch, record)
@@ -232,19 +235,19 @@ def round_strip(item, worker, record, scratch):
                 relax(bins, args.bins, round_args.state, state_at, arrays.spectra, at, round_args, args.least)
             else:
                 filters, adjoint = unpack_filters(scratch, record), unpack_adjoint(scratch, record)
-                fit(bins, args.bins, arrays.spectra, at, round_args, filters, adjoint, args.least, extra)
+                fit_levels(bins, args.bins, arrays.spectra, at, round_args, filters, adjoint, args.least, extra)
             call(p.inverse, (int64(BINS), strip, f, p, work, arrays.spectra, at, args.least, bins, y))
         overlap_add(y, int64(0), V, args.size, o, f, args.hop, args.sum_stride)
     write_strip(item, arrays, args, o, rows)
     if round_args.kept_now != 0 or round_args.kept_before != 0:
-        add_kept(item, arrays, args, round_args)
+        add_linear_terms(item, arrays, args, round_args)
 
 
 @task("recovery")
-def misfit_strip(item, worker, record, scratch):
-    """misfits[tile lanes + lane] = sum over rows of (level - target)**2, of the frames of one strip.
+def measure_strip(item, worker, record, scratch):
+    """squared_errors[tile lanes + lane] = sum over rows of (level - target)**2, for the frames of one strip.
 
-    Of MAGNITUDES and RELAXED, whose targets then stand in the order of bins, |X|; of FILTERED, filtered levels.
+    Levels are those of bins, in their order, or for FILTERED those of filters.
     """
     noinline()
     arrays, p = unpack_arrays(scratch, record), unpack_tables(scratch, record)
@@ -255,7 +258,7 @@ def misfit_strip(item, worker, record, scratch):
     load_mixture(b, first, args, round_args, strip, levels, work)
     for f in range(0, min(args.strip_tiles * V, args.frames - first), V):
         call(p.forward, (int64(POWER), strip, f, p, work, levels))
-        raise_to(levels, args.bins, round_args.shape, round_args.exponent)
+        apply_shape(levels, args.bins, round_args.shape, round_args.exponent)
         rows, at = args.bins, int64(0)
         if round_args.kind == FILTERED:
             at, rows = V * args.bins, round_args.filters
@@ -263,6 +266,6 @@ def misfit_strip(item, worker, record, scratch):
         m = b * args.signal_stride + (first + f) * args.frame_stride
         total = splat(scratch, scratch.dtype.type(0))
         for k in range(0, V * rows, V):
-            gap = load(levels, at + k) - load(arrays.spectra, m + k)
-            total = total + gap * gap
-        store(round_args.misfits, b * round_args.tiles * V + first + f, total)
+            error = load(levels, at + k) - load(arrays.spectra, m + k)
+            total = total + error * error
+        store(round_args.squared_errors, b * round_args.tiles * V + first + f, total)

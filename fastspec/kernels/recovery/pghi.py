@@ -1,13 +1,13 @@
-"""Phases that fit magnitudes, by integrating the phase's gradient along the loudest way to each bin.
+"""Phases from magnitudes by integrating the gradient of the phase: phase gradient integration, without a heap.
 
-Of a Gaussian window exp(-pi t**2 / gamma) the gradient of the phase follows from that of the level (`slopes`): Průša,
-Balazs & Søndergaard, IEEE/ACM TASLP 25 (2017), 1154-1164.  They let a tree of bins grow from the loudest, over a heap.
-Here it is the tree of `basins`, made in blocks of frames by any thread, with no border between them.
+For a Gaussian window exp(-pi t**2 / gamma) the gradient of the phase follows from that of the log magnitude
+(`compute_slopes`): Průša, Balazs & Søndergaard, IEEE/ACM TASLP 25 (2017), 1154-1164.  They integrate along a spanning
+tree that grows from the largest bin, over a heap.  Here the tree is the maximum spanning tree of `watershed`, built by
+any number of threads from blocks of frames, and independent of how the frames are divided into blocks.
 
-Bins too soft to count get a phase from a hash of their number.
+Bins of too small magnitudes get a phase from a hash of their index.
 """
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -16,48 +16,46 @@ from ..runtime.jit import kernel, register_jitable
 from ..runtime.layout import Doubles, Int32s, Ints, Layout, Number, Reals, UInt32s, carve
 from ..runtime.tasks import task
 from ..simd.vector import lanes, load, mask_at_least, store, trailing_zeros
-from .phase import hashed, log_levels, make_real
+from .phase import TWO_PI, hash32, log_levels, make_real, wrap_in_double, wrap_phase
 from .watershed import (
-    KEYS,
+    N_KEYS,
+    fill_margin,
+    find_outward_edges,
     find_saddles,
-    hide_margin,
     join_basins,
     join_components,
     label_basins,
+    label_components,
     link_uphill,
-    mark_outward,
-    number_components,
     sort_saddles,
 )
 
-TURN = 2 * math.pi
-
 
 class PghiArrays(NamedTuple):
-    """Magnitudes, phases, and the tree between them."""
+    """Magnitudes, phases, and the tree along which these are integrated."""
 
     S: Reals  # (signals, frames, bins)
-    tops: Reals  # of each signal: log10 of the loudest, of the softest that counts, keys a decade, the least level
-    advance: Reals  # half of what each bin's phase advances a frame
-    ints: Int32s  # scratch of each worker
-    counts: Ints  # of each block, components and saddles left
-    seams: Int32s  # keys of the edges of each block's first frame to the frame before
-    seam_steps: Reals
-    edges: Int32s  # of each block, the saddles left: two components,
-    keys: Int32s  # a key,
-    steps: Reals  # and the step of the phase between their summits
+    level_ranges: Reals  # of each signal: largest level, least that counts, keys a decade; least magnitude
+    half_advance: Reals  # of each bin, pi hop k / n_fft
+    int_scratch: Int32s  # scratch of each worker
+    counts: Ints  # of each block, components and remaining saddles
+    boundary_keys: Int32s  # of each block, keys of the edges from the frame before to its first, -1: no edge
+    boundary_steps: Reals  # phase steps along these edges
+    edges: Int32s  # of each block, two components for each remaining saddle
+    keys: Int32s  # of these saddles
+    steps: Reals  # phase steps of these saddles, from summit to summit
     components: Int32s  # of each bin
     phase: Reals  # (signals, frames, bins)
-    starts: Ints  # of each signal, where its components and its saddles begin
-    bases: Ints  # of each block, the number of its first component in the signal
-    heads: Ints  # scratch of each worker: where saddles of a key begin
-    ends: Int32s  # of all saddles in order, two components
-    tree_steps: Reals
-    trees: Int32s  # of each component, the first of its tree
-    tree_offsets: Doubles  # phase relative to that one
-    phase_offsets: Reals  # the same, less whole turns
+    starts: Ints  # of each signal, index of its first component, of its first saddle
+    first_components: Ints  # of each block, index of its first component in the signal
+    bucket_starts: Ints  # scratch of each worker: index of the first saddle of each key
+    saddle_components: Int32s  # two components for each saddle, in order of keys
+    saddle_steps: Reals  # their phase steps
+    roots: Int32s  # of each component, the root of its tree
+    tree_offsets: Doubles  # phase of each component minus that of the root
+    phase_offsets: Reals  # the same, wrapped
     seeds: UInt32s  # of each signal
-    middle: Reals  # how far the phase about the window's middle is ahead, of each bin
+    centre_phase: Reals  # of each bin, 2 pi c k / n_fft with the window's centre c
 
 
 class PghiArgs(NamedTuple):
@@ -68,10 +66,10 @@ class PghiArgs(NamedTuple):
     blocks: int  # of a signal
     rows: int  # frames of a block
     width: int  # from a frame to the next in scratch
-    most: int  # saddles in a block, at most
+    max_saddles: int  # of a block
     odd: int  # n_fft % 2
-    frequency_factor: Number  # of the slope in time, from differences along frequency
-    time_factor: Number  # of the slope in frequency, from differences along time
+    frequency_factor: Number  # slope in time / difference of log10 S along frequency
+    time_factor: Number  # slope in frequency / difference of log10 S along time
 
 
 LAYOUT = Layout(PghiArrays, PghiArgs)
@@ -80,13 +78,13 @@ unpack_arrays, unpack_args = LAYOUT.unpackers
 
 @register_jitable
 def block_size(args, V):
-    """Numbers of a block with its margin."""
+    """Values of a block with its margin."""
     return (args.rows + 2) * args.width + 2 * V
 
 
 @register_jitable
 def scratch_sizes(args, V):
-    """Real numbers of scratch: levels, slopes in time and in frequency, steps, ways uphill, basins."""
+    """Real numbers of scratch: levels, slopes in time and in frequency, phase steps, uphill sides, basins."""
     n = block_size(args, V)
     return n, n, n, n, n, n
 
@@ -94,12 +92,12 @@ def scratch_sizes(args, V):
 @register_jitable
 def int_scratch_size(args, V):
     """32-bit integers of scratch."""
-    return 5 * block_size(args, V) + KEYS + 1
+    return 5 * block_size(args, V) + N_KEYS + 1
 
 
 @kernel
-def block_levels(S, start, first, count, frames, bins, odd, width, least, L):
-    """L of frames first - 1 ... first + count of a signal that starts at S[start]; beyond its ends they repeat."""
+def load_levels(S, start, first, count, frames, bins, odd, width, least, L):
+    """L = log10 S, frames first - 1 ... first + count of the signal at S[start:]; its first and last frames repeat."""
     for r in range(count + 2):
         f = min(max(first + r - 1, 0), frames - 1)
         log_levels(S, start + f * bins, bins, least, r * width + 1, L)
@@ -108,43 +106,47 @@ def block_levels(S, start, first, count, frames, bins, odd, width, least, L):
 
 
 @kernel
-def slopes(L, count, bins, width, advance, frequency_factor, time_factor, in_time, in_frequency):
-    """Half the phase's derivative, in radians a frame and a bin, so that the sum of two bins is a step between them.
+def compute_slopes(L, count, bins, width, half_advance, frequency_factor, time_factor, in_time, in_frequency):
+    """Half the derivatives of the phase, so that the step between two bins is the sum of their halves (trapezoid rule).
 
-    in time:       2 pi hop k / n_fft + (hop n_fft / gamma) dL/dk
-    in frequency:  -(gamma / (hop n_fft)) dL/df
+    in time:       2 pi hop k / n_fft + (hop n_fft / gamma) dL/dk    radians a frame
+    in frequency:  -(gamma / (hop n_fft)) dL/df                      radians a bin
 
-    advance[k] is half of the first term; the factors are a quarter of those of dL/dk and dL/df.
-    The frame before the block has the first of them, too.
+    half_advance[k] is half of the first term; the factors are a quarter of those of dL/dk and dL/df, as central
+    differences are taken over two bins.  `in_time` includes the frame before the block.
     """
     V = lanes(L)
     for r in range(count + 1):
         row = r * width + 1
         for k in range(0, bins, V):
-            store(in_time, row + k, load(advance, k) + (load(L, row + k + 1) - load(L, row + k - 1)) * frequency_factor)
+            store(
+                in_time,
+                row + k,
+                load(half_advance, k) + (load(L, row + k + 1) - load(L, row + k - 1)) * frequency_factor,
+            )
     for r in range(1, count + 1):
         for i in range(r * width + 1, r * width + 1 + bins, V):
             store(in_frequency, i, (load(L, i + width) - load(L, i - width)) * time_factor)
 
 
 @kernel
-def seam(L, row, bins, width, least, top, scale, at, keys):
-    """Keys of the edges from a row to the one before it, -1 where there is none."""
+def key_boundary(L, row, bins, width, least, top, scale, at, keys):
+    """Keys of the edges between a row and the one before it; -1 where there is no edge."""
     for k in range(bins):
-        softer = min(L[row + k], L[row + k - width])
-        keys[at + k] = np.int32((top - softer) * scale) if softer >= least else np.int32(-1)
+        smaller = min(L[row + k], L[row + k - width])
+        keys[at + k] = np.int32((top - smaller) * scale) if smaller >= least else np.int32(-1)
 
 
 @kernel
-def no_seam(bins, at, keys):
-    """The same where there are no edges."""
+def clear_boundary(bins, at, keys):
+    """The keys of no edges."""
     for k in range(bins):
         keys[at + k] = -1
 
 
 @kernel
-def store_phases(L, least, basin, step, number, phase_offset, count, bins, width, start, components, phase):
-    """The component of each bin of a block, and its phase less that of the component, to their arrays."""
+def store_phases(L, least, basin, step, labels, phase_offset, count, bins, width, start, components, phase):
+    """Write the component of each bin of a block, and its phase minus that of the component."""
     V = lanes(L)
     for r in range(count):
         row, target = (r + 1) * width + 1, start + r * bins
@@ -156,90 +158,97 @@ def store_phases(L, least, basin, step, number, phase_offset, count, bins, width
                 i = k + trailing_zeros(bits)
                 bits &= bits - 1
                 h = int(basin[row + i])
-                components[target + i], phase[target + i] = number[h], step[row + i] + phase_offset[h]
+                components[target + i], phase[target + i] = labels[h], step[row + i] + phase_offset[h]
 
 
 @task("recovery")
-def grow_block(item, worker, record, scratch):
-    """One block of one signal: its components, phases relative to their summits, saddles left."""
+def integrate_block(item, worker, record, scratch):
+    """One block of one signal: its components, phases relative to these, remaining saddles."""
     a, args = unpack_arrays(scratch, record), unpack_args(scratch, record)
     V, S, bins, width = lanes(scratch), a.S, args.bins, args.width
     signal, first = item // args.blocks, item % args.blocks * args.rows
     count = min(args.rows, args.frames - first)
     start = signal * args.frames * bins
-    L, t, f, step, way, basin = carve(scratch, worker, scratch_sizes(args, V))
+    L, t, f, step, uphill_side, basin = carve(scratch, worker, scratch_sizes(args, V))
     n, at = block_size(args, V), worker * int_scratch_size(args, V)
-    order, outward_key, group = a.ints[at : at + n], a.ints[at + n : at + 2 * n], a.ints[at + 2 * n : at + 3 * n]
-    component_of, after = a.ints[at + 3 * n : at + 4 * n], a.ints[at + 4 * n : at + 5 * n]
-    heads = a.ints[at + 5 * n : at + 5 * n + KEYS + 1]
-    top, least, scale = a.tops[4 * signal], a.tops[4 * signal + 1], a.tops[4 * signal + 2]
-    block_levels(S, start, first, count, args.frames, bins, args.odd, width, a.tops[4 * signal + 3], L)
-    slopes(L, count, bins, width, a.advance, args.frequency_factor, args.time_factor, t, f)
-    no_seam(bins, item * bins, a.seams)
-    no_seam(bins, 0, after)
+    ints = a.int_scratch
+    order, outward_key, forest_parent = ints[at : at + n], ints[at + n : at + 2 * n], ints[at + 2 * n : at + 3 * n]
+    component_parent, next_keys = ints[at + 3 * n : at + 4 * n], ints[at + 4 * n : at + 5 * n]
+    bucket_starts = ints[at + 5 * n : at + 5 * n + N_KEYS + 1]
+    top, least, scale = a.level_ranges[4 * signal], a.level_ranges[4 * signal + 1], a.level_ranges[4 * signal + 2]
+    load_levels(S, start, first, count, args.frames, bins, args.odd, width, a.level_ranges[4 * signal + 3], L)
+    compute_slopes(L, count, bins, width, a.half_advance, args.frequency_factor, args.time_factor, t, f)
+    clear_boundary(bins, item * bins, a.boundary_keys)
+    clear_boundary(bins, 0, next_keys)
     if first > 0:
-        seam(L, width + 1, bins, width, least, top, scale, item * bins, a.seams)
+        key_boundary(L, width + 1, bins, width, least, top, scale, item * bins, a.boundary_keys)
         for k in range(bins):
-            a.seam_steps[item * bins + k] = t[width + 1 + k] + t[1 + k]
+            a.boundary_steps[item * bins + k] = t[width + 1 + k] + t[1 + k]
     if first + count < args.frames:
-        seam(L, (count + 1) * width + 1, bins, width, least, top, scale, 0, after)
-    hide_margin(L, count, bins, width, least - 1)
-    link_uphill(L, count, bins, width, t, f, way, step)
-    basins = label_basins(L, way, count, bins, width, least, group, basin, step)
-    m = find_saddles(L, basin, count, bins, width, least, top, scale, heads, group, component_of, order)
-    phase_offset = way
+        key_boundary(L, (count + 1) * width + 1, bins, width, least, top, scale, 0, next_keys)
+    fill_margin(L, count, bins, width, least - 1)
+    link_uphill(L, count, bins, width, t, f, uphill_side, step)
+    stack = forest_parent
+    basins = label_basins(L, uphill_side, count, bins, width, least, stack, basin, step)
+    codes, saddle_keys = forest_parent, component_parent
+    m = find_saddles(L, basin, count, bins, width, least, top, scale, bucket_starts, codes, saddle_keys, order)
+    phase_offset = uphill_side
     for h in range(basins):
-        group[h], component_of[h], outward_key[h], phase_offset[h] = h, h, KEYS, 0
-    mark_outward(basin, width + 1, bins, a.seams, item * bins, outward_key)
-    mark_outward(basin, count * width + 1, bins, after, 0, outward_key)
-    at = item * args.most
-    left = join_basins(
-        L, basin, step, (f, t), order, m, width, top, scale, outward_key, group, component_of, phase_offset, a.edges,
-        at, a.keys, a.steps,
+        forest_parent[h], component_parent[h], outward_key[h], phase_offset[h] = h, h, N_KEYS, 0
+    find_outward_edges(basin, width + 1, bins, a.boundary_keys, item * bins, outward_key)
+    find_outward_edges(basin, count * width + 1, bins, next_keys, 0, outward_key)
+    at = item * args.max_saddles
+    remaining = join_basins(
+        L, basin, step, (f, t), order, m, width, top, scale, outward_key, forest_parent, component_parent,
+        phase_offset, a.edges, at, a.keys, a.steps,
     )  # fmt: skip
-    a.counts[2 * item] = number_components(basins, component_of, phase_offset, group, left, a.edges, at, a.steps)
-    a.counts[2 * item + 1] = left
+    labels = forest_parent
+    a.counts[2 * item] = label_components(
+        basins, component_parent, phase_offset, labels, remaining, a.edges, at, a.steps
+    )
+    a.counts[2 * item + 1] = remaining
     store_phases(
-        L, least, basin, step, group, phase_offset, count, bins, width, start + first * bins, a.components, a.phase
+        L, least, basin, step, labels, phase_offset, count, bins, width, start + first * bins, a.components, a.phase
     )
 
 
 @task("recovery")
-def grow_tree(item, worker, record, scratch):
-    """One signal: the components of all blocks joined to trees."""
+def join_blocks(item, worker, record, scratch):
+    """One signal: join the components of all blocks to trees."""
     a, args = unpack_arrays(scratch, record), unpack_args(scratch, record)
     size = args.frames * args.bins
     lo, hi = a.starts[2 * item], a.starts[2 * item + 2]
     c, d = a.starts[2 * item + 1], a.starts[2 * item + 3]
-    heads = a.heads[worker * (KEYS + 2) : (worker + 1) * (KEYS + 2)]
+    bucket_starts = a.bucket_starts[worker * (N_KEYS + 2) : (worker + 1) * (N_KEYS + 2)]
     n = sort_saddles(
-        item * args.blocks, (item + 1) * args.blocks, args, a.counts, a.bases, a.seams, a.seam_steps, a.edges, a.keys,
-        a.steps, a.components[item * size : (item + 1) * size], a.phase[item * size : (item + 1) * size], heads,
-        a.ends[2 * c : 2 * d], a.tree_steps[c:d],
+        item * args.blocks, (item + 1) * args.blocks, args, a.counts, a.first_components, a.boundary_keys,
+        a.boundary_steps, a.edges, a.keys, a.steps, a.components[item * size : (item + 1) * size],
+        a.phase[item * size : (item + 1) * size], bucket_starts,
+        a.saddle_components[2 * c : 2 * d], a.saddle_steps[c:d],
     )  # fmt: skip
     offsets = a.tree_offsets
-    join_components(n, a.ends[2 * c : 2 * d], a.tree_steps[c:d], a.trees[lo:hi], offsets[lo:hi])
+    join_components(n, a.saddle_components[2 * c : 2 * d], a.saddle_steps[c:d], a.roots[lo:hi], offsets[lo:hi])
     for h in range(lo, hi):
-        a.phase_offsets[h] = offsets[h] - TURN * np.floor(offsets[h] / TURN + 0.5)
+        a.phase_offsets[h] = wrap_in_double(offsets[h])
 
 
 @task("recovery")
 def finish_block(item, worker, record, scratch):
-    """A block's phases, plus that of each bin's component, or hashed; less middle[k], between -pi and pi.
+    """One block: phases plus those of the components, or from hashes, minus centre_phase[k], from -pi to pi.
 
-    The bins of DC and Nyquist are real: 0 or pi.
+    Those of DC and Nyquist are 0 or pi.
     """
     a, args = unpack_arrays(scratch, record), unpack_args(scratch, record)
     signal = item // args.blocks
     first = item % args.blocks * args.rows
     phase, kind = a.phase, a.phase.dtype.type
-    turn, inverse, half, fine = kind(TURN), kind(1 / TURN), kind(0.5), kind(TURN * 2.0**-32)
-    base, seed = a.starts[2 * signal] + a.bases[item], a.seeds[signal]
+    hash_unit = kind(TWO_PI * 2.0**-32)
+    base, seed = a.starts[2 * signal] + a.first_components[item], a.seeds[signal]
     for f in range(first, min(args.frames, first + args.rows)):
         at = (signal * args.frames + f) * args.bins
         for k in range(args.bins):
             h, i = a.components[at + k], f * args.bins + k
-            x = phase[at + k] + a.phase_offsets[base + h] if h >= 0 else fine * kind(np.int32(hashed(i, seed)))
-            x -= a.middle[k]
-            phase[at + k] = x - turn * np.floor(x * inverse + half)
+            x = phase[at + k] + a.phase_offsets[base + h] if h >= 0 else hash_unit * kind(np.int32(hash32(i, seed)))
+            x -= a.centre_phase[k]
+            phase[at + k] = wrap_phase(x, phase)
         make_real(phase, at, args.bins, args.odd)

@@ -1,15 +1,15 @@
-"""Signals made frame by frame, each frame shifted to where it best fits what the frames before it add up to.
+"""Signals from magnitudes by offsets: each frame is shifted to where it best correlates with the frames before it.
 
-Of frame m only magnitudes S[k] are known: x = irfft(S) is one signal that has them, even about sample 0, and so is each
-circular shift of it.  With C the sum of the windowed frames so far, E that of their squared windows, F a small part of
-those of this frame and of all that are still to come, and v the window over its largest value, the frame becomes
+x = irfft(S) of the magnitudes S of frame m is one signal that has them, even about sample 0; all its circular shifts
+have them, too.  With C the sum of the windowed frames so far, E that of their squared windows, F a small fraction of
+those of frame m and of all later frames, and v the window over its largest value, frame m becomes
 
     w[j] x[(j - o) mod n_fft],    o = argmax R,    R = irfft(rfft(v^4 z) S),    z[j] = C[j] / (E[j] + F[j]),
 
-where R[o] is the circular correlation, sum over j of v[j]^4 z[j] x[(j - o) mod n_fft], S being real.
+where R[o] is the circular correlation, sum over j of v[j]^4 z[j] x[(j - o) mod n_fft], as S is real.
 
-A group's signals have a lane each: sample j of them is tile[j lanes + lane].  Their sums lie in rows, one a signal, in
-which a shifted frame is two runs.
+A tile holds one frame of each of its signals: sample j is tile[j lanes + lane].  The sums C lie in rows, one a signal,
+in which a shifted frame is two contiguous ranges of samples.
 """
 
 from typing import NamedTuple
@@ -35,14 +35,14 @@ from ..simd.vector import (
 
 
 class ShiftArrays(NamedTuple):
-    """Memory of signals that are sums of shifted frames."""
+    """Signals, magnitudes, window, and the sums of the frames so far."""
 
     y: Reals  # the signals
     S: Reals  # magnitudes
-    offsets: Ints  # where frame 0 of each signal stands in them
-    gains: Reals  # of each signal, what brings it to about 1, in whole groups
-    state: Reals  # of each group of signals, what one frame leaves for the next
-    ahead: Reals  # what the frame at hand and those to come add to the sum of squares
+    offsets: Ints  # of each signal, index of frame 0 in S
+    gains: Reals  # of each signal, the factor that brings it to about 1; padded to whole tiles
+    state: Reals  # of each tile of signals, kept from frame to frame; see `state_sizes`
+    energy_ahead: Reals  # F
     window: Reals
 
 
@@ -52,16 +52,16 @@ class ShiftArgs(NamedTuple):
     hop: int
     n_fft: int
     signals: int
-    first: int  # steps first .. last - 1 are done
+    first: int  # steps first .. last - 1 are computed
     last: int
     total: int  # frames of a signal
     frame_stride: int  # from one frame to the next in S
     bin_stride: int
     start: int  # samples start .. start + length - 1 are written
     length: int
-    row_stride: int  # of the sums: whole vectors of n_fft samples, and one more
+    row_stride: int  # of the sums: n_fft samples rounded up to vectors, and one more vector
     fft_elements: int  # complex elements of scratch for the transform
-    least_energy: Number  # a sum of squares that is no larger does not divide
+    least_energy: Number  # sums of squares up to this do not divide
 
 
 LAYOUT = Layout(ShiftArrays, Tables, ShiftArgs)
@@ -70,41 +70,41 @@ unpack_arrays, unpack_tables, unpack_args = LAYOUT.unpackers
 
 @register_jitable
 def state_sizes(args, V):
-    """Real numbers of a group's state: rows of the sums, sum of squared windows, what makes z of the sums."""
+    """Real numbers of a tile's state: rows of the sums C, sum of squared windows E, 1 / (E + F)."""
     return V * args.row_stride, args.n_fft, args.n_fft
 
 
 @register_jitable
 def scratch_sizes(args, V):
-    """Real numbers of scratch: tile, its rows, transform, bins, magnitudes, shifts, weights."""
+    """Real numbers of scratch: tile, its rows, transform, bins, magnitudes, shifts, 1 / E."""
     bins = (args.n_fft // 2 + 1) * V
     return V * args.row_stride, V * args.row_stride, 2 * V * args.fft_elements, 2 * bins, bins, V, args.n_fft
 
 
 @kernel
-def load_frame(m, group, arrays, args, count, mag):
-    """The magnitudes of frame m, bin k at mag[k lanes]."""
+def load_frame(m, item, arrays, args, count, mag):
+    """mag[k lanes + lane] = magnitude of bin k of frame m."""
     V = lanes(mag)
     for lane in range(count):
-        at = arrays.offsets[group * V + lane] + m * args.frame_stride
+        at = arrays.offsets[item * V + lane] + m * args.frame_stride
         for k in range(args.n_fft // 2 + 1):
             mag[k * V + lane] = arrays.S[at + k * args.bin_stride]
 
 
 @kernel
-def estimate(sums, table, gain, args, tile):
-    """z gain, from rows to a tile."""
+def estimate(sums, z_weights, gain, args, tile):
+    """tile = gain z, transposed from rows."""
     noinline()
     V = lanes(tile)
     for j in range(0, args.n_fft, V):
         transpose(sums, j, args.row_stride, tile, j * V, V, V)
     for j in range(args.n_fft):
-        store(tile, j * V, load(tile, j * V) * (gain * splat(tile, table[j])))
+        store(tile, j * V, load(tile, j * V) * (gain * splat(tile, z_weights[j])))
 
 
 @kernel
 def multiply_bins(mag, gain, bins):
-    """bins mag gain."""
+    """bins *= mag gain."""
     V = lanes(mag)
     for at in range(0, mag.size, V):
         level = load(mag, at) * gain
@@ -114,7 +114,7 @@ def multiply_bins(mag, gain, bins):
 
 @kernel
 def zero_phase_bins(mag, bins):
-    """Bins of these magnitudes and phase 0."""
+    """bins = mag, with phase 0."""
     V = lanes(mag)
     for at in range(0, mag.size, V):
         level = load(mag, at)
@@ -123,16 +123,16 @@ def zero_phase_bins(mag, bins):
 
 
 @kernel
-def first_largest(tile, n, shifts):
-    """Where each lane is largest, the first of equal places; n // 2 if that is 0, where there is nothing to fit."""
+def find_argmax(tile, n, shifts):
+    """shifts = the first argmax of each lane; n // 2 where the maximum is 0, as after silence."""
     V, zero = lanes(tile), int64(0)
-    best, place = load(tile, zero), splat(tile, tile.dtype.type(0))
+    best, best_sample = load(tile, zero), splat(tile, tile.dtype.type(0))
     for j in range(1, n):
         value = load(tile, j * V)
-        place = select_greater(value, best, splat(tile, tile.dtype.type(j)), place)
+        best_sample = select_greater(value, best, splat(tile, tile.dtype.type(j)), best_sample)
         best = maximum(value, best)
-    middle, zero_lanes = splat(tile, tile.dtype.type(n // 2)), splat(tile, tile.dtype.type(0))
-    store(shifts, zero, select_not_equal(best, zero_lanes, place, middle))
+    half_frame, zero_lanes = splat(tile, tile.dtype.type(n // 2)), splat(tile, tile.dtype.type(0))
+    store(shifts, zero, select_not_equal(best, zero_lanes, best_sample, half_frame))
 
 
 @kernel
@@ -150,7 +150,7 @@ def add_windowed(x, i, w, k, out, o, count):
 
 @kernel
 def add_frames(rows, shifts, arrays, args, count, sums, energy_sums):
-    """Each frame, shifted and windowed, is added to the row of its signal."""
+    """Add each frame, shifted and windowed, to the row of its signal, and the squared window to energy_sums."""
     noinline()
     n = args.n_fft
     for lane in range(count):
@@ -162,30 +162,30 @@ def add_frames(rows, shifts, arrays, args, count, sums, energy_sums):
 
 
 @kernel
-def update_weights(energy_sums, ahead, least_energy, table):
-    """table = 1 / (past + ahead)."""
-    for j in range(table.size):
-        total = energy_sums[j] + ahead[j]
-        table[j] = 1 / total if total > least_energy else table.dtype.type(1)
+def update_weights(energy_sums, energy_ahead, least_energy, z_weights):
+    """z_weights = 1 / (energy_sums + energy_ahead)."""
+    for j in range(z_weights.size):
+        total = energy_sums[j] + energy_ahead[j]
+        z_weights[j] = 1 / total if total > least_energy else z_weights.dtype.type(1)
 
 
 @kernel
-def write_out(group, m, rows, arrays, args, count, sums, energy_sums, weights):
-    """Samples of the first rows of the sums, to which nothing will be added, to their place in the waves."""
+def write_out(item, m, n_final, arrays, args, count, sums, energy_sums, weights):
+    """Write the first samples of the sums, which are final, over their sums of squared windows, to the signals."""
     noinline()
     V, begin = lanes(sums), m * args.hop
-    for j in range(rows):
+    for j in range(n_final):
         weights[j] = 1 / energy_sums[j] if energy_sums[j] > args.least_energy else energy_sums.dtype.type(1)
-    a, b = max(0, args.start - begin), min(rows, args.start + args.length - begin)
+    a, b = max(0, args.start - begin), min(n_final, args.start + args.length - begin)
     if a < b:
         for lane in range(count):
-            at = (group * V + lane) * args.length + begin + a - args.start
+            at = (item * V + lane) * args.length + begin + a - args.start
             multiply(sums, lane * args.row_stride + a, weights, a, arrays.y, at, b - a)
 
 
 @kernel
 def shift(args, count, sums, energy_sums):
-    """The sums as the next frame sees them."""
+    """Shift the sums by hop samples."""
     step = min(args.hop, args.n_fft)
     remaining = args.n_fft - step
     for lane in range(count):
@@ -198,23 +198,23 @@ def shift(args, count, sums, energy_sums):
 
 @task("recovery")
 def run_steps(item, worker, record, scratch):
-    """Steps first .. last - 1 of one group of signals, a frame each; after the last frame one more gives the rest."""
+    """Steps first .. last - 1 of one tile of signals, one a frame; the step after the last frame writes the rest."""
     noinline()
     arrays, p, args = unpack_arrays(scratch, record), unpack_tables(scratch, record), unpack_args(scratch, record)
     V, zero = lanes(scratch), int64(0)
-    sums, energy_sums, table = carve(arrays.state, item, state_sizes(args, V))
+    sums, energy_sums, z_weights = carve(arrays.state, item, state_sizes(args, V))
     tile, rows, work, bins, mag, shifts, weights = carve(scratch, worker, scratch_sizes(args, V))
     count, gain, step = min(V, args.signals - item * V), load(arrays.gains, item * V), min(args.hop, args.n_fft)
     clear(mag, zero, mag.size)
     for m in range(args.first, min(args.last, args.total)):
-        if m * step < args.n_fft:  # later on it stays as it is
-            update_weights(energy_sums, arrays.ahead, args.least_energy, table)
+        if m * step < args.n_fft:  # afterwards it does not change
+            update_weights(energy_sums, arrays.energy_ahead, args.least_energy, z_weights)
         load_frame(m, item, arrays, args, count, mag)
-        estimate(sums, table, gain, args, tile)
+        estimate(sums, z_weights, gain, args, tile)
         call(p.forward, (int64(COMPLEX), tile, zero, p, work, bins))
         multiply_bins(mag, gain, bins)
         call(p.inverse, (int64(BINS), tile, zero, p, work, mag, zero, args.least_energy, bins, tile))
-        first_largest(tile, args.n_fft, shifts)
+        find_argmax(tile, args.n_fft, shifts)
         zero_phase_bins(mag, bins)
         call(p.inverse, (int64(BINS), tile, zero, p, work, mag, zero, args.least_energy, bins, tile))
         transpose(tile, zero, V, rows, zero, args.row_stride, args.n_fft)
