@@ -17,7 +17,7 @@ from ..kernels.notebook import align
 from ..kernels.notebook.align import AlignArgs, AlignArrays, RingArrays, WorkArgs, excerpt_lag
 from ..kernels.notebook.xcorr_offset import TOLERANCE
 from ..kernels.runtime.calls import aligned
-from ..kernels.runtime.layout import scratch_size
+from ..kernels.runtime.layout import data_address, scratch_size
 from ..kernels.runtime.tasks import run_items
 from ..kernels.runtime.threads import team_size, thread_count
 from ..kernels.stft.frames import frame_scratch_sizes
@@ -25,7 +25,7 @@ from ..kernels.stft.overlap_add import OverlapAddArgs, overlap_add_strip
 from ..transform.forward import tiles_of_strip
 from ..transform.framing import hamming, power_of_two_scale, window_sum
 from ..transform.inverse import Workspace, prepare_overlap_add, run_overlap_add, sum_size, weight_columns
-from ..transform.memory import address, signal_args
+from ..transform.memory import signal_args
 from .blockwise import chunks
 from .spectra import hamming_analysis
 
@@ -253,7 +253,7 @@ class Passes:
         weight = (1 / (weight_columns(hamming(args.size), hop, self.frames) + 1e-6)).astype(dtype).reshape(-1)
         spectra = self.source.load_range(0, self.frames)[0].view(dtype).reshape(-1)
         memory = {"y": y, "previous": y if previous is None else previous, "spectra": spectra}
-        arrays = {name: (address(a), a.size) for name, a in memory.items()}
+        arrays = {name: (data_address(a), a.size) for name, a in memory.items()}
         prepared, work = prepare_overlap_add(tables, add_args, weight), self.frames * n_fft * 32
         run_overlap_add(prepared, overlap_add_strip, arrays, work, Workspace(dtype))
 

@@ -13,14 +13,14 @@ from ..kernels.fft.realfft import BINS, addresses
 from ..kernels.recovery import griffin_lim
 from ..kernels.recovery.griffin_lim import RoundArgs
 from ..kernels.runtime.calls import aligned
-from ..kernels.runtime.layout import pack
+from ..kernels.runtime.layout import data_address, pack
 from ..kernels.runtime.tasks import run_items
 from ..kernels.runtime.threads import team_size
 from ..kernels.stft import overlap_add
 from ..kernels.stft.overlap_add import OverlapAddArgs
 from ..plan import STFT
 from ..transform.inverse import OverlapAdd, Workspace, prepare_overlap_add, run_overlap_add, sum_size
-from ..transform.memory import address, arrange_in_lanes, extent
+from ..transform.memory import arrange_in_lanes, extent
 from .methods import Method, Momentum, Relaxation
 
 STRIP_BYTES = 96 << 10  # a strip, its samples and the sum of its frames share the second-level cache
@@ -123,8 +123,8 @@ class Rounds:
             extra=0,
         )
         prepared = prepare_overlap_add(self.tables, args, prepared.referenced[1])
-        signals = address(y), y.size
-        arrays = {"y": signals, "previous": signals, "spectra": (address(D) - before * width, reach)}
+        signals = data_address(y), y.size
+        arrays = {"y": signals, "previous": signals, "spectra": (data_address(D) - before * width, reach)}
         workspace = Workspace(self.dtype)
         run_overlap_add(prepared, overlap_add.overlap_add_strip, arrays, y.size * 100, workspace)
         return y
@@ -140,7 +140,7 @@ class Rounds:
             gain, kind, S = method.gain, griffin_lim.FILTERED, self.S_in_row_order
         prepared = self._prepare(kind, gain)
         record, edges = self._record(prepared, (kind, gain), now, before, method)
-        arrays = {name: (address(a), a.size) for name, a in {"y": out, "previous": now, "spectra": S}.items()}
+        arrays = {name: (data_address(a), a.size) for name, a in {"y": out, "previous": now, "spectra": S}.items()}
         work = now.shape[0] * self.frames * self.plan.n_fft * 64
         run_overlap_add(prepared, griffin_lim.round_strip, arrays, work, self.workspace, record)
         del edges  # it had to live as long as the record
@@ -153,7 +153,9 @@ class Rounds:
         level_kind = griffin_lim.MAGNITUDES if self.bank is None else griffin_lim.FILTERED
         record, edges = self._record(prepared, (kind, 1.0), y, y, Momentum(1.0), level_kind)
         griffin_lim.LAYOUT.set_memory(
-            record, spectra=(address(S), S.size), squared_errors=(address(squared_errors), squared_errors.size)
+            record,
+            spectra=(data_address(S), S.size),
+            squared_errors=(data_address(squared_errors), squared_errors.size),
         )
         self.workspace.reserve(prepared, team_size())
         scratch, work = self.workspace.scratch, y.size * 100
@@ -192,11 +194,11 @@ class Rounds:
             args = self._round_args(key[0] if kind is None else kind, now, method)
             self._records[record_key] = np.concatenate([prepared.record, pack(args), *self.filters])
         record = self._records[record_key].copy()
-        layout.set_memory(record, now=(address(now), now.size), before=(address(before), before.size))
+        layout.set_memory(record, now=(data_address(now), now.size), before=(data_address(before), before.size))
         if self.has_edges:
             mixed = (method.now, method.before) if isinstance(method, Momentum) else (1.0, 0.0)
             edges = self._edges(now, before, mixed)
-            layout.set_memory(record, edges=(address(edges), edges.size))
+            layout.set_memory(record, edges=(data_address(edges), edges.size))
         return record, edges
 
     def _round_args(self, kind: int, signals: Real, method: Method) -> RoundArgs:

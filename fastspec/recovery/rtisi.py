@@ -17,11 +17,11 @@ from ..kernels.fft.tables import bin_order, has_inverse, lane_count, scratch_ele
 from ..kernels.recovery import rtisi as kernels
 from ..kernels.recovery.rtisi import RtisiArgs, RtisiArrays
 from ..kernels.runtime.calls import aligned
-from ..kernels.runtime.layout import scratch_size
+from ..kernels.runtime.layout import data_address, scratch_size
 from ..kernels.runtime.tasks import run_items
 from ..kernels.runtime.threads import team_size, thread_count
 from ..plan import STFT
-from ..transform.memory import address, extent, nonnegative_strides
+from ..transform.memory import extent, nonnegative_strides
 from .segments import Segmentation, SegmentBatch, recover_segments
 
 ENDLESS_FRAMES = 1 << 60  # of a signal that has not ended
@@ -259,9 +259,9 @@ class LaneBuffers:
         offsets = batch.rows * signal_stride + batch.firsts * frame_stride
         layout.set_memory(
             record,
-            y_out=(address(batch.out), batch.out.size),
-            S=(address(S), extent(S, S.itemsize)[1]),
-            offsets=(address(offsets), offsets.size),
+            y_out=(data_address(batch.out), batch.out.size),
+            S=(data_address(S), extent(S, S.itemsize)[1]),
+            offsets=(data_address(offsets), offsets.size),
         )
         layout.set_numbers(
             record,

@@ -10,12 +10,12 @@ from ..kernels.fft.tables import lane_count
 from ..kernels.recovery import rtpghi as kernels
 from ..kernels.recovery.rtpghi import RtpghiArgs
 from ..kernels.runtime.calls import aligned
-from ..kernels.runtime.layout import scratch_size
+from ..kernels.runtime.layout import data_address, scratch_size
 from ..kernels.runtime.tasks import run_items
 from ..kernels.runtime.threads import team_size
 from ..plan import STFT
 from ..stream.inverse import StreamingISTFT
-from ..transform.memory import address, extent, nonnegative_strides
+from ..transform.memory import extent, nonnegative_strides
 from .phase import centre_phase, gaussian_constant
 
 
@@ -180,7 +180,7 @@ class PhaseIntegrator:
         size = min(team_size(), self.signals) * scratch_size(kernels.scratch_sizes(self.args))
         if self.scratch.size < size:
             self.scratch = aligned(size, dtype)
-        layout.set_memory(record, spectra=(address(D), 2 * D.size), S=(address(S), extent(S, S.itemsize)[1]))
+        layout.set_memory(record, spectra=(data_address(D), 2 * D.size), S=(data_address(S), extent(S, S.itemsize)[1]))
         layout.set_numbers(
             record,
             total=total,

@@ -13,11 +13,11 @@ from ..kernels.fft.tables import Tables, has_inverse, lane_count, scratch_elemen
 from ..kernels.recovery import shifted as kernels
 from ..kernels.recovery.shifted import ShiftArgs, ShiftArrays
 from ..kernels.runtime.calls import aligned
-from ..kernels.runtime.layout import scratch_size
+from ..kernels.runtime.layout import data_address, scratch_size
 from ..kernels.runtime.tasks import run_items
 from ..kernels.runtime.threads import team_size, thread_count
 from ..plan import STFT
-from ..transform.memory import address, extent, nonnegative_strides
+from ..transform.memory import extent, nonnegative_strides
 from .segments import Segmentation, SegmentBatch, recover_segments
 
 FUTURE_ENERGY_WEIGHT = 0.01
@@ -121,7 +121,7 @@ def _recover_in_lanes(plan: STFT, batch: SegmentBatch) -> None:
         window=plan.window.astype(dtype),
     )
     record = kernels.LAYOUT.pack(arrays, tables, args)
-    kernels.LAYOUT.set_memory(record, S=(address(S), extent(S, S.itemsize)[1]))
+    kernels.LAYOUT.set_memory(record, S=(data_address(S), extent(S, S.itemsize)[1]))
     size = scratch_size(kernels.scratch_sizes(args, V))
     scratch, operations = aligned(min(team_size(), tiles) * size, dtype), V * n * 32
     steps = max(1, CALL_OPERATIONS // operations)

@@ -12,12 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import checks
 from .._typing import Complex, Real
+from ..kernels.runtime.layout import data_address
 from ..kernels.runtime.threads import team_size
 from ..kernels.stft import inverse as inverse_kernel
 from ..plan import STFT
 from ..transform import inverse_scipy
 from ..transform.inverse import Prepared, Workspace, arrays_at, run_overlap_add
-from ..transform.memory import address, pair_signals, writable
+from ..transform.memory import pair_signals, writable
 
 ENDLESS = 1 << 60  # frames of a signal that has not ended
 CONVERTED_VALUES = 1 << 18  # values of D and y in memory while a block is converted
@@ -85,7 +86,7 @@ class StreamingISTFT:
         return {**vars(self), "_prepared": {}, "_sum_addresses": [], "_workspace": Workspace(self.plan.dtype)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update({**state, "_sum_addresses": [address(sums) for sums in state["_sums"]]})
+        vars(self).update({**state, "_sum_addresses": [data_address(sums) for sums in state["_sums"]]})
 
     def reset(self) -> None:
         """Return to the state of a new stream."""
@@ -193,7 +194,7 @@ class StreamingISTFT:
         n_fft, hop = self.plan.n_fft, self.plan.hop_length
         shape = prod(leading_shape), -(-n_fft // hop) - 1 + self._lag, min(hop, n_fft)
         self._leading_shape, self._sums = leading_shape, [np.zeros(shape, self.plan.dtype) for _ in range(2)]
-        self._sum_addresses = [address(sums) for sums in self._sums]
+        self._sum_addresses = [data_address(sums) for sums in self._sums]
 
     def _push_native(self, D: Complex, y: Real) -> None:
         """Add the next frames D; write to y all samples that become final.  Kernels can read D and write y."""
@@ -247,7 +248,7 @@ class StreamingISTFT:
         size = len(D) * signal_size
         kept = size if total == ENDLESS else 0
         layout.set_memory(record, sums_before=(before, size), sums_after=(after, kept))
-        arrays, task = arrays_at(prepared, address(D), address(y), width), inverse_kernel.inverse_strip
+        arrays, task = arrays_at(prepared, data_address(D), data_address(y), width), inverse_kernel.inverse_strip
         run_overlap_add(prepared.overlap_add, task, arrays, prepared.work, self._workspace, record)
 
     def _prepare(self, D: Complex, y: Real, total: int) -> Prepared:

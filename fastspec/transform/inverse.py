@@ -21,7 +21,7 @@ from .._typing import Complex, Real
 from ..kernels.fft import tables as fft_tables
 from ..kernels.fft.realfft import BINS, addresses
 from ..kernels.runtime.calls import aligned
-from ..kernels.runtime.layout import pack, scratch_size
+from ..kernels.runtime.layout import data_address, pack, scratch_size
 from ..kernels.runtime.tasks import Task, run_items
 from ..kernels.runtime.threads import team_size
 from ..kernels.stft import inverse as inverse_kernel
@@ -31,7 +31,7 @@ from ..kernels.stft.overlap_add import OverlapAddArgs
 from . import inverse_scipy
 from .framing import window_sum
 from .inverse_scipy import FrameRange
-from .memory import Memory, address, extent, writable
+from .memory import Memory, extent, writable
 
 SUM_BYTES = 160 << 10  # of the sum of a few tiles, which shares the second-level cache with the transform
 SIGNAL_SUM_BYTES = 1 << 20  # of the sums of whole signals, each number of which is read once
@@ -129,7 +129,9 @@ def run_overlap_add(
     record = (prepared.record if record is None else record).copy()
     workspace.reserve(prepared, team_size())
     dtype, tails = workspace.scratch.dtype, workspace.tails
-    overlap_add.LAYOUT.set_memory(record, **arrays, tails=(address(tails) if prepared.tails else 0, prepared.tails))
+    overlap_add.LAYOUT.set_memory(
+        record, **arrays, tails=(data_address(tails) if prepared.tails else 0, prepared.tails)
+    )
     run_items(task, dtype, prepared.items, record, work=work, memory=workspace.scratch)
     if prepared.tails:
         tail_work = 4 * prepared.tails + 1
@@ -277,7 +279,7 @@ class InverseTransform:
         return Prepared(key, prepared, spectra, y, len(D) * max(frames, 1) * self.n_fft * 32)
 
     def _run_in_lanes(self, D: Complex, out: Real, prepared: Prepared) -> None:
-        arrays = arrays_at(prepared, address(D), address(out), self.dtype.itemsize)
+        arrays = arrays_at(prepared, data_address(D), data_address(out), self.dtype.itemsize)
         run_overlap_add(
             prepared.overlap_add, inverse_kernel.inverse_strip, arrays, prepared.work, Workspace(self.dtype)
         )

@@ -1,6 +1,6 @@
 """The layout of arrays in memory: flat arrays, offsets and strides in real numbers, for the kernels.
 
-`MemoryLayout` describes an array (..., rows, frames), once a call; `extent` and `address` describe an array of a
+`MemoryLayout` describes an array (..., rows, frames), once a call; `extent` and `data_address` describe an array of a
 prepared call, whose strides are those of an earlier call.
 """
 
@@ -106,11 +106,6 @@ def signal_args(
 def writable(out: Real) -> bool:
     """Whether kernels can write signals (..., length) to `out` directly."""
     return out.flags.aligned and (out.strides[-1] == out.itemsize or out.shape[-1] <= 1)
-
-
-def address(a: NDArray[Any]) -> int:
-    """The address of the first element of an array."""
-    return int(a.__array_interface__["data"][0])
 
 
 def extent(a: NDArray[Any], width: int) -> tuple[int, int]:

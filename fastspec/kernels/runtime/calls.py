@@ -10,6 +10,7 @@ import os
 import numpy as np
 
 from .jit import I64, cgutils, data_pointer, int64, intrinsic, ir, kernel, types
+from .layout import data_address
 
 
 @intrinsic
@@ -141,7 +142,7 @@ def aligned(count, dtype):
     """A new array of `count` elements that starts on a cache line (64 bytes)."""
     dtype = np.dtype(dtype)
     buffer = np.empty(count + 64 // dtype.itemsize, dtype)
-    skip = -buffer.__array_interface__["data"][0] % 64 // dtype.itemsize
+    skip = -data_address(buffer) % 64 // dtype.itemsize
     return buffer[skip : skip + count]
 
 

@@ -22,6 +22,7 @@ alive.
 
 import struct
 from collections.abc import Callable
+from ctypes import addressof, c_char
 from functools import cache
 from typing import Any, get_type_hints
 
@@ -81,13 +82,6 @@ def signature_of(function: Callable[..., Any], real: Any) -> tuple[Any, ...]:
 
 
 # ---- records ----
-_DOUBLE, _LONG = struct.Struct("d"), struct.Struct("q")
-
-
-def _bits(number: Any) -> int:
-    return int(_LONG.unpack(_DOUBLE.pack(number))[0])
-
-
 @cache
 def _fields(kind: Any) -> tuple[tuple[str, Any], ...]:
     """(name, annotation) of each field of a named tuple."""
@@ -99,17 +93,37 @@ def _slot_count(hint: Any) -> int:
     return 2 if hint in _ELEMENTS else 1
 
 
+@cache
+def _format(kind: Any) -> tuple[Callable[..., bytes], tuple[bool, ...]]:
+    """(the packer of a named tuple's numbers, which of its fields are arrays)."""
+    hints = [hint for _, hint in _fields(kind)]
+    codes = ["qq" if h in _ELEMENTS else "d" if h in _REALS else "?7x" if h is bool else "q" for h in hints]
+    return struct.Struct("<" + "".join(codes)).pack, tuple(h in _ELEMENTS for h in hints)
+
+
+def data_address(a: NDArray[Any]) -> int:
+    """The address of the first element of an array."""
+    try:
+        return addressof(c_char.from_buffer(a))  # a quarter of the time of __array_interface__
+    except (TypeError, ValueError):  # read-only, empty, or not contiguous
+        return int(a.__array_interface__["data"][0])
+
+
+def _pack(values: Any) -> bytes:
+    packer, arrays = _format(type(values))
+    numbers: list[Any] = []
+    for value, is_array in zip(values, arrays, strict=True):
+        if is_array:
+            size = value.size
+            numbers += data_address(value) if size else 0, size
+        else:
+            numbers.append(value)
+    return packer(*numbers)
+
+
 def pack(values: Any) -> NDArray[np.int64]:
     """A named tuple of arguments as numbers of a record."""
-    numbers: list[int] = []
-    for (_, hint), value in zip(_fields(type(values)), values, strict=True):
-        if hint in _ELEMENTS:
-            numbers += value.__array_interface__["data"][0], value.size
-        elif hint in _REALS:
-            numbers.append(_bits(value))
-        else:
-            numbers.append(int(value))
-    return np.array(numbers, np.int64)
+    return np.frombuffer(bytearray(_pack(values)), np.int64)
 
 
 class Layout:
@@ -137,13 +151,13 @@ class Layout:
     def pack(self, *arguments: Any) -> NDArray[np.int64]:
         """The record of these named tuples; each may be packed already."""
         assert len(arguments) == len(self.kinds), f"{len(arguments)} tuples for a record of {len(self.kinds)}"
-        packed = []
+        packed: list[Any] = []
         for values, kind in zip(arguments, self.kinds, strict=True):
             if not isinstance(values, np.ndarray):
                 assert type(values) is kind, f"{type(values).__name__} instead of {kind.__name__}"
-                values = pack(values)
+                values = _pack(values)
             packed.append(values)
-        record = np.concatenate(packed)
+        record = np.frombuffer(bytearray().join(packed), np.int64)
         assert record.size == self.size
         return record
 

@@ -42,7 +42,7 @@ class Callee:
         self.function, self.needed_by, self.dtypes = function, needed_by, tuple(map(np.dtype, dtypes))
         self.name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
         self.__name__, self.__doc__ = function.__name__, function.__doc__
-        self._addresses: dict[np.dtype[Any], int] = {}
+        self._addresses: dict[str, int] = {}
         registry.append(self)
 
     def signature(self, real: Any) -> tuple[Any, ...]:
@@ -51,9 +51,10 @@ class Callee:
 
     def address(self, dtype: np.dtype[Any]) -> int:
         """The address of the kernel for this dtype; compiles it at the first call."""
-        address = self._addresses.get(dtype)
+        address = self._addresses.get(dtype.char)  # np.dtype hashes in a microsecond
         if address is None:
-            address = self._addresses[dtype] = compile_entry(self.function, *self.signature(from_dtype(dtype))).address
+            address = compile_entry(self.function, *self.signature(from_dtype(dtype))).address
+            self._addresses[dtype.char] = address
         return address
 
     compile = address
