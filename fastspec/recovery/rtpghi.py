@@ -19,13 +19,6 @@ from ..transform.memory import extent, nonnegative_strides
 from .phase import centre_phase, gaussian_constant
 
 
-class _QuietStreamingISTFT(StreamingISTFT):
-    """A `StreamingISTFT` that does not warn of NOLA: `recover` does."""
-
-    def _warn_if_not_invertible(self, plan: STFT) -> None:
-        """Do nothing."""
-
-
 class RtpghiEngine:
     """The engine of "rtpghi", see `Engine`: phases by `PhaseIntegrator`, samples by `StreamingISTFT`."""
 
@@ -34,7 +27,7 @@ class RtpghiEngine:
     ) -> None:
         self._plan, self._look_ahead = plan, look_ahead
         self._integrator = PhaseIntegrator(plan, signals, look_ahead=look_ahead, tolerance=tolerance, rng=rng)
-        self._inverse = _QuietStreamingISTFT(plan)
+        self._inverse = StreamingISTFT(plan, warn=False)
 
     def n_final(self, frames: int) -> int:
         """See `Engine`."""

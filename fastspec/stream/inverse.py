@@ -39,6 +39,8 @@ class StreamingISTFT:
     ----------
     plan : STFT
         Transform size, hop, window and dtype.
+    warn : bool
+        Whether a window and hop that violate NOLA are warned of.
 
     Attributes
     ----------
@@ -65,10 +67,10 @@ class StreamingISTFT:
     >>> play(stream.flush())
     """
 
-    def __init__(self, plan: STFT) -> None:
+    def __init__(self, plan: STFT, *, warn: bool = True) -> None:
         if not isinstance(plan, STFT):
             raise TypeError(f"plan must be a fastspec.STFT, got {plan!r}")
-        if not plan.invertible:
+        if warn and not plan.invertible:
             checks.warn_nola("spectra", plan.win_length, plan.hop_length, stacklevel=2)
         self.plan = plan
         self._start = -plan.geometry.start  # samples of the sum before sample 0 of the signal

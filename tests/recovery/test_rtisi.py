@@ -1,14 +1,13 @@
 """RTISI-LA: against a slow twin, alone and in a batch, in blocks, and its quality."""
 
-from importlib.resources import as_file, files
 from typing import Any
 
 import numpy as np
 import pytest
-import scipy.io.wavfile
 import twins_rtisi as twin
 from hypothesis import given
 from hypothesis import strategies as st
+from recovery_cases import convergence, magnitudes, speech
 
 import fastspec
 from fastspec.recovery import rtisi
@@ -39,20 +38,6 @@ CASES = [  # arguments of the plan, look_ahead, n_iter, frames
 LANES, SCIPY = CASES[0], CASES[13]
 each_case = pytest.mark.parametrize(("arguments", "look_ahead", "n_iter", "frames"), CASES)
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
-
-
-def magnitudes(plan: fastspec.STFT, signals: int, frames: int, seed: int = 0) -> Any:
-    """Of decaying tones and a little noise, the largest 1."""
-    rng = np.random.default_rng(seed)
-    n = plan.hop_length * frames + plan.n_fft
-    t = np.arange(n) / plan.n_fft
-    y = np.zeros((signals, n))
-    for row in y:
-        for f in rng.uniform(0.5, plan.n_fft / 2, 4):
-            row += rng.uniform(0.2, 1) * np.exp(-0.1 * t) * np.sin(2 * np.pi * f * t + rng.uniform(0, 6))
-    y += 0.1 * rng.standard_normal(y.shape)
-    S = plan.power(y.astype(plan.dtype), power=1.0)[:, :, :frames]
-    return S / S.max()
 
 
 def whole(plan: fastspec.STFT, S: Any, look_ahead: int, n_iter: int) -> Any:
@@ -244,18 +229,6 @@ def test_each_dtype_limits_the_look_ahead(dtype: str) -> None:
         rtisi.recover(plan, S.astype(np.float16))
     with pytest.raises(ValueError, match="2 signals"):
         rtisi.RtisiEngine(plan, 2).push(S[:1])
-
-
-def speech() -> Any:
-    """0.3 to 1.9 s of the bundled recording, at 16 kHz."""
-    with as_file(files("fastspec") / "data" / "arctic_a0007.wav") as path:
-        _, samples = scipy.io.wavfile.read(path)
-    return samples[4800:30400] / 32768
-
-
-def convergence(plan: fastspec.STFT, S: Any, y: Any) -> float:
-    """20 log10 of || |STFT y| - S || / || S ||."""
-    return float(20 * np.log10(np.linalg.norm(plan.power(y, power=1.0) - S) / np.linalg.norm(S)))
 
 
 @pytest.mark.parametrize(

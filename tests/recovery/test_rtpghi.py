@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import twins_rtpghi as twin
-from test_rtisi import convergence, magnitudes, speech
+from recovery_cases import convergence, magnitudes, speech
 
 import fastspec
 from fastspec.recovery import rtpghi

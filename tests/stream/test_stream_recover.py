@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_rtisi import magnitudes
+from recovery_cases import magnitudes
 
 import fastspec
 from fastspec.stream import StreamingRecover, StreamingRecoverMel
