@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if missing not in extras.EXTRAS["cli"]:
             raise
         return _fail(1, extras.explain(missing, "cli", "the command line"))
-    warnings.showwarning = lambda message, *_: print(f"fastspec: warning: {_one_line(message)}", file=sys.stderr)
+    warnings.showwarning = lambda message, *_: print(f"fastspec: warning: {_single_line(message)}", file=sys.stderr)
     try:
         with _raise_on_sigterm():
             code = cli.app(arguments, prog_name="fastspec", standalone_mode=False) or 0
@@ -62,13 +62,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )  # or Python reports the broken pipe again at exit
         return 1
     except (ImportError, OSError, MemoryError) as error:
-        return _fail(1, _os_message(error) if isinstance(error, OSError) else _one_line(error) or type(error).__name__)
+        return _fail(
+            1, _os_message(error) if isinstance(error, OSError) else _single_line(error) or type(error).__name__
+        )
     except ValueError as error:
-        return _fail(2, _one_line(error))
+        return _fail(2, _single_line(error))
     except Exception as error:
         if not hasattr(error, "format_message"):  # usage errors of Typer, whose class differs between its versions
             raise
-        message = _one_line(error.format_message()).rstrip(".")
+        message = _single_line(error.format_message()).rstrip(".")
         return _fail(getattr(error, "exit_code", 2), f"{message}; see fastspec --help")
 
 
@@ -78,7 +80,7 @@ def _fail(code: int, message: str) -> int:
     return code
 
 
-def _one_line(message: object) -> str:
+def _single_line(message: object) -> str:
     """The message with all white space replaced by single spaces."""
     return " ".join(str(message).split())
 
@@ -86,7 +88,7 @@ def _one_line(message: object) -> str:
 def _os_message(error: OSError) -> str:
     """The file and the reason, without the error number."""
     if error.strerror is None:
-        return _one_line(error)
+        return _single_line(error)
     return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
 
 

@@ -10,7 +10,7 @@ from ..checks import writable_view
 from ..kernels.features import matmul
 from ..kernels.runtime.tasks import run_items
 
-CHUNK = 256  # columns of a work item
+ITEM_COLUMNS = 256  # of an item of `run_items`
 KERNEL_MIN_COLUMNS = 32  # fewer columns are multiplied in NumPy
 
 
@@ -115,9 +115,9 @@ def _product(A: Array, S: Array) -> Array:
         return np.matmul(A, S)
     C = np.empty((*leading, len(A), n), dtype)
     x = writable_view(np.ascontiguousarray(S, dtype)).reshape(-1)
-    items = x.size // (bands * n) * -(-n // CHUNK)
+    items = x.size // (bands * n) * -(-n // ITEM_COLUMNS)
     args = matmul.ProductArgs(
-        A=A.reshape(-1), S=x, out=C.reshape(-1), rows=len(A), inner=bands, columns=n, item_columns=CHUNK
+        A=A.reshape(-1), S=x, out=C.reshape(-1), rows=len(A), inner=bands, columns=n, item_columns=ITEM_COLUMNS
     )
     run_items(matmul.multiply_columns, dtype, items, matmul.LAYOUT.pack(args), work=2 * C.size * bands)
     return C

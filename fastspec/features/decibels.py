@@ -15,7 +15,7 @@ from ..kernels.runtime.tasks import run_items
 
 Axes = tuple[int, ...]
 
-CHUNK = 1 << 15  # values of a work item
+ITEM_VALUES = 1 << 15  # of an item of `run_items`
 KERNEL_MIN_VALUES = 1 << 13  # smaller arrays are computed in NumPy
 KERNEL_MIN_CHANNEL_VALUES = 64  # and so are arrays of smaller channels
 
@@ -82,9 +82,9 @@ def from_db(L: Array, *, factor: float, scale: float) -> Array:
     x, order, _ = channels
     out = np.empty_like(x)
     args = decibels.LevelArgs(
-        x=writable_view(x.reshape(-1)), out=out.reshape(-1), item_numbers=CHUNK, factor=1 / factor, scale=scale
+        x=writable_view(x.reshape(-1)), out=out.reshape(-1), item_numbers=ITEM_VALUES, factor=1 / factor, scale=scale
     )
-    items = -(-x.size // CHUNK)
+    items = -(-x.size // ITEM_VALUES)
     run_items(decibels.from_decibels, work, items, decibels.LEVEL_LAYOUT.pack(args), work=128 * x.size)
     return out.reshape([L.shape[a] for a in order]).transpose(np.argsort(order))
 
@@ -124,11 +124,11 @@ def _convert_channels(x: Array, factor: float, amin: float, magnitude: bool, shi
         floors=floors,
         out=out.reshape(-1),
         size=x.shape[1],
-        item_numbers=CHUNK,
+        item_numbers=ITEM_VALUES,
         factor=factor,
         amin=amin,
         sign=-1 if magnitude else 1,
     )
-    items = len(x) * -(-x.shape[1] // CHUNK)
+    items = len(x) * -(-x.shape[1] // ITEM_VALUES)
     run_items(decibels.to_decibels, x.dtype, items, decibels.DECIBEL_LAYOUT.pack(args), work=128 * x.size)
     return out

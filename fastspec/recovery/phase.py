@@ -51,8 +51,8 @@ def window_centre(window: NDArray[np.float64]) -> float:
 
 def centre_phase(plan: STFT) -> Array:
     """2 pi c k / n_fft mod 2 pi of each bin k: phases about the window's centre c minus phases about sample 0."""
-    turns = np.mod(window_centre(plan.window) * np.arange(plan.n_bins) / plan.n_fft, 1)
-    return (2 * np.pi * turns).astype(plan.dtype)
+    cycles = np.mod(window_centre(plan.window) * np.arange(plan.n_bins) / plan.n_fft, 1)
+    return (2 * np.pi * cycles).astype(plan.dtype)
 
 
 ITEM_VALUES = 1 << 14  # of an item of `run_items`

@@ -158,7 +158,7 @@ def solve(
     monitor : ConvergenceMonitor
         Observes the start and every round, and may stop them.
     """
-    scales = scale_to_one(target.magnitudes)
+    scales = unit_scales(target.magnitudes)
     rounds: AnyRounds | AnchoredRounds
     rounds = make_rounds(
         problem.plan, target.levels, target.length, scales=scales, bank=problem.bank, power=problem.power
@@ -177,7 +177,7 @@ def start_from(y: Real) -> Start:
     return lambda rounds: y * rounds.scales[:, None].astype(y.dtype)
 
 
-def scale_to_one(S: Real) -> NDArray[np.float64]:
+def unit_scales(S: Real) -> NDArray[np.float64]:
     """For each signal of S (signals, n_bins, n_frames) the power of two that brings its largest to 1/2 .. 1."""
     limit = np.finfo(S.dtype).maxexp - 2
     largest = S.max(axis=(1, 2))

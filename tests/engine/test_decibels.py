@@ -18,7 +18,7 @@ DTYPES = ["float32", "float64"]
 BOUND = {"float32": 1e-4, "float64": 1e-11}
 SHAPES = [
     (100, 90),
-    (33, decibels.CHUNK // 8 + 1),
+    (33, decibels.ITEM_VALUES // 8 + 1),
     (decibels.KERNEL_MIN_VALUES + 13,),
     (7, 9),
     (5,),
@@ -163,7 +163,7 @@ def test_what_is_not_finite_is_as_in_librosa(bad: float, dtype: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("shape", [(100, 90), (decibels.CHUNK + 3,), (11,), (2, 65, 70)])
+@pytest.mark.parametrize("shape", [(100, 90), (decibels.ITEM_VALUES + 3,), (11,), (2, 65, 70)])
 def test_decibels_back_to_levels_are_librosas(dtype: str, shape: tuple[int, ...]) -> None:
     L = np.random.default_rng(2).uniform(-100, 60, shape).astype(dtype)
     for name in ("db_to_power", "db_to_amplitude"):
