@@ -12,7 +12,7 @@ from ..runtime.jit import float32, float64, kernel
 from ..simd.vector import lane_max, lanes, load, mask_at_least, maximum, splat, trailing_zeros
 
 TOLERANCE = 4e-6
-"""Bound of the error of a correlation by float32 transforms, relative to |x1| |x2| (tests/kernels/test_kernels_offsets.py)."""
+"""Bound of the error of a correlation by float32 transforms, relative to |x1| |x2|; see its test."""
 
 
 @kernel
