@@ -14,7 +14,7 @@ from typing import Any
 
 MOVED = {
     "audio": ("files.audio",),
-    "bands": ("features.bands",),
+    "bands": ("features.band_matrix",),
     "cepstrum": ("features.cepstrum",),
     "compression": ("features.log",),
     "decibels": ("features.decibels",),

@@ -18,7 +18,7 @@ from .transform.forward import ForwardTransform, PreparedTile
 from .transform.framing import Geometry, PadMode, Window
 from .transform.inverse import InverseTransform, window_energy
 from .transform.memory import MemoryLayout, has_integer_strides, layout_of, pair_signals, signal_args
-from .transform.short import ShortSignals
+from .transform.short_signals import ShortSignals
 
 Order = Literal["F", "C"]
 

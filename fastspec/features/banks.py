@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from .. import checks
 from .._typing import Array, Real
 from ..immutable import Immutable
-from .bands import to_bands
+from .band_matrix import to_bands
 from .scales import mel_frequencies
 
 Norm = Literal["slaney"] | float | None

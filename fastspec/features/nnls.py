@@ -14,7 +14,7 @@ from ..kernels.fft.tables import lane_count
 from ..kernels.runtime.layout import pack, scratch_size
 from ..kernels.runtime.tasks import run_items
 from ..transform.memory import MemoryLayout, layout_of
-from .bands import to_bands
+from .band_matrix import to_bands
 
 Method = Literal["fista", "pinv", "nnls"]
 

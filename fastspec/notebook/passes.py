@@ -12,7 +12,7 @@ from .._typing import Array, Real
 from ..immutable import cached_attribute
 from ..kernels.fft import tables as fft_tables
 from ..kernels.fft.realfft import BINS, PHASES, ZERO, addresses
-from ..kernels.fft.single import Correlator, correlator, correlator_scratch
+from ..kernels.fft.single_frame import Correlator, correlator, correlator_scratch
 from ..kernels.notebook import align
 from ..kernels.notebook.align import AlignArgs, AlignArrays, RingArrays, WorkArgs, excerpt_lag
 from ..kernels.notebook.xcorr_offset import TOLERANCE

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._typing import Complex, Integer, Real
-from ..features.bands import to_bands
+from ..features.band_matrix import to_bands
 from ..features.banks import FilterBank
 from ..immutable import cached_attribute
 from ..kernels.features.levels import EXPONENT, ROOT, SQUARE, Bands

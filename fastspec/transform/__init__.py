@@ -6,5 +6,5 @@ epilogue.py       bins of a tile -> output
 forward.py        signals -> bins, levels, filtered levels
 inverse.py        spectra -> signals
 inverse_scipy.py  spectra -> signals, for sizes that the kernels lack
-short.py          prepared calls for short signals
+short_signals.py  prepared calls for short signals
 """

@@ -5,7 +5,7 @@ import pytest
 
 import fastspec
 from fastspec.kernels.fft import single
-from fastspec.kernels.fft.single import correlator
+from fastspec.kernels.fft.single_frame import correlator
 from fastspec.kernels.notebook.xcorr_offset import TOLERANCE
 from fastspec.kernels.runtime.calls import aligned
 from fastspec.notebook import inversion, passes

@@ -11,7 +11,7 @@ for any number of threads.
 from typing import NamedTuple
 
 from ..fft.realfft import PHASES
-from ..fft.single import Correlator, centre, correlator_scratch, mean_of, spectrum, transform
+from ..fft.single_frame import Correlator, centre, correlator_scratch, mean_of, spectrum, transform
 from ..fft.tables import Tables
 from ..runtime.calls import call, claim, fetch_add, load_acquire, noinline, store_release, yield_cpu
 from ..runtime.jit import float32, int64, kernel

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..fft.realfft import PHASES
-from ..fft.single import centre, mean_of
+from ..fft.single_frame import centre, mean_of
 from ..fft.tables import Tables
 from ..framing.polyphase import clear
 from ..runtime.calls import noinline

@@ -6,7 +6,7 @@ computed again as a sum of products in float64; the lag is the first of the larg
 
 import math
 
-from ..fft.single import centre, correlate, mean_of, transform
+from ..fft.single_frame import centre, correlate, mean_of, transform
 from ..runtime.calls import noinline
 from ..runtime.jit import float32, float64, kernel
 from ..simd.vector import lane_max, lanes, load, mask_at_least, maximum, splat, trailing_zeros
