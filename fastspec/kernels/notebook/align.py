@@ -20,7 +20,7 @@ from ..runtime.tasks import called_from_python, task
 from ..simd.transpose import transpose_block
 from ..simd.vector import lanes, load, store
 from ..stft.frames import frame_scratch_sizes, load_strip, synthesize_tile
-from .xcorr_offset import best_lag
+from .xcorr_offset import PreparedExcerpt, best_lag
 
 IN_RING = 3
 """`AlignArgs.source` of frames that SciPy's transform has written to the ring buffer; other sources: see `realfft`."""
@@ -70,7 +70,7 @@ class RingArrays(NamedTuple):
     frames_reversed: Reals  # (ring_frames, n_fft)
     excerpt_spectra: Singles  # (ring_frames, 2 im_offset)
     excerpt_stats: Reals  # (ring_frames, 2): mean of an excerpt, energy without it
-    singles: Singles  # scratch of each worker; see `single.correlator_scratch`
+    singles: Singles  # scratch of each worker; see `single_frame.correlator_scratch`
 
 
 class WorkArgs(NamedTuple):
@@ -180,10 +180,8 @@ def align_and_add(item, worker, record, scratch):
         if args.searches_offset and i > 0:
             mean, energy = ring.excerpt_stats[2 * row], float32(ring.excerpt_stats[2 * row + 1])
             excerpt_at, spectrum_at = o + args.skip, row * 2 * correlator.im_offset
-            lag = best_lag(
-                y, at, frames_reversed, excerpt_at, mean, energy, ring.excerpt_spectra, spectrum_at, args.scale,
-                correlator, single,
-            )  # fmt: skip
+            second = PreparedExcerpt(frames_reversed, excerpt_at, mean, energy, ring.excerpt_spectra, spectrum_at)
+            lag = best_lag(y, at, second, args.scale, correlator, single)
             offset = lag + correlator.n2 - 1 - correlator.n1
         add_windowed(frames_reversed, o, args.n_fft, args.skip - offset, arrays.window, y, at, args.size)
 
@@ -237,4 +235,4 @@ def excerpt_lag(x1: Reals, x2: Reals, scale: Number, p: Correlator, spectra: Sin
     energy = centre(x2, 0, p.n2, mean, scale, flat, size)
     transform(flat, p, z, x)
     spectrum(x, p, spectra, 0)
-    return best_lag(x1, 0, x2, 0, mean, energy, spectra, 0, scale, p, single)
+    return best_lag(x1, 0, PreparedExcerpt(x2, 0, mean, energy, spectra, 0), scale, p, single)

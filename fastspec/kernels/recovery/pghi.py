@@ -19,15 +19,18 @@ from ..simd.vector import lanes, load, mask_at_least, store, trailing_zeros
 from .phase import TWO_PI, hash32, log_levels, make_real, wrap_in_double, wrap_phase
 from .watershed import (
     N_KEYS,
+    Block,
+    Forest,
+    Saddles,
     fill_margin,
     find_outward_edges,
     find_saddles,
     join_basins,
     join_components,
+    key_of,
     label_basins,
     label_components,
     link_uphill,
-    sort_saddles,
 )
 
 
@@ -106,35 +109,33 @@ def load_levels(S, start, first, count, frames, bins, odd, width, least, L):
 
 
 @kernel
-def compute_slopes(L, count, bins, width, half_advance, frequency_factor, time_factor, in_time, in_frequency):
+def compute_slopes(block, half_advance, frequency_factor, time_factor):
     """Half the derivatives of the phase, so that the step between two bins is the sum of their halves (trapezoid rule).
 
     in time:       2 pi hop k / n_fft + (hop n_fft / gamma) dL/dk    radians a frame
     in frequency:  -(gamma / (hop n_fft)) dL/df                      radians a bin
 
     half_advance[k] is half of the first term; the factors are a quarter of those of dL/dk and dL/df, as central
-    differences are taken over two bins.  `in_time` includes the frame before the block.
+    differences are taken over two bins.  `block.in_time` includes the frame before the block.
     """
+    L, bins, width = block.L, block.bins, block.width
     V = lanes(L)
-    for r in range(count + 1):
+    for r in range(block.count + 1):
         row = r * width + 1
         for k in range(0, bins, V):
-            store(
-                in_time,
-                row + k,
-                load(half_advance, k) + (load(L, row + k + 1) - load(L, row + k - 1)) * frequency_factor,
-            )
-    for r in range(1, count + 1):
+            difference = load(L, row + k + 1) - load(L, row + k - 1)
+            store(block.in_time, row + k, load(half_advance, k) + difference * frequency_factor)
+    for r in range(1, block.count + 1):
         for i in range(r * width + 1, r * width + 1 + bins, V):
-            store(in_frequency, i, (load(L, i + width) - load(L, i - width)) * time_factor)
+            store(block.in_frequency, i, (load(L, i + width) - load(L, i - width)) * time_factor)
 
 
 @kernel
-def key_boundary(L, row, bins, width, least, top, scale, at, keys):
+def key_boundary(block, row, at, keys):
     """Keys of the edges between a row and the one before it; -1 where there is no edge."""
-    for k in range(bins):
-        smaller = min(L[row + k], L[row + k - width])
-        keys[at + k] = np.int32((top - smaller) * scale) if smaller >= least else np.int32(-1)
+    for k in range(block.bins):
+        smaller = min(block.L[row + k], block.L[row + k - block.width])
+        keys[at + k] = key_of(block, smaller) if smaller >= block.least else np.int32(-1)
 
 
 @kernel
@@ -145,20 +146,21 @@ def clear_boundary(bins, at, keys):
 
 
 @kernel
-def store_phases(L, least, basin, step, labels, phase_offset, count, bins, width, start, components, phase):
+def store_phases(block, labels, phase_offset, start, components, phase):
     """Write the component of each bin of a block, and its phase minus that of the component."""
+    L, bins = block.L, block.bins
     V = lanes(L)
-    for r in range(count):
-        row, target = (r + 1) * width + 1, start + r * bins
+    for r in range(block.count):
+        row, target = (r + 1) * block.width + 1, start + r * bins
         for k in range(bins):
             components[target + k] = -1
         for k in range(0, bins, V):
-            bits = mask_at_least(load(L, row + k), least)
+            bits = mask_at_least(load(L, row + k), block.least)
             while bits != 0:
                 i = k + trailing_zeros(bits)
                 bits &= bits - 1
-                h = int(basin[row + i])
-                components[target + i], phase[target + i] = labels[h], step[row + i] + phase_offset[h]
+                h = int(block.basin[row + i])
+                components[target + i], phase[target + i] = labels[h], block.step[row + i] + phase_offset[h]
 
 
 @task("recovery")
@@ -169,63 +171,91 @@ def integrate_block(item, worker, record, scratch):
     signal, first = item // args.blocks, item % args.blocks * args.rows
     count = min(args.rows, args.frames - first)
     start = signal * args.frames * bins
-    L, t, f, step, uphill_side, basin = carve(scratch, worker, scratch_sizes(args, V))
+    L, in_time, in_frequency, step, uphill_side, basin = carve(scratch, worker, scratch_sizes(args, V))
     n, at = block_size(args, V), worker * int_scratch_size(args, V)
     ints = a.int_scratch
     order, outward_key, forest_parent = ints[at : at + n], ints[at + n : at + 2 * n], ints[at + 2 * n : at + 3 * n]
     component_parent, next_keys = ints[at + 3 * n : at + 4 * n], ints[at + 4 * n : at + 5 * n]
     bucket_starts = ints[at + 5 * n : at + 5 * n + N_KEYS + 1]
     top, least, scale = a.level_ranges[4 * signal], a.level_ranges[4 * signal + 1], a.level_ranges[4 * signal + 2]
+    block = Block(L, in_time, in_frequency, uphill_side, step, basin, count, bins, width, least, top, scale)
     load_levels(S, start, first, count, args.frames, bins, args.odd, width, a.level_ranges[4 * signal + 3], L)
-    compute_slopes(L, count, bins, width, a.half_advance, args.frequency_factor, args.time_factor, t, f)
+    compute_slopes(block, a.half_advance, args.frequency_factor, args.time_factor)
     clear_boundary(bins, item * bins, a.boundary_keys)
     clear_boundary(bins, 0, next_keys)
     if first > 0:
-        key_boundary(L, width + 1, bins, width, least, top, scale, item * bins, a.boundary_keys)
+        key_boundary(block, width + 1, item * bins, a.boundary_keys)
         for k in range(bins):
-            a.boundary_steps[item * bins + k] = t[width + 1 + k] + t[1 + k]
+            a.boundary_steps[item * bins + k] = in_time[width + 1 + k] + in_time[1 + k]
     if first + count < args.frames:
-        key_boundary(L, (count + 1) * width + 1, bins, width, least, top, scale, 0, next_keys)
-    fill_margin(L, count, bins, width, least - 1)
-    link_uphill(L, count, bins, width, t, f, uphill_side, step)
+        key_boundary(block, (count + 1) * width + 1, 0, next_keys)
+    fill_margin(block)
+    link_uphill(block)
     stack = forest_parent
-    basins = label_basins(L, uphill_side, count, bins, width, least, stack, basin, step)
+    basins = label_basins(block, stack)
     codes, saddle_keys = forest_parent, component_parent
-    m = find_saddles(L, basin, count, bins, width, least, top, scale, bucket_starts, codes, saddle_keys, order)
+    m = find_saddles(block, bucket_starts, codes, saddle_keys, order)
     phase_offset = uphill_side
     for h in range(basins):
         forest_parent[h], component_parent[h], outward_key[h], phase_offset[h] = h, h, N_KEYS, 0
-    find_outward_edges(basin, width + 1, bins, a.boundary_keys, item * bins, outward_key)
-    find_outward_edges(basin, count * width + 1, bins, next_keys, 0, outward_key)
-    at = item * args.max_saddles
-    remaining = join_basins(
-        L, basin, step, (f, t), order, m, width, top, scale, outward_key, forest_parent, component_parent,
-        phase_offset, a.edges, at, a.keys, a.steps,
-    )  # fmt: skip
+    find_outward_edges(block, width + 1, a.boundary_keys, item * bins, outward_key)
+    find_outward_edges(block, count * width + 1, next_keys, 0, outward_key)
+    forest = Forest(forest_parent, component_parent, phase_offset, outward_key)
+    saddles = Saddles(a.edges, a.keys, a.steps, item * args.max_saddles)
+    remaining = join_basins(block, order, m, forest, saddles)
     labels = forest_parent
-    a.counts[2 * item] = label_components(
-        basins, component_parent, phase_offset, labels, remaining, a.edges, at, a.steps
-    )
+    a.counts[2 * item] = label_components(basins, forest, labels, saddles, remaining)
     a.counts[2 * item + 1] = remaining
-    store_phases(
-        L, least, basin, step, labels, phase_offset, count, bins, width, start + first * bins, a.components, a.phase
-    )
+    store_phases(block, labels, phase_offset, start + first * bins, a.components, a.phase)
+
+
+@kernel
+def sort_saddles(a, args, signal, bucket_starts):
+    """Sort the saddles within and between the blocks of a signal, largest first; return their number.
+
+    The phase of component saddle_components[2 e] is that of component saddle_components[2 e + 1] plus saddle_steps[e];
+    bucket_starts is scratch of this counting sort.
+    """
+    bins, first, last = args.bins, signal * args.blocks, (signal + 1) * args.blocks
+    size = args.frames * bins
+    components, phase = a.components[signal * size : (signal + 1) * size], a.phase[signal * size : (signal + 1) * size]
+    c, d = a.starts[2 * signal + 1], a.starts[2 * signal + 3]
+    saddle_components, saddle_steps = a.saddle_components[2 * c : 2 * d], a.saddle_steps[c:d]
+    bucket_starts[:] = 0
+    for b in range(first, last):
+        for e in range(b * args.max_saddles, b * args.max_saddles + a.counts[2 * b + 1]):
+            bucket_starts[a.keys[e] + 2] += 1
+        for e in range(b * bins, (b + 1) * bins):
+            bucket_starts[a.boundary_keys[e] + 2] += 1
+    bucket_starts[1] = 0  # where there is no edge
+    for key in range(1, N_KEYS + 2):
+        bucket_starts[key] += bucket_starts[key - 1]
+    for b in range(first, last):
+        base, before = a.first_components[b], a.first_components[max(first, b - 1)]
+        for e in range(b * args.max_saddles, b * args.max_saddles + a.counts[2 * b + 1]):
+            to = bucket_starts[a.keys[e] + 1]
+            bucket_starts[a.keys[e] + 1] = to + 1
+            saddle_components[2 * to], saddle_components[2 * to + 1] = base + a.edges[2 * e], base + a.edges[2 * e + 1]
+            saddle_steps[to] = a.steps[e]
+        i = (b - first) * args.rows * bins
+        for e in range(b * bins, (b + 1) * bins):
+            if a.boundary_keys[e] >= 0:
+                to = bucket_starts[a.boundary_keys[e] + 1]
+                bucket_starts[a.boundary_keys[e] + 1] = to + 1
+                saddle_components[2 * to] = base + components[i]
+                saddle_components[2 * to + 1] = before + components[i - bins]
+                saddle_steps[to] = phase[i - bins] + a.boundary_steps[e] - phase[i]
+            i += 1
+    return bucket_starts[N_KEYS]
 
 
 @task("recovery")
 def join_blocks(item, worker, record, scratch):
     """One signal: join the components of all blocks to trees."""
     a, args = unpack_arrays(scratch, record), unpack_args(scratch, record)
-    size = args.frames * args.bins
     lo, hi = a.starts[2 * item], a.starts[2 * item + 2]
     c, d = a.starts[2 * item + 1], a.starts[2 * item + 3]
-    bucket_starts = a.bucket_starts[worker * (N_KEYS + 2) : (worker + 1) * (N_KEYS + 2)]
-    n = sort_saddles(
-        item * args.blocks, (item + 1) * args.blocks, args, a.counts, a.first_components, a.boundary_keys,
-        a.boundary_steps, a.edges, a.keys, a.steps, a.components[item * size : (item + 1) * size],
-        a.phase[item * size : (item + 1) * size], bucket_starts,
-        a.saddle_components[2 * c : 2 * d], a.saddle_steps[c:d],
-    )  # fmt: skip
+    n = sort_saddles(a, args, item, a.bucket_starts[worker * (N_KEYS + 2) : (worker + 1) * (N_KEYS + 2)])
     offsets = a.tree_offsets
     join_components(n, a.saddle_components[2 * c : 2 * d], a.saddle_steps[c:d], a.roots[lo:hi], offsets[lo:hi])
     for h in range(lo, hi):

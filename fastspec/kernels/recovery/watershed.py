@@ -16,9 +16,12 @@ leaves space for whole vectors, is a margin that no link leads to.  Labels of ba
 lane by lane.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ..runtime.jit import kernel
+from ..runtime.layout import Int32s, Number, Reals
 from ..simd.vector import (
     lanes,
     load,
@@ -38,9 +41,54 @@ N_KEYS = 4096
 """Saddles are sorted by level, rounded to so many keys from the largest bin, key 0, to the smallest that counts."""
 
 
+class Block(NamedTuple):
+    """A block of frames with its margin."""
+
+    L: Reals  # levels
+    in_time: Reals  # half the slope of the phase, from frame to frame
+    in_frequency: Reals  # the same, from bin to bin
+    uphill_side: Reals  # side of each bin's largest neighbour, see `neighbour_offset`; 0 where none is larger
+    step: Reals  # phase step from there to the bin; after `label_basins` the phase minus that of the summit
+    basin: Reals  # label of the basin of each bin, -1 where L < least
+    count: int  # frames
+    bins: int
+    width: int  # from a frame to the next
+    least: Number  # least level that counts
+    top: Number  # largest level of the signal
+    scale: Number  # keys per unit of L
+
+
+class Saddles(NamedTuple):
+    """Saddles that join no components yet: saddle e is between basins, later components, edges[2 e] and edges[2 e + 1].
+
+    The phase of the first summit is that of the second plus steps[e].  Those of a block begin at `first`.
+    """
+
+    edges: Int32s
+    keys: Int32s
+    steps: Reals
+    first: int
+
+
+class Forest(NamedTuple):
+    """Basins on their way to components; the parents begin as 0, 1, 2, ..., phase_offset as zeros."""
+
+    parent: Int32s  # by all saddles
+    component_parent: Int32s  # by those that join components; see `compress_path`
+    phase_offset: Reals  # phase of a basin minus that of its component_parent
+    outward_key: Int32s  # least key of a component's edges to other blocks
+
+
 @kernel
-def fill_margin(L, count, bins, width, low):
-    """Set L around the block to `low`, which is below the levels of all bins that count."""
+def key_of(block, level):
+    """The key of a level, from 0 for the largest bin."""
+    return np.int32((block.top - level) * block.scale)
+
+
+@kernel
+def fill_margin(block):
+    """Set L around the block to a level below all that count."""
+    L, count, bins, width, low = block.L, block.count, block.bins, block.width, block.least - 1
     for i in range(width):
         L[i] = low
         L[(count + 1) * width + i] = low
@@ -51,11 +99,12 @@ def fill_margin(L, count, bins, width, low):
 
 
 @kernel
-def link_uphill(L, count, bins, width, in_time, in_frequency, uphill_side, step):
+def link_uphill(block):
     """The side of each bin's largest neighbour (see `neighbour_offset`), and the phase step from there to the bin.
 
     Both are 0 where no neighbour is larger.  Of equal bins the one of the smaller index counts as the larger.
     """
+    L, in_time, in_frequency, width = block.L, block.in_time, block.in_frequency, block.width
     V, zero = lanes(L), splat(L, L.dtype.type(0))
     side1, side2, side3, side4 = (
         zero + L.dtype.type(1),
@@ -63,8 +112,8 @@ def link_uphill(L, count, bins, width, in_time, in_frequency, uphill_side, step)
         zero + L.dtype.type(3),
         zero + L.dtype.type(4),
     )
-    for r in range(1, count + 1):
-        for i in range(r * width + 1, r * width + 1 + bins, V):
+    for r in range(1, block.count + 1):
+        for i in range(r * width + 1, r * width + 1 + block.bins, V):
             t, f, best = load(in_time, i), load(in_frequency, i), load(L, i)
             a = load(L, i - 1)
             w, d = (
@@ -80,8 +129,8 @@ def link_uphill(L, count, bins, width, in_time, in_frequency, uphill_side, step)
             w, d = select_greater(a, best, side3, w), select_greater(a, best, zero - load(in_time, i + width) - t, d)
             best, a = maximum(best, a), load(L, i + 1)
             w, d = select_greater(a, best, side4, w), select_greater(a, best, zero - load(in_frequency, i + 1) - f, d)
-            store(uphill_side, i, w)
-            store(step, i, d)
+            store(block.uphill_side, i, w)
+            store(block.step, i, d)
 
 
 @kernel
@@ -92,17 +141,15 @@ def neighbour_offset(side, width):
 
 
 @kernel
-def label_basins(L, uphill_side, count, bins, width, least, stack, basin, step):
-    """Label the basins, and return their number; step[i] becomes the phase of bin i minus that of its summit.
-
-    basin[i] is the label of the basin of bin i, -1 where L < least.
-    """
+def label_basins(block, stack):
+    """Label the basins, and return their number; step[i] becomes the phase of bin i minus that of its summit."""
+    L, uphill_side, basin, step, width = block.L, block.uphill_side, block.basin, block.step, block.width
     V, unlabelled, basins = lanes(L), splat(L, L.dtype.type(-1)), 0
-    for i in range(0, (count + 2) * width, V):
+    for i in range(0, (block.count + 2) * width, V):
         store(basin, i, unlabelled)
-    for r in range(1, count + 1):
-        for i in range(r * width + 1, r * width + 1 + bins, V):
-            bits = mask_at_least(load(L, i), least)
+    for r in range(1, block.count + 1):
+        for i in range(r * width + 1, r * width + 1 + block.bins, V):
+            bits = mask_at_least(load(L, i), block.least)
             while bits != 0:
                 j, n = i + trailing_zeros(bits), 0
                 bits &= bits - 1
@@ -125,26 +172,27 @@ def label_basins(L, uphill_side, count, bins, width, least, stack, basin, step):
 
 
 @kernel
-def find_saddles(L, basin, count, bins, width, least, top, scale, bucket_starts, codes, keys, order):
+def find_saddles(block, bucket_starts, codes, keys, order):
     """The bins with a larger neighbour in another basin, by decreasing level; returns their number n.
 
     order[:n] are codes: 16 times the index of the bin, plus 2**(side - 1) for each side of such a neighbour.
     """
+    L, basin, width = block.L, block.basin, block.width
     bucket_starts[:] = 0
     V, low, n = lanes(L), splat(L, L[0]), 0
-    for r in range(1, count + 1):
-        for i in range(r * width + 1, r * width + 1 + bins, V):
+    for r in range(1, block.count + 1):
+        for i in range(r * width + 1, r * width + 1 + block.bins, V):
             h, own = load(basin, i), load(L, i)
             left = mask_greater_equal(select_not_equal(load(basin, i - 1), h, load(L, i - 1), low), own)
             before = mask_greater_equal(select_not_equal(load(basin, i - width), h, load(L, i - width), low), own)
             after = mask_greater(select_not_equal(load(basin, i + width), h, load(L, i + width), low), own)
             right = mask_greater(select_not_equal(load(basin, i + 1), h, load(L, i + 1), low), own)
-            bits = (left | before | after | right) & mask_at_least(own, least)
+            bits = (left | before | after | right) & mask_at_least(own, block.least)
             while bits != 0:
                 p = trailing_zeros(bits)
                 bits &= bits - 1
                 sides = (left >> p & 1) | (before >> p & 1) << 1 | (after >> p & 1) << 2 | (right >> p & 1) << 3
-                key = np.int32((top - L[i + p]) * scale)
+                key = key_of(block, L[i + p])
                 keys[n], codes[n] = key, (i + p) << 4 | sides
                 bucket_starts[key + 1] += 1
                 n += 1
@@ -158,11 +206,11 @@ def find_saddles(L, basin, count, bins, width, least, top, scale, bucket_starts,
 
 
 @kernel
-def find_outward_edges(basin, row, bins, keys, at, outward_key):
+def find_outward_edges(block, row, keys, at, outward_key):
     """outward_key[h] = least key of the edges from basin h to another block; those of a row of bins are keys[at:]."""
-    for k in range(bins):
+    for k in range(block.bins):
         if keys[at + k] >= 0:
-            h = int(basin[row + k])
+            h = int(block.basin[row + k])
             outward_key[h] = min(outward_key[h], keys[at + k])
 
 
@@ -176,78 +224,60 @@ def find_root(parent, a):
 
 
 @kernel
-def join_basins(
-    L,
-    basin,
-    step,
-    slopes,
-    order,
-    n,
-    width,
-    top,
-    scale,
-    outward_key,
-    forest_parent,
-    component_parent,
-    phase_offset,
-    edges,
-    at,
-    keys,
-    steps,
-):
+def join_basins(block, order, n, forest, saddles):
     """Join basins over their saddles to components, largest saddle first; return the number of remaining saddles.
 
-    A saddle that closes no cycle (`forest_parent`) joins two components (`component_parent`) if it is the best edge out
-    of one of them: no edge to another block is larger (`outward_key`).  Else it remains: saddle e, from `at` on, is
-    between basins edges[2 e] and edges[2 e + 1], and the phase of the first summit is that of the second plus steps[e].
-    `slopes` are those in frequency and in time.  Both parents begin as 0, 1, 2, ..., phase_offset as zeros; see
-    `compress_path`.
+    A saddle that closes no cycle (`forest.parent`) joins two components if it is the best edge out of one of them: no
+    edge to another block is larger.  Else it remains, from `saddles.first` on.
     """
-    remaining = 0
+    step, outward_key, phase_offset = block.step, forest.outward_key, forest.phase_offset
+    slopes, remaining = (block.in_frequency, block.in_time), 0
     for p in range(n):
         i, sides = order[p] >> 4, order[p] & 15
-        key, basin_a = np.int32((top - L[i]) * scale), int(basin[i])
+        key, basin_a = key_of(block, block.L[i]), int(block.basin[i])
         while sides != 0:
             side = trailing_zeros(sides) + 1
             sides &= sides - 1
-            j = i + neighbour_offset(side, width)
-            basin_b = int(basin[j])
-            a, b = find_root(forest_parent, basin_a), find_root(forest_parent, basin_b)
+            j = i + neighbour_offset(side, block.width)
+            basin_b = int(block.basin[j])
+            a, b = find_root(forest.parent, basin_a), find_root(forest.parent, basin_b)
             if a == b:
                 continue
-            forest_parent[a] = b
+            forest.parent[a] = b
             s = slopes[int((side == 2) | (side == 3))]
             d = s[i] + s[j] if side < 3 else -s[i] - s[j]
             phase_step = step[j] + d - step[i]
-            a, b = (
-                compress_path(component_parent, phase_offset, basin_a),
-                compress_path(component_parent, phase_offset, basin_b),
-            )
+            a = compress_path(forest.component_parent, phase_offset, basin_a)
+            b = compress_path(forest.component_parent, phase_offset, basin_b)
             if key <= max(outward_key[a], outward_key[b]):
-                component_parent[a] = b
+                forest.component_parent[a] = b
                 outward_key[b] = min(outward_key[a], outward_key[b])
                 phase_offset[a] = phase_step + phase_offset[basin_b] - phase_offset[basin_a]
             else:
-                e = at + remaining
-                edges[2 * e], edges[2 * e + 1], keys[e], steps[e] = basin_a, basin_b, key, phase_step
+                e = saddles.first + remaining
+                saddles.edges[2 * e], saddles.edges[2 * e + 1] = basin_a, basin_b
+                saddles.keys[e], saddles.steps[e] = key, phase_step
                 remaining += 1
     return remaining
 
 
 @kernel
-def label_components(basins, component_parent, phase_offset, labels, remaining, edges, at, steps):
-    """Label the components, and return their number: basin h is in labels[h], and edges become those of components."""
-    components = 0
+def label_components(basins, forest, labels, saddles, remaining):
+    """Label the components, and return their number: basin h is in labels[h].
+
+    The saddles become those between components.
+    """
+    components, edges, offset = 0, saddles.edges, forest.phase_offset
     for h in range(basins):
-        if component_parent[h] == h:
+        if forest.component_parent[h] == h:
             labels[h] = components
             components += 1
     for h in range(basins):
-        labels[h] = labels[compress_path(component_parent, phase_offset, h)]
-    for e in range(at, at + remaining):
+        labels[h] = labels[compress_path(forest.component_parent, offset, h)]
+    for e in range(saddles.first, saddles.first + remaining):
         a, b = edges[2 * e], edges[2 * e + 1]
         edges[2 * e], edges[2 * e + 1] = labels[a], labels[b]
-        steps[e] += phase_offset[b] - phase_offset[a]
+        saddles.steps[e] += offset[b] - offset[a]
     return components
 
 
@@ -263,60 +293,6 @@ def compress_path(parent, phase_offset, a):
         parent[a], phase_offset[a] = root, total
         a, total = next_link, total - offset
     return root
-
-
-@kernel
-def sort_saddles(
-    first,
-    last,
-    p,
-    counts,
-    first_components,
-    boundary_keys,
-    boundary_steps,
-    edges,
-    keys,
-    steps,
-    components,
-    phase,
-    bucket_starts,
-    saddle_components,
-    saddle_steps,
-):
-    """Sort the saddles within and between blocks first .. last - 1 of a signal, largest first; return their number.
-
-    The phase of component saddle_components[2 e] is that of component saddle_components[2 e + 1] plus saddle_steps[e].
-    first_components[b] is the index of the first component of block b in the signal; `components` and `phase` are those
-    of the signal's bins; bucket_starts is scratch of this counting sort.
-    """
-    bucket_starts[:] = 0
-    for b in range(first, last):
-        for e in range(b * p.max_saddles, b * p.max_saddles + counts[2 * b + 1]):
-            bucket_starts[keys[e] + 2] += 1
-        for e in range(b * p.bins, (b + 1) * p.bins):
-            bucket_starts[boundary_keys[e] + 2] += 1
-    bucket_starts[1] = 0  # where there is no edge
-    for key in range(1, N_KEYS + 2):
-        bucket_starts[key] += bucket_starts[key - 1]
-    for b in range(first, last):
-        base, before = first_components[b], first_components[max(first, b - 1)]
-        for e in range(b * p.max_saddles, b * p.max_saddles + counts[2 * b + 1]):
-            to = bucket_starts[keys[e] + 1]
-            bucket_starts[keys[e] + 1] = to + 1
-            saddle_components[2 * to], saddle_components[2 * to + 1] = base + edges[2 * e], base + edges[2 * e + 1]
-            saddle_steps[to] = steps[e]
-        i = (b - first) * p.rows * p.bins
-        for e in range(b * p.bins, (b + 1) * p.bins):
-            if boundary_keys[e] >= 0:
-                to = bucket_starts[boundary_keys[e] + 1]
-                bucket_starts[boundary_keys[e] + 1] = to + 1
-                saddle_components[2 * to], saddle_components[2 * to + 1] = (
-                    base + components[i],
-                    before + components[i - p.bins],
-                )
-                saddle_steps[to] = phase[i - p.bins] + boundary_steps[e] - phase[i]
-            i += 1
-    return bucket_starts[N_KEYS]
 
 
 @kernel
