@@ -85,17 +85,19 @@ def calls(rng: np.random.Generator, dtype: str, poison: Poisoned) -> Iterator[tu
         yield f"notebook {name}", lambda: fastspec.invert_pretty_spectrogram(linear, log=False, n_iter=2, **step)
 
 
-def main(dtype: str, geometries: int) -> None:
-    """Digests of the results of drawn geometries."""
+def main(dtype: str, geometries: int, only: str = "") -> None:
+    """Digests of the results of drawn geometries, of the calls whose names hold the text `only`."""
     warnings.simplefilter("ignore")
     rng = np.random.default_rng(11)
     for _ in range(geometries):
         poison = Poisoned()
         for name, call in calls(rng, dtype, poison):
+            if only not in name:
+                continue
             result = np.ascontiguousarray(call())
             poison.check()
             print(hashlib.sha256(result.tobytes()).hexdigest()[:16], name, flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], int(sys.argv[2]), *sys.argv[3:])
