@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import fastspec
-from fastspec.kernels.fft import single
+from fastspec.kernels.fft import single_frame
 from fastspec.kernels.fft.single_frame import correlator
 from fastspec.kernels.notebook.xcorr_offset import TOLERANCE
 from fastspec.kernels.runtime.calls import aligned
@@ -25,12 +25,12 @@ def tables_and_scratch(n1, n2):
 def test_single_frame_transform_is_the_real_transform(n):
     p, flat, z, x, bins, _ = tables_and_scratch(n, n)
     signal = np.random.default_rng(n).standard_normal(n)
-    single.centre(signal, 0, n, 0.25, 2.0, flat, 32 * p.m)
+    single_frame.centre(signal, 0, n, 0.25, 2.0, flat, 32 * p.m)
     np.testing.assert_allclose(flat[:n], (signal - 0.25) * 2, atol=1e-6)
     assert not flat[n:].any()
     want = np.fft.rfft(flat.astype(np.float64))
-    single.transform(flat, p, z, x)
-    single.spectrum(x, p, bins, 0)
+    single_frame.transform(flat, p, z, x)
+    single_frame.spectrum(x, p, bins, 0)
     got = (bins[: p.h + 1] + 1j * bins[p.im_offset : p.im_offset + p.h + 1]) * 4 * p.h
     assert np.abs(got - want).max() < 1e-6 * np.abs(want).max()
 
@@ -40,12 +40,12 @@ def correlation(x1, x2, p):
     _, flat, z, x, bins, swapped = tables_and_scratch(p.n1, p.n2)
     centred = [s - s.mean() for s in (x1, x2)]
     norm = np.prod([np.linalg.norm(c) for c in centred])
-    single.centre(x2, 0, p.n2, x2.mean(), 1.0, flat, 32 * p.m)
-    single.transform(flat, p, z, x)
-    single.spectrum(x, p, bins, 0)
-    single.centre(x1, 0, p.n1, x1.mean(), 1.0, flat, 32 * p.m)
-    single.transform(flat, p, z, x)
-    single.correlate(x, bins, 0, p, z, swapped, flat)
+    single_frame.centre(x2, 0, p.n2, x2.mean(), 1.0, flat, 32 * p.m)
+    single_frame.transform(flat, p, z, x)
+    single_frame.spectrum(x, p, bins, 0)
+    single_frame.centre(x1, 0, p.n1, x1.mean(), 1.0, flat, 32 * p.m)
+    single_frame.transform(flat, p, z, x)
+    single_frame.correlate(x, bins, 0, p, z, swapped, flat)
     a, b = (np.fft.rfft(c, 32 * p.m) for c in centred)
     return flat / norm, np.fft.irfft(a * b.conj(), 32 * p.m) / norm
 
