@@ -209,8 +209,8 @@ class InverseTransform:
         signals, and any range of frames that contains all of its own.
         """
         key = D.dtype, D.shape, D.strides, out.dtype, out.shape, out.strides, start, first_frame, total_frames
-        prepared, aligned = self._prepared, D.flags.aligned and out.flags.aligned and out.flags.writeable
-        if prepared is not None and aligned and prepared.key == (*key, team_size()):
+        prepared, is_aligned = self._prepared, D.flags.aligned and out.flags.aligned and out.flags.writeable
+        if prepared is not None and is_aligned and prepared.key == (*key, team_size()):
             self._run_in_lanes(D, out, prepared)
             return
         total = first_frame + D.shape[-1] if total_frames is None else total_frames
