@@ -87,14 +87,15 @@ def start(pseudo_inverse, adjoint, m, r, x, p):
 
 
 @kernel
-def fista_step(filters, adjoint, m, r, h, g, x, p, state):
+def fista_step(filters, adjoint, m, x, p, kept, state):
     """A round of FISTA: z = x + momentum (x - p), then p = max(0, z + adjoint (m - filters z)), with p the x before.
 
-    h is `filters p` and becomes `filters x`; r and g (STEP_BINS vectors) are scratch.  The state is five vectors:
-    whether the lane is active (1 or 0), its momentum and, as results of the round, the largest |p - z|, the largest p,
-    and sum (z - p) (p - x).
+    `kept` are r, scratch; h, which is `filters p` and becomes `filters x`; and g (STEP_BINS vectors), scratch.  The
+    state is five vectors: whether the lane is active (1 or 0), its momentum and, as results of the round, the largest
+    |p - z|, the largest p, and sum (z - p) (p - x).
     """
     noinline()
+    r, h, g = kept
     V, zero, bins = lanes(m), int64(0), adjoint.first.size
     active, momentum = load(state, zero), load(state, V)
     zeros = splat(m, m.dtype.type(0))
@@ -175,7 +176,7 @@ def solve_tile(item, worker, record, scratch):
     h[:] = 0
     state[:V], state[V:], step[:] = 1, 0, 1
     for _ in range(args.rounds):
-        fista_step(filters, adjoint, m, r, h, g, x, p, state)
+        fista_step(filters, adjoint, m, x, p, (r, h, g), state)
         x, p = p, x
         if not next_momentum(state, step, args.tolerance):
             break

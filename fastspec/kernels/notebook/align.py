@@ -146,21 +146,20 @@ def prepare_strip(item, worker, record, scratch):
 
 
 @kernel
-def add_windowed(frames_reversed, o, n, start, window, y, at, size):
-    """y[at + k] += window[k] x[(start + k) mod n] for k < size, with the frame x = frames_reversed[o : o + n]."""
-    V = lanes(y)
+def add_windowed(x, start, window, y, at, size):
+    """y[at + k] += window[k] x[(start + k) mod n] for k < size, with a frame x of n samples."""
+    V, n = lanes(y), x.size
     k = 0
     if start >= 0 and start + size <= n:
-        o += start
         while k + V <= size:
-            store(y, at + k, load(y, at + k) + load(window, k) * load(frames_reversed, o + k))
+            store(y, at + k, load(y, at + k) + load(window, k) * load(x, start + k))
             k += V
         while k < size:
-            y[at + k] += window[k] * frames_reversed[o + k]
+            y[at + k] += window[k] * x[start + k]
             k += 1
     else:
         while k < size:
-            y[at + k] += window[k] * frames_reversed[o + (start + k) % n]
+            y[at + k] += window[k] * x[(start + k) % n]
             k += 1
 
 
@@ -183,7 +182,7 @@ def align_and_add(item, worker, record, scratch):
             second = PreparedExcerpt(frames_reversed, excerpt_at, mean, energy, ring.excerpt_spectra, spectrum_at)
             lag = best_lag(y, at, second, args.scale, correlator, single)
             offset = lag + correlator.n2 - 1 - correlator.n1
-        add_windowed(frames_reversed, o, args.n_fft, args.skip - offset, arrays.window, y, at, args.size)
+        add_windowed(frames_reversed[o : o + args.n_fft], args.skip - offset, arrays.window, y, at, args.size)
 
 
 @kernel

@@ -117,9 +117,10 @@ def coarse_lag(a, i, b, j, n, low, high, c):
 
 
 @kernel
-def coarse_to_fine_lag(x1, o1, x2, o2, scale, segments, a, b, c):
-    """An approximation of `xcorr_offset.best_lag`; scratch: the pyramids a and b, 0 between levels, correlations c."""
+def coarse_to_fine_lag(x1, o1, x2, o2, scale, segments, buffers):
+    """An approximation of `xcorr_offset.best_lag`; buffers: the pyramids a and b, 0 between levels, correlations c."""
     noinline()
+    a, b, c = buffers
     n1, n2 = segments.n1, segments.n2
     begin = margin(n1)
     energy1 = centre(x1, o1, n1, mean_of(x1, o1, n1), scale, a[begin:], (n1 + 15) // 16 * 16)
@@ -175,7 +176,7 @@ def align_segment(item, worker, record, scratch):
         for f in range(lo, hi):
             o, at, offset = (f - lo) * n, start + (f - first) * args.hop, int64(0)
             if f > first:
-                lag = coarse_to_fine_lag(arrays.y, at, frames, o + args.skip, args.scale, segments, a, b, c)
+                lag = coarse_to_fine_lag(arrays.y, at, frames, o + args.skip, args.scale, segments, (a, b, c))
                 offset = lag + segments.n2 - 1 - segments.n1
-            add_windowed(frames, o, n, args.skip - offset, arrays.window, arrays.y, at, args.size)
+            add_windowed(frames[o : o + n], args.skip - offset, arrays.window, arrays.y, at, args.size)
         lo = hi

@@ -100,8 +100,8 @@ def load_mixture(b, first, args, round_args, strip, extra, work):
 
 
 @kernel
-def relax(c, bins, state, at, mag, m, round_args, least):
-    """A step of RAAR or ADMM on the bins c of a tile of the signal's frames.
+def relax(c, state, at, mag, m, args, round_args):
+    """A step of RAAR or ADMM on the bins c of a tile of the signal's frames: state[at:], magnitudes mag[m:].
 
     With P2(z) = S z / |z|:
 
@@ -110,8 +110,8 @@ def relax(c, bins, state, at, mag, m, round_args, least):
     """
     noinline()
     V = lanes(c)
-    low = splat(c, least)
-    for k in range(bins):
+    low = splat(c, args.least)
+    for k in range(args.bins):
         i = 2 * V * k
         magnitude = load(mag, m + V * k)
         qr, qi, vr, vi = load(c, i), load(c, i + V), load(state, at + i), load(state, at + i + V)
@@ -159,28 +159,28 @@ def compute_levels(c, bins, round_args, levels):
 
 
 @kernel
-def divide_target(target, m, c, i, count, low):
-    """c[i + k] = target[m + k] / max(c[i + k], low) for `count` vectors."""
+def divide_target(target, c, i, count, low):
+    """c[i + k] = target[k] / max(c[i + k], low) for `count` vectors."""
     V = lanes(c)
     for k in range(0, V * count, V):
-        store(c, i + k, load(target, m + k) / maximum(load(c, i + k), low))
+        store(c, i + k, load(target, k) / maximum(load(c, i + k), low))
 
 
 @kernel
-def fit_levels(c, bins, target, m, round_args, filters, adjoint, least, levels):
-    """Bring the filtered levels of bins nearer to the target; the phases of the bins stay.
+def fit_levels(c, target, args, round_args, filters, adjoint, levels):
+    """Bring the filtered levels of bins nearer to those of the target; the phases of the bins stay.
 
     FIT_STEPS times a <- a B'(target / B a) / B'1, for levels a = |c|**p and filters B; then c gets the new magnitudes.
     This is the multiplicative update of the Kullback-Leibler divergence (Lee & Seung, NIPS 13, 2001).
     """
     noinline()
-    V = lanes(c)
+    V, bins = lanes(c), args.bins
     compute_levels(c, bins, round_args, levels)
-    sums, gains, low = V * bins, V * (bins + round_args.filters), splat(c, least)
+    sums, gains, low = V * bins, V * (bins + round_args.filters), splat(c, args.least)
     total_gains = gains + V * bins
     for n in range(FIT_STEPS):
         apply_filters(levels, filters, sums)
-        divide_target(target, m, levels, sums, round_args.filters, low)
+        divide_target(target, levels, sums, round_args.filters, low)
         apply_filters(levels[sums:], adjoint, gains - sums)
         for k in range(0, V * bins, V):
             gain = load(levels, gains + k)
@@ -232,10 +232,10 @@ def round_strip(item, worker, record, scratch):
             clear_lanes(bins, 2 * args.bins, args.frames - first - f)
             if round_args.kind == RELAXED:
                 state_at = 2 * args.bins * (b * round_args.tiles * V + first + f)
-                relax(bins, args.bins, round_args.state, state_at, arrays.spectra, at, round_args, args.least)
+                relax(bins, round_args.state, state_at, arrays.spectra, at, args, round_args)
             else:
                 filters, adjoint = unpack_filters(scratch, record), unpack_adjoint(scratch, record)
-                fit_levels(bins, args.bins, arrays.spectra, at, round_args, filters, adjoint, args.least, extra)
+                fit_levels(bins, arrays.spectra[at:], args, round_args, filters, adjoint, extra)
             call(p.inverse, (int64(BINS), strip, f, p, work, arrays.spectra, at, args.least, bins, y))
         overlap_add(y, int64(0), V, args.size, o, f, args.hop, args.sum_stride)
     write_strip(item, arrays, args, o, rows)

@@ -99,13 +99,14 @@ def int_scratch_size(args, V):
 
 
 @kernel
-def load_levels(S, start, first, count, frames, bins, odd, width, least, L):
+def load_levels(S, start, first, args, least, block):
     """L = log10 S, frames first - 1 ... first + count of the signal at S[start:]; its first and last frames repeat."""
-    for r in range(count + 2):
-        f = min(max(first + r - 1, 0), frames - 1)
+    L, bins, width = block.L, args.bins, args.width
+    for r in range(block.count + 2):
+        f = min(max(first + r - 1, 0), args.frames - 1)
         log_levels(S, start + f * bins, bins, least, r * width + 1, L)
         L[r * width] = L[r * width + 2]
-        L[r * width + bins + 1] = L[r * width + bins - 1 + odd]
+        L[r * width + bins + 1] = L[r * width + bins - 1 + args.odd]
 
 
 @kernel
@@ -179,7 +180,7 @@ def integrate_block(item, worker, record, scratch):
     bucket_starts = ints[at + 5 * n : at + 5 * n + N_KEYS + 1]
     top, least, scale = a.level_ranges[4 * signal], a.level_ranges[4 * signal + 1], a.level_ranges[4 * signal + 2]
     block = Block(L, in_time, in_frequency, uphill_side, step, basin, count, bins, width, least, top, scale)
-    load_levels(S, start, first, count, args.frames, bins, args.odd, width, a.level_ranges[4 * signal + 3], L)
+    load_levels(S, start, first, args, a.level_ranges[4 * signal + 3], block)
     compute_slopes(block, a.half_advance, args.frequency_factor, args.time_factor)
     clear_boundary(bins, item * bins, a.boundary_keys)
     clear_boundary(bins, 0, next_keys)

@@ -99,7 +99,7 @@ def scratch_sizes(args, V):
 @kernel
 def run_rounds(column, arrays, p, args, state, scratch_arrays):
     """All rounds for the frames in the buffers, of which the first is frame `column`; see the head of this file."""
-    committed, y, weights, mag, energy_sums, level = state
+    _committed, y, weights, mag, energy_sums, level = state
     x, before, work, rows, _ = scratch_arrays
     V, zero = lanes(x), int64(0)
     buffered = min(args.look_ahead, args.total - 1 - column)
@@ -110,7 +110,7 @@ def run_rounds(column, arrays, p, args, state, scratch_arrays):
     invert_levels(args, level, gain)
     momentum = x.dtype.type(0)
     for r in range(args.rounds):
-        estimate(committed, y, weights, gain, args, momentum, before, x)
+        estimate(args, state, gain, momentum, before, x)
         momentum = args.momentum
         if r == 0:
             first = 0 if column == 0 else args.look_ahead * args.tile_signals
@@ -171,9 +171,10 @@ def invert_levels(args, level, gain):
 
 
 @kernel
-def estimate(committed, y, weights, gain, args, momentum, before, x):
+def estimate(args, state, gain, momentum, before, x):
     """x = gain weights (sum of committed and buffered frames), then x + momentum (x - before); `before` becomes x."""
     noinline()
+    committed, y, weights, _mag, _energy_sums, _level = state
     V, look_ahead, width, n = lanes(x), args.look_ahead, args.tile_signals, args.n_fft
     momentum_step, level_gain = splat(x, momentum), load(gain, int64(0))
     for low in range(0, n, SUM_ROWS):
@@ -200,9 +201,11 @@ def commit(arrays, args, y, committed, energy_sums):
 
 
 @kernel
-def write_out(item, column, row_count, arrays, args, committed, energy_sums, rows, columns):
+def write_out(item, column, row_count, arrays, args, state, scratch_arrays):
     """Write the first row_count samples from frame `column` on, which are final, to the signals."""
     noinline()
+    committed, _y, _weights, _mag, energy_sums, _level = state
+    _x, _before, _work, rows, columns = scratch_arrays
     V = lanes(rows)
     begin = column * args.hop
     for r in range(0, row_count, WRITE_ROWS):
@@ -253,7 +256,6 @@ def run_steps(item, worker, record, scratch):
     state = carve(arrays.state, item, state_sizes(args, V))
     scratch_arrays = carve(scratch, worker, scratch_sizes(args, V))
     committed, y, _, mag, energy_sums, level = state
-    _, _, _, rows, columns = scratch_arrays
     for i in range(args.first, args.last):
         column = i - args.look_ahead
         if column < args.total:
@@ -261,7 +263,7 @@ def run_steps(item, worker, record, scratch):
             if column >= 0:
                 run_rounds(column, arrays, p, args, state, scratch_arrays)
                 commit(arrays, args, y, committed, energy_sums)
-                write_out(item, column, min(args.hop, args.n_fft), arrays, args, committed, energy_sums, rows, columns)
+                write_out(item, column, min(args.hop, args.n_fft), arrays, args, state, scratch_arrays)
                 shift(args, y, committed, energy_sums)
         else:
-            write_out(item, column, args.n_fft - args.hop, arrays, args, committed, energy_sums, rows, columns)
+            write_out(item, column, args.n_fft - args.hop, arrays, args, state, scratch_arrays)

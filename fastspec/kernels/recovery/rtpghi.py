@@ -130,8 +130,12 @@ def find_downward_paths(before, S, bins, limit, d):
 
 
 @kernel
-def integrate(before, S, t_before, t, f, d, bins, limit, phase):
-    """Phases of frame n - 1 become those of frame n, where S is above the limit: from below, before or above."""
+def integrate(before, S, slopes, d, bins, limit, phase):
+    """Phases of frame n - 1 become those of frame n, where S is above the limit: from below, before or above.
+
+    The half slopes are those in time of frame n - 1 and of frame n, and those in frequency.
+    """
+    t_before, t, f = slopes
     width, below = S.dtype.type(-1), S.dtype.type(0)
     for j in range(1, bins + 1):
         if S[j] <= limit:
@@ -200,7 +204,7 @@ def run_steps(item, worker, record, scratch):
             compute_frequency_slopes(S_before, current, args, low, 2 * args.time_factor, f)
         limit = top * args.tolerance
         find_downward_paths(before, current, args.bins, limit, d)
-        integrate(before, current, t_before if column else t, t, f, d, args.bins, limit, phase)
+        integrate(before, current, (t_before if column else t, t, f), d, args.bins, limit, phase)
         wrap_phases(column, args.seeds[item], current, args.bins, limit, phase)
         copy(t, int64(0), t_before, int64(0), args.row_stride)
         write_bins(current, phase, args, x, (item * args.columns + column - args.first_column) * 2 * args.bins)

@@ -170,15 +170,16 @@ def update_weights(energy_sums, energy_ahead, least_energy, z_weights):
 
 
 @kernel
-def write_out(item, m, n_final, arrays, args, count, sums, energy_sums, weights):
+def write_out(item, m, n_final, arrays, args, state, weights):
     """Write the first samples of the sums, which are final, over their sums of squared windows, to the signals."""
     noinline()
+    sums, energy_sums, _z_weights = state
     V, begin = lanes(sums), m * args.hop
     for j in range(n_final):
         weights[j] = 1 / energy_sums[j] if energy_sums[j] > args.least_energy else energy_sums.dtype.type(1)
     a, b = max(0, args.start - begin), min(n_final, args.start + args.length - begin)
     if a < b:
-        for lane in range(count):
+        for lane in range(min(V, args.signals - item * V)):
             at = (item * V + lane) * args.length + begin + a - args.start
             multiply(sums, lane * args.row_stride + a, weights, a, arrays.y, at, b - a)
 
@@ -202,7 +203,8 @@ def run_steps(item, worker, record, scratch):
     noinline()
     arrays, p, args = unpack_arrays(scratch, record), unpack_tables(scratch, record), unpack_args(scratch, record)
     V, zero = lanes(scratch), int64(0)
-    sums, energy_sums, z_weights = carve(arrays.state, item, state_sizes(args, V))
+    state = carve(arrays.state, item, state_sizes(args, V))
+    sums, energy_sums, z_weights = state
     tile, rows, work, bins, mag, shifts, weights = carve(scratch, worker, scratch_sizes(args, V))
     count, gain, step = min(V, args.signals - item * V), load(arrays.gains, item * V), min(args.hop, args.n_fft)
     clear(mag, zero, mag.size)
@@ -219,7 +221,7 @@ def run_steps(item, worker, record, scratch):
         call(p.inverse, (int64(BINS), tile, zero, p, work, mag, zero, args.least_energy, bins, tile))
         transpose(tile, zero, V, rows, zero, args.row_stride, args.n_fft)
         add_frames(rows, shifts, arrays, args, count, sums, energy_sums)
-        write_out(item, m, step, arrays, args, count, sums, energy_sums, weights)
+        write_out(item, m, step, arrays, args, state, weights)
         shift(args, count, sums, energy_sums)
     if args.last > args.total:
-        write_out(item, args.total, args.n_fft - step, arrays, args, count, sums, energy_sums, weights)
+        write_out(item, args.total, args.n_fft - step, arrays, args, state, weights)

@@ -75,13 +75,14 @@ def store_sums(o, at, row_stride, column_stride, columns, rows, x, i):
 
 
 @kernel
-def add_tiles(b, f, count, arrays, tables, args, lag, buffers):
-    """Add frames f .. f + count - 1 of signal b to the sum, whose column `lag` is the first column of frame f."""
+def add_tiles(at, count, arrays, tables, args, lag, buffers):
+    """Add `count` frames, of the bins spectra[at:], to the sum, in which the first of them begins in column `lag`."""
     V = lanes(arrays.y)
     strip, work, bins, tmp, y, o, _rows = buffers
     for g in range(0, count, V):
-        at = args.origin + b * args.signal_stride + (f + g) * args.frame_stride
-        synthesize_tile(arrays.spectra, at, min(V, count - g), g, tables, args, (strip, work, bins, tmp), y)
+        synthesize_tile(
+            arrays.spectra, at + g * args.frame_stride, min(V, count - g), g, tables, args, (strip, work, bins, tmp), y
+        )
         overlap_add_in_order(y, args.size, o, lag + g, args.hop, args.sum_stride)
 
 
@@ -113,7 +114,8 @@ def add_frames_in_lanes(item, arrays, tables, args, inverse, buffers):
         if count > 0:
             shift_columns(o, count, inverse.kept, sum_rows, stride)
         count = min(args.strip_tiles * lanes(arrays.y), high - f)
-        add_tiles(b, f, count, arrays, tables, args, inverse.lag, buffers)
+        at = args.origin + b * args.signal_stride + f * args.frame_stride
+        add_tiles(at, count, arrays, tables, args, inverse.lag, buffers)
         skip = min(count, max(zero, low - f))
         write_sum(b, f + skip, inverse.lag + skip, count - skip, arrays, args, buffers)
         f += count
