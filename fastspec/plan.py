@@ -13,6 +13,7 @@ from .features.log import LINEAR, Log, LogScale, log_scale, normalize_whisper
 from .immutable import Immutable, cached_attribute
 from .kernels.fft.realfft import COMPLEX
 from .kernels.framing.polyphase import SignalArgs
+from .transform.ends import Ends
 from .transform.epilogue import Epilogue, complex_bins, epilogue_args, filtered_levels, levels_of_bins
 from .transform.forward import ForwardTransform, PreparedTile
 from .transform.framing import Geometry, PadMode, Window
@@ -103,7 +104,7 @@ class STFT(Immutable):
 
     def __getstate__(self) -> dict[str, Any]:
         """The state without objects that hold addresses of this process."""
-        transforms = "forward_transform", "inverse_transform", "_short_signals"
+        transforms = "forward_transform", "inverse_transform", "ends", "_short_signals"
         return {name: value for name, value in vars(self).items() if name not in transforms}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -260,7 +261,10 @@ class STFT(Immutable):
         return M
 
     # ---- D -> y ----
-    def inverse(self, D: ArrayLike, *, length: int | None = None, out: Real | None = None, warn: bool = True) -> Real:
+    def inverse(
+        self, D: ArrayLike, *, length: int | None = None, out: Real | None = None, warn: bool = True,
+        limit_ends: bool = True,
+    ) -> Real:  # fmt: skip
         """The signals whose spectrograms are nearest to D.
 
         y[t] = sum over f of w[j] x_f[j] / sum over f of w[j]**2 with j = t - start - f hop_length and x_f the inverse
@@ -277,6 +281,10 @@ class STFT(Immutable):
             Real array to write to.
         warn : bool
             Whether a window and hop that violate NOLA are warned of.
+        limit_ends : bool
+            Whether samples at the ends, where few frames overlap and errors of D become loud, are limited to twice the
+            rms of the first or last frame (see `transform.ends`).  The spectrum of a signal keeps every sample whose
+            sum of squares is above 1e-11 of the largest.  False is the plain formula, as in librosa and torch.
 
         Returns
         -------
@@ -305,7 +313,14 @@ class STFT(Immutable):
         y = checks.output_array("out", out, (*X.shape[:-2], size), self.dtype, "C", X)
         for spectra, signals in pair_signals(X, y) if y.size else ():
             self.inverse_transform.run_any(spectra, signals, start=-self.geometry.start)
+            if limit_ends:
+                self.ends.limit(signals, spectra)
         return y
+
+    @cached_attribute
+    def ends(self) -> Ends:
+        """The ends of signals; not part of the public interface."""
+        return Ends(self.window, self.hop_length, -self.geometry.start)
 
     @cached_attribute
     def invertible(self) -> bool:

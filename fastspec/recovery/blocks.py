@@ -90,7 +90,9 @@ class OnlineSolver:
     def __init__(self, problem: Problem, rng: np.random.Generator) -> None:
         assert problem.online_stage is not None
         self._to_magnitudes = problem.to_magnitudes
-        self._engine = make_engine(problem.plan, 1, problem.online_stage, rng, problem.tolerance)
+        self._engine = make_engine(
+            problem.plan, 1, problem.online_stage, rng, problem.tolerance, limits_ends=problem.limits_ends
+        )
 
     def push(self, M: Real) -> Iterable[Real]:
         """See `Solver`."""
@@ -121,7 +123,10 @@ class BlockSolver:
         self._problem = problem = problem.of_magnitudes() if problem.is_cascade else problem
         self._block, self._rng, self._margin = block, rng, margin_frames(plan)
         self._delay, stage = online_delay(problem), problem.online_stage
-        self._engine = None if stage is None else make_engine(plan, 1, stage, rng, problem.tolerance)
+        self._engine = None
+        if stage is not None:
+            limits_ends = problem.limits_ends
+            self._engine = make_engine(plan, 1, stage, rng, problem.tolerance, limits_ends=limits_ends)
         # the window of frames that are kept: M[:count], of which the first is frame `first` of the signal
         self._M = np.empty((block + 2 * self._margin + self._delay, problem.n_rows), plan.dtype)
         self._first = self._count = 0

@@ -33,6 +33,7 @@ def recover(
     out: Real | None = None,
     tolerance: float = TOLERANCE,
     block: int | str | None = "auto",
+    limit_ends: bool = True,
     **options: Any,
 ) -> Any:
     """Phase recovery: signals y with |STFT(y)| near S.
@@ -85,6 +86,9 @@ def recover(
         `recovery.blocks`); None: all.  "auto" takes long signals, of more than 2**23 magnitudes, in blocks of 2**21,
         so that the memory needed beside S and y does not grow with them (60 MB).  S and `out` may then be
         memory maps; S is converted block by block.  Where the convergence is measured, "auto" takes all.
+    limit_ends : bool
+        Whether samples at the ends, where few frames overlap, are limited in each round to twice the rms of the first
+        or last frame; else they may be thousands of times as loud as the signal.  See `transform.ends`.
     **options
         Parameters of the method.
 
@@ -116,13 +120,16 @@ def recover(
     monitor = ConvergenceMonitor(magnitudes.shape[:-2], tol, callback, return_info)
     request = Request("S", plan, magnitudes, length, out, monitor, return_info)
     start = check_init("init", init, magnitudes.shape, stages)
-    return request.solve(Problem(plan, stages, start, fraction("tolerance", tolerance)), rng, block)
+    problem = Problem(plan, stages, start, fraction("tolerance", tolerance), limits_ends=bool(limit_ends))
+    return request.solve(problem, rng, block)
 
 
 def griffin_lim(
     plan: STFT, S: Real, D: Real | Complex, *, n_iter: int, momentum: float, length: int | None = None
 ) -> Real:
     """Signals after n_iter rounds of (fast) Griffin-Lim for magnitudes S from spectra D, both (..., n_bins, n_frames).
+
+    As in librosa, samples that few frames cover are not limited.
 
     Raises
     ------
@@ -134,11 +141,11 @@ def griffin_lim(
         return np.empty((*S.shape[:-2], 0), plan.dtype)
     if n_iter > 0 and plan.n_frames(n_samples) != S.shape[-1]:
         raise ValueError(f"length={n_samples} gives {plan.n_frames(n_samples)} frames, but S has {S.shape[-1]}")
-    y = plan.inverse(D, length=n_samples, warn=False)
+    y = plan.inverse(D, length=n_samples, warn=False, limit_ends=False)
     if n_iter == 0 or not S.size:
         return y
     flat = S.reshape(-1, *S.shape[-2:])
-    problem = Problem(plan, [Stage("fast", n_iter, fast(momentum))])
+    problem = Problem(plan, [Stage("fast", n_iter, fast(momentum))], limits_ends=False)
     return solve(problem, Target(flat, flat, n_samples), start_from(y.reshape(-1, n_samples))).reshape(y.shape)
 
 

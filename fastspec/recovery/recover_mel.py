@@ -39,6 +39,7 @@ def recover_mel(
     out: Real | None = None,
     tolerance: float = TOLERANCE,
     block: int | str | None = "auto",
+    limit_ends: bool = True,
     **options: Any,
 ) -> Any:
     """Signals y with mels near M, as `plan.mel(y, bank, power=power, log=log)` gives them.
@@ -65,7 +66,7 @@ def recover_mel(
         "cascade"  `bank.inverse`, then `recover`
     rounds : str or list of tuple
         The method of `recover` for the rounds; "joint" has griffinlim, fast and accelerated (alpha=0.9, beta=1.1).
-    init, n_iter, rng, length, tol, callback, return_info, out, tolerance, block, **options
+    init, n_iter, rng, length, tol, callback, return_info, out, tolerance, block, limit_ends, **options
         As in `recover`; starts are made from the magnitudes of `bank.inverse`.  The convergence of "joint" is that of
         mels, || B |STFT(y)|**power - M || / ||M|| in dB.
 
@@ -92,7 +93,7 @@ def recover_mel(
         return recover(
             _invert_notebook_mels(M, bank, plan, **inversion), plan, method=rounds, init=init, n_iter=n_iter, rng=rng,
             length=length, tol=tol, callback=callback, return_info=return_info, out=out, tolerance=tolerance,
-            block=block, **options,
+            block=block, limit_ends=limit_ends, **options,
         )  # fmt: skip
     mels = Mels(bank, power, log)
     problem = make_mel_problem(plan, mels, method, rounds, n_iter, options, fraction("tolerance", tolerance))
@@ -100,7 +101,7 @@ def recover_mel(
     monitor = ConvergenceMonitor(levels.shape[:-2], tol, callback, return_info)
     request = Request("M", plan, levels, length, out, monitor, return_info)
     start = check_init("init", init, (*levels.shape[:-2], plan.n_bins, levels.shape[-1]), problem.stages)
-    return request.solve(problem._replace(init=start), rng, block)
+    return request.solve(problem._replace(init=start, limits_ends=bool(limit_ends)), rng, block)
 
 
 class Mels(NamedTuple):

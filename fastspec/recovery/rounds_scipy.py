@@ -35,14 +35,14 @@ class ScipyRounds:
 
     def synthesize(self, D: Complex) -> Real:
         """The signals (signals, length) of spectra D (signals, n_bins, n_frames)."""
-        return self.plan.inverse(D, length=self.length, warn=False)
+        return self.plan.inverse(D, length=self.length, warn=False, limit_ends=False)
 
     def step(self, now: Real, before: Real, out: Real, method: Method) -> None:
         """out = the signals (signals, length) of the round after `now`, which came after `before`."""
         number = self.plan.dtype.type
         if isinstance(method, Momentum):
             c = self._project(self.plan.forward(number(method.now) * now + number(method.before) * before))
-            self.plan.inverse(c, length=self.length, out=out, warn=False)
+            self.plan.inverse(c, length=self.length, out=out, warn=False, limit_ends=False)
             out *= number(method.gain)
             out += number(method.kept_now) * now + number(method.kept_before) * before
             return
@@ -53,7 +53,7 @@ class ScipyRounds:
             + number(method.to_state) * c + number(method.to_consistent) * q
         )  # fmt: skip
         c = number(method.out_set) * self._project(self.state) + number(method.out_state) * self.state
-        self.plan.inverse(c, length=self.length, out=out, warn=False)
+        self.plan.inverse(c, length=self.length, out=out, warn=False, limit_ends=False)
 
     def _project(self, z: Complex) -> Complex:
         """P2(z): z with the magnitudes S, or with levels B |z|**power nearer to S by multiplicative updates (NMF)."""

@@ -27,7 +27,7 @@ class RtpghiEngine:
     ) -> None:
         self._plan, self._look_ahead = plan, look_ahead
         self._integrator = PhaseIntegrator(plan, signals, look_ahead=look_ahead, tolerance=tolerance, rng=rng)
-        self._inverse = StreamingISTFT(plan, warn=False)
+        self._inverse = StreamingISTFT(plan, warn=False, limit_ends=False)
 
     def n_final(self, frames: int) -> int:
         """See `Engine`."""

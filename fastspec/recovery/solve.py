@@ -53,6 +53,7 @@ class Problem(NamedTuple):
     power: float = 1.0
     log: str | None = None
     is_cascade: bool = False  # magnitudes first, by `bank.inverse`, then signals of these
+    limits_ends: bool = True  # see `transform.ends`
 
     @property
     def n_rows(self) -> int:
@@ -114,13 +115,38 @@ class Anchor(NamedTuple):
     fade: int  # samples behind the seam over which the anchor fades into the signal of the rounds
 
 
+class LimitedRounds:
+    """Rounds whose signals are limited at the ends that few frames cover, so that phases fit what is kept of them."""
+
+    def __init__(self, rounds: AnyRounds, magnitudes: Real) -> None:
+        self._rounds, self._ends, self._frames = rounds, rounds.plan.ends, magnitudes.shape[-1]
+        scales = rounds.scales[:, None].astype(magnitudes.dtype)
+        self._first = self._ends.estimate_of_levels(scales * magnitudes[..., 0])
+        self._last = self._ends.estimate_of_levels(scales * magnitudes[..., -1])
+
+    def limit(self, y: Real) -> None:
+        """Limit both ends of signals y (signals, length)."""
+        split = self._ends.count_complete(self._frames)
+        self._ends.limit_start(y[:, :split], 0, self._first)
+        self._ends.limit_end(y[:, split:], split, self._frames, self._last)
+
+    def step(self, now: Real, before: Real, out: Real, method: Any) -> None:
+        """See `rounds.Rounds.step`."""
+        self._rounds.step(now, before, out, method)
+        self.limit(out)
+
+    def convergence(self, y: Real) -> NDArray[np.float64]:
+        """See `rounds.Rounds.convergence`."""
+        return self._rounds.convergence(y)
+
+
 class AnchoredRounds:
     """Rounds of one signal whose first samples are restored after each round."""
 
-    def __init__(self, rounds: AnyRounds, anchor: Anchor) -> None:
+    def __init__(self, rounds: "AnyRounds | LimitedRounds", anchor: Anchor, scale: float, length: int) -> None:
         self._rounds, self._seam = rounds, anchor.seam
-        self._y = anchor.y * anchor.y.dtype.type(rounds.scales[0])
-        fade = max(0, min(anchor.fade, len(anchor.y) - anchor.seam, rounds.length - anchor.seam))
+        self._y = anchor.y * anchor.y.dtype.type(scale)
+        fade = max(0, min(anchor.fade, len(anchor.y) - anchor.seam, length - anchor.seam))
         self._weight = (np.cos(np.linspace(0, np.pi / 2, fade)) ** 2).astype(anchor.y.dtype)
 
     def restore(self, y: Real) -> None:
@@ -137,6 +163,9 @@ class AnchoredRounds:
     def convergence(self, y: Real) -> NDArray[np.float64]:
         """See `rounds.Rounds.convergence`."""
         return self._rounds.convergence(y)
+
+
+Iterated = AnyRounds | LimitedRounds | AnchoredRounds
 
 
 def solve(
@@ -159,13 +188,16 @@ def solve(
         Observes the start and every round, and may stop them.
     """
     scales = unit_scales(target.magnitudes)
-    rounds: AnyRounds | AnchoredRounds
-    rounds = make_rounds(
-        problem.plan, target.levels, target.length, scales=scales, bank=problem.bank, power=problem.power
-    )
-    y = start(rounds)
+    plan, length = problem.plan, target.length
+    unlimited = make_rounds(plan, target.levels, length, scales=scales, bank=problem.bank, power=problem.power)
+    limited: AnyRounds | LimitedRounds = unlimited
+    y = start(unlimited)
+    if problem.limits_ends and plan.ends.are_weak(target.magnitudes.shape[-1], length):
+        limited = LimitedRounds(unlimited, target.magnitudes)
+        limited.limit(y)
+    rounds: Iterated = limited
     if anchor is not None:
-        rounds = AnchoredRounds(rounds, anchor)
+        rounds = AnchoredRounds(limited, anchor, scales[0], length)
         rounds.restore(y)
     y = iterate(rounds, y, problem.stages, monitor or ConvergenceMonitor())
     y *= (1 / scales)[:, None].astype(y.dtype)
@@ -215,7 +247,7 @@ class ConvergenceMonitor:
         self.convergence: list[NDArray[np.float64]] = []  # in dB, at the start and after every round
         self.n_rounds, self.has_stopped = -1, False
 
-    def observe(self, rounds: AnyRounds | AnchoredRounds, y: Real) -> bool:
+    def observe(self, rounds: Iterated, y: Real) -> bool:
         """Whether to do another round after the one that gave y, or after the start."""
         self.n_rounds += 1
         if self.is_measuring:
@@ -239,7 +271,7 @@ class ConvergenceMonitor:
             return not (self.convergence[-2] - self.convergence[-1] >= self.tol).any()
 
 
-def iterate(rounds: AnyRounds | AnchoredRounds, y: Real, stages: list[Stage], monitor: ConvergenceMonitor) -> Real:
+def iterate(rounds: Iterated, y: Real, stages: list[Stage], monitor: ConvergenceMonitor) -> Real:
     """The signals after all rounds of all stages but online ones, beginning with y, which is overwritten."""
     spare = [np.empty_like(y), np.empty_like(y)]
     monitor.observe(rounds, y)
@@ -254,7 +286,7 @@ def iterate(rounds: AnyRounds | AnchoredRounds, y: Real, stages: list[Stage], mo
 
 
 def _iterate_momentum(
-    rounds: AnyRounds | AnchoredRounds,
+    rounds: Iterated,
     now: Real,
     spare: list[Real],
     step: Momentum,
@@ -277,7 +309,7 @@ def _iterate_momentum(
 
 
 def _iterate_relaxation(
-    rounds: AnyRounds | AnchoredRounds,
+    rounds: Iterated,
     now: Real,
     spare: list[Real],
     step: Relaxation,

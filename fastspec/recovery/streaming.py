@@ -54,6 +54,8 @@ class StreamingRecover:
         As in `recover`.  A Generator goes on when the stream is reset; a number begins anew.
     block : int or "auto"
         Frames of a block, for the methods that go in blocks; see `recover`.
+    limit_ends : bool
+        As in `recover`.
 
     Attributes
     ----------
@@ -94,6 +96,7 @@ class StreamingRecover:
         rng: Seed = None,
         tolerance: float = TOLERANCE,
         block: int | str = "auto",
+        limit_ends: bool = True,
         **options: Any,
     ) -> None:
         if not isinstance(plan, STFT):
@@ -105,7 +108,8 @@ class StreamingRecover:
         if not isinstance(init, str):
             raise TypeError(f"init must be the name of a start for a stream, got {type(init)!r}")
         start = check_init("init", init, (), stages)
-        self._set_up(Problem(plan, stages, start, fraction("tolerance", tolerance)), block, rng)
+        problem = Problem(plan, stages, start, fraction("tolerance", tolerance), limits_ends=bool(limit_ends))
+        self._set_up(problem, block, rng)
 
     def _set_up(self, problem: Problem, block: int | str, rng: Seed) -> None:
         plan = self.plan = problem.plan
@@ -120,7 +124,8 @@ class StreamingRecover:
         problem = self._problem
         if problem.is_online and problem.online_stage is not None:
             generator = np.random.default_rng(rng)
-            return make_engine(self.plan, signals, problem.online_stage, generator, problem.tolerance)
+            stage, limits_ends = problem.online_stage, problem.limits_ends
+            return make_engine(self.plan, signals, stage, generator, problem.tolerance, limits_ends=limits_ends)
         return BlockEngine(problem, self._block, rng, signals)
 
     def __repr__(self) -> str:
@@ -278,7 +283,7 @@ class StreamingRecoverMel(StreamingRecover):
 
     Parameters
     ----------
-    plan, init, n_iter, rng, tolerance, block
+    plan, init, n_iter, rng, tolerance, block, limit_ends
         As of `StreamingRecover`.
     bank, power, log, method, rounds, **options
         As in `recover_mel`, but for log="notebook".
@@ -311,6 +316,7 @@ class StreamingRecoverMel(StreamingRecover):
         rng: Seed = None,
         tolerance: float = TOLERANCE,
         block: int | str = "auto",
+        limit_ends: bool = True,
         **options: Any,
     ) -> None:
         if not isinstance(plan, STFT):
@@ -320,4 +326,4 @@ class StreamingRecoverMel(StreamingRecover):
         mels, share = Mels(bank, power, log), fraction("tolerance", tolerance)
         problem = make_mel_problem(plan, mels, method, rounds, n_iter, options, share)
         start = check_init("init", init, (), problem.stages)
-        self._set_up(problem._replace(init=start), block, rng)
+        self._set_up(problem._replace(init=start, limits_ends=bool(limit_ends)), block, rng)

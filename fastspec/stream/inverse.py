@@ -17,8 +17,9 @@ from ..kernels.runtime.threads import team_size
 from ..kernels.stft import inverse as inverse_kernel
 from ..plan import STFT
 from ..transform import inverse_scipy
+from ..transform.ends import EndEstimate
 from ..transform.inverse import Prepared, Workspace, arrays_at, run_overlap_add
-from ..transform.memory import pair_signals, writable
+from ..transform.memory import pair_signals, signal_rows, writable
 
 ENDLESS = 1 << 60  # frames of a signal that has not ended
 CONVERTED_VALUES = 1 << 18  # values of D and y in memory while a block is converted
@@ -41,13 +42,16 @@ class StreamingISTFT:
         Transform size, hop, window and dtype.
     warn : bool
         Whether a window and hop that violate NOLA are warned of.
+    limit_ends : bool
+        As in `plan.inverse`.
 
     Attributes
     ----------
     plan : STFT
     latency : int
         Samples from the last final sample to the end of the newest frame: n_fft - hop_length; of a centred plan at
-        least n_fft // 2, as the signal may end there.
+        least n_fft // 2, as the signal may end there.  If few frames cover the first samples (of a plan that is not
+        centred), these wait for the second frame, by which `limit_ends` judges them.
 
     Raises
     ------
@@ -67,7 +71,7 @@ class StreamingISTFT:
     >>> play(stream.flush())
     """
 
-    def __init__(self, plan: STFT, *, warn: bool = True) -> None:
+    def __init__(self, plan: STFT, *, warn: bool = True, limit_ends: bool = True) -> None:
         if not isinstance(plan, STFT):
             raise TypeError(f"plan must be a fastspec.STFT, got {plan!r}")
         if warn and not plan.invertible:
@@ -76,6 +80,8 @@ class StreamingISTFT:
         self._start = -plan.geometry.start  # samples of the sum before sample 0 of the signal
         self._lag = int(plan.hop_length + self._start > plan.n_fft)
         self.latency = max(plan.n_fft - plan.hop_length, self._start)
+        self._limit_ends = bool(limit_ends)
+        self._waits_for_second = limit_ends and plan.ends.has_weak_start and plan.hop_length < plan.n_fft
         self._workspace = Workspace(plan.dtype)
         self._prepared: dict[object, Prepared] = {}
         self.reset()
@@ -95,6 +101,10 @@ class StreamingISTFT:
         self._frames_in = self._samples_out = 0
         self._ended = False
         self._leading_shape: tuple[int, ...] | None = None
+        self._first_frame: Complex | None = None  # a frame that waits for the second
+        self._end_frames: Complex = np.empty((0, 0, 2), self.plan.complex_dtype)  # the last (..., n_bins, 2)
+        self._n_end_frames = 0
+        self._start_estimate: EndEstimate | None = None
         self._sums: list[Real] = []  # the sums of the frames so far, and an array for those with the next block
         self._sum_addresses: list[int] = []
 
@@ -121,14 +131,23 @@ class StreamingISTFT:
             dtype, or if the stream has ended.
         """
         D = self._check_block(block)
-        count = self.count_final(self._frames_in + D.shape[-1]) - self._samples_out
+        if self._first_frame is not None:
+            D = np.concatenate([self._first_frame, D], axis=-1, dtype=self.plan.complex_dtype)
+        count, before = self.count_final(self._frames_in + D.shape[-1]) - self._samples_out, self._samples_out
         y = checks.stream_out("out", out, D.shape[:-2], count, self.plan.dtype, D)
         if self._leading_shape is None:
             self._allocate_sums(D.shape[:-2])
+        if self._waits_for_second and self._frames_in + D.shape[-1] < 2:
+            self._first_frame = D.astype(self.plan.complex_dtype) if D.shape[-1] else self._first_frame
+            return y
         if D.dtype == self.plan.complex_dtype and D.flags.aligned and writable(y):
             self._push_native(D, y)
         else:
             self._push_converted(D, y)
+        self._first_frame = None
+        if self._limit_ends and D.shape[-1]:
+            self._keep_end_frames(D)
+            self._limit_start(y, before)
         return y
 
     def flush(self, length: int | None = None) -> Real:
@@ -153,16 +172,22 @@ class StreamingISTFT:
         """
         self._check_not_ended()
         n_samples = self._samples_out if length is None else checks.as_int("length", length, 0)
-        if self._frames_in and length is None:
-            n_samples = self.plan.n_samples(self._frames_in)
+        frames = self._frames_in + (self._first_frame is not None)
+        if frames and length is None:
+            n_samples = self.plan.n_samples(frames)
         if n_samples < self._samples_out:
             raise ValueError(
                 f"length must be at least {self._samples_out}, the number of samples returned so far, got {length!r}"
             )
         leading_shape = self._leading_shape or ()
-        y = np.empty((*leading_shape, n_samples - self._samples_out if self._frames_in else 0), self.plan.dtype)
+        y = np.empty((*leading_shape, n_samples - self._samples_out if frames else 0), self.plan.dtype)
         if y.size:
-            self._add(np.empty((*leading_shape, self.plan.n_bins, 0), self.plan.complex_dtype), y, self._frames_in)
+            no_frame = np.empty((*leading_shape, self.plan.n_bins, 0), self.plan.complex_dtype)
+            D = no_frame if self._first_frame is None else self._first_frame
+            self._add(D, y, frames)
+            if self._limit_ends:
+                self._keep_end_frames(D)
+                self._limit_both(y, frames)
         self._samples_out, self._ended = self._samples_out + y.shape[-1], True
         return y
 
@@ -185,11 +210,41 @@ class StreamingISTFT:
             )
         return D
 
+    # ---- ends ----
+    def _keep_end_frames(self, D: NDArray[Any]) -> None:
+        """Keep the last two frames, and the estimate of the first two."""
+        ends, kept, m = self.plan.ends, self._end_frames, D.shape[-1]
+        if self._start_estimate is None and ends.has_weak_start:
+            first = D[..., :2].astype(self.plan.complex_dtype)
+            self._start_estimate = ends.estimate(first.reshape(-1, self.plan.n_bins, first.shape[-1]), at_end=False)
+        if m == 1:
+            kept[..., 0] = kept[..., 1]
+        kept[..., 2 - min(m, 2) :] = D[..., max(0, m - 2) :]
+        self._n_end_frames = min(2, self._n_end_frames + m)
+
+    def _limit_start(self, y: Real, offset: int) -> None:
+        """Limit those of the samples y (..., n) from `offset` on that few frames cover."""
+        if self._start_estimate is not None and offset < len(self.plan.ends.first):
+            for rows, samples in signal_rows(y):
+                self.plan.ends.limit_start(samples, offset, self._start_estimate.of(rows))
+
+    def _limit_both(self, y: Real, frames: int) -> None:
+        """Limit the rest y (..., n) of signals of so many frames."""
+        ends, offset = self.plan.ends, self._samples_out
+        split = max(offset, ends.count_complete(frames))
+        self._limit_start(y[..., : split - offset], offset)
+        if y.shape[-1] > split - offset:
+            frames_at_end = self._end_frames[..., 2 - self._n_end_frames :]
+            estimate = ends.estimate(frames_at_end.reshape(-1, self.plan.n_bins, self._n_end_frames), at_end=True)
+            for rows, samples in signal_rows(y):
+                ends.limit_end(samples[:, split - offset :], split, frames, estimate.of(rows))
+
     # ---- overlap-add ----
     def count_final(self, frames: int) -> int:
         """Number of samples that are final after `frames` frames."""
         plan = self.plan
-        return max(0, min(frames * plan.hop_length - self._start, plan.n_samples(frames))) if frames else 0
+        least = 2 if self._waits_for_second else 1
+        return max(0, min(frames * plan.hop_length - self._start, plan.n_samples(frames))) if frames >= least else 0
 
     def _allocate_sums(self, leading_shape: tuple[int, ...]) -> None:
         """Sums of zero for signals with these leading axes."""
@@ -197,6 +252,7 @@ class StreamingISTFT:
         shape = prod(leading_shape), -(-n_fft // hop) - 1 + self._lag, min(hop, n_fft)
         self._leading_shape, self._sums = leading_shape, [np.zeros(shape, self.plan.dtype) for _ in range(2)]
         self._sum_addresses = [data_address(sums) for sums in self._sums]
+        self._end_frames = np.empty((*leading_shape, self.plan.n_bins, 2), self.plan.complex_dtype)
 
     def _push_native(self, D: Complex, y: Real) -> None:
         """Add the next frames D; write to y all samples that become final.  Kernels can read D and write y."""

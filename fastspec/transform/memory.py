@@ -138,6 +138,14 @@ def pair_signals(D: Complex, y: Real) -> Iterator[tuple[Complex, Real]]:
             yield from pair_signals(spectra, signals)
 
 
+def signal_rows(y: Real) -> Iterator[tuple[slice, Real]]:
+    """(rows, view (signals, length) of them) of signals (..., length): one view, if the leading axes can be joined."""
+    row = 0
+    for _, samples in pair_signals(y[..., None, :], y):  # type: ignore[arg-type]
+        yield slice(row, row + len(samples)), samples
+        row += len(samples)
+
+
 def _can_join(a: NDArray[Any]) -> bool:
     """Whether the first two axes can be joined without a copy."""
     return 1 in a.shape[:2] or a.strides[0] == a.shape[1] * a.strides[1]

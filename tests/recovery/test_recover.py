@@ -71,7 +71,7 @@ def test_rounds_are_the_formulas_of_the_papers(
     wanted = getattr(twins, method)(p, lambda c: twins.with_magnitudes(c, S), start, n_iter)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of gaps
-        result = fastspec.recover(S, plan, method=method, n_iter=n_iter, init=phases)
+        result = fastspec.recover(S, plan, method=method, n_iter=n_iter, init=phases, limit_ends=False)
     assert result.dtype == dtype
     assert distance(result, wanted) <= EPS[dtype]
 
@@ -112,7 +112,7 @@ def test_any_size(n_fft: int, hop: int, frames: int, method: str, center: bool, 
     same = np.asfortranarray(S) if across else S
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        result = fastspec.recover(same, plan, method=method, n_iter=2, init=phases)
+        result = fastspec.recover(same, plan, method=method, n_iter=2, init=phases, limit_ends=False)
     # A bin that cancels to next to nothing has the phase of its rounding error, and with it what follows: how well a
     # signal is determined is how far the twin itself goes when each magnitude is moved by the last digit.
     eps = 2.0**-52

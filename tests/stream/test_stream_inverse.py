@@ -152,7 +152,8 @@ def test_the_latency_is_from_what_is_final_to_the_end_of_the_newest_frame(plan: 
     for g in range(1, frames + 1):
         given += stream.push(D[:, g - 1 : g]).size
         end = (g - 1) * plan.hop_length + plan.n_fft - (plan.n_fft // 2 if plan.center else 0)
-        assert given == max(0, end - stream.latency)
+        waits = g == 1 and plan.hop_length < plan.n_fft and plan.ends.has_weak_start
+        assert given == (0 if waits else max(0, end - stream.latency))
         assert given <= plan.n_samples(g)
 
 

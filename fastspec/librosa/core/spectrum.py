@@ -186,13 +186,13 @@ def istft(
     D = _fix_bins(stft_matrix, plan.n_bins)
     n_samples = length or plan.n_samples(D.shape[-1])
     if out is None:
-        return plan.inverse(D, length=n_samples, warn=False).astype(result_dtype, copy=False)
+        return plan.inverse(D, length=n_samples, warn=False, limit_ends=False).astype(result_dtype, copy=False)
     shape = (*D.shape[:-2], n_samples)
     if out.shape != shape:
         raise parameter_error(f"Shape mismatch for provided output array out.shape={out.shape} != {shape}")
     if result_dtype == plan.dtype:
-        return plan.inverse(D, length=n_samples, out=out, warn=False)
-    out[...] = plan.inverse(D, length=n_samples, warn=False)
+        return plan.inverse(D, length=n_samples, out=out, warn=False, limit_ends=False)
+    out[...] = plan.inverse(D, length=n_samples, warn=False, limit_ends=False)
     return out
 
 

@@ -1,0 +1,164 @@
+"""The ends of overlap-added signals, which few frames cover.
+
+There the sum of squared windows E, by which the overlap-added frames are divided, goes to 0: a spectrum that is not
+that of a signal has samples there that are 1 / sqrt(E) times as loud as its errors.  So where E is small, samples that
+are louder than BOUND times the rms of the first or last frame are replaced by the bounded least-squares solution
+
+    y = clip(sum over f of w x_f / max(E, E_low), -bound, bound).
+
+How small is small depends on how inconsistent the spectrum is.  The noise-to-signal ratio r of an end is that of two
+frames that should agree where they overlap (`Ends.estimate`): E is small below 300 r**2 of the largest, and E_low is
+10 r**2.  The spectrum of a signal has r about 1e-7 in float32, and samples of E above 1e-11 are as they were.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._typing import Complex, Real
+from .framing import window_sum
+
+BOUND = 2.0
+"""Samples of small energy are not louder than so many times the rms of the nearest frame."""
+SMALL_ENERGY = 0.4
+"""Energies above it, relative to the largest, are never small: at the middle of a symmetric window they are 0.5."""
+SMALL_ENERGY_OF_NOISE = 300.0
+"""Energies below so many times r**2 are small."""
+LOW_ENERGY_OF_NOISE = 10.0
+"""E_low / r**2: samples of the energy E_low have errors of a third of the signal."""
+OUTSIDE_ENERGY = 1e-10
+"""Squares of the window below it, relative to the largest: a signal's frame is next to 0 there."""
+
+
+class EndEstimate(NamedTuple):
+    """What the frames at one end of signals tell of it."""
+
+    level: NDArray[np.float64]  # rms of each signal in its first or last frame, the window taken off
+    small_energy: NDArray[np.float64]  # samples of less energy, relative to the largest, are limited
+    low_energy: NDArray[np.float64]  # E_low
+
+    def of(self, rows: slice) -> "EndEstimate":
+        """The estimate of the signals in these rows."""
+        return EndEstimate(self.level[rows], self.small_energy[rows], self.low_energy[rows])
+
+
+class Ends:
+    """The energies at both ends of the signals of a window and hop, relative to the largest.
+
+    Parameters
+    ----------
+    window : np.ndarray [shape=(n_fft,)]
+    hop : int
+    start : int
+        Samples of the sum of frames before sample 0 of a signal.
+    """
+
+    def __init__(self, window: NDArray[np.float64], hop: int, start: int) -> None:
+        self.window, self.hop, self.start = window, hop, start
+        self.n_fft, self.reach = len(window), -(-len(window) // hop)
+        squares, margin = window**2, max(0, self.n_fft - hop)
+        sums = window_sum(squares, self.reach, hop)
+        self._largest = float(sums.max()) or 1.0
+        self.first = sums[start:margin] / self._largest
+        self._rms = float(np.sqrt(squares.sum()))
+
+    @property
+    def has_weak_start(self) -> bool:
+        """Whether the first samples of signals have small energies."""
+        return bool((self.first < SMALL_ENERGY).any())
+
+    def last(self, frames: int) -> NDArray[np.float64]:
+        """Energies of the samples from `count_complete(frames)` on, which frames after the last would cover."""
+        count, margin = min(frames, self.reach), max(0, self.n_fft - self.hop)
+        energy: NDArray[np.float64] = window_sum(self.window**2, count, self.hop)[count * self.hop :][:margin]
+        return energy[max(0, self.start - frames * self.hop) :] / self._largest
+
+    # ---- limits ----
+    def limit(self, y: Real, D: Complex) -> None:
+        """Limit both ends of signals y (signals, length) of spectra D (signals, bins, frames) in place."""
+        split, dtype = self.count_complete(D.shape[-1]), np.result_type(y.dtype, np.complex64)
+        if self.has_weak_start:
+            self.limit_start(y[:, :split], 0, self.estimate(D[..., :2].astype(dtype, copy=False), at_end=False))
+        if y.shape[-1] > split:
+            estimate = self.estimate(D[..., -2:].astype(dtype, copy=False), at_end=True)
+            self.limit_end(y[:, split:], split, D.shape[-1], estimate)
+
+    def are_weak(self, frames: int, length: int) -> bool:
+        """Whether a signal of so many frames and samples has small energies at an end."""
+        return self.has_weak_start or bool(
+            (self.last(frames)[: max(0, length - self.count_complete(frames))] < SMALL_ENERGY).any()
+        )
+
+    def count_complete(self, frames: int) -> int:
+        """Samples that no later frame would cover: they are at the start of a signal, the others at its end."""
+        return max(0, frames * self.hop - self.start)
+
+    def limit_start(self, y: Real, offset: int, estimate: EndEstimate) -> None:
+        """Limit samples y (signals, n) from sample `offset` on, which later frames do not cover, in place."""
+        energy = self.first[offset : offset + y.shape[-1]]
+        limit_samples(y[:, : len(energy)], energy, estimate)
+
+    def limit_end(self, y: Real, offset: int, frames: int, estimate: EndEstimate) -> None:
+        """Limit samples y (signals, n) from sample `offset` on, which frames after the last would cover, in place."""
+        energy = self.last(frames)[offset - self.count_complete(frames) :][: y.shape[-1]]
+        limit_samples(y[:, : len(energy)], energy, estimate)
+
+    # ---- estimates ----
+    def estimate(self, D: Complex, *, at_end: bool) -> EndEstimate:
+        """The estimate from the first or last two spectra D (signals, bins, 2); or one, where there is no other."""
+        with np.errstate(all="ignore"):  # of NaN and infinities
+            x = np.fft.irfft(np.ascontiguousarray(D.swapaxes(1, 2), np.complex128), self.n_fft)
+            return self._estimate_of_frames(x, float(np.finfo(D.real.dtype).eps), at_end)
+
+    def _estimate_of_frames(self, x: NDArray[np.float64], eps: float, at_end: bool) -> EndEstimate:
+        """The same from frames (signals, 1 or 2, n_fft)."""
+        largest = np.abs(x).max(axis=(1, 2), initial=0)
+        x /= np.where(largest > 0, largest, 1)[:, None, None]  # lest squares overflow
+        level = largest * self._level(np.square(x[:, -1 if at_end else 0]).sum(axis=-1))
+        noise = self._disagreement(x) if x.shape[1] == 2 and self.hop < self.n_fft else self._outside(x)
+        signal = np.square(self._level(np.square(x).sum(axis=-1).max(axis=-1)))
+        ratio = np.divide(noise, signal, out=np.zeros(len(x)), where=signal > 0)
+        ratio = np.maximum(ratio, eps**2)
+        return EndEstimate(level, np.minimum(SMALL_ENERGY_OF_NOISE * ratio, SMALL_ENERGY), LOW_ENERGY_OF_NOISE * ratio)
+
+    def _disagreement(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Mean square of the noise of two frames (signals, 2, n_fft) in the samples that both cover."""
+        early, late = self.window[self.hop :], self.window[: -self.hop]
+        weight = np.hypot(early, late)
+        weight[weight == 0] = np.inf
+        difference = (x[:, 0, self.hop :] * late - x[:, 1, : -self.hop] * early) / weight
+        noise: NDArray[np.float64] = np.square(difference).mean(axis=-1)
+        return noise
+
+    def _outside(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The same of one frame, from the samples where the window is next to 0; 0 if there are none."""
+        squares = self.window**2
+        outside = x[:, 0, squares <= OUTSIDE_ENERGY * squares.max()]
+        noise: NDArray[np.float64] = np.square(outside).mean(axis=-1) if outside.size else np.zeros(len(x))
+        return noise
+
+    def estimate_of_levels(self, S: Real) -> EndEstimate:
+        """The estimate from magnitudes S (signals, bins) alone, whose phases are not those of a signal."""
+        magnitudes = np.array(S, np.float64, order="C")
+        largest = magnitudes.max(axis=-1, initial=0)
+        magnitudes /= np.where(largest > 0, largest, 1)[:, None]
+        squares = np.square(magnitudes)
+        squares[:, 1 : (self.n_fft + 1) // 2] *= 2
+        level = largest * self._level(squares.sum(axis=-1) / self.n_fft)
+        rounding = float(np.finfo(S.dtype).eps) ** 2
+        return EndEstimate(level, np.full(len(S), SMALL_ENERGY), np.full(len(S), rounding))
+
+    def _level(self, energy: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The rms of frames with the energies sum over j of x_f[j]**2."""
+        level: NDArray[np.float64] = np.sqrt(energy) / (self._rms or 1.0)
+        return level
+
+
+def limit_samples(y: Real, energy: NDArray[np.float64], estimate: EndEstimate) -> None:
+    """Limit samples y (signals, n) of these energies (n,) in place."""
+    bound, low = BOUND * estimate.level[:, None], estimate.low_energy[:, None]
+    loud = (energy < estimate.small_energy[:, None]) & (np.abs(y) > bound)
+    if loud.any():
+        limited = np.clip(y * np.minimum(1, energy / low), -bound, bound)
+        np.copyto(y, limited, where=loud, casting="same_kind")
