@@ -18,6 +18,7 @@ from typing import Any
 from . import (
     accuracy,
     cold,
+    ends,
     engine,
     fft,
     long_sound,
@@ -37,6 +38,7 @@ SUBJECTS: dict[str, Any] = {
     "engine": engine,
     "quality": quality,
     "recovery": recovery,
+    "ends": ends,
     "accuracy": accuracy,
     "notebook": notebook,
     "cold": cold,
@@ -52,7 +54,7 @@ DOCUMENTS = {
     "docs/benchmarks.md": (
         "engine", "recovery", "notebook", "segments", "streams", "long_sound", "cold", "memory", "fft",
     ),
-    "docs/quality.md": ("quality", "accuracy"),
+    "docs/quality.md": ("quality", "ends", "accuracy"),
 }  # fmt: skip
 """The subjects whose tables stand in each document, between marks of their names."""
 

@@ -157,6 +157,14 @@ def test_a_loud_sound_is_made_softer_in_whole_numbers_alone(speech: Path) -> Non
     assert np.abs(samples(out)).max() == pytest.approx(0.95 / done.gain, rel=1e-3)
 
 
+@pytest.mark.parametrize("keywords", [{}, {"method": "rtisi"}, {"method": "rtpghi"}, {"init": "random", "n_iter": 2}])
+def test_resynthesis_without_centring_does_not_click(speech: Path, keywords: dict[str, Any]) -> None:
+    done = files.resynth(speech, speech.with_name("y.wav"), STFT(512, hop_length=128, center=False), **keywords)
+    assert done.gain == 1
+    y = np.abs(samples(speech.with_name("y.wav")))
+    assert max(y[:512].max(), y[-512:].max()) <= 1.5 * y[512:-512].max()
+
+
 @settings(deadline=None, max_examples=30)
 @given(ahead=st.lists(st.integers(0, 40), max_size=12), behind=st.lists(st.integers(0, 40), max_size=12))
 def test_the_convergence_does_not_depend_on_the_blocks(ahead: list[int], behind: list[int]) -> None:
