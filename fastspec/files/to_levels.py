@@ -86,7 +86,8 @@ def mel(
         (the same, called M, with the metadata that `invert` needs), .zarr (the same, in chunks along the frames), .png
         (a picture in seconds, Hz and dB), or "-" for standard output, as .npy.
     plan : STFT
-        By default n_fft is the power of two nearest to 46 ms, hop_length a quarter of it.
+        By default n_fft is the power of two nearest to 46 ms, hop_length a quarter of it; signals are padded with
+        zeros, and reflected for log="whisper".
     bank : MelBank, FilterBank or np.ndarray [shape=(n_mels, n_bins)]
         By default 80 mel filters up to sr / 2.
     sr : int
@@ -117,7 +118,7 @@ def mel(
         If a format or another rate needs a package that is not installed.
     """
     with as_sound(path, plan, sr, mono, raw) as sound:
-        plan = default_plan(sound.rate) if plan is None else plan
+        plan = default_plan(sound.rate, log) if plan is None else plan
         filters = MelBank(sound.rate, plan.n_fft, N_MELS, dtype=plan.dtype) if bank is None else as_bank(bank)
         return _write_levels(sound, out, Metadata(sound.rate, plan, filters, float(power), log), db_range, progress)
 
@@ -254,7 +255,7 @@ def _open_writer(
 
 def _expected_frames(plan: STFT, sound: Sound) -> int | None:
     """Number of frames, if it is known before the end of the sound."""
-    if sound.total is None or sound.rate != sound.file_rate:
+    if sound.total is None or sound.is_estimate or sound.rate != sound.file_rate:
         return None
     return plan.n_frames(sound.total) if (plan.center and sound.total) or sound.total >= plan.n_fft else None
 
