@@ -73,7 +73,10 @@ def open_ffmpeg(
     ):
         assert process.stdout is not None
         try:
-            header = riff.read_header(read_exactly(process.stdout), name)  # type: ignore[arg-type]
+            try:
+                header = riff.read_header(read_exactly(process.stdout), name)  # type: ignore[arg-type]
+            except ValueError:
+                header = None
             if header is None or header.coding is None:
                 process.kill()
                 raise ValueError(
