@@ -159,6 +159,16 @@ def test_defaults_fit_the_rate(speech: Path) -> None:
     assert loaded(speech.with_suffix(".npy")).shape == (257, 1 + done.samples // 128)
 
 
+@pytest.mark.parametrize("log", [None, "db", "whisper"])
+def test_the_default_padding_is_that_of_the_logarithm(speech: Path, log: str | None) -> None:
+    files.mel(speech, speech.with_suffix(".npz"), log=log)  # type: ignore[arg-type]
+    plan = STFT(1024, hop_length=256, pad_mode="reflect" if log == "whisper" else "constant")
+    expected = plan.mel(samples(speech), MelBank(RATE, 1024, 80), log=log)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(loaded(speech.with_suffix(".npz")), expected)
+    with np.load(speech.with_suffix(".npz")) as archive:
+        assert archive["pad_mode"] == plan.pad_mode
+
+
 def test_an_open_sound_is_taken_too(speech: Path) -> None:
     with files.open_sound(speech, mono=False) as sound:
         files.mel(sound, speech.with_suffix(".npy"), PLAN, BANK)
