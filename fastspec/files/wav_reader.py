@@ -64,31 +64,28 @@ def open_wav(
 
 def _file_bytes(file: BinaryIO, name: str, header: riff.Header, available: int, is_stdin: bool) -> int:
     """Bytes of samples in a file, of which `available` follow the header."""
-    size = header.size
-    declares = f"{name}: its header declares"
-    is_unknown = size in riff.UNKNOWN_SIZES_BYTES
-    if size < available and not riff.are_chunks(file, header.offset + size, header.offset + available):
-        wraps = 0 if is_unknown else (available - size) // _WRAP_BYTES
-        if wraps:
-            size += wraps * _WRAP_BYTES
-            warn(f"{declares} {header.size} bytes of samples, the lower 32 bits of a longer size: {size} are read")
-        elif is_unknown:
-            size = available
-    elif size > available and (is_unknown or is_stdin):
-        size = available
-    if is_unknown and size != header.size:
+    declared, declares = header.size, f"{name}: its header declares"
+    is_longer = declared < available and not riff.holds_riff(file, header.offset + declared, header.offset + available)
+    if declared <= available and not is_longer:
+        return declared
+    if declared in riff.UNKNOWN_SIZES_BYTES:
         warn(
-            f"{declares} no length, but {header.size:#x} bytes, as of a pipe or a recording that was cut off: "
-            f"the {size} bytes that follow are read"
+            f"{declares} no length, but {declared:#x} bytes, as of a pipe or a recording that was cut off: "
+            f"the {available} bytes that follow are read"
         )
-    elif size < header.size:
-        warn(f"{name}: truncated: its header declares {header.size} bytes of samples, {size} are read")
-    elif size > available:
+        return available
+    if is_longer:
+        size = declared + (available - declared) // _WRAP_BYTES * _WRAP_BYTES
+        if size > declared:
+            warn(f"{declares} {declared} bytes of samples, the lower 32 bits of a longer size: {size} are read")
+        return size
+    if not is_stdin:
         raise ValueError(
-            f"{name}: truncated: its header declares {size} bytes of samples, the file holds {available}; "
+            f"{name}: truncated: its header declares {declared} bytes of samples, the file holds {available}; "
             "standard input (-) takes what is there"
         )
-    return size
+    warn(f"{name}: truncated: its header declares {declared} bytes of samples, {available} are read")
+    return available
 
 
 class _WavReader:
@@ -133,8 +130,8 @@ class _WavReader:
         """After as many bytes as declared: the pipe is at its end, or chunks follow, or samples beyond 32 bits."""
         self._is_pipe = False
         padding = int(self._size) % 2
-        follows = read_exactly(self._file)(padding + riff.CHUNK_HEADER_BYTES)
-        if len(follows) == padding + riff.CHUNK_HEADER_BYTES and not riff.is_chunk_header(follows[padding:]):
+        follows = read_exactly(self._file)(padding + riff.HEAD_BYTES)
+        if len(follows) == padding + riff.HEAD_BYTES and not riff.is_riff_head(follows[padding:]):
             warn(
                 f"{self._name}: its header declares {self._size} bytes of samples, and more that are no chunk follow, "
                 "as where a size is longer than 32 bits: they are read"

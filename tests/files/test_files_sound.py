@@ -153,7 +153,7 @@ def test_a_file_without_samples_may_have_chunks_after_them(tmp_path: Path, later
 
 def test_chunks_are_told_from_other_bytes(tmp_path: Path) -> None:
     noise = np.random.default_rng(5).integers(0, 256, (100_000, 8), np.uint8)
-    assert 10 < sum(riff.is_chunk_header(row.tobytes()) for row in noise) < 60  # 100,000 (66 / 256)**4 / 16 = 27.6
+    assert 10 < sum(riff.is_riff_head(row.tobytes()) for row in noise) < 60  # 100,000 (66 / 256)**4 / 16 = 27.6
     for data, expected in (
         (LATER_CHUNKS, True),
         (LATER_CHUNKS[:-2], False),
@@ -164,7 +164,7 @@ def test_chunks_are_told_from_other_bytes(tmp_path: Path) -> None:
         (tmp_path / "x").write_bytes(b"ab" + data)
         with (tmp_path / "x").open("rb") as file:
             file.seek(1)
-            assert riff.are_chunks(file, 2, 2 + len(data)) == expected
+            assert riff.holds_riff(file, 2, 2 + len(data)) == expected
             assert file.tell() == 1
 
 
