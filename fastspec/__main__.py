@@ -6,6 +6,7 @@ Ctrl-C, 143 terminated by SIGTERM.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -38,6 +39,27 @@ def _raise_on_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, previous)
 
 
+class _LineHandler(logging.Handler):
+    """Prints what the package says, such as which program decodes a file, as one line on standard error."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(f"fastspec: {_single_line(record.getMessage())}", file=sys.stderr)
+
+
+@contextmanager
+def _print_log() -> Iterator[None]:
+    """Print what the package logs, from INFO up; `--quiet` raises the level."""
+    logger, handler = logging.getLogger("fastspec"), _LineHandler()
+    level = logger.level
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command with `arguments` (those of the process if None) and return the exit code."""
     try:
@@ -49,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(1, extras.explain(missing, "cli", "the command line"))
     warnings.showwarning = lambda message, *_: print(f"fastspec: warning: {_single_line(message)}", file=sys.stderr)
     try:
-        with _raise_on_sigterm():
+        with _raise_on_sigterm(), _print_log():
             code = cli.app(arguments, prog_name="fastspec", standalone_mode=False) or 0
         return _fail(130, "interrupted") if code == 130 else code  # Typer returns 130 on Ctrl-C, or raises Abort
     except (KeyboardInterrupt, cli.Abort):

@@ -236,7 +236,8 @@ class STFT(Immutable):
             "log10"    log10 max(M, 1e-10)
             "db"       (20 / power) log10 max(M, 1e-5**power): decibels of a magnitude or a power, from -100 up
             "whisper"  L = log10 max(M, 1e-10) without the last frame, then (max(L, max L - 8) + 4) / 4, where max L is
-                       the largest of the signal (Radford et al., Proc. ICML 2023, their published front end)
+                       the largest of the signal (Radford et al., Proc. ICML 2023, their published front end, whose plan
+                       has pad_mode="reflect")
 
         Returns
         -------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Collection
 from enum import Enum, StrEnum
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -16,6 +18,13 @@ def check_exists(path: Path) -> Path:
     if str(path) != "-" and not path.exists():
         raise typer.BadParameter(f"{path} does not exist.")
     return path
+
+
+def silence_notes(quiet: bool) -> bool:
+    """Where `quiet`, let the package log warnings only; `__main__` resets the level after the command."""
+    if quiet:
+        logging.getLogger("fastspec").setLevel(logging.WARNING)
+    return quiet
 
 
 Source = Annotated[
@@ -44,6 +53,26 @@ Hop = Annotated[
 WinLength = Annotated[
     int | None, typer.Option("--win-length", min=1, help="Window length in samples; n_fft by default.")
 ]
+Window = Annotated[
+    str | None,
+    typer.Option(
+        "--window", help="A window that SciPy knows: hamming, or with its numbers, kaiser:14; hann by default."
+    ),
+]
+PadMode = Annotated[
+    str | None,
+    typer.Option(
+        "--pad-mode",
+        help="Padding of centred frames: constant (zeros), reflect, symmetric, edge or linear_ramp; constant by "
+        "default, reflect with --log whisper.",
+    ),
+]
+Norm = Annotated[
+    str,
+    typer.Option(
+        "--norm", help="Norm of the mel filters: slaney (unit area), none (unit peak), or 1 or 2 (an L norm)."
+    ),
+]
 Center = Annotated[bool, typer.Option("--center/--no-center", help="Whether frame f is centred on sample f × hop.")]
 Mono = Annotated[bool, typer.Option("--mono/--all-channels", help="Whether channels are mixed down to their mean.")]
 Power = Annotated[
@@ -61,7 +90,9 @@ Threshold = Annotated[
         "--threshold", min=0.1, max=300, help="Dynamic range below the peak, in powers of ten of magnitude: 4 is 80 dB."
     ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no summary.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="No progress bar, no notes and no summary.", callback=silence_notes)
+]
 IsRaw = Annotated[bool, typer.Option("--raw", help="IN is samples without a header, and so is OUT on standard output.")]
 RawRate = Annotated[int | None, typer.Option("--rate", min=1, help="Sample rate of --raw samples, in Hz.")]
 Channels = Annotated[int, typer.Option("--channels", min=1, help="Number of channels of --raw samples.")]
@@ -122,14 +153,17 @@ class FrameOptions(NamedTuple):
     hop: int | None
     win_length: int | None = None
     center: bool = True
+    window: str | None = None  #: name or name:number,number
+    pad_mode: str | None = None
 
 
 class MelOptions(NamedTuple):
-    """The mel scale and its edges in Hz."""
+    """The mel scale, its edges in Hz, and the norm of the filters."""
 
     fmin: float
     fmax: float | None
     htk: bool
+    norm: str = "slaney"
 
 
 def log_name(log: Enum) -> str | None:
@@ -137,11 +171,43 @@ def log_name(log: Enum) -> str | None:
     return None if log.value == "none" else str(log.value)
 
 
-def raw_format(is_raw: bool, rate: int | None, channels: int, dtype: Dtype) -> Raw | None:
+def refuse_unused(context: typer.Context, used: Collection[str | None], reason: str) -> None:
+    """Usage error if the command line sets a parameter that is not among those `used`, and so would be ignored."""
+    unused = [
+        "/".join((parameter.opts[0], *parameter.secondary_opts))
+        for parameter in context.command.params
+        if parameter.name and parameter.name not in used and is_set(context, parameter.name)
+    ]
+    if unused:
+        verb = "has" if len(unused) == 1 else "have"
+        raise typer.BadParameter(f"{', '.join(unused)} {verb} no effect {reason} and must be left out.")
+
+
+def refuse_set(context: typer.Context, names: Collection[str], reason: str) -> None:
+    """Usage error if the command line sets one of the parameters `names`."""
+    refuse_unused(
+        context, {parameter.name for parameter in context.command.params if parameter.name not in names}, reason
+    )
+
+
+def is_set(context: typer.Context, name: str) -> bool:
+    """Whether the command line sets a parameter."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def check_framing(context: typer.Context, center: bool) -> None:
+    """Usage error if --pad-mode is set although nothing is padded."""
+    if not center:
+        refuse_set(context, {"pad_mode"}, "with --no-center")
+
+
+def raw_format(context: typer.Context, is_raw: bool, rate: int | None, channels: int, dtype: Dtype) -> Raw | None:
     """The format of raw samples, None without --raw."""
     if not is_raw:
         if rate is not None:
             raise typer.BadParameter("--rate is the rate of --raw samples: use --sr to resample.")
+        refuse_set(context, {"channels", "dtype"}, "without --raw")
         return None
     if rate is None:
         raise typer.BadParameter("--raw needs --rate HZ.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,6 +17,7 @@ from .options import (
     Hop,
     IsRaw,
     MelLog,
+    MelOptions,
     Mono,
     Power,
     Quiet,
@@ -28,21 +30,27 @@ from .options import (
     WindowSize,
 )
 
+_NOTEBOOK_PARAMETERS = {"source", "target", "sr", "n_fft", "hop", "threshold", "notebook", "quiet"}
+
 
 def mel(
+    context: typer.Context,
     source: Source,
     target: ArrayTarget,
     sr: Sr = None,
     n_fft: WindowSize = None,
     hop: Hop = None,
     win_length: options.WinLength = None,
+    window: options.Window = None,
     n_mels: Annotated[int, typer.Option("--n-mels", min=1, help="Number of mel filters.")] = 80,
     fmin: options.Fmin = 0.0,
     fmax: options.Fmax = None,
     htk: options.Htk = False,
+    norm: options.Norm = "slaney",
     power: Power = None,
     log: Annotated[MelLog, typer.Option("--log", help="Logarithm of the mel spectrogram.")] = MelLog.none,
     center: Center = True,
+    pad_mode: options.PadMode = None,
     mono: Mono = True,
     threshold: Threshold = 4.0,
     raw: IsRaw = False,
@@ -56,14 +64,16 @@ def mel(
     The array is (n_mels, frames); .npz and .zarr also hold the metadata that `fastspec invert` needs.
     """
     from .. import files
-    from ..features.banks import MelBank
-    from .plans import plan_for_sound
+    from ..features.log import pad_mode_for
+    from .plans import mel_bank, plan_for_sound
 
     options.check_folder(target)
-    raw_samples = options.raw_format(raw, rate, channels, dtype)
+    _check_options(context, target, center)
+    raw_samples = options.raw_format(context, raw, rate, channels, dtype)
     with files.open_sound(source, sr=sr, mono=mono, raw=raw_samples) as sound:
-        plan = plan_for_sound(sound, FrameOptions(n_fft, hop, win_length, center))
-        bank = MelBank(sound.rate, plan.n_fft, n_mels, fmin=fmin, fmax=fmax, htk=htk)
+        frame_options = FrameOptions(n_fft, hop, win_length, center, window, pad_mode or pad_mode_for(log.value))
+        plan = plan_for_sound(sound, frame_options)
+        bank = mel_bank(sound.rate, plan.n_fft, n_mels, MelOptions(fmin, fmax, htk, norm))
         with bars.source_bar(source, sound.file_rate, quiet=quiet) as progress:
             done = files.mel(
                 sound,
@@ -80,15 +90,18 @@ def mel(
 
 
 def spectrogram(
+    context: typer.Context,
     source: Source,
     target: ArrayTarget,
     sr: Sr = None,
     n_fft: WindowSize = None,
     hop: Hop = None,
     win_length: options.WinLength = None,
+    window: options.Window = None,
     power: Power = None,
     log: Annotated[SpectrogramLog, typer.Option("--log", help="Logarithm of the levels.")] = SpectrogramLog.none,
     center: Center = True,
+    pad_mode: options.PadMode = None,
     mono: Mono = True,
     threshold: Threshold = 4.0,
     notebook: Annotated[
@@ -114,11 +127,13 @@ def spectrogram(
 
     options.check_folder(target)
     if notebook:
+        options.refuse_unused(context, _NOTEBOOK_PARAMETERS, "with --notebook")
         notebook_options = notebook_commands.NotebookOptions(sr, n_fft, hop, threshold)
         return notebook_commands.spectrogram(source, target, notebook_options, quiet=quiet)
-    raw_samples = options.raw_format(raw, rate, channels, dtype)
+    _check_options(context, target, center)
+    raw_samples = options.raw_format(context, raw, rate, channels, dtype)
     with files.open_sound(source, sr=sr, mono=mono, raw=raw_samples) as sound:
-        frame_options = FrameOptions(n_fft, hop, win_length, center)
+        frame_options = FrameOptions(n_fft, hop, win_length, center, window, pad_mode)
         plan = plan_for_sound(sound, frame_options, is_picture=target.suffix.lower() == ".png")
         with bars.source_bar(source, sound.file_rate, quiet=quiet) as progress:
             done = files.spectrogram(
@@ -133,3 +148,10 @@ def spectrogram(
     frames = f"{done.frames} frames × {plan.n_bins} bins, n_fft {plan.n_fft}, hop {plan.hop_length}"
     summaries.print_summary(target, f"{frames}, {summaries.describe_sound(done)}", quiet=quiet)
     return None
+
+
+def _check_options(context: typer.Context, target: Path, center: bool) -> None:
+    """Usage error if an option would be ignored."""
+    options.check_framing(context, center)
+    if target.suffix.lower() != ".png":
+        options.refuse_set(context, {"threshold"}, "where OUT is no picture (.png)")

@@ -37,7 +37,13 @@ from .options import (
 _SUBTYPE_OF_RAW = {"int16": "PCM_16", "int32": "PCM_32", "float32": "FLOAT"}
 
 
+_ALWAYS = {"source", "target", "method", "init", "n_iter", "subtype", "quiet"}
+_FRAMING = {"n_fft", "hop", "win_length", "window", "center", "pad_mode"}
+_MEL = {"fmin", "fmax", "htk", "norm"}
+
+
 def invert(
+    context: typer.Context,
     source: Annotated[
         Path,
         typer.Argument(
@@ -68,11 +74,15 @@ def invert(
         ),
     ] = None,
     hop: Hop = None,
+    win_length: options.WinLength = None,
+    window: options.Window = None,
     center: Center = True,
+    pad_mode: options.PadMode = None,
     mels: Annotated[bool, typer.Option("--mel", help="The .npy is a mel spectrogram; needs --n-fft.")] = False,
     fmin: options.Fmin = 0.0,
     fmax: options.Fmax = None,
     htk: options.Htk = False,
+    norm: options.Norm = "slaney",
     power: Power = None,
     log: Annotated[MelLog, typer.Option("--log", help="Logarithm of .npy levels.")] = MelLog.none,
     threshold: Threshold = 4.0,
@@ -81,26 +91,44 @@ def invert(
 ) -> None:
     """Invert a stored spectrogram or mel spectrogram of any length; a sound file is resynthesized from its own."""
     from .. import files
+    from ..features.log import pad_mode_for
     from ..files.array_readers import SUFFIXES
     from . import methods, notebook, plans
 
     options.check_folder(target)
-    is_npy = source.suffix.lower() == ".npy"
-    if is_npy and rate is None:
-        raise typer.BadParameter("the sample rate of a .npy spectrogram is unknown: add --rate HZ.")
+    is_stored = source.suffix.lower() in SUFFIXES
+    metadata = plans.stored_metadata(source) if is_stored else {}
+    is_array = is_stored and not metadata
+    if is_array and rate is None:
+        raise typer.BadParameter(f"the sample rate of {source.name} is unknown: add --rate HZ.")
     if method == "notebook":
         methods.check_notebook(init)
+        used = {"rate"} if is_array else {"sr", "threshold"}
+        options.refuse_unused(context, {*_ALWAYS - {"subtype"}, "n_fft", "hop", *used}, "with --method notebook")
         rounds = 10 if n_iter is None else n_iter
         notebook_options = notebook.NotebookOptions(sr, n_fft, hop, threshold)
-        return notebook.invert(source, target, notebook_options, rounds, npy_rate=rate if is_npy else None, quiet=quiet)
-    recovery, frames = methods.parse_method(method, init, n_iter), FrameOptions(n_fft, hop, center=center)
-    if source.suffix.lower() not in SUFFIXES:
+        return notebook.invert(
+            source, target, notebook_options, rounds, npy_rate=rate if is_array else None, quiet=quiet
+        )
+    recovery = methods.parse_method(method, init, n_iter)
+    frames = FrameOptions(n_fft, hop, win_length, center, window, pad_mode or pad_mode_for(log.value))
+    if not is_stored:
+        options.refuse_unused(context, {*_ALWAYS, *_FRAMING, "sr"}, "on a sound file")
+        options.check_framing(context, center)
         return _resynthesize(source, target, _SoundInput(sr), frames, {"subtype": subtype, **recovery}, quiet)
     plan, bank = None, None
-    if is_npy:
-        plan, bank = plans.plan_for_npy(source, rate or 0, frames, MelOptions(fmin, fmax, htk) if mels else None)
+    if is_array:
+        used = {*_ALWAYS, *_FRAMING, "rate", "mels", "power", "log"}
+        options.refuse_unused(context, {*used, *_MEL}, "on levels without metadata")
+        options.refuse_unused(context, {*used, *(_MEL if mels else ())}, "without --mel")
+        options.check_framing(context, center)
+        mel_options = MelOptions(fmin, fmax, htk, norm) if mels else None
+        plan, bank = plans.plan_for_npy(source, rate or 0, frames, mel_options)
         power = (2.0 if mels else 1.0) if power is None else power
-    with bars.source_bar(source, plans.frame_rate(source, plan, rate), quiet=quiet) as progress:
+    else:
+        used = {*_ALWAYS, "rate", "power", *(() if log is MelLog.none else ("log",))}
+        options.refuse_unused(context, used, f"on {source.name}, whose metadata say how it was computed,")
+    with bars.source_bar(source, plans.frame_rate(metadata, plan, rate), quiet=quiet) as progress:
         done = files.invert(
             source,
             target,
@@ -118,6 +146,7 @@ def invert(
 
 
 def resynth(
+    context: typer.Context,
     source: Source,
     target: SoundTarget,
     method: Method = "accelerated",
@@ -127,7 +156,9 @@ def resynth(
     n_fft: WindowSize = None,
     hop: Hop = None,
     win_length: options.WinLength = None,
+    window: options.Window = None,
     center: Center = True,
+    pad_mode: options.PadMode = None,
     mono: Mono = True,
     subtype: Subtype = None,
     raw: IsRaw = False,
@@ -140,11 +171,12 @@ def resynth(
     from . import methods
 
     options.check_folder(target)
+    options.check_framing(context, center)
     recovery = methods.parse_method(method, init, n_iter)
-    sound_input = _SoundInput(sr, mono, options.raw_format(raw, rate, channels, dtype))
+    sound_input = _SoundInput(sr, mono, options.raw_format(context, raw, rate, channels, dtype))
     if sound_input.raw is not None and str(target) == "-" and subtype is None:
         subtype = _SUBTYPE_OF_RAW[sound_input.raw.dtype]
-    frames = FrameOptions(n_fft, hop, win_length, center)
+    frames = FrameOptions(n_fft, hop, win_length, center, window, pad_mode)
     _resynthesize(source, target, sound_input, frames, {"subtype": subtype, **recovery}, quiet)
 
 

@@ -17,6 +17,11 @@ WHISPER_RANGE_DECADES = 8
 """Dynamic range of Whisper's spectrograms in powers of ten: lower values are raised to this far below the maximum."""
 
 
+def pad_mode_for(log: str | None) -> str:
+    """How signals are padded before this logarithm: Whisper's front end reflects them, for others they are silent."""
+    return "reflect" if log == "whisper" else "constant"
+
+
 class LogScale(NamedTuple):
     """The logarithm gain log10(max(M, floor))."""
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import checks
 from ..features.banks import BinBank, FilterBank, MelBank, as_bank
-from ..features.log import log_scale
+from ..features.log import log_scale, pad_mode_for
 from ..plan import STFT
 from ..transform.framing import window_size
 
@@ -107,6 +107,6 @@ def _window_entries(plan: STFT) -> dict[str, Any]:
     return {"window": plan.window.tolist(), "win_length": plan.n_fft}
 
 
-def default_plan(sr: float) -> STFT:
-    """n_fft is the power of two nearest to 46 ms, hop_length a quarter of it."""
-    return STFT(window_size(round(sr)))
+def default_plan(sr: float, log: str | None = None) -> STFT:
+    """n_fft is the power of two nearest to 46 ms, hop_length a quarter of it; padded as usual before that logarithm."""
+    return STFT(window_size(round(sr)), pad_mode=pad_mode_for(log))

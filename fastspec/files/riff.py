@@ -5,18 +5,23 @@ RIFF/WAVE: Microsoft & IBM, Multimedia Programming Interface 1.0 (1991); RF64 an
 
 from __future__ import annotations
 
+import string
 import struct
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
 MAX_SIZE_BYTES = 0xFFFFFFFF
 """The largest size in 32 bits; also stands for a size that is in the `ds64` chunk, or unknown."""
-UNKNOWN_SIZES_BYTES = (0, 0x7FFFF000, 0x7FFFFFFF, 0x80000000, MAX_SIZE_BYTES)
-"""Sizes that programs write to a pipe, where they cannot go back to fill in the real one."""
+UNKNOWN_SIZES_BYTES = (0, 0x7FFFF000, 0x7FFFFFFF, 0x80000000, MAX_SIZE_BYTES, (1 << 64) - 1)
+"""Sizes that programs write to a pipe, or at first, where they cannot go back to fill in the real one, or have not."""
+HEAD_BYTES = 8
+_MAX_HEADS = 1000  # after the samples; a file with more has other bytes there
+_MAX_TRAILER_BYTES = 1 << 28
 DS64_BYTES = 28
 """Size of a `ds64` chunk, reserved by a `JUNK` chunk in files that may grow beyond 4 GB."""
 _SKIP_BYTES = 1 << 16
+_IDENTIFIER_CHARACTERS = frozenset((string.ascii_letters + string.digits + " _-.").encode())
 
 CODINGS = {(PCM, 8): "u1", (PCM, 16): "i2", (PCM, 24): "i3", (PCM, 32): "i4", (FLOAT, 32): "f4", (FLOAT, 64): "f8"}
 """(format tag, bits of a sample) -> coding of `pcm`."""
@@ -70,6 +75,36 @@ def read_header(read: Read, name: str) -> Header | None:
         _skip(read, size + size % 2 - len(body))
         offset += size + size % 2
     raise ValueError(f"{name}: a WAV file without a data chunk")
+
+
+def is_riff_head(data: bytes) -> bool:
+    """Whether 8 bytes are the header of a chunk after the samples: four letters or so, and a size below 256 MiB.
+
+    True of random bytes with a probability of (66 / 256)**4 / 16, 1 of 3600.
+    """
+    identifier, size = struct.unpack("<4sI", data)
+    return size < _MAX_TRAILER_BYTES and all(c in _IDENTIFIER_CHARACTERS for c in identifier)
+
+
+def holds_riff(file: BinaryIO, start: int, end: int) -> bool:
+    """Whether the bytes from `start` to the `end` of a file are chunks, or the padding of the one before.
+
+    The file is where it was afterwards.
+    """
+    position, before = start, file.tell()
+    try:
+        for _ in range(_MAX_HEADS):
+            position += position % 2  # the chunks of a RIFF file begin at even bytes
+            if position >= end:
+                return position <= end + 1
+            file.seek(position)
+            head = file.read(HEAD_BYTES)
+            if len(head) < HEAD_BYTES or not is_riff_head(head):
+                return False
+            position += HEAD_BYTES + struct.unpack("<4xI", head)[0]
+        return False
+    finally:
+        file.seek(before)
 
 
 def _parse_format(body: bytes) -> tuple[str | None, int, int]:

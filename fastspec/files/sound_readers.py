@@ -2,8 +2,9 @@
 
     bytes --decode--> (n, channels) --mix down--> (n,) --resample--> (n,)
 
-Sizes in a header are checked before anything is allocated.  WAV with PCM or floating-point samples is read here, other
-formats by soundfile; another sample rate needs soxr, both from ``pip install "fastspec[audio]"``.
+Sizes in a header are checked before anything is allocated.  WAV with PCM or floating-point samples is read by
+`wav_reader`, other formats by soundfile (`soundfile_reader`), all others by the program `ffmpeg` where it is installed;
+another sample rate needs soxr.  soundfile and soxr come with ``pip install "fastspec[audio]"``.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -21,18 +22,21 @@ from numpy.typing import DTypeLike
 
 from .. import checks, extras
 from .._typing import Array, Real
-from . import pcm, riff
+from . import ffmpeg, pcm, riff
 from .pipeline import BufferRing
+from .sample_source import LOGGER, SampleSource, read_exactly
+from .soundfile_reader import UnreadableError, open_soundfile
+from .wav_reader import open_wav
 
 PathLike = str | os.PathLike[str]
-#: read the next samples into an interleaved array (n channels,) and return their number
-ReadSamples = Callable[[Real], int]
 
 BLOCK_SAMPLES = 1 << 20
 """Samples of all channels together in a block, by default."""
 RESAMPLER_BLOCK_SAMPLES = 1 << 16
 """Samples of a channel passed to soxr at once: constant, so that its output does not depend on the blocks read."""
 STDIN = "-"
+_NOTABLE_ERROR = 0.01
+"""Of an estimated length: a few frames more or fewer are no news."""
 
 
 class Raw(NamedTuple):
@@ -41,17 +45,6 @@ class Raw(NamedTuple):
     rate: int  #: Hz
     channels: int = 1
     dtype: str = "int16"  #: or "int32", "float32"
-
-
-class SampleSource(NamedTuple):
-    """An open file or pipe, whatever its format."""
-
-    name: str
-    read_samples: ReadSamples
-    channels: int
-    rate: int  #: Hz
-    total: int | None  #: samples of a channel, if known
-    is_integer: bool  #: integer samples cannot be NaN
 
 
 class Sound:
@@ -68,6 +61,8 @@ class Sound:
         Channels of a block; None if they are mixed down.
     total : int or None
         Samples of a channel in the file, at its rate; None if unknown before its end.
+    is_estimate : bool
+        Whether `total` is an estimate: of an MP3 file without its length, until it has been read.
     samples : int
         Samples of a channel in all blocks so far, at `rate`.
     read : int
@@ -75,7 +70,7 @@ class Sound:
     """
 
     def __init__(self, source: SampleSource, rate: int, mono: bool, dtype: np.dtype[Any]) -> None:
-        self.name, self.total = source.name, source.total
+        self.name, self.total, self.is_estimate = source.name, source.total, source.is_estimate
         self.rate, self.file_rate = rate, source.rate
         self.channels = None if mono else source.channels
         self.samples = self.read = 0
@@ -125,10 +120,19 @@ class Sound:
                 planar = planar_buffers.next_buffer(n * n_channels).reshape(n_channels, n)
                 planar[...] = y.T
                 yield planar
+        if self.is_estimate and (most is None or self.read < most):
+            self._correct_estimate()
         if self.total is not None and self.read < min(self.total, most or self.total):
             raise ValueError(
                 f"{self.name}: truncated: its header declares {self.total} samples, the file holds {self.read}"
             )
+
+    def _correct_estimate(self) -> None:
+        """At the end of a file: as many samples as have been read are its total."""
+        assert self.total is not None
+        if abs(self.read - self.total) > _NOTABLE_ERROR * self.total:
+            LOGGER.info("%s: %d samples decoded, of %d estimated from its bit rate", self.name, self.read, self.total)
+        self.total, self.is_estimate = self.read, False
 
     def _check_finite(self, y: Real) -> None:
         """ValueError with the index of the first sample of y (n, channels) that is NaN or infinite."""
@@ -185,8 +189,9 @@ def open_sound(
     Parameters
     ----------
     path : path
-        A sound file (uncompressed WAV and RF64 always; FLAC, OGG, MP3, AIFF, W64, ... where soundfile is installed), a
-        named pipe, or "-" for standard input; the last two carry uncompressed WAV or raw samples.
+        A sound file (uncompressed WAV and RF64 always; FLAC, OGG, MP3, AIFF, W64, ... where soundfile is installed;
+        m4a, webm, ... where ffmpeg is), a named pipe, or "-" for standard input; pipes carry uncompressed WAV or raw
+        samples.
     sr : int
         Resample to this rate in Hz (needs soxr unless it is the rate of the file).
     mono : bool
@@ -205,29 +210,55 @@ def open_sound(
     OSError
         If the file cannot be opened.
     ValueError
-        If it is not a sound, or its header declares more samples than the file holds (allowed for a pipe).
+        If it is not a sound, or its header declares more samples than the file holds (allowed for standard input and
+        pipes).
     ImportError
         If its format, or the other rate, needs a package that is not installed.
+
+    Warns
+    -----
+    UserWarning
+        If the header of a WAV file declares no length, or one that is not that of the samples read, or if ffmpeg went
+        on after an error.
     """
     rate = None if sr is None else checks.as_int("sr", sr, 1)
     real_dtype = checks.as_real_dtype("dtype", dtype)
-    with _open_unbuffered(path) as file:
-        name = "standard input" if file.fileno() == 0 else str(path)
+    with _open_unbuffered(path) as file, ExitStack() as stack:
+        is_stdin = file.fileno() == 0
+        name = "standard input" if is_stdin else str(path)
         status = os.fstat(file.fileno())
         size = status.st_size if stat.S_ISREG(status.st_mode) else None
         if stat.S_ISDIR(status.st_mode):
             raise IsADirectoryError(21, "Is a directory", str(path))
-        header = _raw_header(raw) if raw is not None else riff.read_header(_read_exactly(file), name)
+        header = _raw_header(raw) if raw is not None else riff.read_header(read_exactly(file), name)
         if header is not None and header.coding is not None:
-            source = _wav_source(file, name, header, size, is_raw=raw is not None)
-            yield Sound(source, rate or source.rate, mono, real_dtype)
+            source = open_wav(file, name, header, size, is_raw=raw is not None, is_stdin=is_stdin)
         elif size is None:
-            raise ValueError(f"{name}: a pipe must carry uncompressed WAV, or raw samples with their rate and type")
+            raise ValueError(
+                f"{name}: a pipe must carry uncompressed WAV, as ffmpeg -i IN -f wav - writes it, or raw samples with "
+                "their rate and type"
+            )
         elif size == 0:
             raise ValueError(f"{name}: the file is empty")
         else:
-            with _open_soundfile(Path(path)) as source:
-                yield Sound(source, rate or source.rate, mono, real_dtype)
+            source = _open_decoder(stack, file, None if is_stdin else Path(path), name)
+        yield Sound(source, rate or source.rate, mono, real_dtype)
+
+
+def _open_decoder(stack: ExitStack, file: BinaryIO, path: Path | None, name: str) -> SampleSource:
+    """The samples of a file by soundfile, or else by ffmpeg; `stack` closes it, path is None for standard input."""
+    program = ffmpeg.find()
+    try:
+        return stack.enter_context(open_soundfile(file, path, name))
+    except UnreadableError as error:
+        if program is None:
+            raise ValueError(f"{error}: {ffmpeg.advice(path)}") from None
+        reason = error.reason
+    except ImportError as error:
+        if program is None:
+            raise
+        reason = str(error)
+    return stack.enter_context(ffmpeg.open_ffmpeg(program, file, path, name, reason))
 
 
 @contextmanager
@@ -247,86 +278,3 @@ def _raw_header(raw: Raw) -> riff.Header:
         raise ValueError(f"dtype must be one of {', '.join(pcm.CODING_OF_DTYPE)}, got {raw.dtype!r}")
     rate, channels = checks.as_int("rate", raw.rate, 1), checks.as_int("channels", raw.channels, 1)
     return riff.Header(coding=pcm.CODING_OF_DTYPE[raw.dtype], rate=rate, channels=channels, size=0, offset=0)
-
-
-def _read_exactly(file: BinaryIO) -> riff.Read:
-    """A function that reads n bytes, where one read of a pipe may return fewer."""
-
-    def read(count: int) -> bytes:
-        data = bytearray()
-        while len(data) < count and (block := file.read(count - len(data))):
-            data += block
-        return bytes(data)
-
-    return read
-
-
-def _wav_source(file: BinaryIO, name: str, header: riff.Header, file_size: int | None, *, is_raw: bool) -> SampleSource:
-    """The samples after a WAV header, or raw ones; file_size in bytes is None for a pipe."""
-    assert header.coding is not None
-    coding, frame_bytes = header.coding, header.channels * pcm.SAMPLE_BYTES[header.coding]
-    remaining: float = _sample_bytes(name, header, file_size, is_raw=is_raw)
-    total = None if file_size is None else int(remaining) // frame_bytes
-    memory = bytearray()
-
-    def read_samples(out: Real) -> int:
-        nonlocal remaining, memory
-        wanted = int(min(len(out) // header.channels * frame_bytes, remaining // frame_bytes * frame_bytes))
-        if len(memory) < wanted:
-            memory = bytearray(wanted)
-        view, filled = memoryview(memory)[:wanted], 0
-        while filled < wanted and (n := file.readinto(view[filled:])):  # type: ignore[attr-defined]
-            filled += n
-        remaining -= filled
-        return len(pcm.decode(view[: filled // frame_bytes * frame_bytes], coding, out))
-
-    return SampleSource(
-        name=name, read_samples=read_samples, channels=header.channels, rate=header.rate, total=total,
-        is_integer=coding[0] != "f",
-    )  # fmt: skip
-
-
-def _sample_bytes(name: str, header: riff.Header, file_size: int | None, *, is_raw: bool) -> float:
-    """Bytes of samples to read, inf up to the end of a pipe; ValueError if a file is shorter than its header says."""
-    if file_size is None:
-        return float("inf") if is_raw or header.size in riff.UNKNOWN_SIZES_BYTES else header.size
-    available = file_size - header.offset
-    if is_raw:
-        return available
-    if header.size > available:
-        is_stream = header.size in riff.UNKNOWN_SIZES_BYTES
-        hint = "; if it is a recorded stream, read it from standard input (-)" if is_stream else ""
-        raise ValueError(
-            f"{name}: truncated: its header declares {header.size} bytes of samples, the file holds {available}{hint}"
-        )
-    if header.size == 0 < available:
-        raise ValueError(f"{name}: holds no samples: its header declares 0 bytes, although {available} follow")
-    return header.size
-
-
-@contextmanager
-def _open_soundfile(path: Path) -> Iterator[SampleSource]:
-    """A file in any format of soundfile's."""
-    soundfile = extras.load("soundfile", "audio", f"reading {path.suffix or path.name}")
-
-    def unreadable(error: Any) -> ValueError:
-        return ValueError(f"{path}: not a readable sound file ({error.error_string})")
-
-    try:
-        file = soundfile.SoundFile(path)
-    except soundfile.LibsndfileError as error:
-        raise unreadable(error) from None
-
-    def read_samples(out: Real) -> int:
-        n = len(out) // file.channels
-        try:
-            return int(file.read(n, out=out[: n * file.channels].reshape(n, file.channels)).size)
-        except soundfile.LibsndfileError as error:
-            raise unreadable(error) from None
-
-    with file:
-        yield SampleSource(
-            name=str(path), read_samples=read_samples, channels=file.channels, rate=int(file.samplerate),
-            total=None if file.frames >= 1 << 62 else file.frames,  # libsndfile's value for streams of unknown length
-            is_integer=file.subtype not in ("FLOAT", "DOUBLE"),
-        )  # fmt: skip

@@ -19,11 +19,13 @@ from ..features.banks import FilterBank, MelBank, as_bank
 from ..features.log import Log
 from ..kernels.runtime.threads import thread_count, threads
 from ..plan import STFT
-from . import array_writers, picture, pipeline
+from . import array_writers, picture, pipeline, sound_readers
 from .metadata import N_MELS, Metadata, default_plan
 from .sound_readers import PathLike, Raw, Sound, open_sound
 
 Progress = Callable[[int, int | None], object]
+BLOCK_VALUES, PICTURE_BLOCK_VALUES = 1 << 22, 1 << 19
+"""Levels of a block at most, unless a frame has more: of an array, and of a picture, which takes memory of its own."""
 
 
 class Done(NamedTuple):
@@ -84,7 +86,8 @@ def mel(
         (the same, called M, with the metadata that `invert` needs), .zarr (the same, in chunks along the frames), .png
         (a picture in seconds, Hz and dB), or "-" for standard output, as .npy.
     plan : STFT
-        By default n_fft is the power of two nearest to 46 ms, hop_length a quarter of it.
+        By default n_fft is the power of two nearest to 46 ms, hop_length a quarter of it; signals are padded with
+        zeros, and reflected for log="whisper".
     bank : MelBank, FilterBank or np.ndarray [shape=(n_mels, n_bins)]
         By default 80 mel filters up to sr / 2.
     sr : int
@@ -115,7 +118,7 @@ def mel(
         If a format or another rate needs a package that is not installed.
     """
     with as_sound(path, plan, sr, mono, raw) as sound:
-        plan = default_plan(sound.rate) if plan is None else plan
+        plan = default_plan(sound.rate, log) if plan is None else plan
         filters = MelBank(sound.rate, plan.n_fft, N_MELS, dtype=plan.dtype) if bank is None else as_bank(bank)
         return _write_levels(sound, out, Metadata(sound.rate, plan, filters, float(power), log), db_range, progress)
 
@@ -175,8 +178,9 @@ def _write_levels(sound: Sound, out: PathLike, metadata: Metadata, db_range: flo
     start, frames = time.perf_counter(), 0
     report = ProgressReport(sound, progress)
     with _open_writer(out, metadata, sound, db_range) as writer:
+        block_values = PICTURE_BLOCK_VALUES if isinstance(writer, picture.PictureWriter) else BLOCK_VALUES
         with (
-            pipeline.read_ahead(sound.blocks()) as blocks,
+            pipeline.read_ahead(sound.blocks(_block_samples(metadata, sound.channels or 1, block_values))) as blocks,
             pipeline.write_behind(writer.write) as write,
             threads(_kernel_threads()),
         ):
@@ -189,6 +193,12 @@ def _write_levels(sound: Sound, out: PathLike, metadata: Metadata, db_range: flo
         samples=sound.samples, frames=frames - (metadata.log == "whisper"), sr=sound.rate,
         seconds=time.perf_counter() - start,
     )  # fmt: skip
+
+
+def _block_samples(metadata: Metadata, channels: int, block_values: int) -> int:
+    """Samples of a block of sound: fewer than usual where they would become more than `block_values` levels."""
+    frames = max(1, block_values // (metadata.rows * channels))
+    return max(1, min(sound_readers.BLOCK_SAMPLES // channels, frames * metadata.plan.hop_length))
 
 
 def level_blocks(sound: Sound, blocks: Iterable[Real], metadata: Metadata, report: ProgressReport) -> Iterator[Real]:
@@ -245,7 +255,7 @@ def _open_writer(
 
 def _expected_frames(plan: STFT, sound: Sound) -> int | None:
     """Number of frames, if it is known before the end of the sound."""
-    if sound.total is None or sound.rate != sound.file_rate:
+    if sound.total is None or sound.is_estimate or sound.rate != sound.file_rate:
         return None
     return plan.n_frames(sound.total) if (plan.center and sound.total) or sound.total >= plan.n_fft else None
 

@@ -14,9 +14,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from .. import atomic
+from .._typing import Real
 from . import canvas, ticks
 
 if TYPE_CHECKING:
@@ -143,6 +144,8 @@ def levels(
     column: float,
     seconds: float,
     title: str,
+    rows: int | None = None,
+    row_factor: int = 1,
     nyquist: float | None = None,
     mel: ticks.MelAxis | None = None,
     db_range: float = 80.0,
@@ -157,18 +160,22 @@ def levels(
         Left edge of the first column and width of each, in seconds.
     seconds : float
         Length of the time axis.
+    rows : int, optional
+        Bins, bands or filters; the rows of dB by default.
+    row_factor : int
+        How many of them a row of dB stands for.
     nyquist : float, optional
-        Of bins: frequency of the last row in Hz.
+        Of bins: frequency of the last one in Hz.
     mel : ticks.MelAxis, optional
         Of mel bands.  Without `nyquist` and `mel`, rows are numbered as filters.
     db_range : float
         The darkest colour is this many dB below 0.
     """
     values = _as_matrix(dB, "dB")
-    rows = len(values)
+    rows = len(values) if rows is None else rows
     figure, (axes,) = canvas.new_figure(1, 3.4)
-    half_bin = 0.0 if nyquist is None else nyquist / max(1, rows - 1) / 2
-    vertical = (-0.5, rows - 0.5) if nyquist is None else (-half_bin, nyquist + half_bin)
+    step = 1.0 if nyquist is None else nyquist / max(1, rows - 1)
+    vertical = (-step / 2, (len(values) * row_factor - 0.5) * step)
     image = canvas.draw_image(axes, values, left=left, column=column, vertical=vertical, levels=(-db_range, 0.0))
     if nyquist is not None:
         label = "frequency (Hz)"
@@ -291,9 +298,10 @@ def _notebook_mel_axis(bands: int, low: float, high: float) -> ticks.MelAxis:
     return ticks.MelAxis(lambda hz: float(hz2mel(hz)), bands, low, high)
 
 
-def _as_matrix(values: ArrayLike, name: str) -> NDArray[np.float64]:
-    """Values as a two-dimensional float64 array."""
-    array = np.asarray(values, dtype=np.float64)
+def _as_matrix(values: ArrayLike, name: str) -> Real:
+    """Values as a two-dimensional array: float32 as it is, any other dtype as float64."""
+    array = np.asarray(values)
+    array = array if array.dtype == np.float32 else array.astype(np.float64)
     if array.ndim != 2 or array.size == 0:
         raise ValueError(f"{name} must be a two-dimensional array with at least one element, got shape {array.shape}")
     return array

@@ -327,7 +327,9 @@ class StreamingMel(ForwardStream):
     plan, scale
         As in `StreamingSTFT`.
     bank, power, log
-        As in `STFT.mel`; log="whisper", which needs the maximum of the whole signal, is refused.
+        As in `STFT.mel`; log="whisper", which needs the maximum of the whole signal, is refused.  It is, of all frames
+        L with log="log10" and a plan with pad_mode="reflect", L = L[..., :-1] at first, without the last frame, and
+        then (np.maximum(L, L.max(axis=(-2, -1), keepdims=True) - 8) + 4) / 4.
 
     Attributes
     ----------
@@ -353,7 +355,8 @@ class StreamingMel(ForwardStream):
         scaling = log_scale(log, exponent, plan.dtype)
         if log == "whisper":
             raise ValueError(
-                "log='whisper' needs the loudest of the whole signal: take log='log10' here and, at the end, "
-                "(np.maximum(L, L.max() - 8) + 4) / 4 without the last frame; or plan.mel of windows of 30 s"
+                "log='whisper' needs the loudest of the whole signal: take log='log10' here and, at the end, leave out "
+                "the last frame, L = L[..., :-1], then (np.maximum(L, L.max() - 8) + 4) / 4; or plan.mel of windows of "
+                "30 s"
             )
         super().__init__(plan, plan._filter_epilogue(bank, exponent, scaling), plan.dtype, "C", scale)

@@ -20,6 +20,7 @@ TONE = 0.5 * np.sin(2 * np.pi * 440 / RATE * np.arange(RATE))
 @pytest.fixture
 def without_soundfile(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "soundfile", None)
+    monkeypatch.setenv("PATH", "")  # no ffmpeg either
     monkeypatch.setattr(extras, "version", lambda name: None)
 
 

@@ -46,8 +46,11 @@ def names_in(folder: Path) -> list[str]:
 
 # ---- results ----
 FILTER_OPTIONS = ["--win-length=800", "--fmin=50", "--fmax=7000", "--htk", "--power=1", "--log=db", "--no-center"]
-FILTER_PLAN = STFT(1024, hop_length=200, win_length=800, center=False)
-FILTER_BANK = MelBank(RATE, 1024, 80, fmin=50, fmax=7000, htk=True)
+FILTER_OPTIONS += ["--window=hamming", "--norm=none"]
+FILTER_PLAN = STFT(1024, hop_length=200, win_length=800, center=False, window="hamming")
+FILTER_BANK = MelBank(RATE, 1024, 80, fmin=50, fmax=7000, htk=True, norm=None)
+WINDOW_OPTIONS = ["--window=general_gaussian:1.5,200", "--pad-mode=edge", "--norm=1"]
+WINDOW_PLAN = STFT(1024, window=("general_gaussian", 1.5, 200), pad_mode="edge")
 WHISPER = ["--n-fft", 400, "--hop", 160, "--n-mels", 40, "--log", "whisper"]
 
 
@@ -55,8 +58,10 @@ WHISPER = ["--n-fft", 400, "--hop", 160, "--n-mels", 40, "--log", "whisper"]
     ("options", "plan", "bank", "keywords"),
     [
         ([], PLAN, BANK, {}),
-        (WHISPER, STFT(400, hop_length=160), MelBank(RATE, 400, 40), {"log": "whisper"}),
+        (WHISPER, STFT(400, hop_length=160, pad_mode="reflect"), MelBank(RATE, 400, 40), {"log": "whisper"}),
+        ([*WHISPER, "--pad-mode=constant"], STFT(400, hop_length=160), MelBank(RATE, 400, 40), {"log": "whisper"}),
         (FILTER_OPTIONS, FILTER_PLAN, FILTER_BANK, {"power": 1.0, "log": "db"}),
+        (WINDOW_OPTIONS, WINDOW_PLAN, MelBank(RATE, 1024, 80, norm=1), {}),
     ],
 )
 def test_mel_takes_its_options(
@@ -70,6 +75,136 @@ def test_mel_takes_its_options(
     assert "4.00 s at 16000 Hz" in out
     assert "100%" in bar
     assert "real time" in bar
+
+
+def test_whispers_logarithm_is_that_of_its_published_front_end(speech: Path) -> None:
+    """Reflected ends, a periodic Hann window, the last frame left out, 80 filters of Slaney's, 8 decades."""
+    options = ["--n-fft", "400", "--hop", "160", "--log", "whisper"]
+    assert main(["mel", str(speech), str(speech.with_suffix(".npy")), *options]) == 0
+    y = np.pad(samples(speech).astype(np.float64), 200, mode="reflect")
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(400) / 400)
+    frames = np.lib.stride_tricks.sliding_window_view(y, 400)[::160][:-1]
+    powers = np.abs(np.fft.rfft(window * frames, axis=1).T) ** 2
+    L = np.log10(np.maximum(np.asarray(MelBank(RATE, 400, 80, dtype="float64")) @ powers, 1e-10))
+    expected = (np.maximum(L, L.max() - 8) + 4) / 4
+    np.testing.assert_allclose(np.load(speech.with_suffix(".npy")), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["sound", "npy", "npz"])
+def test_invert_takes_the_window_and_the_padding(speech: Path, kind: str) -> None:
+    """All ways from a sound to another are one: from itself, from numbers with options, and from what says it all."""
+    framing = ["--n-fft=512", "--win-length=400", "--window=kaiser:8", "--pad-mode=reflect", "--hop=100"]
+    again, other = speech.with_name("again.wav"), speech.with_name("other.wav")
+    assert main(["resynth", str(speech), str(again), *framing, "--subtype=FLOAT"]) == 0
+    source, options = speech, framing
+    if kind != "sound":
+        source = speech.with_suffix(f".{kind}")
+        options = [*framing, f"--rate={RATE}"] if kind == "npy" else []
+        assert main(["spectrogram", str(speech), str(source), *framing]) == 0
+    assert main(["invert", str(source), str(other), *options, "--subtype=FLOAT"]) == 0
+    plan = STFT(512, hop_length=100, win_length=400, window=("kaiser", 8), pad_mode="reflect")
+    S, y = plan.power(Y, power=1), samples(other)
+    if kind != "npy":  # whose length is unknown
+        np.testing.assert_array_equal(y, samples(again))
+    S = S[:, : plan.n_frames(len(y))]
+    assert np.linalg.norm(plan.power(y, power=1) - S) < 0.1 * np.linalg.norm(S)
+
+
+def test_invert_takes_the_norm_of_mels(speech: Path) -> None:
+    npy, wav = speech.with_suffix(".npy"), speech.with_name("y.wav")
+    mel = ["--norm=none", "--htk", "--fmax=7000"]
+    assert main(["mel", str(speech), str(npy), *mel]) == 0
+    assert main(["invert", str(npy), str(wav), "--mel", f"--rate={RATE}", "--n-fft=1024", *mel]) == 0
+    bank = MelBank(RATE, 1024, 80, htk=True, fmax=7000, norm=None)
+    M, y = PLAN.mel(Y, bank), samples(wav)
+    assert np.linalg.norm(PLAN.mel(y, bank) - M[:, : PLAN.n_frames(len(y))]) < 0.2 * np.linalg.norm(M)
+
+
+def test_levels_of_others_in_npz_are_inverted_like_npy(speech: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    npz, npy = speech.with_suffix(".npz"), speech.with_suffix(".npy")
+    np.savez_compressed(npz, S=PLAN.power(Y, power=1))
+    np.save(npy, PLAN.power(Y, power=1))
+    assert main(["invert", str(npz), str(speech.with_name("a.wav"))]) == 2
+    assert "the sample rate of x.npz is unknown: add --rate HZ" in capsys.readouterr().err
+    for source, name in ((npz, "a.wav"), (npy, "b.wav")):
+        assert main(["invert", str(source), str(speech.with_name(name)), f"--rate={RATE}", "--hop=256"]) == 0
+    assert speech.with_name("a.wav").read_bytes() == speech.with_name("b.wav").read_bytes()
+
+
+# ---- options that would be ignored ----
+STORED = "on m.npz, whose metadata say how it was computed, and must be left out"
+IGNORED = [
+    ("invert m.npz y.wav --sr 8000", f"--sr has no effect {STORED}"),
+    ("invert m.npz y.wav --hop 100 --n-fft 512", f"--n-fft, --hop have no effect {STORED}"),
+    ("invert m.npz y.wav --n-fft 1024", f"--n-fft has no effect {STORED}"),  # even if it is the same
+    ("invert m.npz y.wav --win-length 100", f"--win-length has no effect {STORED}"),
+    ("invert m.npz y.wav --window hann", f"--window has no effect {STORED}"),
+    ("invert m.npz y.wav --pad-mode reflect", f"--pad-mode has no effect {STORED}"),
+    ("invert m.npz y.wav --no-center", f"--center/--no-center has no effect {STORED}"),
+    ("invert m.npz y.wav --mel", f"--mel has no effect {STORED}"),
+    ("invert m.npz y.wav --fmin 5 --fmax 50 --htk", f"--fmin, --fmax, --htk have no effect {STORED}"),
+    ("invert m.npz y.wav --norm none", f"--norm has no effect {STORED}"),
+    ("invert m.npz y.wav --log none", f"--log has no effect {STORED}"),
+    ("invert m.npz y.wav --threshold 3", f"--threshold has no effect {STORED}"),
+    ("invert m.npy y.wav --rate 16000 --sr 8000", "--sr has no effect on levels without metadata"),
+    ("invert m.npy y.wav --rate 16000 --threshold 3", "--threshold has no effect on levels without metadata"),
+    ("invert m.npy y.wav --rate 16000 --fmin 5", "--fmin has no effect without --mel"),
+    ("invert m.npy y.wav --rate 16000 --norm none", "--norm has no effect without --mel"),
+    ("invert m.npy y.wav --rate 16000 --no-center --pad-mode edge", "--pad-mode has no effect with --no-center"),
+    ("invert x.wav y.wav --rate 8000", "--rate has no effect on a sound file"),
+    ("invert x.wav y.wav --mel --log db", "--mel, --log have no effect on a sound file"),
+    ("invert x.wav y.wav --power 2", "--power has no effect on a sound file"),
+    ("invert x.wav y.wav --no-center --pad-mode edge", "--pad-mode has no effect with --no-center"),
+    ("invert x.wav y.wav --method notebook --window hann", "--window has no effect with --method notebook"),
+    ("invert x.wav y.wav --method notebook --subtype FLOAT", "--subtype has no effect with --method notebook"),
+    ("invert x.wav y.wav --method notebook --rate 8000", "--rate has no effect with --method notebook"),
+    ("invert m.npy y.wav --method notebook --rate 8000 --sr 9000", "--sr has no effect with --method notebook"),
+    ("mel x.wav m.npy --channels 2", "--channels has no effect without --raw"),
+    ("mel x.wav m.npy --dtype int16", "--dtype has no effect without --raw"),
+    ("mel x.wav m.npy --threshold 3", "--threshold has no effect where OUT is no picture (.png)"),
+    ("mel x.wav m.npy --no-center --pad-mode reflect", "--pad-mode has no effect with --no-center"),
+    ("spectrogram x.wav m.npz --threshold 3", "--threshold has no effect where OUT is no picture (.png)"),
+    ("spectrogram x.wav m.npy --notebook --log db", "--log has no effect with --notebook"),
+    ("spectrogram x.wav m.npy --notebook --raw --rate 8000", "--raw, --rate have no effect with --notebook"),
+    ("spectrogram x.wav m.npy --dtype int16", "--dtype has no effect without --raw"),
+    ("resynth x.wav y.wav --channels 1", "--channels has no effect without --raw"),
+    ("resynth x.wav y.wav --no-center --pad-mode reflect", "--pad-mode has no effect with --no-center"),
+]
+WRONG = [
+    ("mel x.wav m.npy --window magic", "window must be one that scipy.signal.get_window knows, got 'magic'"),
+    ("mel x.wav m.npy --window taylor:2.5", "window must be one that scipy.signal.get_window knows"),
+    ("mel x.wav m.npy --window kaiser", "window must be one that scipy.signal.get_window knows, got 'kaiser'"),
+    ("mel x.wav m.npy --window kaiser:", "--window must be a name or name:number,number, got kaiser:"),
+    ("mel x.wav m.npy --window kaiser:wide", "--window must be a name or name:number,number, got kaiser:wide"),
+    ("mel x.wav m.npy --norm magic", "--norm must be one of slaney, none, 1, 2, got magic"),
+    ("mel x.wav m.npy --pad-mode magic", "pad_mode must be a function or one of constant, edge"),
+    ("resynth x.wav y.wav --pad-mode mean", "pad_mode 'mean' needs the whole signal before its first frame"),
+    ("resynth x.wav y.wav --n-fft 512 --win-length 513", "win_length must be at most n_fft = 512, got 513"),
+]
+
+
+@pytest.mark.parametrize(("words", "message"), IGNORED + WRONG)
+def test_options_that_would_be_ignored_or_are_wrong_are_refused(
+    speech: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: str, message: str
+) -> None:
+    monkeypatch.chdir(speech.parent)
+    files.mel(speech, "m.npz", PLAN, BANK, log="db")
+    np.save("m.npy", PLAN.power(Y, power=1))
+    before = {path.name: path.read_bytes() for path in speech.parent.iterdir()}
+    assert main(words.split()) == 2
+    out, error = capsys.readouterr()
+    assert out == ""
+    assert message in error
+    assert error.count("\n") == 1
+    assert {path.name: path.read_bytes() for path in speech.parent.iterdir()} == before
+
+
+def test_the_rate_and_the_power_of_metadata_may_be_replaced(speech: Path) -> None:
+    npz, wav = speech.with_suffix(".npz"), speech.with_name("y.wav")
+    assert main(["spectrogram", str(speech), str(npz), "--power", "2"]) == 0
+    assert main(["invert", str(npz), str(wav), "--rate", "8000", "--power", "1"]) == 0
+    files.invert(npz, speech.with_name("z.wav"), sr=8000, power=1.0)
+    assert wav.read_bytes() == speech.with_name("z.wav").read_bytes()
 
 
 def test_quiet_says_nothing(speech: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -144,6 +279,30 @@ def test_wav_comes_and_arrays_go_through_pipes(size: int) -> None:
     assert ran.returncode == 0
     np.testing.assert_array_equal(np.load(io.BytesIO(ran.stdout)), PLAN.mel(Y, BANK))
     assert b"251 frames" in ran.stderr
+
+
+def test_a_file_as_standard_input_is_read_as_far_as_it_goes(speech: Path) -> None:
+    """Of a size that is too large, what the error's hint says; other formats as under their names."""
+    out, data = speech.with_suffix(".npy"), pcm.encode(speech_16k(), "i2").tobytes()
+    speech.write_bytes(piped(speech_16k(), len(data) + 2))
+    ran = run("mel", speech, out)
+    assert ran.returncode == 2
+    assert ran.stderr.endswith(b"; standard input (-) takes what is there\n")
+    soundfile.write(speech.with_suffix(".flac"), Y, RATE)
+    speech.with_suffix(".pipe").write_bytes(piped(speech_16k(), 0xFFFFFFFF))
+    for name, words in (
+        ("x.wav", f"truncated: its header declares {len(data) + 2} bytes of samples, {len(data)} are read"),
+        ("x.pipe", "its header declares no length"),
+        ("x.flac", ""),
+    ):
+        with speech.with_name(name).open("rb") as file:
+            command = [*COMMAND, "mel", "-", str(out), "-q"]
+            ran = subprocess.run(command, stdin=file, capture_output=True, check=False)
+        assert ran.returncode == 0
+        np.testing.assert_array_equal(np.load(out), PLAN.mel(Y, BANK))
+        lines = ran.stderr.decode().splitlines()
+        assert len(lines) == bool(words)
+        assert all(line.startswith(f"fastspec: warning: standard input: {words}") for line in lines)
 
 
 def test_sound_goes_through_pipes(speech: Path) -> None:
@@ -272,6 +431,24 @@ def test_memory_does_not_grow_with_the_sound(tmp_path: Path) -> None:
     assert np.load(outs[0], mmap_mode="r").shape == (20, 1 + 3600 * 20)
     assert peaks[1] < 400
     assert peaks[1] - peaks[0] < 40, peaks
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux tells a process its peak")
+@pytest.mark.parametrize("options", [["--n-fft=22050"], ["--n-fft=65536"], ["--n-fft=32768", "--hop=512"]])
+def test_a_picture_takes_little_memory_whatever_n_fft(tmp_path: Path, options: list[str]) -> None:
+    """Enough frames for the columns to be full; all Python, NumPy, Numba's kernels and matplotlib included."""
+    size = 2 * (600 if "512" in options[-1] else 3600) * 22_050
+    with (tmp_path / "x.wav").open("wb") as file:  # sparse: it takes no space on the disk
+        file.write(riff.pack_header("i2", 22_050, 1, size))
+        file.truncate(file.tell() + size)
+    code = (
+        "import re, sys\nfrom fastspec.__main__ import main\nassert main(sys.argv[1:]) == 0\n"
+        "print(re.search(r'VmHWM:\\s*(\\d+)', open('/proc/self/status').read())[1])"
+    )
+    words = ["spectrogram", str(tmp_path / "x.wav"), str(tmp_path / "x.png"), "--quiet", *options]
+    ran = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, check=True)
+    assert int(ran.stdout) / 1024 < 300
+    assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_day_of_sound_is_many_megabytes_that_no_header_allocates(tmp_path: Path) -> None:

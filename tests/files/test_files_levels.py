@@ -159,6 +159,16 @@ def test_defaults_fit_the_rate(speech: Path) -> None:
     assert loaded(speech.with_suffix(".npy")).shape == (257, 1 + done.samples // 128)
 
 
+@pytest.mark.parametrize("log", [None, "db", "whisper"])
+def test_the_default_padding_is_that_of_the_logarithm(speech: Path, log: str | None) -> None:
+    files.mel(speech, speech.with_suffix(".npz"), log=log)  # type: ignore[arg-type]
+    plan = STFT(1024, hop_length=256, pad_mode="reflect" if log == "whisper" else "constant")
+    expected = plan.mel(samples(speech), MelBank(RATE, 1024, 80), log=log)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(loaded(speech.with_suffix(".npz")), expected)
+    with np.load(speech.with_suffix(".npz")) as archive:
+        assert archive["pad_mode"] == plan.pad_mode
+
+
 def test_an_open_sound_is_taken_too(speech: Path) -> None:
     with files.open_sound(speech, mono=False) as sound:
         files.mel(sound, speech.with_suffix(".npy"), PLAN, BANK)
@@ -213,6 +223,62 @@ def test_columns_are_the_largest_of_their_frames(sizes: list[int], columns: int)
     assert pooled.maxima.shape[1] <= columns
     expected = [frames[:, a : a + pooled.factor].max(axis=1) for a in range(0, frames.shape[1], pooled.factor)]
     np.testing.assert_array_equal(pooled.maxima, np.array(expected, np.float32).reshape(-1, 3).T)
+
+
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=st.integers(1, 30), sizes=st.lists(st.integers(0, 9), max_size=9))
+def test_rows_are_the_largest_of_neighbouring_bins(
+    monkeypatch: pytest.MonkeyPatch, rows: int, sizes: list[int]
+) -> None:
+    monkeypatch.setattr(picture, "MAX_ROWS", 10)
+    monkeypatch.setattr(picture, "POOLED_ROWS", 5)
+    frames = np.random.default_rng(rows).uniform(0, 1, (rows, sum(sizes))).astype(np.float32)
+    pooled = picture.PooledColumns(rows, 100)
+    for block in np.split(frames, np.cumsum(sizes)[:-1], axis=1) if sizes else []:
+        pooled.write(block)
+    assert pooled.row_factor == (1 if rows <= 10 else -(-rows // 5))
+    assert len(pooled.maxima) <= 10
+    expected = [frames[a : a + pooled.row_factor].max(axis=0) for a in range(0, rows, pooled.row_factor)]
+    np.testing.assert_array_equal(pooled.maxima, expected)
+
+
+@pytest.mark.parametrize("frames", [1, 2400, 2401, 4800, 9601])
+def test_a_finished_picture_keeps_the_memory_of_its_columns(frames: int) -> None:
+    levels = np.random.default_rng(frames).uniform(0, 1, (3, frames)).astype(np.float32)
+    pooled = picture.PooledColumns(3)
+    pooled.write(levels)
+    pooled.compact()
+    assert pooled.maxima.base.size == pooled.maxima.size
+    assert pooled.maxima.shape[1] <= picture.MIN_COLUMNS
+    expected = np.maximum.reduceat(levels, np.arange(0, frames, pooled.factor), axis=1)
+    np.testing.assert_array_equal(pooled.maxima, expected)
+
+
+@pytest.mark.parametrize("filters", ["bins", "mel", "own"])
+def test_many_rows_are_drawn_where_they_belong(filters: str) -> None:
+    """The edges of the image are those of all bins or filters, whatever the number of them in a row of the image."""
+    plan, bank = STFT(4096), None
+    if filters == "mel":
+        bank = MelBank(RATE, 1 << 14, 1100)
+        plan = STFT(1 << 14)
+    elif filters == "own":
+        bank = FilterBank(np.ones((1100, plan.n_bins), np.float32))
+    meta = metadata.Metadata(RATE, plan, bank, 1.0, None)
+    writer = picture.PictureWriter(meta, Path("x.png"), "x")
+    levels = np.zeros((meta.rows, 3), np.float32)
+    levels[700] = 1
+    writer.write(levels)
+    axes = writer.draw(1.0).axes[0]
+    bottom, top = axes.images[0].get_extent()[2:]
+    image = axes.images[0].get_array()
+    assert len(image) == -(-meta.rows // writer.row_factor) <= picture.POOLED_ROWS
+    unit = RATE / 4096 if filters == "bins" else 1
+    (row,) = np.flatnonzero(image[:, 0] == 0)
+    height = (top - bottom) / len(image)
+    assert bottom + row * height < 700 * unit < bottom + (row + 1) * height
+    assert (bottom, height) == pytest.approx((-unit / 2, writer.row_factor * unit))
+    last = RATE / 2 if filters == "bins" else meta.rows - 0.5
+    assert axes.get_ylim() == pytest.approx((0 if filters == "bins" else -0.5, last))
 
 
 @pytest.mark.parametrize("content", ["mel", "own", "bins", "silence", "sample"])

@@ -298,8 +298,21 @@ def test_padding_that_needs_the_whole_signal_is_refused(mode: Any) -> None:
 
 def test_whispers_logarithm_is_refused_and_alternatives_are_named() -> None:
     plan = fastspec.STFT(64)
-    with pytest.raises(ValueError, match=r"log10.*plan\.mel"):
+    with pytest.raises(ValueError, match=r"log10.*L\[\.\.\., :-1\].*plan\.mel"):
         stream.StreamingMel(plan, bank_for(plan), log="whisper")
+
+
+def test_whispers_logarithm_is_that_of_the_recipe() -> None:
+    """Where the last frame, which is left out before the largest is taken, is the loudest."""
+    plan, y = fastspec.STFT(64, hop_length=16, pad_mode="reflect"), noise(500, (2,)) / 1e6
+    y[:, -3:] = 1
+    bank = bank_for(plan)
+    streaming = stream.StreamingMel(plan, bank, log="log10")
+    L = np.concatenate([streaming.push(y[:, :200]), streaming.push(y[:, 200:]), streaming.flush()], axis=-1)
+    assert (L[..., -1].max(axis=-1) > L[..., :-1].max(axis=(-2, -1)) + 0.5).all()
+    L = L[..., :-1]
+    L = (np.maximum(L, L.max(axis=(-2, -1), keepdims=True) - 8) + 4) / 4
+    np.testing.assert_allclose(L, plan.mel(y, bank, log="whisper"), rtol=1e-6)
 
 
 def test_errors_leave_the_stream_unchanged() -> None:

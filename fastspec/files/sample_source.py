@@ -1,0 +1,50 @@
+"""An open file, pipe or decoder, whatever its format, as a function that reads its samples."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from collections.abc import Callable
+from typing import BinaryIO, NamedTuple
+
+from .._typing import Real
+
+#: read the next samples into an interleaved array (n channels,) and return their number
+ReadSamples = Callable[[Real], int]
+
+LOGGER = logging.getLogger("fastspec")
+"""Says how a file was read where that is not obvious; the commands print it, see `fastspec.__main__`."""
+_INNER_MODULES = ("fastspec", "contextlib")
+
+
+class SampleSource(NamedTuple):
+    """An open file or pipe, whatever its format."""
+
+    name: str
+    read_samples: ReadSamples
+    channels: int
+    rate: int  #: Hz
+    total: int | None  #: samples of a channel, if known
+    is_integer: bool  #: integer samples cannot be NaN
+    is_estimate: bool = False  #: whether total is an estimate, so that the file may hold fewer or more
+
+
+def read_exactly(file: BinaryIO) -> Callable[[int], bytes]:
+    """A function that reads n bytes, where one read of a pipe may return fewer."""
+
+    def read(count: int) -> bytes:
+        data = bytearray()
+        while len(data) < count and (block := file.read(count - len(data))):
+            data += block
+        return bytes(data)
+
+    return read
+
+
+def warn(text: str) -> None:
+    """Warn at the line outside fastspec from which it was called."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back and str(frame.f_globals.get("__name__")).partition(".")[0] in _INNER_MODULES:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, UserWarning, stacklevel=level)
