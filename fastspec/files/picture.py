@@ -1,25 +1,31 @@
-"""A picture of a sound of any length: frames are pooled to columns as they come, in bounded memory."""
+"""A picture of a sound of any length: frames are pooled to columns as they come, in bounded memory.
+
+Each frame is a column of pixels and each bin a row of them as long as they are not too many, so that the picture can be
+inverted (`fastspec.picture`): the levels are those of the sound, rounded to the colours and cut off at the range.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import extras
 from .._typing import Real
 from ..features.banks import MelBank
 from ..features.scales import hz_to_mel
-from ..plot import figures, ticks
+from ..picture.legend import Legend
+from ..plot import canvas, raster, ticks
 from .metadata import Metadata
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-MIN_COLUMNS = 2400
-"""Columns of a long sound at least; at most twice as many."""
+MAX_COLUMNS, MAX_ROWS = 16384, 4097
+"""Frames and bins of a picture, a pixel each at least, at most; of more the maxima are drawn."""
+MAX_VALUES = 10_000_000
+"""Columns × rows, at most: it bounds the memory."""
 DB_RANGE = 80.0
+_BLOCK_COLUMNS = 256
 
 
 class PooledColumns:
@@ -28,7 +34,7 @@ class PooledColumns:
     `factor` doubles whenever the columns are full.
     """
 
-    def __init__(self, rows: int, columns: int = 2 * MIN_COLUMNS) -> None:
+    def __init__(self, rows: int, columns: int) -> None:
         self.factor, self.frames = 1, 0
         self._maxima = np.zeros((columns, rows), np.float32)
 
@@ -63,35 +69,73 @@ class PooledColumns:
         self.factor *= 2
 
 
+def max_columns(rows: int) -> int:
+    """Columns of a picture of levels of so many rows, an even number; a sound with more frames is pooled."""
+    return min(MAX_COLUMNS, MAX_VALUES // min(rows, MAX_ROWS) // 2 * 2)
+
+
 class PictureWriter(PooledColumns):
     """Draws the pooled levels as .png when all frames have been written."""
 
     def __init__(self, metadata: Metadata, path: Path, title: str, db_range: float = DB_RANGE) -> None:
         extras.load("matplotlib", "plot", "a picture")
-        super().__init__(metadata.rows)
+        self._bins_per_row = -(-metadata.rows // MAX_ROWS)
+        rows = -(-metadata.rows // self._bins_per_row)
+        super().__init__(rows, max_columns(rows))
         self._metadata, self._path, self._title, self._db_range = metadata, path, title, db_range
 
-    def finish(self, samples: int) -> None:
-        figures.save(self.draw(samples / self._metadata.sr), self._path)
+    def write(self, block: Real) -> None:
+        """Append frames (metadata.rows, any number) of levels >= 0."""
+        if self._bins_per_row > 1:
+            block = np.maximum.reduceat(block, np.arange(0, len(block), self._bins_per_row), axis=0)
+        super().write(block)
 
-    def draw(self, seconds: float) -> Figure:
-        """The levels in dB below their peak, on a time axis of `seconds`."""
-        metadata, levels = self._metadata, self.maxima
+    def finish(self, samples: int) -> None:
+        picture = self.draw(samples / self._metadata.sr)
+        (rows, columns), (width, height) = picture.indices.shape, picture.size
+        legend = Legend(
+            width=width, height=height, left=picture.left, top=picture.top, cell_width=picture.cell[0],
+            cell_height=picture.cell[1], rows=rows, columns=columns, bins_per_row=self._bins_per_row,
+            frames_per_column=self.factor, n_frames=self.frames, colormap=canvas.COLOUR_MAP,
+            n_colours=canvas.N_COLOURS, range_db=float(self._db_range), peak=self.peak,
+            levels=replace(self._metadata, samples=samples).to_dict(),
+        )  # fmt: skip
+        picture.save(self._path, legend.to_json())
+
+    @property
+    def peak(self) -> float:
+        """The largest level so far."""
+        return float(self.maxima.max(initial=0))
+
+    def draw(self, seconds: float) -> raster.Raster:
+        """The levels in dB below their peak, for a sound of `seconds`."""
+        metadata = self._metadata
         plan, bank = metadata.plan, metadata.bank
-        peak = float(levels.max()) or 1.0
-        floor = 10 ** (-self._db_range * metadata.power / 20)
         first_centre = 0.0 if plan.center else plan.n_fft / 2
         mel_axis = None
         if isinstance(bank, MelBank):
             htk = bank.htk
             mel_axis = ticks.MelAxis(lambda hz: float(hz_to_mel(hz, htk)), len(bank), bank.fmin, bank.fmax)
-        return figures.levels(
-            20 / metadata.power * np.log10(np.maximum(levels / peak, floor)),
+        return raster.draw(
+            self._to_colours(),
             left=(first_centre - plan.hop_length / 2) / metadata.sr,
             column=self.factor * plan.hop_length / metadata.sr,
             seconds=seconds,
             title=self._title,
+            n_levels=metadata.rows,
+            levels_per_row=self._bins_per_row,
             nyquist=metadata.sr / 2 if bank is None else None,
             mel=mel_axis,
             db_range=self._db_range,
         )
+
+    def _to_colours(self) -> NDArray[np.uint8]:
+        """The number of the colour of each pooled level: dB relative to the peak, rounded, and at least 0."""
+        maxima, steps = self.maxima, canvas.N_COLOURS - 1
+        factor = 20 / self._metadata.power * steps / self._db_range
+        colours = np.zeros(maxima.shape, np.uint8)
+        for first in range(0, maxima.shape[1] if self.peak else 0, _BLOCK_COLUMNS):
+            block = maxima[:, first : first + _BLOCK_COLUMNS].astype(np.float64)
+            decades = np.log10(np.maximum(block / self.peak, np.finfo(float).tiny))
+            colours[:, first : first + _BLOCK_COLUMNS] = np.rint(np.maximum(steps + factor * decades, 0))
+        return colours

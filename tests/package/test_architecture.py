@@ -24,7 +24,21 @@ FLOORS = [
     ["plan"],
     ["stream", "notebook"],
     ["recovery"],
-    ["extras", "atomic", "librosa", "patch", "files", "warmup", "plot", "demo", "cli", "__main__", "moved", ""],
+    [
+        "extras",
+        "atomic",
+        "librosa",
+        "patch",
+        "picture",
+        "files",
+        "warmup",
+        "plot",
+        "demo",
+        "cli",
+        "__main__",
+        "moved",
+        "",
+    ],
 ]
 """From the ground up.  What stands side by side may not import each other, but at the top."""
 TOP = len(FLOORS) - 1
