@@ -8,7 +8,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from ..files import Raw
-from . import bars, options, summaries
+from . import bars, options, pictures, summaries
 from .options import (
     Center,
     Channels,
@@ -42,7 +42,8 @@ def invert(
         Path,
         typer.Argument(
             metavar="IN",
-            help="Levels in .npz or .zarr, or in .npy with --rate; or a sound file, as with `fastspec resynth`.",
+            help="Levels in .npz or .zarr, or in .npy with --rate; a picture of them; or a sound file, as with "
+            "`fastspec resynth`.",
             callback=options.check_exists,
         ),
     ],
@@ -76,15 +77,34 @@ def invert(
     power: Power = None,
     log: Annotated[MelLog, typer.Option("--log", help="Logarithm of .npy levels.")] = MelLog.none,
     threshold: Threshold = 4.0,
+    colormap: pictures.Colormap = None,
+    range_db: pictures.RangeDb = None,
+    scale: pictures.RowScale = None,
+    duration: pictures.Duration = None,
     subtype: Subtype = None,
     quiet: Quiet = False,
 ) -> None:
-    """Invert a stored spectrogram or mel spectrogram of any length; a sound file is resynthesized from its own."""
+    """Invert a stored spectrogram or mel spectrogram of any length; a sound file is resynthesized from its own.
+
+    A picture of `fastspec spectrogram` or `fastspec mel` needs no options; of any other say what its pixels mean.
+    """
     from .. import files
     from ..files.array_readers import SUFFIXES
+    from ..picture import pixels
     from . import methods, notebook, plans
 
     options.check_folder(target)
+    reading = pictures.PictureOptions(colormap, range_db, None if scale is None else scale.value, duration)
+    if pixels.is_picture(source):
+        axes = {"sr": sr, "n_fft": n_fft, "hop_length": hop, "fmin": fmin or None, "fmax": fmax, "htk": htk or None}
+        refused = {
+            "--method notebook": method == "notebook", "--rate": rate is not None, "--no-center": not center,
+            "--mel": mels, "--power": power is not None, "--log": log != MelLog.none, "--threshold": threshold != 4.0,
+        }  # fmt: skip
+        pictures.check_refused(source, refused)
+        keywords = {"subtype": subtype, **methods.parse_method(method, init, n_iter)}
+        return pictures.invert(source, target, axes | reading._asdict(), keywords, quiet=quiet)
+    pictures.check_not_a_picture(source, reading)
     is_npy = source.suffix.lower() == ".npy"
     if is_npy and rate is None:
         raise typer.BadParameter("the sample rate of a .npy spectrogram is unknown: add --rate HZ.")

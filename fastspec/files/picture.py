@@ -22,10 +22,10 @@ from .metadata import Metadata
 
 MAX_COLUMNS, MAX_ROWS = 16384, 4097
 """Frames and bins of a picture, a pixel each at least, at most; of more the maxima are drawn."""
-MAX_VALUES = 10_000_000
+MAX_VALUES = 8_000_000
 """Columns × rows, at most: it bounds the memory."""
 DB_RANGE = 80.0
-_BLOCK_COLUMNS = 256
+_BLOCK_VALUES = 1 << 17  # rounded to colours at once
 
 
 class PooledColumns:
@@ -91,13 +91,14 @@ class PictureWriter(PooledColumns):
         super().write(block)
 
     def finish(self, samples: int) -> None:
-        picture = self.draw(samples / self._metadata.sr)
+        peak, picture = self.peak, self.draw(samples / self._metadata.sr)
+        self._maxima = self._maxima[:0].copy()  # the memory is needed for the picture
         (rows, columns), (width, height) = picture.indices.shape, picture.size
         legend = Legend(
             width=width, height=height, left=picture.left, top=picture.top, cell_width=picture.cell[0],
             cell_height=picture.cell[1], rows=rows, columns=columns, bins_per_row=self._bins_per_row,
             frames_per_column=self.factor, n_frames=self.frames, colormap=canvas.COLOUR_MAP,
-            n_colours=canvas.N_COLOURS, range_db=float(self._db_range), peak=self.peak,
+            n_colours=canvas.N_COLOURS, range_db=float(self._db_range), peak=peak,
             levels=replace(self._metadata, samples=samples).to_dict(),
         )  # fmt: skip
         picture.save(self._path, legend.to_json())
@@ -132,10 +133,10 @@ class PictureWriter(PooledColumns):
     def _to_colours(self) -> NDArray[np.uint8]:
         """The number of the colour of each pooled level: dB relative to the peak, rounded, and at least 0."""
         maxima, steps = self.maxima, canvas.N_COLOURS - 1
-        factor = 20 / self._metadata.power * steps / self._db_range
-        colours = np.zeros(maxima.shape, np.uint8)
-        for first in range(0, maxima.shape[1] if self.peak else 0, _BLOCK_COLUMNS):
-            block = maxima[:, first : first + _BLOCK_COLUMNS].astype(np.float64)
-            decades = np.log10(np.maximum(block / self.peak, np.finfo(float).tiny))
-            colours[:, first : first + _BLOCK_COLUMNS] = np.rint(np.maximum(steps + factor * decades, 0))
+        peak, factor = self.peak, 20 / self._metadata.power * steps / self._db_range
+        colours, n = np.zeros(maxima.shape, np.uint8), max(1, _BLOCK_VALUES // len(maxima))
+        for first in range(0, maxima.shape[1] if peak else 0, n):
+            block = maxima[:, first : first + n].astype(np.float64)
+            decades = np.log10(np.maximum(block / peak, np.finfo(float).tiny))
+            colours[:, first : first + n] = np.rint(np.maximum(steps + factor * decades, 0))
         return colours

@@ -23,6 +23,8 @@ from . import array_writers, picture, pipeline
 from .metadata import N_MELS, Metadata, default_plan
 from .sound_readers import PathLike, Raw, Sound, open_sound
 
+_PICTURE_BLOCK_SAMPLES = 1 << 17
+
 Progress = Callable[[int, int | None], object]
 
 
@@ -176,7 +178,7 @@ def _write_levels(sound: Sound, out: PathLike, metadata: Metadata, db_range: flo
     report = ProgressReport(sound, progress)
     with _open_writer(out, metadata, sound, db_range) as writer:
         with (
-            pipeline.read_ahead(sound.blocks()) as blocks,
+            pipeline.read_ahead(sound.blocks(_block_samples(writer))) as blocks,
             pipeline.write_behind(writer.write) as write,
             threads(_kernel_threads()),
         ):
@@ -219,6 +221,11 @@ def _level_stream(metadata: Metadata) -> Any:
         return stream.StreamingPower(metadata.plan, power=metadata.power)
     log: Any = "log10" if metadata.log == "whisper" else metadata.log  # see `array_writers.WhisperScaler`
     return stream.StreamingMel(metadata.plan, metadata.filters, power=metadata.power, log=log)
+
+
+def _block_samples(writer: array_writers.FrameWriter) -> int | None:
+    """Samples of a block: few for a picture, which needs the memory for its pixels."""
+    return _PICTURE_BLOCK_SAMPLES if isinstance(writer, picture.PictureWriter) else None
 
 
 def _kernel_threads() -> int:

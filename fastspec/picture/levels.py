@@ -13,8 +13,9 @@ from numpy.typing import ArrayLike
 from .. import checks
 from .._typing import Real
 from ..features.banks import FilterBank
-from ..files.metadata import Metadata, default_plan
+from ..files.metadata import Metadata
 from ..plan import STFT
+from ..transform.framing import window_size
 from . import colours, pixels, sampling
 from .legend import Legend
 
@@ -81,6 +82,8 @@ class Reading(NamedTuple):
     duration: float | None
     sr: int | None
     plan: STFT | None
+    n_fft: int | None
+    hop_length: int | None
 
 
 def to_levels(
@@ -95,6 +98,8 @@ def to_levels(
     duration: float | None = None,
     sr: int | None = None,
     plan: STFT | None = None,
+    n_fft: int | None = None,
+    hop_length: int | None = None,
 ) -> PictureLevels:
     """The magnitudes of a picture of a spectrogram: frequency upwards, time to the right, level in dB as brightness.
 
@@ -136,8 +141,10 @@ def to_levels(
     sr : int
         Hz of the sound, 22050 by default.
     plan : STFT
+        By default that of n_fft and hop_length.
+    n_fft, hop_length : int
         By default n_fft is 2 (R - 1) if that is a power of two and the rows are bins, else the power of two nearest to
-        46 ms.
+        46 ms; hop_length is a quarter of it.
 
     Returns
     -------
@@ -164,7 +171,7 @@ def to_levels(
     >>> p = fastspec.picture.to_levels("song.png", scale="mel", fmax=8000, duration=5.0)
     >>> y = fastspec.recover(p.S, p.plan, length=p.length)
     """
-    reading = Reading(colormap, range_db, scale, fmin, fmax, htk, duration, sr, plan)
+    reading = Reading(colormap, range_db, scale, fmin, fmax, htk, duration, sr, plan, n_fft, hop_length)
     source = pixels.read(picture)
     if source.legend is not None:
         superfluous = [name for name, value in reading._asdict().items() if value is not None]
@@ -191,9 +198,7 @@ def _read_any(source: pixels.Pixels, reading: Reading) -> PictureLevels:
     range_db = RANGE_DB if reading.range_db is None else checks.as_finite("range_db", reading.range_db)
     if not 0 < range_db <= MAX_RANGE_DB:
         raise ValueError(f"range_db must be above 0 and at most {MAX_RANGE_DB:g}, got {reading.range_db!r}")
-    plan = _plan_for(axis, n_rows, sr) if reading.plan is None else reading.plan
-    if not isinstance(plan, STFT):
-        raise TypeError(f"plan must be a fastspec.STFT, got {plan!r}")
+    plan = _plan_for(reading, axis, n_rows, sr)
     length, n_frames = _length(reading.duration, n_columns, plan, sr)
     v, colormap = _positions(source, reading.colormap)
     peak = float(plan.window.sum()) / 2
@@ -207,11 +212,20 @@ def _read_any(source: pixels.Pixels, reading: Reading) -> PictureLevels:
     return PictureLevels(source.name, S.astype(plan.dtype), plan, sr, length, None, 1.0, colormap, range_db)
 
 
-def _plan_for(axis: sampling.Axis, n_rows: int, sr: int) -> STFT:
-    """The plan whose bins are the rows, if these are a power of two and one; else the default of the rate."""
-    n_fft = 2 * (n_rows - 1)
-    are_bins = axis.scale == "linear" and axis.fmin == 0 and axis.fmax == sr / 2
-    return STFT(n_fft) if are_bins and n_fft >= 16 and n_fft & (n_fft - 1) == 0 else default_plan(sr)
+def _plan_for(reading: Reading, axis: sampling.Axis, n_rows: int, sr: int) -> STFT:
+    """The plan; by default its bins are the rows, if these are a power of two and one."""
+    if reading.plan is None:
+        n_fft, of_rows = reading.n_fft, 2 * (n_rows - 1)
+        are_bins = axis.scale == "linear" and axis.fmin == 0 and axis.fmax == sr / 2
+        if n_fft is None:
+            n_fft = of_rows if are_bins and of_rows >= 16 and of_rows & (of_rows - 1) == 0 else window_size(sr)
+        return STFT(n_fft, hop_length=reading.hop_length)
+    for name in ("n_fft", "hop_length"):
+        if getattr(reading, name) is not None:
+            raise ValueError(f"{name} must be left out with plan, got {getattr(reading, name)!r}")
+    if not isinstance(reading.plan, STFT):
+        raise TypeError(f"plan must be a fastspec.STFT, got {reading.plan!r}")
+    return reading.plan
 
 
 def _length(duration: float | None, n_columns: int, plan: STFT, sr: int) -> tuple[int, int]:

@@ -49,7 +49,7 @@ def write_palette(indices: Bytes, path: str | os.PathLike[str], text: str) -> No
     """Write colours (height, width) of the palette, atomically."""
     from PIL import Image
 
-    picture = Image.fromarray(indices).convert("L")
+    picture = Image.frombuffer("P", indices.shape[::-1], indices, "raw", "P", 0, 1)
     picture.putpalette(canvas.palette())
     _save(picture, path, text)
 

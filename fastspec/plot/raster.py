@@ -40,9 +40,11 @@ class Raster(NamedTuple):
     def save(self, path: str | os.PathLike[str], text: str) -> None:
         """Write the picture as PNG, atomically, with `text` in its chunk."""
         picture = png.quantize(png.render(self.figure))
-        width, height = self.cell
-        pixels = self.indices[::-1].repeat(height, axis=0).repeat(width, axis=1)
-        picture[self.top : self.top + pixels.shape[0], self.left : self.left + pixels.shape[1]] = pixels
+        (rows, columns), (width, height) = self.indices.shape, self.cell
+        rectangle = picture[self.top : self.top + rows * height, self.left : self.left + columns * width]
+        for row in range(height):
+            for column in range(width):
+                rectangle[row::height, column::width] = self.indices[::-1]
         png.write_palette(picture, path, text)
 
 

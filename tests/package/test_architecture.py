@@ -45,7 +45,7 @@ TOP = len(FLOORS) - 1
 
 NUMBA = {"numba", "llvmlite"}
 CORE = {"numpy", "scipy"}
-_COMMANDS = ("bars", "maintenance", "notebook", "options", "plans", "summaries", "to_levels", "to_sound")
+_COMMANDS = ("bars", "maintenance", "notebook", "options", "pictures", "plans", "summaries", "to_levels", "to_sound")
 AT_ONCE = {name: {"typer", "rich"} for name in ("fastspec.cli", *(f"fastspec.cli.{part}" for part in _COMMANDS))}
 """The commands are written with these, so only `__main__` imports `cli`, and explains what is missing."""
 
