@@ -62,7 +62,8 @@ def read(source: object) -> Pixels:
     ImportError
         If Pillow is needed and not installed.
     """
-    if "PIL.Image" in sys.modules and isinstance(source, sys.modules["PIL.Image"].Image):
+    pil = sys.modules.get("PIL.Image")
+    if pil is not None and isinstance(source, pil.Image):
         return _of_image(source, getattr(source, "filename", "") or "picture")
     if isinstance(source, str | os.PathLike):
         with _open(Path(source)) as image:

@@ -245,7 +245,7 @@ def test_the_time_axis_of_any_length_has_a_few_round_ticks(seconds: float, words
     plan = STFT(1024, hop_length=256)
     writer = picture.PictureWriter(metadata.Metadata(RATE, plan, None, 1.0, None), Path("x.png"), "x", 80)
     writer.write(np.ones((513, 5), np.float32))
-    (axes, _) = writer.draw(seconds).axes
+    (axes, _) = writer.draw(seconds).figure.axes
     assert axes.get_xlabel() == words
     labels = [tick.get_text() for tick in axes.get_xticklabels()]
     assert 2 <= len(labels) <= 11
