@@ -22,21 +22,21 @@ from .metadata import Metadata
 
 MAX_COLUMNS, MAX_ROWS = 16384, 4097
 """Frames and bins of a picture, a pixel each at least, at most; of more the maxima are drawn."""
-MAX_VALUES = 8_000_000
+MAX_VALUES = 5_000_000
 """Columns × rows, at most: it bounds the memory."""
 DB_RANGE = 80.0
 _BLOCK_VALUES = 1 << 17  # rounded to colours at once
 
 
 class PooledColumns:
-    """Max-pooling over time: each column is the maximum of `factor` consecutive frames, row by row.
+    """Max-pooling: each column is the maximum of `factor` consecutive frames, each row of `row_factor` bins or filters.
 
     `factor` doubles whenever the columns are full.
     """
 
     def __init__(self, rows: int, columns: int) -> None:
-        self.factor, self.frames = 1, 0
-        self._maxima = np.zeros((columns, rows), np.float32)
+        self.factor, self.frames, self.row_factor = 1, 0, -(-rows // MAX_ROWS)
+        self._maxima = np.zeros((columns, -(-rows // self.row_factor)), np.float32)
 
     @property
     def maxima(self) -> Real:
@@ -46,6 +46,8 @@ class PooledColumns:
     def write(self, block: Real) -> None:
         """Append frames (rows, any number) of levels >= 0."""
         frames = block.T
+        if self.row_factor > 1:
+            frames = np.maximum.reduceat(frames, np.arange(0, frames.shape[1], self.row_factor), axis=1)
         while len(frames):
             column, filled = divmod(self.frames, self.factor)
             if column == len(self._maxima):
@@ -64,14 +66,14 @@ class PooledColumns:
     def _pool_pairs(self) -> None:
         """Halve the number of columns."""
         half = len(self._maxima) // 2
-        np.maximum(self._maxima[0::2], self._maxima[1::2], out=self._maxima[:half])
+        self._maxima[:half] = np.maximum(self._maxima[0::2], self._maxima[1::2])
         self._maxima[half:] = 0
         self.factor *= 2
 
 
 def max_columns(rows: int) -> int:
-    """Columns of a picture of levels of so many rows, an even number; a sound with more frames is pooled."""
-    return min(MAX_COLUMNS, MAX_VALUES // min(rows, MAX_ROWS) // 2 * 2)
+    """Columns of a picture of so many bins or filters, an even number; those of a sound with more frames are pooled."""
+    return min(MAX_COLUMNS, MAX_VALUES // -(-rows // -(-rows // MAX_ROWS)) // 2 * 2)
 
 
 class PictureWriter(PooledColumns):
@@ -79,16 +81,8 @@ class PictureWriter(PooledColumns):
 
     def __init__(self, metadata: Metadata, path: Path, title: str, db_range: float = DB_RANGE) -> None:
         extras.load("matplotlib", "plot", "a picture")
-        self._bins_per_row = -(-metadata.rows // MAX_ROWS)
-        rows = -(-metadata.rows // self._bins_per_row)
-        super().__init__(rows, max_columns(rows))
+        super().__init__(metadata.rows, max_columns(metadata.rows))
         self._metadata, self._path, self._title, self._db_range = metadata, path, title, db_range
-
-    def write(self, block: Real) -> None:
-        """Append frames (metadata.rows, any number) of levels >= 0."""
-        if self._bins_per_row > 1:
-            block = np.maximum.reduceat(block, np.arange(0, len(block), self._bins_per_row), axis=0)
-        super().write(block)
 
     def finish(self, samples: int) -> None:
         peak, picture = self.peak, self.draw(samples / self._metadata.sr)
@@ -96,7 +90,7 @@ class PictureWriter(PooledColumns):
         (rows, columns), (width, height) = picture.indices.shape, picture.size
         legend = Legend(
             width=width, height=height, left=picture.left, top=picture.top, cell_width=picture.cell[0],
-            cell_height=picture.cell[1], rows=rows, columns=columns, bins_per_row=self._bins_per_row,
+            cell_height=picture.cell[1], rows=rows, columns=columns, bins_per_row=self.row_factor,
             frames_per_column=self.factor, n_frames=self.frames, colormap=canvas.COLOUR_MAP,
             n_colours=canvas.N_COLOURS, range_db=float(self._db_range), peak=peak,
             levels=replace(self._metadata, samples=samples).to_dict(),
@@ -124,7 +118,7 @@ class PictureWriter(PooledColumns):
             seconds=seconds,
             title=self._title,
             n_levels=metadata.rows,
-            levels_per_row=self._bins_per_row,
+            levels_per_row=self.row_factor,
             nyquist=metadata.sr / 2 if bank is None else None,
             mel=mel_axis,
             db_range=self._db_range,

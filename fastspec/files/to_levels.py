@@ -19,13 +19,13 @@ from ..features.banks import FilterBank, MelBank, as_bank
 from ..features.log import Log
 from ..kernels.runtime.threads import thread_count, threads
 from ..plan import STFT
-from . import array_writers, picture, pipeline
+from . import array_writers, picture, pipeline, sound_readers
 from .metadata import N_MELS, Metadata, default_plan
 from .sound_readers import PathLike, Raw, Sound, open_sound
 
-_PICTURE_BLOCK_SAMPLES = 1 << 17
-
 Progress = Callable[[int, int | None], object]
+BLOCK_VALUES, PICTURE_BLOCK_VALUES = 1 << 22, 1 << 19
+"""Levels of a block at most, unless a frame has more: of an array, and of a picture, which takes memory of its own."""
 
 
 class Done(NamedTuple):
@@ -177,8 +177,9 @@ def _write_levels(sound: Sound, out: PathLike, metadata: Metadata, db_range: flo
     start, frames = time.perf_counter(), 0
     report = ProgressReport(sound, progress)
     with _open_writer(out, metadata, sound, db_range) as writer:
+        block_values = PICTURE_BLOCK_VALUES if isinstance(writer, picture.PictureWriter) else BLOCK_VALUES
         with (
-            pipeline.read_ahead(sound.blocks(_block_samples(writer))) as blocks,
+            pipeline.read_ahead(sound.blocks(_block_samples(metadata, sound.channels or 1, block_values))) as blocks,
             pipeline.write_behind(writer.write) as write,
             threads(_kernel_threads()),
         ):
@@ -191,6 +192,12 @@ def _write_levels(sound: Sound, out: PathLike, metadata: Metadata, db_range: flo
         samples=sound.samples, frames=frames - (metadata.log == "whisper"), sr=sound.rate,
         seconds=time.perf_counter() - start,
     )  # fmt: skip
+
+
+def _block_samples(metadata: Metadata, channels: int, block_values: int) -> int:
+    """Samples of a block of sound: fewer than usual where they would become more than `block_values` levels."""
+    frames = max(1, block_values // (metadata.rows * channels))
+    return max(1, min(sound_readers.BLOCK_SAMPLES // channels, frames * metadata.plan.hop_length))
 
 
 def level_blocks(sound: Sound, blocks: Iterable[Real], metadata: Metadata, report: ProgressReport) -> Iterator[Real]:
@@ -221,11 +228,6 @@ def _level_stream(metadata: Metadata) -> Any:
         return stream.StreamingPower(metadata.plan, power=metadata.power)
     log: Any = "log10" if metadata.log == "whisper" else metadata.log  # see `array_writers.WhisperScaler`
     return stream.StreamingMel(metadata.plan, metadata.filters, power=metadata.power, log=log)
-
-
-def _block_samples(writer: array_writers.FrameWriter) -> int | None:
-    """Samples of a block: few for a picture, which needs the memory for its pixels."""
-    return _PICTURE_BLOCK_SAMPLES if isinstance(writer, picture.PictureWriter) else None
 
 
 def _kernel_threads() -> int:

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import extras
-from .._typing import Array
+from .._typing import Array, Real
 from ..picture import colours
 
 if TYPE_CHECKING:
@@ -72,14 +71,17 @@ def pixel_axes(width: int, height: int) -> tuple[Figure, Axes, tuple[int, int]]:
 
 def draw_image(
     axes: Axes,
-    values: NDArray[np.float64],
+    values: Real,
     *,
     left: float,
     column: float,
     vertical: tuple[float, float],
     levels: tuple[float, float],
 ) -> AxesImage:
-    """Draw (rows, columns), pooled to `MAX_COLUMNS`: x from `left`, `column` a column; y and colours between limits."""
+    """Draw (rows, columns), pooled to `MAX_COLUMNS`: x from `left`, `column` a column; y and colours between limits.
+
+    Values are interpolated, not their colours, of which matplotlib holds 60 bytes a value.
+    """
     values, factor = pool_columns(values, MAX_COLUMNS)
     right = left + values.shape[1] * factor * column
     return axes.imshow(
@@ -89,6 +91,7 @@ def draw_image(
         vmax=levels[1],
         origin="lower",
         aspect="auto",
+        interpolation_stage="data",
         extent=(left, right, *vertical),
     )
 

@@ -14,8 +14,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from .._typing import Real
 from ..picture.legend import NO_LEVELS
 from . import canvas, png, ticks
 
@@ -234,9 +235,10 @@ def _notebook_mel_axis(bands: int, low: float, high: float) -> ticks.MelAxis:
     return ticks.MelAxis(lambda hz: float(hz2mel(hz)), bands, low, high)
 
 
-def _as_matrix(values: ArrayLike, name: str) -> NDArray[np.float64]:
-    """Values as a two-dimensional float64 array."""
-    array = np.asarray(values, dtype=np.float64)
+def _as_matrix(values: ArrayLike, name: str) -> Real:
+    """Values as a two-dimensional array: float32 as it is, any other dtype as float64."""
+    array = np.asarray(values)
+    array = array if array.dtype == np.float32 else array.astype(np.float64)
     if array.ndim != 2 or array.size == 0:
         raise ValueError(f"{name} must be a two-dimensional array with at least one element, got shape {array.shape}")
     return array

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Bytes = NDArray[np.uint8]
 
-_BAND_PIXELS = 1 << 20  # quantized at once
+_BAND_PIXELS = 1 << 17  # quantized at once
 
 
 def render(figure: Figure) -> Bytes:

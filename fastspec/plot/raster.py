@@ -17,6 +17,8 @@ from . import canvas, png, ticks
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_MAX_WIDENED_PIXELS = 4_000_000  # of a rectangle whose cells are more than a pixel wide
+
 
 class Raster(NamedTuple):
     """A figure and the colours of its rectangle.
@@ -90,7 +92,9 @@ def draw(
 
     n_rows, n_columns = indices.shape
     top = n_rows * levels_per_row - 0.5
-    cell = -(-canvas.MIN_WIDTH // n_columns), -(-canvas.MIN_HEIGHT // n_rows)
+    height = -(-canvas.MIN_HEIGHT // n_rows)
+    most = max(1, _MAX_WIDENED_PIXELS // (n_rows * height * n_columns))
+    cell = min(most, -(-canvas.MIN_WIDTH // n_columns)), height
     figure, axes, corner = canvas.pixel_axes(n_columns * cell[0], n_rows * cell[1])
     time_label = ticks.set_time_ticks(axes, seconds)
     if nyquist is not None:

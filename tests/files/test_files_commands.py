@@ -274,6 +274,24 @@ def test_memory_does_not_grow_with_the_sound(tmp_path: Path) -> None:
     assert peaks[1] - peaks[0] < 40, peaks
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux tells a process its peak")
+@pytest.mark.parametrize("options", [["--n-fft=22050"], ["--n-fft=65536"], ["--n-fft=32768", "--hop=512"]])
+def test_a_picture_takes_little_memory_whatever_n_fft(tmp_path: Path, options: list[str]) -> None:
+    """Enough frames for the columns to be full; all Python, NumPy, Numba's kernels and matplotlib included."""
+    size = 2 * (600 if "512" in options[-1] else 3600) * 22_050
+    with (tmp_path / "x.wav").open("wb") as file:  # sparse: it takes no space on the disk
+        file.write(riff.pack_header("i2", 22_050, 1, size))
+        file.truncate(file.tell() + size)
+    code = (
+        "import re, sys\nfrom fastspec.__main__ import main\nassert main(sys.argv[1:]) == 0\n"
+        "print(re.search(r'VmHWM:\\s*(\\d+)', open('/proc/self/status').read())[1])"
+    )
+    words = ["spectrogram", str(tmp_path / "x.wav"), str(tmp_path / "x.png"), "--quiet", *options]
+    ran = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, check=True)
+    assert int(ran.stdout) / 1024 < 300
+    assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_a_day_of_sound_is_many_megabytes_that_no_header_allocates(tmp_path: Path) -> None:
     """Also beyond 4 GB: the first block is read, and the work stopped."""
     size = 86_400 * 48_000 * 2

@@ -215,6 +215,47 @@ def test_columns_are_the_largest_of_their_frames(sizes: list[int], columns: int)
     np.testing.assert_array_equal(pooled.maxima, np.array(expected, np.float32).reshape(-1, 3).T)
 
 
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=st.integers(1, 30), sizes=st.lists(st.integers(0, 9), max_size=9))
+def test_rows_are_the_largest_of_neighbouring_bins(
+    monkeypatch: pytest.MonkeyPatch, rows: int, sizes: list[int]
+) -> None:
+    monkeypatch.setattr(picture, "MAX_ROWS", 10)
+    frames = np.random.default_rng(rows).uniform(0, 1, (rows, sum(sizes))).astype(np.float32)
+    pooled = picture.PooledColumns(rows, 100)
+    for block in np.split(frames, np.cumsum(sizes)[:-1], axis=1) if sizes else []:
+        pooled.write(block)
+    assert pooled.row_factor == -(-rows // 10)
+    assert len(pooled.maxima) <= 10
+    expected = [frames[a : a + pooled.row_factor].max(axis=0) for a in range(0, rows, pooled.row_factor)]
+    np.testing.assert_array_equal(pooled.maxima, expected)
+
+
+@pytest.mark.parametrize("filters", ["bins", "mel", "own"])
+def test_many_rows_are_drawn_where_they_belong(filters: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The edges of the axes are those of all bins or filters, whatever the number of them in a row of pixels."""
+    monkeypatch.setattr(picture, "MAX_ROWS", 513)
+    plan, bank = STFT(4096), None
+    if filters == "mel":
+        bank = MelBank(RATE, 1 << 14, 1100)
+        plan = STFT(1 << 14)
+    elif filters == "own":
+        bank = FilterBank(np.ones((1100, plan.n_bins), np.float32))
+    meta = metadata.Metadata(RATE, plan, bank, 1.0, None)
+    writer = picture.PictureWriter(meta, Path("x.png"), "x")
+    levels = np.zeros((meta.rows, 3), np.float32)
+    levels[700] = 1
+    writer.write(levels)
+    drawn = writer.draw(1.0)
+    bottom, top = drawn.figure.axes[0].get_ylim()
+    assert len(drawn.indices) == -(-meta.rows // writer.row_factor) <= 513
+    unit = RATE / 4096 if filters == "bins" else 1
+    (row,) = np.flatnonzero(drawn.indices[:, 0])
+    height = (top - bottom) / len(drawn.indices)
+    assert bottom + row * height < 700 * unit < bottom + (row + 1) * height
+    assert (bottom, height) == pytest.approx((-unit / 2, writer.row_factor * unit))
+
+
 @pytest.mark.parametrize("content", ["mel", "own", "bins", "silence", "sample"])
 def test_pictures_are_drawn(speech: Path, content: str) -> None:
     out = speech.with_suffix(".png")
