@@ -1,4 +1,4 @@
-"""A picture of a sound of any length: frames are pooled to columns as they come, in bounded memory.
+"""A picture of a sound of any length: frames and bins are pooled as they come, in bounded memory.
 
 Each frame is a column of pixels and each bin a row of them as long as they are not too many, so that the picture can be
 inverted (`fastspec.picture`): the levels are those of the sound, rounded to the colours and cut off at the range.

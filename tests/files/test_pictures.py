@@ -17,8 +17,11 @@ from PIL.PngImagePlugin import PngInfo
 import fastspec
 from fastspec import STFT, FilterBank, MelBank, files
 from fastspec.__main__ import main
+from fastspec.cli.options import FrameOptions
+from fastspec.cli.plans import plan_for_sound
 from fastspec.features.scales import hz_to_mel, mel_frequencies
 from fastspec.files import picture as drawing
+from fastspec.files import riff
 from fastspec.picture import colours, pixels, sampling, to_levels
 from fastspec.picture.legend import KEY, VERSION
 from fastspec.plot import canvas
@@ -625,3 +628,19 @@ def test_names_of_pictures() -> None:
     assert pixels.is_picture(Path("b.jpeg"))
     assert not pixels.is_picture("a.npz")
     assert not pixels.is_picture(V)
+
+
+@pytest.mark.parametrize("rate", [8000, 16_000, 44_100, 96_000])
+@pytest.mark.parametrize("seconds", [1, 10, 14, 25, 28, 50])
+def test_by_default_25_seconds_have_a_pixel_for_each_frame(tmp_path: Path, rate: int, seconds: int) -> None:
+    """A hop of n_fft / 16 only where its frames fit."""
+    size = 2 * rate * seconds
+    with (tmp_path / "x.wav").open("wb") as file:  # sparse
+        file.write(riff.pack_header("i2", rate, 1, size))
+        file.truncate(file.tell() + size)
+    with files.open_sound(tmp_path / "x.wav") as sound:
+        plan = plan_for_sound(sound, FrameOptions(None, None), is_picture=True)
+    fits = plan.n_frames(rate * seconds) <= drawing.max_columns(plan.n_bins)
+    assert fits or seconds > 25
+    finer = STFT(plan.n_fft, hop_length=plan.n_fft // 16).n_frames(rate * seconds)
+    assert (plan.hop_length == plan.n_fft // 16) == (finer <= min(9600, drawing.max_columns(plan.n_bins)))
