@@ -124,9 +124,9 @@ def open_levels(path: PathLike | PictureLevels) -> Iterator[StoredLevels]:
 
 def _of_picture(picture: PictureLevels) -> StoredLevels:
     """The levels of a picture, with its metadata."""
-    levels = picture.levels
-    array = StoredArray(levels.shape, levels.dtype, lambda first, stop: levels[:, first:stop])
-    return StoredLevels(picture.name, array, picture.to_metadata().to_dict())
+    metadata = picture.to_metadata()
+    array = StoredArray((metadata.rows, picture.n_frames), picture.cells.dtype, picture.read_frames)
+    return StoredLevels(picture.name, array, metadata.to_dict())
 
 
 def _map_npy(path: Path, offset: int) -> StoredArray:

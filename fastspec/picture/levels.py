@@ -33,8 +33,10 @@ class PictureLevels:
 
     Attributes
     ----------
-    levels : np.ndarray [shape=(rows, n_frames)]
-        Magnitudes |D|; of our own pictures |D|**power, or filtered by `bank`: bank @ |D|**power.
+    cells : np.ndarray [shape=(rows, columns)]
+        Magnitudes |D|; of our own pictures |D|**power, or filtered by `bank`: bank @ |D|**power.  A cell holds for
+        `bins_per_row` bins (or filters) and `frames_per_column` frames: 1 but for sounds too long for their picture.
+    n_frames, bins_per_row, frames_per_column : int
     plan : STFT
     sr : int
         Hz.
@@ -49,7 +51,8 @@ class PictureLevels:
     """
 
     name: str
-    levels: Real
+    cells: Real
+    n_frames: int
     plan: STFT
     sr: int
     length: int
@@ -57,13 +60,26 @@ class PictureLevels:
     power: float
     colormap: str
     range_db: float
+    bins_per_row: int = 1
+    frames_per_column: int = 1
+
+    @property
+    def levels(self) -> Real:
+        """The levels (bins or filters, n_frames)."""
+        return self.read_frames(0, self.n_frames)
+
+    def read_frames(self, first: int, stop: int) -> Real:
+        """The levels (bins or filters, stop - first) of some frames: of long sounds all would be much more memory."""
+        n_rows = self.plan.n_bins if self.bank is None else len(self.bank)
+        columns = self.cells[:, np.arange(first, stop) // self.frames_per_column]
+        return columns if self.bins_per_row == 1 else np.repeat(columns, self.bins_per_row, axis=0)[:n_rows]
 
     @property
     def S(self) -> Real:
         """Magnitudes (n_bins, n_frames): mel levels by `FilterBank.inverse`."""
         if self.bank is not None:
             return self.bank.inverse(self.levels, power=self.power)
-        return self.levels if self.power == 1 else self.levels ** np.float32(1 / self.power)
+        return self.levels if self.power == 1 else np.power(self.levels, np.float32(1 / self.power))
 
     def to_metadata(self) -> Metadata:
         """What a file of such levels would carry."""
@@ -209,7 +225,8 @@ def _read_any(source: pixels.Pixels, reading: Reading) -> PictureLevels:
     S = sampling.bins_from_rows(axis, n_rows, plan, sr) @ S[::-1]
     if reading.duration is not None:
         S = (sampling.frames_from_columns(n_columns, n_frames, length / sr, plan, sr) @ S.T).T
-    return PictureLevels(source.name, S.astype(plan.dtype), plan, sr, length, None, 1.0, colormap, range_db)
+    S = S.astype(plan.dtype)
+    return PictureLevels(source.name, S, n_frames, plan, sr, length, None, 1.0, colormap, range_db)
 
 
 def _plan_for(reading: Reading, axis: sampling.Axis, n_rows: int, sr: int) -> STFT:
@@ -291,8 +308,6 @@ def _read_own(source: pixels.Pixels, legend: Legend) -> PictureLevels:
     cells = v.reshape(legend.rows, legend.cell_height, legend.columns, legend.cell_width)
     dB = legend.range_db * (cells.mean(axis=(1, 3), dtype=np.float64)[::-1] - 1)
     levels = (legend.peak * 10 ** (dB * metadata.power / 20)).astype(np.float32)
-    levels = np.repeat(levels, legend.bins_per_row, axis=0)[: metadata.rows]
-    levels = np.repeat(levels, legend.frames_per_column, axis=1)[:, : legend.n_frames]
     if legend.bins_per_row > 1 or legend.frames_per_column > 1:
         warnings.warn(
             f"{source.name}: each pixel is the maximum of {legend.frames_per_column} frames and {legend.bins_per_row} "
@@ -303,5 +318,6 @@ def _read_own(source: pixels.Pixels, legend: Legend) -> PictureLevels:
     plan, samples = metadata.plan, metadata.samples
     length = plan.n_samples(legend.n_frames) if samples is None else samples
     return PictureLevels(
-        source.name, levels, plan, metadata.sr, length, metadata.bank, metadata.power, legend.colormap, legend.range_db
-    )
+        source.name, levels, legend.n_frames, plan, metadata.sr, length, metadata.bank, metadata.power,
+        legend.colormap, legend.range_db, legend.bins_per_row, legend.frames_per_column,
+    )  # fmt: skip
