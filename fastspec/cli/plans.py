@@ -8,18 +8,19 @@ from typing import Any
 import typer
 
 from ..features.banks import MelBank, Norm
-from ..files import Sound, array_readers
+from ..files import Sound, array_readers, picture
 from ..plan import STFT
 from ..transform.framing import window_size
 from .options import FrameOptions, MelOptions
 
-_PICTURE_FRAMES = 2400  # a sound with fewer frames is drawn with a hop of n_fft / 16
+_PICTURE_FRAMES = 2400  # a sound with fewer frames is drawn with a hop of n_fft / 16, if they fit then
 
 
 def plan_for_sound(sound: Sound, frames: FrameOptions, *, is_picture: bool = False) -> STFT:
     """The plan for a sound; the picture of a short one has four times as many frames by default."""
     n_fft = frames.n_fft or window_size(sound.rate)
-    is_short = sound.total is not None and sound.total < _PICTURE_FRAMES * n_fft // 4
+    columns = min(4 * _PICTURE_FRAMES, picture.max_columns(n_fft // 2 + 1) - 1)
+    is_short = sound.total is not None and sound.total < columns * n_fft // 16
     overlap = 16 if is_picture and is_short else 4
     hop = frames.hop or max(1, (frames.win_length or n_fft) // overlap)
     return _plan(n_fft, hop, frames)

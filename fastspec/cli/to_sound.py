@@ -8,7 +8,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from ..files import Raw
-from . import bars, options, summaries
+from . import bars, options, pictures, summaries
 from .options import (
     Center,
     Channels,
@@ -40,6 +40,7 @@ _SUBTYPE_OF_RAW = {"int16": "PCM_16", "int32": "PCM_32", "float32": "FLOAT"}
 _ALWAYS = {"source", "target", "method", "init", "n_iter", "subtype", "quiet"}
 _FRAMING = {"n_fft", "hop", "win_length", "window", "center", "pad_mode"}
 _MEL = {"fmin", "fmax", "htk", "norm"}
+_PICTURE = {"sr", "n_fft", "hop", "fmin", "fmax", "htk", "colormap", "range_db", "scale", "duration"}
 
 
 def invert(
@@ -48,7 +49,8 @@ def invert(
         Path,
         typer.Argument(
             metavar="IN",
-            help="Levels in .npz or .zarr, or in .npy with --rate; or a sound file, as with `fastspec resynth`.",
+            help="Levels in .npz or .zarr, or in .npy with --rate; a picture of them; or a sound file, as with "
+            "`fastspec resynth`.",
             callback=options.check_exists,
         ),
     ],
@@ -86,16 +88,32 @@ def invert(
     power: Power = None,
     log: Annotated[MelLog, typer.Option("--log", help="Logarithm of .npy levels.")] = MelLog.none,
     threshold: Threshold = 4.0,
+    colormap: pictures.Colormap = None,
+    range_db: pictures.RangeDb = None,
+    scale: pictures.RowScale = None,
+    duration: pictures.Duration = None,
     subtype: Subtype = None,
     quiet: Quiet = False,
 ) -> None:
-    """Invert a stored spectrogram or mel spectrogram of any length; a sound file is resynthesized from its own."""
+    """Invert a stored spectrogram or mel spectrogram of any length; a sound file is resynthesized from its own.
+
+    A picture of `fastspec spectrogram` or `fastspec mel` needs no options; of any other say what its pixels mean.
+    """
     from .. import files
     from ..features.log import pad_mode_for
     from ..files.array_readers import SUFFIXES
+    from ..picture import pixels
     from . import methods, notebook, plans
 
     options.check_folder(target)
+    reading = pictures.PictureOptions(colormap, range_db, None if scale is None else scale.value, duration)
+    if pixels.is_picture(source):
+        options.refuse_unused(context, {*_ALWAYS, *_PICTURE}, f"on {source.name}, a picture,")
+        if method == "notebook":
+            raise typer.BadParameter(f"--method notebook is not for pictures such as {source.name}.")
+        axes = {"sr": sr, "n_fft": n_fft, "hop_length": hop, "fmin": fmin or None, "fmax": fmax, "htk": htk or None}
+        keywords = {"subtype": subtype, **methods.parse_method(method, init, n_iter)}
+        return pictures.invert(source, target, axes | reading._asdict(), keywords, quiet=quiet)
     is_stored = source.suffix.lower() in SUFFIXES
     metadata = plans.stored_metadata(source) if is_stored else {}
     is_array = is_stored and not metadata

@@ -2,6 +2,7 @@
 
     sound file, pipe --sound_readers--> blocks --stream--> frames --array_writers, picture--> .npy .npz .zarr .png
     .npy .npz .zarr --array_readers--> frames --recovery.streaming--> blocks --sound_writers--> sound file, pipe
+    .png .jpg ... --fastspec.picture--> frames, of which there are few enough for the memory
 
 One thread reads ahead and another writes behind (`pipeline`).  A file appears under its name when it is complete.
 """

@@ -21,6 +21,7 @@ import numpy as np
 from .. import checks, extras
 from .._typing import Array, Real
 from ..features.log import from_log
+from ..picture.levels import PictureLevels
 from .metadata import Metadata
 from .sound_readers import PathLike
 
@@ -92,8 +93,8 @@ class StoredLevels:
 
 
 @contextmanager
-def open_levels(path: PathLike) -> Iterator[StoredLevels]:
-    """Open stored levels.
+def open_levels(path: PathLike | PictureLevels) -> Iterator[StoredLevels]:
+    """Open stored levels, or take those of a picture.
 
     Raises
     ------
@@ -104,6 +105,9 @@ def open_levels(path: PathLike) -> Iterator[StoredLevels]:
     ImportError
         If zarr is needed and not installed.
     """
+    if isinstance(path, PictureLevels):
+        yield _of_picture(path)
+        return
     suffix, name = Path(path).suffix.lower(), str(path)
     with contextlib.ExitStack() as stack:
         try:
@@ -116,6 +120,13 @@ def open_levels(path: PathLike) -> Iterator[StoredLevels]:
         except (EOFError, struct.error, zipfile.BadZipFile, KeyError) as error:
             raise ValueError(f"{name}: not a readable {suffix} file ({error})") from None
         yield levels
+
+
+def _of_picture(picture: PictureLevels) -> StoredLevels:
+    """The levels of a picture, with its metadata."""
+    metadata = picture.to_metadata()
+    array = StoredArray((metadata.rows, picture.n_frames), picture.cells.dtype, picture.read_frames)
+    return StoredLevels(picture.name, array, metadata.to_dict())
 
 
 def _map_npy(path: Path, offset: int) -> StoredArray:

@@ -1,27 +1,31 @@
-"""A picture of a sound of any length: bins and frames are pooled as they come, in bounded memory."""
+"""A picture of a sound of any length: frames and bins are pooled as they come, in bounded memory.
+
+Each frame is a column of pixels and each bin a row of them as long as they are not too many, so that the picture can be
+inverted (`fastspec.picture`): the levels are those of the sound, rounded to the colours and cut off at the range.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import extras
 from .._typing import Real
 from ..features.banks import MelBank
 from ..features.scales import hz_to_mel
-from ..plot import figures, ticks
+from ..picture.legend import Legend
+from ..plot import canvas, raster, ticks
 from .metadata import Metadata
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-MIN_COLUMNS = 2400
-"""Columns of a long sound at least; at most twice as many."""
-MAX_ROWS, POOLED_ROWS = 1025, 513
-"""More bins or filters than the first are pooled to at most the second, which is above the height in pixels."""
+MAX_COLUMNS, MAX_ROWS = 16384, 4097
+"""Frames and bins of a picture, a pixel each at least, at most; of more the maxima are drawn."""
+MAX_VALUES = 5_000_000
+"""Columns × rows, at most: it bounds the memory."""
 DB_RANGE = 80.0
+_BLOCK_VALUES = 1 << 17  # rounded to colours at once
 
 
 class PooledColumns:
@@ -30,9 +34,8 @@ class PooledColumns:
     `factor` doubles whenever the columns are full.
     """
 
-    def __init__(self, rows: int, columns: int = 2 * MIN_COLUMNS) -> None:
-        self.factor, self.frames = 1, 0
-        self.row_factor = 1 if rows <= MAX_ROWS else -(-rows // POOLED_ROWS)
+    def __init__(self, rows: int, columns: int) -> None:
+        self.factor, self.frames, self.row_factor = 1, 0, -(-rows // MAX_ROWS)
         self._maxima = np.zeros((columns, -(-rows // self.row_factor)), np.float32)
 
     @property
@@ -67,11 +70,10 @@ class PooledColumns:
         self._maxima[half:] = 0
         self.factor *= 2
 
-    def compact(self) -> None:
-        """Keep no more memory than at most `MIN_COLUMNS` columns need: there are no more frames."""
-        while self.maxima.shape[1] > MIN_COLUMNS:
-            self._pool_pairs()
-        self._maxima = self.maxima.T.copy()
+
+def max_columns(rows: int) -> int:
+    """Columns of a picture of so many bins or filters, an even number; those of a sound with more frames are pooled."""
+    return min(MAX_COLUMNS, MAX_VALUES // -(-rows // -(-rows // MAX_ROWS)) // 2 * 2)
 
 
 class PictureWriter(PooledColumns):
@@ -79,35 +81,56 @@ class PictureWriter(PooledColumns):
 
     def __init__(self, metadata: Metadata, path: Path, title: str, db_range: float = DB_RANGE) -> None:
         extras.load("matplotlib", "plot", "a picture")
-        super().__init__(metadata.rows)
+        super().__init__(metadata.rows, max_columns(metadata.rows))
         self._metadata, self._path, self._title, self._db_range = metadata, path, title, db_range
 
     def finish(self, samples: int) -> None:
-        self.compact()
-        figures.save(self.draw(samples / self._metadata.sr), self._path)
+        peak, picture = self.peak, self.draw(samples / self._metadata.sr)
+        self._maxima = self._maxima[:0].copy()  # the memory is needed for the picture
+        (rows, columns), (width, height) = picture.indices.shape, picture.size
+        legend = Legend(
+            width=width, height=height, left=picture.left, top=picture.top, cell_width=picture.cell[0],
+            cell_height=picture.cell[1], rows=rows, columns=columns, bins_per_row=self.row_factor,
+            frames_per_column=self.factor, n_frames=self.frames, colormap=canvas.COLOUR_MAP,
+            n_colours=canvas.N_COLOURS, range_db=float(self._db_range), peak=peak,
+            levels=replace(self._metadata, samples=samples).to_dict(),
+        )  # fmt: skip
+        picture.save(self._path, legend.to_json())
 
-    def draw(self, seconds: float) -> Figure:
-        """The levels in dB below their peak, on a time axis of `seconds`."""
+    @property
+    def peak(self) -> float:
+        """The largest level so far."""
+        return float(self.maxima.max(initial=0))
+
+    def draw(self, seconds: float) -> raster.Raster:
+        """The levels in dB below their peak, for a sound of `seconds`."""
         metadata = self._metadata
-        plan, bank, levels = metadata.plan, metadata.bank, self.maxima
-        peak = float(levels.max()) or 1.0
-        floor = 10 ** (-self._db_range * metadata.power / 20)
+        plan, bank = metadata.plan, metadata.bank
         first_centre = 0.0 if plan.center else plan.n_fft / 2
         mel_axis = None
         if isinstance(bank, MelBank):
             htk = bank.htk
             mel_axis = ticks.MelAxis(lambda hz: float(hz_to_mel(hz, htk)), len(bank), bank.fmin, bank.fmax)
-        dB = levels / np.float32(peak)
-        np.log10(np.maximum(dB, np.float32(floor), out=dB), out=dB)
-        return figures.levels(
-            np.multiply(dB, np.float32(20 / metadata.power), out=dB),
+        return raster.draw(
+            self._to_colours(),
             left=(first_centre - plan.hop_length / 2) / metadata.sr,
             column=self.factor * plan.hop_length / metadata.sr,
             seconds=seconds,
             title=self._title,
-            rows=metadata.rows,
-            row_factor=self.row_factor,
+            n_levels=metadata.rows,
+            levels_per_row=self.row_factor,
             nyquist=metadata.sr / 2 if bank is None else None,
             mel=mel_axis,
             db_range=self._db_range,
         )
+
+    def _to_colours(self) -> NDArray[np.uint8]:
+        """The number of the colour of each pooled level: dB relative to the peak, rounded, and at least 0."""
+        maxima, steps = self.maxima, canvas.N_COLOURS - 1
+        peak, factor = self.peak, 20 / self._metadata.power * steps / self._db_range
+        colours, n = np.zeros(maxima.shape, np.uint8), max(1, _BLOCK_VALUES // len(maxima))
+        for first in range(0, maxima.shape[1] if peak else 0, n):
+            block = maxima[:, first : first + n].astype(np.float64)
+            decades = np.log10(np.maximum(block / peak, np.finfo(float).tiny))
+            colours[:, first : first + n] = np.rint(np.maximum(steps + factor * decades, 0))
+        return colours

@@ -84,7 +84,7 @@ def mel(
     out : path
         The file to write, atomically: .npy ((n_mels, frames), or (channels, n_mels, frames), in fortran_order), .npz
         (the same, called M, with the metadata that `invert` needs), .zarr (the same, in chunks along the frames), .png
-        (a picture in seconds, Hz and dB), or "-" for standard output, as .npy.
+        (a picture in seconds, Hz and dB, which `invert` reads too), or "-" for standard output, as .npy.
     plan : STFT
         By default n_fft is the power of two nearest to 46 ms, hop_length a quarter of it; signals are padded with
         zeros, and reflected for log="whisper".

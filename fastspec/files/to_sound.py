@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike
 from .. import checks, stream
 from .._typing import Real
 from ..features.banks import FilterBank, as_bank
+from ..picture import pixels
+from ..picture.levels import PictureLevels, to_levels
 from ..plan import STFT
 from ..recovery.methods import Chain
 from . import array_readers, pipeline, sound_writers
@@ -21,7 +23,7 @@ from .to_levels import Done, Progress, ProgressReport, as_sound, level_blocks
 
 
 def invert(
-    path: PathLike,
+    path: PathLike | PictureLevels,
     out: PathLike,
     plan: STFT | None = None,
     bank: FilterBank | ArrayLike | None = None,
@@ -44,13 +46,14 @@ def invert(
 
     Parameters
     ----------
-    path : path
-        .npz or .zarr as `mel` and `spectrogram` write them, or .npy: levels (rows, frames) or (channels, rows, frames).
+    path : path or PictureLevels
+        .npz or .zarr as `mel` and `spectrogram` write them, or .npy: levels (rows, frames) or (channels, rows, frames);
+        or a picture: `picture.to_levels` says how it is read, and takes the arguments that say otherwise.
     out : path
         A sound file (.wav always, others where soundfile is installed) or "-" for standard output.
     plan, bank, sr, power, log
         How the levels were computed, see `mel`: required for .npy (but power=1 and log=None by default), taken from
-        the metadata of .npz and .zarr by default.
+        the metadata of .npz and .zarr by default.  Pictures take plan and sr alone, and our own none.
     method, init, n_iter, **options
         As in `fastspec.recover`; rng is 0 by default.
     subtype : str
@@ -72,6 +75,8 @@ def invert(
     """
     start, done = time.perf_counter(), 0
     sound_writers.check_format(out, subtype)
+    if pixels.is_picture(path) or isinstance(path, PictureLevels):
+        path, plan, sr = _read_picture(path, plan, sr, {"bank": bank, "power": power, "log": log}), None, None
     with array_readers.open_levels(path) as levels:
         metadata = _resolve_metadata(levels, plan, bank, sr, power, log)
         plan, frames = metadata.plan, levels.shape[-1]
@@ -151,6 +156,18 @@ def resynth(
         samples=sound.samples, frames=frames, sr=sound.rate, seconds=time.perf_counter() - start,
         convergence=recovery.convergence, gain=getattr(writer, "gain", 1.0),
     )  # fmt: skip
+
+
+def _read_picture(
+    path: PathLike | PictureLevels, plan: STFT | None, sr: int | None, superfluous: dict[str, object]
+) -> PictureLevels:
+    """The levels of a picture; ValueError for arguments that it takes no part of."""
+    if isinstance(path, PictureLevels):
+        superfluous = {"plan": plan, "sr": sr, **superfluous}
+    for name, value in superfluous.items():
+        if value is not None:
+            raise ValueError(f"{name} must be None for a picture, got {value!r}")
+    return path if isinstance(path, PictureLevels) else to_levels(path, plan=plan, sr=sr)
 
 
 def _block_samples(plan: STFT, channels: int) -> int:

@@ -9,21 +9,27 @@ import numpy as np
 
 from .. import extras
 from .._typing import Array, Real
+from ..picture import colours
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.cm import ScalarMappable
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
 WIDTH_INCHES, DPI = 10.0, 130
 MAX_COLUMNS = 2400
 """Longer images are pooled: about twice the width in pixels."""
+MIN_WIDTH, MIN_HEIGHT = 1060, 442
+"""Pixels of a drawn rectangle of levels, at least."""
 _LEFT_INCHES, _RIGHT_INCHES, _TOP_INCHES, _BOTTOM_INCHES = 0.82, 0.3, 0.46, 0.58  # margins
 _COLOUR_BAR_INCHES = 0.72  # additional margin at the right of a colour bar
 
 PAPER, PANEL, INK, FAINT, GRID = "#14161c", "#000004", "#e4e6eb", "#9aa0ad", "#2a2e38"
 LINES = ("#f7a072", "#7cc4e8", "#b6e388", "#d7a6f0")
 COLOUR_MAP = "magma"
+N_COLOURS = 208
+"""Of the map in the palette of a picture; the rest are for text."""
 
 
 def pool_columns(values: Array, columns: int) -> tuple[Array, int]:
@@ -47,6 +53,20 @@ def new_figure(rows: int, height: float, *, colour_bar: bool = True) -> tuple[Fi
         box = (_LEFT_INCHES / WIDTH_INCHES, bottom / total, width / WIDTH_INCHES, height / total)
         axes.append(figure.add_axes(box, facecolor=PANEL))
     return figure, axes
+
+
+def pixel_axes(width: int, height: int) -> tuple[Figure, Axes, tuple[int, int]]:
+    """(dark figure with a colour bar's margin, axes of width × height pixels, pixels to the left of and above them)."""
+    left, right, top, bottom = (
+        round(DPI * inches)
+        for inches in (_LEFT_INCHES, _RIGHT_INCHES + _COLOUR_BAR_INCHES, _TOP_INCHES, _BOTTOM_INCHES)
+    )
+    total = left + width + right, top + height + bottom
+    figure_class = extras.load("matplotlib.figure", "plot", "a picture").Figure
+    size = [(pixels + 0.01) / DPI for pixels in total]  # which is truncated to whole pixels
+    figure = figure_class(figsize=size, dpi=DPI, facecolor=PAPER)
+    box = (left / total[0], bottom / total[1], width / total[0], height / total[1])
+    return figure, figure.add_axes(box, facecolor=PANEL), (left, top)
 
 
 def draw_image(
@@ -86,10 +106,10 @@ def label_axes(axes: Axes, title: str, *, x: str = "time (s)", y: str, is_last: 
         side.set_visible(False)
 
 
-def add_colour_bar(figure: Figure, rows: Sequence[Axes], image: AxesImage, label: str) -> None:
+def add_colour_bar(figure: Figure, rows: Sequence[Axes], image: ScalarMappable, label: str) -> None:
     """A thin colour bar at the right of `rows`, as high as all of them."""
-    top, bottom = rows[0].get_position(), rows[-1].get_position()
-    box = (top.x1 + 0.016, bottom.y0, 0.013, top.y1 - bottom.y0)
+    top, bottom, inch = rows[0].get_position(), rows[-1].get_position(), 1 / figure.get_figwidth()
+    box = (top.x1 + 0.16 * inch, bottom.y0, 0.13 * inch, top.y1 - bottom.y0)
     bar = figure.colorbar(image, cax=figure.add_axes(box))
     bar.outline.set_visible(False)
     bar.ax.tick_params(colors=FAINT, labelcolor=INK, labelsize=9.5, length=3)
@@ -105,13 +125,13 @@ def map_colour(position: float) -> tuple[float, float, float, float]:
 
 
 def palette() -> bytes:
-    """256 colours as RGB bytes: 208 of the map, and 48 between `PAPER` and `INK` for text."""
+    """256 colours as RGB bytes: `N_COLOURS` of the map, and the others between `PAPER` and `INK` for text."""
     from matplotlib import colors
 
-    shades = [map_colour(i / 207)[:3] for i in range(208)]
     paper, ink = np.array(colors.to_rgb(PAPER)), np.array(colors.to_rgb(INK))
-    shades += [tuple(paper + (ink - paper) * i / 47) for i in range(48)]
-    return np.round(255 * np.array(shades)).astype(np.uint8).tobytes()
+    steps = np.linspace(0, 1, 256 - N_COLOURS)[:, None]
+    shades = np.round(255 * (paper + (ink - paper) * steps)).astype(np.uint8)
+    return colours.palette(COLOUR_MAP, N_COLOURS).tobytes() + shades.tobytes()
 
 
 def line_colours(count: int) -> list[str]:

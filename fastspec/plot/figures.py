@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import atomic
 from .._typing import Real
-from . import canvas, ticks
+from ..picture.legend import NO_LEVELS
+from . import canvas, png, ticks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -137,62 +137,6 @@ def mel_spectrogram(
     return figure
 
 
-def levels(
-    dB: ArrayLike,
-    *,
-    left: float,
-    column: float,
-    seconds: float,
-    title: str,
-    rows: int | None = None,
-    row_factor: int = 1,
-    nyquist: float | None = None,
-    mel: ticks.MelAxis | None = None,
-    db_range: float = 80.0,
-) -> Figure:
-    """Levels in dB of any length, with hours and minutes along a long time axis.
-
-    Parameters
-    ----------
-    dB : array_like [shape=(rows, columns)]
-        Levels, 0 dB at the peak.
-    left, column : float
-        Left edge of the first column and width of each, in seconds.
-    seconds : float
-        Length of the time axis.
-    rows : int, optional
-        Bins, bands or filters; the rows of dB by default.
-    row_factor : int
-        How many of them a row of dB stands for.
-    nyquist : float, optional
-        Of bins: frequency of the last one in Hz.
-    mel : ticks.MelAxis, optional
-        Of mel bands.  Without `nyquist` and `mel`, rows are numbered as filters.
-    db_range : float
-        The darkest colour is this many dB below 0.
-    """
-    values = _as_matrix(dB, "dB")
-    rows = len(values) if rows is None else rows
-    figure, (axes,) = canvas.new_figure(1, 3.4)
-    step = 1.0 if nyquist is None else nyquist / max(1, rows - 1)
-    vertical = (-step / 2, (len(values) * row_factor - 0.5) * step)
-    image = canvas.draw_image(axes, values, left=left, column=column, vertical=vertical, levels=(-db_range, 0.0))
-    if nyquist is not None:
-        label = "frequency (Hz)"
-        axes.set_ylim(0, nyquist)
-        axes.yaxis.set_major_formatter(lambda hz, _: f"{hz:,.0f}")
-    elif mel is not None:
-        label = "band centre (Hz)"
-        ticks.set_mel_ticks(axes, mel)
-    else:
-        label = "filter"
-        axes.set_ylim(-0.5, rows - 0.5)
-    axes.set_xlim(0, seconds)
-    canvas.label_axes(axes, title, x=ticks.set_time_ticks(axes, seconds), y=label)
-    canvas.add_colour_bar(figure, [axes], image, "level (dB)")
-    return figure
-
-
 def mel_filters(
     weights: ArrayLike, inversion: ArrayLike, *, rate: float, n_fft: int, low: float, high: float
 ) -> Figure:
@@ -276,19 +220,12 @@ def convergence(curves: Mapping[str, Sequence[float]]) -> Figure:
 
 def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     """Write `figure` as PNG, atomically; one with an image is quantized to a palette, which halves its size."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from PIL import Image
-
     figure.set_dpi(canvas.DPI)
-    agg: Any = FigureCanvasAgg(figure)
-    agg.draw()
-    picture = Image.fromarray(np.asarray(agg.buffer_rgba())[..., :3].copy())
+    rgba = png.render(figure)
     if any(axes.images for axes in figure.axes):
-        palette = Image.new("P", (1, 1))
-        palette.putpalette(canvas.palette())
-        picture = picture.quantize(palette=palette, dither=Image.Dither.NONE)
-    with atomic.replace_file(path) as temporary:
-        picture.save(temporary, format="png")
+        png.write_palette(png.quantize(rgba), path, NO_LEVELS)
+    else:
+        png.write(rgba[..., :3], path, NO_LEVELS)
 
 
 def _notebook_mel_axis(bands: int, low: float, high: float) -> ticks.MelAxis:

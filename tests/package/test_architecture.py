@@ -24,14 +24,28 @@ FLOORS = [
     ["plan"],
     ["stream", "notebook"],
     ["recovery"],
-    ["extras", "atomic", "librosa", "patch", "files", "warmup", "plot", "demo", "cli", "__main__", "moved", ""],
+    [
+        "extras",
+        "atomic",
+        "librosa",
+        "patch",
+        "picture",
+        "files",
+        "warmup",
+        "plot",
+        "demo",
+        "cli",
+        "__main__",
+        "moved",
+        "",
+    ],
 ]
 """From the ground up.  What stands side by side may not import each other, but at the top."""
 TOP = len(FLOORS) - 1
 
 NUMBA = {"numba", "llvmlite"}
 CORE = {"numpy", "scipy"}
-_COMMANDS = ("bars", "maintenance", "notebook", "options", "plans", "summaries", "to_levels", "to_sound")
+_COMMANDS = ("bars", "maintenance", "notebook", "options", "pictures", "plans", "summaries", "to_levels", "to_sound")
 AT_ONCE = {name: {"typer", "rich"} for name in ("fastspec.cli", *(f"fastspec.cli.{part}" for part in _COMMANDS))}
 """The commands are written with these, so only `__main__` imports `cli`, and explains what is missing."""
 

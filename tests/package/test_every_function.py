@@ -14,7 +14,7 @@ import soundfile
 from cases import speech_16k
 
 import fastspec
-from fastspec import files, stream
+from fastspec import files, picture, stream
 from fastspec import librosa as lib
 
 pytestmark = pytest.mark.portable
@@ -185,10 +185,11 @@ def test_every_command_from_file_to_file_runs(tmp_path: Path) -> None:
         files.spectrogram(sound, tmp_path / "s.png"),
         files.spectrogram(sound, tmp_path / "s.zarr", PLAN),
         files.invert(levels, tmp_path / "y.wav", PLAN, BANK, power=2.0, sr=RATE, n_iter=2),
+        files.invert(picture.to_levels(tmp_path / "s.png"), tmp_path / "p.wav", n_iter=2),
         files.resynth(sound, tmp_path / "z.wav", PLAN, n_iter=2),
     ]
     assert all(isinstance(one, files.Done) and one.frames for one in done)
-    for name in ("y.wav", "z.wav"):
+    for name in ("y.wav", "p.wav", "z.wav"):
         assert soundfile.read(tmp_path / name)[0].any()
 
 
