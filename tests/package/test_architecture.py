@@ -25,7 +25,10 @@ FLOORS = [
     ["plan"],
     ["stream", "notebook"],
     ["recovery"],
-    ["extras", "atomic", "librosa", "patch", "files", "warmup", "plot", "demo", "cli", "__main__", "moved", ""],
+    [
+        *("extras", "atomic", "librosa", "patch", "files", "warmup", "plot", "demo", "cli"),
+        *("__main__", "moved", "_pyinstaller", ""),
+    ],
 ]
 """From the ground up.  What stands side by side may not import each other, but at the top."""
 TOP = len(FLOORS) - 1
@@ -35,6 +38,7 @@ CORE = {"numpy", "scipy"}
 _COMMANDS = ("bars", "maintenance", "notebook", "options", "plans", "summaries", "to_levels", "to_sound")
 AT_ONCE = {name: {"typer", "rich"} for name in ("fastspec.cli", *(f"fastspec.cli.{part}" for part in _COMMANDS))}
 """The commands are written with these, so only `__main__` imports `cli`, and explains what is missing."""
+AT_ONCE |= {"fastspec._pyinstaller.hook-fastspec": {"PyInstaller"}}  # which runs it
 
 LONGEST = 450
 

@@ -102,15 +102,19 @@ def sources_of(spec: ModuleSpec) -> Iterator[tuple[str, bytes]]:
 
     In the place of a source that is not there is the text of the module's code.
     """
+    yield spec.name, _source_of(spec)
+    for finder, name, _ in pkgutil.iter_modules(spec.submodule_search_locations or (), f"{spec.name}."):
+        below: ModuleSpec | None = finder.find_spec(name)  # type: ignore[call-arg]
+        if below is not None:
+            yield from sources_of(below)
+
+
+def _source_of(spec: ModuleSpec) -> bytes:
     loader: Any = spec.loader
     if spec.origin and spec.origin.endswith(".py"):
-        yield spec.name, loader.get_data(spec.origin)
-    else:
-        yield spec.name, code_text(loader.get_code(spec.name)).encode("utf-8", "surrogatepass")
-    for finder, name, _ in pkgutil.iter_modules(spec.submodule_search_locations or (), f"{spec.name}."):
-        found: ModuleSpec | None = finder.find_spec(name)  # type: ignore[call-arg]
-        if found is not None:
-            yield from sources_of(found)
+        with contextlib.suppress(OSError):  # freezers name a source that they do not ship
+            return bytes(loader.get_data(spec.origin))
+    return code_text(loader.get_code(spec.name)).encode("utf-8", "surrogatepass")
 
 
 _CODE_FIELDS = (
