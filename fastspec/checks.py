@@ -246,8 +246,8 @@ def as_levels(
 
 
 def warn_of_logarithms(name: str, levels: NDArray[Any], share: float = 0.0) -> None:
-    """Warn of levels below -share of the largest, which may be logarithms."""
-    if not levels.size or not float(levels.min()) < -share * max(0.0, float(levels.max())):
+    """Warn of finite levels below -share of the largest, which may be logarithms."""
+    if not levels.size or not -math.inf < float(levels.min()) < -share * max(0.0, float(levels.max())):
         return
     at = np.unravel_index(int(levels.argmin()), levels.shape)
     warn(f"{name}[{', '.join(map(str, at))}] is {levels[at]}, but levels are not negative; {_undo_logarithms(name)}")

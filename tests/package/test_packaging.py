@@ -89,7 +89,7 @@ def test_freezers_find_the_hook_and_the_hook_names_what_is_loaded_by_name() -> N
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "extras.load":
                 loaded |= {node.args[0].value.partition(".")[0]} if isinstance(node.args[0], ast.Constant) else set()
     assert by_name == loaded
-    lazy = {target for target in fastspec._MODULE_OF.values()} | {f"fastspec.{name}" for name in fastspec._MODULES}
+    lazy = set(fastspec._MODULE_OF.values()) | {f"fastspec.{name}" for name in fastspec._MODULES}
     assert not [name for name in lazy if name.startswith(constants["NOT_BY_NAME"])]
 
 
