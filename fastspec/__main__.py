@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from . import extras
+from .kernels.runtime import CompilerDisabled
 
 
 class _Terminated(BaseException):
@@ -83,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
         )  # or Python reports the broken pipe again at exit
         return 1
-    except (ImportError, OSError, MemoryError) as error:
+    except (CompilerDisabled, ImportError, OSError, MemoryError) as error:
         return _fail(
             1, _os_message(error) if isinstance(error, OSError) else _single_line(error) or type(error).__name__
         )

@@ -2,12 +2,16 @@
 
 import math
 import operator
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from .warning import warn
+
+TRANSPOSED_RATIO = 100
+"""Of the longest leading axis to the last one, from which signals shorter than a frame are taken for transposed."""
 
 MIX_DOWN = "mix channels down first, as with samples.mean(axis=1)"
 
@@ -236,8 +240,33 @@ def as_levels(
     least, most = float(S.min()), float(S.max())
     if not (least >= 0 and most < math.inf):
         at = np.unravel_index(int((~((S >= 0) & (math.inf > S))).argmax()), S.shape)
-        raise invalid_value(name, (*index, *at[:-1], at[-1] + frame), S[at], "finite and at least 0")
+        rule = "finite and at least 0" + (f"; {_undo_logarithms(name)}" if -math.inf < S[at] < 0 else "")
+        raise invalid_value(name, (*index, *at[:-1], at[-1] + frame), S[at], rule)
     return S
+
+
+def warn_of_logarithms(name: str, levels: NDArray[Any], share: float = 0.0) -> None:
+    """Warn of finite levels below -share of the largest, which may be logarithms."""
+    if not levels.size or not -math.inf < float(levels.min()) < -share * max(0.0, float(levels.max())):
+        return
+    at = np.unravel_index(int(levels.argmin()), levels.shape)
+    warn(f"{name}[{', '.join(map(str, at))}] is {levels[at]}, but levels are not negative; {_undo_logarithms(name)}")
+
+
+def _undo_logarithms(name: str) -> str:
+    return f"if these are logarithms, undo them first (10**({name} / 10) for decibels of powers)"
+
+
+def warn_if_transposed(name: str, shape: tuple[int, ...], n_fft: int) -> None:
+    """Warn of signals shorter than a frame beside an axis TRANSPOSED_RATIO times as long, which may be that of time."""
+    n = shape[-1]
+    longest = max(shape[:-1], default=0)
+    if 0 < n < n_fft and longest >= TRANSPOSED_RATIO * n:
+        axis = shape.index(longest)
+        warn(
+            f"{name} of shape {shape} is {math.prod(shape[:-1])} signals of {n} samples, as the last axis is time; "
+            f"if axis {axis} is time: np.moveaxis({name}, {axis}, -1)"
+        )
 
 
 def convert_samples(x: NDArray[Any], dtype: np.dtype[Any], scale: bool) -> NDArray[np.floating]:
@@ -302,11 +331,9 @@ def output_array(
     return out
 
 
-def warn_nola(name: str, win_length: int, hop_length: int, *, stacklevel: int) -> None:
-    """Warn that window and hop violate NOLA (nonzero overlap-add); `stacklevel` as of `warnings.warn` in the caller."""
-    warnings.warn(
+def warn_nola(name: str, win_length: int, hop_length: int) -> None:
+    """Warn that window and hop violate NOLA (nonzero overlap-add)."""
+    warn(
         f"window of win_length={win_length} and hop_length={hop_length} violate NOLA: some samples cannot be "
-        f"reconstructed from {name}; use a hop_length below {hop_length}",
-        UserWarning,
-        stacklevel=stacklevel + 1,
+        f"reconstructed from {name}; use a hop_length below {hop_length}"
     )

@@ -4,13 +4,14 @@ Plans and banks that 0.4 pickled name their classes by these paths.
 """
 
 import sys
-import warnings
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
+
+from .warning import warn
 
 MOVED = {
     "audio": ("files.audio",),
@@ -51,10 +52,9 @@ class Finder(MetaPathFinder, Loader):
     def exec_module(self, module: ModuleType) -> None:
         """Warn of the deprecation, and look attributes up in today's modules."""
         targets = [f"fastspec.{target}" for target in MOVED[module.__name__.partition(".")[2]]]
-        warnings.warn(
+        warn(
             f"{module.__name__} is deprecated since fastspec 0.5 and goes in 0.6: use {' or '.join(targets)}",
             DeprecationWarning,
-            stacklevel=2,
         )
 
         def find(name: str) -> Any:

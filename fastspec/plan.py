@@ -77,6 +77,8 @@ class STFT(Immutable):
     >>> M = plan.mel(y, fastspec.MelBank(22050, 1024, 80), log="db")
     """
 
+    _warns_of_axes = True  # of signals that seem to lie along another axis than the last
+
     def __init__(
         self,
         n_fft: int = 2048,
@@ -183,6 +185,11 @@ class STFT(Immutable):
         ------
         TypeError, ValueError
             If y is not real, is empty or too short for a frame, or out has another shape or dtype.
+
+        Warns
+        -----
+        UserWarning
+            If the signals are shorter than n_fft and another axis is a hundred times as long: it may be that of time.
         """
         D = self._short_signals.run(y, "complex", out, order)
         return D if D is not None else self._run(y, self._complex_epilogue(), out, order, scale)[0]
@@ -308,7 +315,7 @@ class STFT(Immutable):
         order of D's memory and any number of threads, and block by block (`stream.StreamingISTFT`).
         """
         if warn and not self.invertible:
-            checks.warn_nola("D", self.win_length, self.hop_length, stacklevel=2)
+            checks.warn_nola("D", self.win_length, self.hop_length)
         X = checks.as_spectra("D", D, self.n_bins)
         size = self.n_samples(X.shape[-1]) if length is None else checks.as_int("length", length, 0)
         y = checks.output_array("out", out, (*X.shape[:-2], size), self.dtype, "C", X)
@@ -372,6 +379,8 @@ class STFT(Immutable):
     ) -> tuple[NDArray[Any], Real]:
         """(result, largest peak of each signal): check, allocate, transform at once or block by block."""
         x = checks.as_signals("y", y)
+        if self._warns_of_axes:
+            checks.warn_if_transposed("y", x.shape, self.n_fft)
         n, hop, geometry = x.shape[-1], self.hop_length, self.geometry
         if n - 2 * geometry.start < self.n_fft:
             raise ValueError(f"y must have at least n_fft = {self.n_fft} samples without centring, got {n}")

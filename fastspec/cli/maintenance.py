@@ -17,6 +17,12 @@ import fastspec
 from .. import extras
 from . import bars
 
+_LIMITS = {
+    "workqueue": "workqueue, with which numba ends the process where parallel numba code of another library runs in a "
+    "second thread at the same time: set NUMBA_THREADING_LAYER=omp or, after pip install tbb, tbb"
+}
+"""Threading layers that have a limit, with a sentence on it."""
+
 
 def demo(
     file: Annotated[
@@ -73,12 +79,14 @@ def doctor(
         "CPU": lambda: f"{cache.cpu_name()}, {os.cpu_count()} cores",
         "threads": lambda: threads.thread_count(),
         "FASTSPEC_NUM_THREADS": lambda: os.environ.get("FASTSPEC_NUM_THREADS", "not set"),
-        "threading layer": lambda: threads.threading_layer(),
+        "threading layer": lambda: _LIMITS.get(layer := threads.threading_layer(), layer),
         "cache folder": lambda: cache.cache_directory(),
         "cache writable": lambda: (
             "yes" if cache.cache_writable() else "no, so every process compiles its kernels; see FASTSPEC_CACHE_DIR"
         ),
     }
+    if not cache.compiler_enabled():
+        facts["NUMBA_DISABLE_JIT"] = lambda: "set, so every computation is refused: unset it"
     for extra, packages in extras.EXTRAS.items():
         facts |= {f"{package} [{extra}]": _version_lookup(package, extra) for package in packages}
     width = max(map(len, facts))

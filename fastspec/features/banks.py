@@ -1,6 +1,5 @@
 """Filter banks: applied to spectrograms, and inverted."""
 
-import warnings
 from typing import Any, Literal
 
 import numpy as np
@@ -9,6 +8,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from .. import checks
 from .._typing import Array, Real
 from ..immutable import Immutable
+from ..warning import warn
 from .band_matrix import to_bands
 from .scales import mel_frequencies
 
@@ -107,6 +107,11 @@ class FilterBank(Immutable):
         ------
         TypeError, ValueError
             If M has not a row for each filter or a value that is not finite, or another argument is invalid.
+
+        Warns
+        -----
+        UserWarning
+            If a negative value is more than a tenth of the largest: no noise, but perhaps a logarithm.
         """
         from .nnls import invert_filters  # imports the kernels, which banks alone do not need
 
@@ -167,7 +172,7 @@ class MelBank(FilterBank):
     Warns
     -----
     UserWarning
-        If filters are so narrow that they hold no bin.
+        If filters hold no bin: those narrower than a bin, and those above half the sampling rate.
     """
 
     def __init__(
@@ -199,14 +204,8 @@ class MelBank(FilterBank):
         low, middle, high = (corners[i : self.n_mels + i, None] for i in range(3))
         f = np.fft.rfftfreq(self.n_fft, 1 / self.sr)
         bank = np.maximum(0, np.minimum((f - low) / (middle - low), (high - f) / (high - middle))).astype(dtype)
-        empty = int(np.count_nonzero((bank.max(axis=1) == 0) & (middle[:, 0] > 0)))
-        if empty:
-            warnings.warn(
-                f"{empty} of {self.n_mels} mel filters are empty, as they are narrower than a bin: use fewer n_mels or "
-                "a larger n_fft",
-                UserWarning,
-                stacklevel=4,
-            )
+        is_empty = (bank.max(axis=1) == 0) & (middle[:, 0] > 0)
+        self._warn_of_empty_filters(int(is_empty.sum()), int((is_empty & (middle[:, 0] >= self.sr / 2)).sum()))
         if self.norm is None:
             return bank
         if isinstance(self.norm, str):
@@ -217,6 +216,19 @@ class MelBank(FilterBank):
             raise ValueError(f"norm must be 'slaney', a number above 0 or None, got {self.norm!r}")
         norms = np.linalg.norm(bank.astype(np.float64), ord=float(self.norm), axis=1, keepdims=True)
         return (bank / np.where(norms == 0, 1.0, norms)).astype(dtype)
+
+    def _warn_of_empty_filters(self, n_empty: int, n_above: int) -> None:
+        """Warn of n_empty filters that hold no bin; n_above of them peak at half the sampling rate or above it."""
+        if n_above:
+            warn(
+                f"{n_above} of {self.n_mels} mel filters are empty, as they lie above half the sampling rate, "
+                f"{self.sr / 2:g} Hz: fmax is {self.fmax:g} Hz"
+            )
+        if n_empty > n_above:
+            warn(
+                f"{n_empty - n_above} of {self.n_mels} mel filters are empty, as they are narrower than a bin: use "
+                "fewer n_mels or a larger n_fft"
+            )
 
 
 def as_bank(bank: FilterBank | ArrayLike) -> FilterBank:

@@ -99,7 +99,7 @@ def inverse_cepstrum(
     dtype = _working_dtype(C)
     with np.errstate(divide="ignore", invalid="ignore"):
         A = _inverse_matrix(C.shape[-2], bands, dct_type, norm, float(lifter), dtype)
-    return _product(A, C)
+        return _product(A, C)
 
 
 def _working_dtype(S: Array) -> np.dtype[Any]:

@@ -25,6 +25,9 @@ NNLS_MAX_ITERATIONS = 20000
 TOLERANCE = {"float32": 1e-6, "float64": 1e-9}
 """Convergence of "nnls": an iteration changes no bin by more than this times the largest bin of its frame."""
 
+NOISE_SHARE = 0.1
+"""Of the largest level: what is more negative is no noise."""
+
 BLOCK_VALUES = 1 << 22
 """Values of M and S in a block of frames, about."""
 
@@ -76,6 +79,7 @@ def invert_filters(
         raise ValueError(f"power must be above 0, got {power!r}")
     rounds, to_convergence = _check_iterations(method, n_iter)
     levels = _check_levels(M, len(bank))
+    checks.warn_of_logarithms("M", levels, NOISE_SHARE)
     single = levels.dtype.kind == "f" and levels.dtype.itemsize == 4
     dtype, frames = np.dtype(np.float32 if single else np.float64), levels.shape[-1]
     S = checks.output_array("out", out, (*levels.shape[:-2], bank.shape[1], frames), dtype, order, levels)

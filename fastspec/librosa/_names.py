@@ -1,9 +1,7 @@
 """Where the face's names are defined: in this package, loaded on first use, or else in the real librosa."""
 
 import contextlib
-import os
 import sys
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, wraps
 from importlib import import_module
@@ -12,11 +10,12 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, ParamSpec, TypeVar
 
+from ..warning import warn as warn
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
 ROOT = "fastspec.librosa"
-_PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
 
 REFERENCE_VERSION = "1.0.0"
 """The version of librosa whose names and defaults this face has."""
@@ -104,14 +103,6 @@ def raise_parameter_errors(function: Callable[P, R]) -> Callable[P, R]:
             raise parameter_error(str(error)) from error
 
     return wrapper
-
-
-def warn(message: str) -> None:
-    """Warn of `message` at the innermost call from outside this package, whatever the depth of the stack."""
-    level, frame = 1, sys._getframe()
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-        level, frame = level + 1, frame.f_back
-    warnings.warn(message, UserWarning, stacklevel=level)
 
 
 class _LibrosaLoader:

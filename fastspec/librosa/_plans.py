@@ -34,10 +34,16 @@ class _WindowSamples(NamedTuple):
     data: bytes
 
 
+class _Plan(STFT):
+    """A plan of librosa's functions, which say nothing of axes, as librosa's."""
+
+    _warns_of_axes = False
+
+
 @lru_cache(32)
 def _build(transform: Transform, dtype: np.dtype[Any]) -> STFT:
     window = transform.window
-    return STFT(
+    return _Plan(
         transform.n_fft,
         hop_length=transform.hop_length,
         win_length=transform.win_length,

@@ -12,7 +12,6 @@ which needs memory of the size of the spectrogram.  The mean of a converted sign
 that of the sums of its blocks; for integers there is no difference.
 """
 
-import warnings
 from typing import Any, Literal
 
 import numpy as np
@@ -21,6 +20,7 @@ from numpy.typing import ArrayLike
 from .. import checks
 from .._typing import Array
 from ..transform.framing import frame_count
+from ..warning import warn
 from . import blockwise, inversion, spectra
 from .segments import auto_segments
 
@@ -35,11 +35,9 @@ def _window_size(name: str, value: object) -> int:
 def _warn_of_little_overlap(frames: int, n_fft: int, hop: int) -> None:
     """Warn where frames overlap too little for cross-correlation offsets."""
     if frames > 1 and hop >= n_fft // 2:
-        warnings.warn(
+        warn(
             f"step {hop} is half of the frame length {n_fft} or more: offsets are found by cross-correlation of "
-            f"overlapping frames, an overlap of 75 percent (step {max(1, n_fft // 4)}) or more is recommended",
-            UserWarning,
-            stacklevel=3,
+            f"overlapping frames, an overlap of 75 percent (step {max(1, n_fft // 4)}) or more is recommended"
         )
 
 

@@ -4,7 +4,6 @@ Spectrograms of more than 32 million values are resampled in overlapping blocks 
 that of the whole spectrogram in the last bit of float16.
 """
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +16,7 @@ from ..features.banks import FilterBank, as_bank
 from ..features.decibels import from_db
 from ..features.log import check_exponents
 from ..features.scales import hz_to_mel, mel_to_hz
+from ..warning import warn
 from . import blockwise
 
 SPLINE_REACH_COLUMNS = 40
@@ -103,11 +103,9 @@ def normalize_filters(bank: Real) -> Real:
     total = bank.sum(axis=1)
     empty = int(np.count_nonzero(total == 0))
     if empty:
-        warnings.warn(
+        warn(
             f"{empty} of {len(bank)} mel filters are empty, as they are narrower than a bin: use fewer mel filters "
-            "or a larger fft_size",
-            UserWarning,
-            stacklevel=3,
+            "or a larger fft_size"
         )
     return bank.T / np.where(total == 0, 1.0, total)
 

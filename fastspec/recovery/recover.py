@@ -208,7 +208,7 @@ class Request:
     Warns
     -----
     UserWarning
-        As `recover`, for whose caller's line it is.
+        As `recover`.
     """
 
     def __init__(
@@ -228,7 +228,7 @@ class Request:
             raise ValueError(f"length={length} gives {plan.n_frames(self.length)} frames, but {name} has {n_frames}")
         self.out = checks.output_array("out", out, (*self.leading, self.length), plan.dtype, "C", levels)
         self.monitor, self.return_info = monitor, return_info
-        warn_unless_invertible(name, plan, stacklevel=3)
+        warn_unless_invertible(name, plan)
 
     def solve(self, problem: Problem, seed: Seed, block: int | str | None) -> Any:
         """The result of `recover`; phases of `problem.init` have the leading axes of the levels."""

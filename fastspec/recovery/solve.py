@@ -339,7 +339,7 @@ def _iterate_relaxation(
     return now
 
 
-def warn_unless_invertible(name: str, plan: STFT, stacklevel: int) -> None:
-    """Warn of samples that levels `name` cannot determine; `stacklevel` as of `warnings.warn` for the caller."""
+def warn_unless_invertible(name: str, plan: STFT) -> None:
+    """Warn of samples that levels `name` cannot determine."""
     if not plan.invertible:
-        checks.warn_nola(name, plan.win_length, plan.hop_length, stacklevel=stacklevel + 1)
+        checks.warn_nola(name, plan.win_length, plan.hop_length)

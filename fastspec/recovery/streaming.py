@@ -114,7 +114,7 @@ class StreamingRecover:
     def _set_up(self, problem: Problem, block: int | str, rng: Seed) -> None:
         plan = self.plan = problem.plan
         self._problem, self._block, self._rng = problem, check_block(plan, block), rng
-        warn_unless_invertible(self._name, plan, stacklevel=3)
+        warn_unless_invertible(self._name, plan)
         np.random.default_rng(rng)
         self.latency = self._latency_of(self._make_engine(1, 0))
         self.reset()

@@ -70,9 +70,16 @@ class ForwardStream:
         TypeError, ValueError
             If block is not real or has other leading axes than the blocks before, out does not fit, or the stream has
             been flushed.  An error leaves the stream unchanged.
+
+        Warns
+        -----
+        UserWarning
+            If the first block is shorter than a frame and another axis of it is a hundred times as long.
         """
         x = block if type(block) is np.ndarray else checks.as_array("block", block)
         self._check_block(x)
+        if self._feed is None:
+            checks.warn_if_transposed("block", x.shape, self.plan.n_fft)
         feed, n = self._feed or self._make_feed(x.shape[:-1]), x.shape[-1]
         count = self._count_complete(feed, n)
         target, result = self._output(out, x.shape[:-1], count, x)

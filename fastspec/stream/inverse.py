@@ -75,7 +75,7 @@ class StreamingISTFT:
         if not isinstance(plan, STFT):
             raise TypeError(f"plan must be a fastspec.STFT, got {plan!r}")
         if warn and not plan.invertible:
-            checks.warn_nola("spectra", plan.win_length, plan.hop_length, stacklevel=2)
+            checks.warn_nola("spectra", plan.win_length, plan.hop_length)
         self.plan = plan
         self._start = -plan.geometry.start  # samples of the sum before sample 0 of the signal
         self._lag = int(plan.hop_length + self._start > plan.n_fft)

@@ -99,6 +99,7 @@ def test_the_pseudo_inverse_is_numpys(dtype: str) -> None:
     assert_near(BANK.inverse(M, method="pinv"), np.maximum(0, np.linalg.pinv(B) @ M), B, M)
 
 
+@pytest.mark.filterwarnings("ignore:.* levels are not negative:UserWarning")
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("noise", [0.0, 0.3])
 def test_nnls_are_the_least_squares_of_scipy(dtype: str, noise: float) -> None:
@@ -213,6 +214,7 @@ def test_powers_become_magnitudes(dtype: str) -> None:
     np.testing.assert_allclose(BANK.inverse(M, power=0.7), S ** (1 / 0.7), rtol=64 * np.finfo(dtype).eps)
 
 
+@pytest.mark.filterwarnings("ignore:.* levels are not negative:UserWarning")
 @pytest.mark.parametrize("method", METHODS)
 def test_silence_stays_silence_and_the_largest_numbers_stay_finite(method: Any) -> None:
     assert not BANK.inverse(np.zeros((40, 3)), method=method).any()

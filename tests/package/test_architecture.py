@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2] / "fastspec"
 FLOORS = [
+    ["warning"],
     ["kernels.runtime"],
     ["kernels.simd"],
     ["kernels.fft"],
@@ -25,19 +26,8 @@ FLOORS = [
     ["stream", "notebook"],
     ["recovery"],
     [
-        "extras",
-        "atomic",
-        "librosa",
-        "patch",
-        "picture",
-        "files",
-        "warmup",
-        "plot",
-        "demo",
-        "cli",
-        "__main__",
-        "moved",
-        "",
+        *("extras", "atomic", "librosa", "patch", "picture", "files", "warmup", "plot", "demo", "cli"),
+        *("__main__", "moved", "_pyinstaller", ""),
     ],
 ]
 """From the ground up.  What stands side by side may not import each other, but at the top."""
@@ -48,6 +38,7 @@ CORE = {"numpy", "scipy"}
 _COMMANDS = ("bars", "maintenance", "notebook", "options", "pictures", "plans", "summaries", "to_levels", "to_sound")
 AT_ONCE = {name: {"typer", "rich"} for name in ("fastspec.cli", *(f"fastspec.cli.{part}" for part in _COMMANDS))}
 """The commands are written with these, so only `__main__` imports `cli`, and explains what is missing."""
+AT_ONCE |= {"fastspec._pyinstaller.hook-fastspec": {"PyInstaller"}}  # which runs it
 
 LONGEST = 450
 

@@ -279,6 +279,24 @@ def test_doctor_names_versions_threads_cache_and_extras(capsys: pytest.CaptureFi
     assert facts["torch [bench]"][0].isdigit() or facts["torch [bench]"] == "absent: pip install torch"
 
 
+def test_doctor_names_the_limit_of_a_threading_layer() -> None:
+    for layer in ("omp", "workqueue"):
+        ran = subprocess.run(
+            [sys.executable, "-m", "fastspec", "doctor"],
+            env=os.environ | {"NUMBA_THREADING_LAYER": layer},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        (line,) = (line for line in ran.stdout.splitlines() if line.startswith("threading layer"))
+        says = line.split(maxsplit=2)[2]
+        if layer == "workqueue":
+            assert says.startswith("workqueue, with which numba ends the process where parallel numba code of another")
+            assert "NUMBA_THREADING_LAYER=omp" in says
+        else:
+            assert says == layer
+
+
 def test_doctor_prune_names_what_it_removes(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

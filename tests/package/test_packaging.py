@@ -1,10 +1,11 @@
 """The package as it is installed: light to import, typed, complete, and with the dependencies it says."""
 
+import ast
 import re
 import subprocess
 import sys
 import tomllib
-from importlib import resources
+from importlib import import_module, resources
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,26 @@ def test_every_extra_the_errors_name_exists() -> None:
 
 def test_the_version_has_its_chapter_in_the_changelog() -> None:
     assert f"## {fastspec.__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_freezers_find_the_hook_and_the_hook_names_what_is_loaded_by_name() -> None:
+    module, _, function = PROJECT["entry-points"]["pyinstaller40"]["hook-dirs"].partition(":")
+    (folder,) = getattr(import_module(module), function)()
+    hook = ast.parse((Path(folder) / "hook-fastspec.py").read_text(encoding="utf-8"))
+    constants = {
+        ast.unparse(node.targets[0]): ast.literal_eval(node.value)
+        for node in hook.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Tuple)
+    }
+    by_name = {name.partition(".")[0] for name in constants["BY_NAME"]}
+    loaded: set[str] = set()
+    for path in (ROOT / "fastspec").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "extras.load":
+                loaded |= {node.args[0].value.partition(".")[0]} if isinstance(node.args[0], ast.Constant) else set()
+    assert by_name == loaded
+    lazy = set(fastspec._MODULE_OF.values()) | {f"fastspec.{name}" for name in fastspec._MODULES}
+    assert not [name for name in lazy if name.startswith(constants["NOT_BY_NAME"])]
 
 
 def test_types_recording_terms_and_page_are_in_the_package() -> None:

@@ -6,6 +6,8 @@ import resource
 import shutil
 import time
 from collections.abc import Callable
+from importlib import invalidate_caches
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 import pytest
@@ -297,18 +299,32 @@ def test_a_user_without_a_home_has_no_cache(monkeypatch: pytest.MonkeyPatch) -> 
     assert not cache.Store("0" * 16).writable()
 
 
+def scope_of(folder: Path, *toolchain: str) -> str:
+    """The scope of the package `part` in a folder or an archive, as another process would compute it."""
+    invalidate_caches()
+    spec = PathFinder.find_spec("part", [str(folder)])
+    assert spec is not None
+    return cache.hash_sources(dict(cache.sources_of(spec)), toolchain)
+
+
 def test_the_scope_follows_every_source_and_the_toolchain(tmp_path: Path) -> None:
-    (tmp_path / "a.py").write_text("a = 1")
-    (tmp_path / "b.py").write_text("b = 1")
-    scopes = [cache.hash_sources(tmp_path, ("1",)), cache.hash_sources(tmp_path, ("2",))]
-    (tmp_path / "a.py").write_text("a = 2")
-    scopes.append(cache.hash_sources(tmp_path, ("1",)))
-    (tmp_path / "b.py").rename(tmp_path / "c.py")
-    scopes.append(cache.hash_sources(tmp_path, ("1",)))
-    assert len(set(scopes)) == 4
-    (tmp_path / "c.py").rename(tmp_path / "b.py")
-    (tmp_path / "a.py").write_text("a = 1")
-    assert cache.hash_sources(tmp_path, ("1",)) == scopes[0]
+    below = tmp_path / "part" / "below"
+    below.mkdir(parents=True)
+    for folder in (below.parent, below):
+        (folder / "__init__.py").touch()
+    (below / "a.py").write_text("a = 1")
+    (below / "b.py").write_text("b = 1")
+    scopes = [scope_of(tmp_path, "1"), scope_of(tmp_path, "2")]
+    for path in (below / "a.py", below / "__init__.py", below.parent / "__init__.py"):
+        text = path.read_text()
+        path.write_text(f"{text}\nc = 2")
+        scopes.append(scope_of(tmp_path, "1"))
+        path.write_text(text)
+    (below / "b.py").rename(below / "c.py")
+    scopes.append(scope_of(tmp_path, "1"))
+    assert len(set(scopes)) == len(scopes) == 6
+    (below / "c.py").rename(below / "b.py")
+    assert scope_of(tmp_path, "1") == scopes[0]
 
 
 def test_pruning_removes_only_other_scopes_and_abandoned_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

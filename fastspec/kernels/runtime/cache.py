@@ -3,10 +3,13 @@
     <base>/fastspec/<hash of the sources and the toolchain>/<name>-<hash of the key>.bin
     file = sha256(key + payload) + payload
 
-A changed source or an upgraded compiler gets a folder of its own, so nothing stale is ever loaded.  The digest rejects
-a file that is truncated, zero-filled or misplaced before it is unpickled: it protects against accidents, not against
-attackers who may write to the folder.  Files appear whole (written to a temporary file, then renamed), so
-processes may write at once.  A failure costs a compilation and one warning, never an error; a read-only folder is read.
+A changed source or an upgraded compiler gets a folder of its own, so nothing stale is ever loaded.  Sources are what
+the modules' loaders give: files, members of a zip or, where a program is shipped without sources, its code.
+
+The digest rejects a file that is truncated, zero-filled or misplaced before it is unpickled: it protects against
+accidents, not against attackers who may write to the folder.  Files appear whole (written to a temporary file, then
+renamed), so processes may write at once.  A failure costs a compilation and one warning, never an error; a read-only
+folder is read.
 
 Numba's own disk cache is not used: it neither checks its files, nor reads a folder it cannot write, nor notices an
 edited callee.
@@ -16,14 +19,16 @@ import contextlib
 import hashlib
 import os
 import pickle
+import pkgutil
 import re
 import secrets
 import shutil
 import sys
 import time
-import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import CodeType, FrameType
 from typing import Any
 
 import llvmlite
@@ -35,18 +40,39 @@ from numba.core.compiler import CompileResult
 from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
 
+from ...warning import warn
+
 _DIGEST = hashlib.sha256().digest_size
 _UNWRITABLE = Path(os.devnull)  # for users without a home folder: every write below it fails
 ABANDONED_SECONDS = 3600.0  # after which the writer of a temporary file is dead
 
 _warned_kinds: set[str] = set()
+_pending: list[str] = []
 
 
 def warn_once(kind: str, text: str) -> None:
-    """Give a RuntimeWarning at the first failure of this kind in this process."""
+    """Give a RuntimeWarning at the first failure of this kind in this process.
+
+    A cache that fails costs time and no result, so the call goes on where warnings are errors, too.
+    """
     if kind not in _warned_kinds:
         _warned_kinds.add(kind)
-        warnings.warn(f"fastspec: {text}", RuntimeWarning, stacklevel=3)
+        _pending.append(f"fastspec: {text}")
+        _show_pending()
+
+
+def _show_pending() -> None:
+    """Give the pending warnings, but not inside numba's type inference: it would give them again, at its own lines."""
+    while _pending and not _infers_types():
+        warn(_pending.pop(0), RuntimeWarning, may_raise=False)
+
+
+def _infers_types() -> bool:
+    """Whether numba calls us for a callee, while it infers the types of a caller."""
+    frame: FrameType | None = sys._getframe()
+    while frame is not None and frame.f_globals.get("__name__") != "numba.core.typeinfer":
+        frame = frame.f_back
+    return frame is not None
 
 
 def base_directory() -> Path:
@@ -62,13 +88,51 @@ def base_directory() -> Path:
         return _UNWRITABLE
 
 
-def hash_sources(folder: Path, toolchain: tuple[str, ...]) -> str:
-    """Sixteen hexadecimal digits that change whenever a source below the folder or the toolchain does."""
+# ---- the version of the sources ----
+def hash_sources(sources: dict[str, bytes], toolchain: tuple[str, ...]) -> str:
+    """Sixteen hexadecimal digits that change whenever a source, by the name of its module, or the toolchain does."""
     digest = hashlib.sha256(repr(toolchain).encode())
-    for source in sorted(folder.rglob("*.py")):
-        text = source.read_bytes()
-        digest.update(f"\0{source.relative_to(folder).as_posix()}\0{len(text)}\0".encode() + text)
+    for name, content in sorted(sources.items()):
+        digest.update(f"\0{name}\0{len(content)}\0".encode() + content)
     return digest.hexdigest()[:16]
+
+
+def sources_of(spec: ModuleSpec) -> Iterator[tuple[str, bytes]]:
+    """(name, source) of a module and of all modules below it, as their loaders give them; nothing is imported.
+
+    In the place of a source that is not there is the text of the module's code.
+    """
+    yield spec.name, _source_of(spec)
+    for finder, name, _ in pkgutil.iter_modules(spec.submodule_search_locations or (), f"{spec.name}."):
+        below: ModuleSpec | None = finder.find_spec(name)  # type: ignore[call-arg]
+        if below is not None:
+            yield from sources_of(below)
+
+
+def _source_of(spec: ModuleSpec) -> bytes:
+    loader: Any = spec.loader
+    if spec.origin and spec.origin.endswith(".py"):
+        with contextlib.suppress(OSError):  # freezers name a source that they do not ship
+            return bytes(loader.get_data(spec.origin))
+    return code_text(loader.get_code(spec.name)).encode("utf-8", "surrogatepass")
+
+
+_CODE_FIELDS = (
+    *("co_qualname", "co_flags", "co_firstlineno", "co_argcount", "co_posonlyargcount", "co_kwonlyargcount"),
+    *("co_varnames", "co_cellvars", "co_freevars", "co_names", "co_code", "co_exceptiontable"),
+)
+
+
+def code_text(value: object) -> str:
+    """A text of code or of a constant that is the same in every process (`marshal` depends on reference counts)."""
+    if isinstance(value, CodeType):
+        fields = [getattr(value, field) for field in _CODE_FIELDS]
+        return f"code({fields!r}, {code_text(value.co_consts)})"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(code_text, value))})"
+    if isinstance(value, frozenset):
+        return f"{{{', '.join(sorted(map(code_text, value)))}}}"
+    return repr(value)
 
 
 class Store:
@@ -150,8 +214,17 @@ class Store:
         return [path for path in stale if not os.path.exists(path)]
 
 
-_kernels_folder = Path(__file__).resolve().parents[1]  # of all kernels
-_store = Store(hash_sources(_kernels_folder, (numba.__version__, llvmlite.__version__, np.__version__)))
+def _kernel_sources() -> dict[str, bytes]:
+    """Name -> source of all modules of kernels; empty if a loader gives neither source nor code."""
+    kernels = sys.modules[__name__.rpartition(".runtime.")[0]]
+    try:
+        return dict(sources_of(kernels.__spec__)) if kernels.__spec__ else {}
+    except Exception:  # a loader of some other packager, which may raise what it likes
+        return {}
+
+
+_sources = _kernel_sources()
+_store = Store(hash_sources(_sources, (numba.__version__, llvmlite.__version__, np.__version__)))
 
 
 # ---- what Numba asks of a cache ----
@@ -161,8 +234,9 @@ class Overloads:
     def __init__(self, function: Callable[..., Any], kind: str) -> None:
         code = function.__code__
         self.name = f"{function.__module__.rpartition('.')[2]}.{function.__qualname__}"
-        source = Path(code.co_filename).resolve()
-        self.is_cached = "<" not in self.name and source.is_relative_to(_kernels_folder) and source.is_file()
+        path = function.__module__.split(".")  # which an archive's code objects have without their folder
+        is_of_its_module = list(Path(code.co_filename).with_suffix("").parts[-len(path) :]) == path
+        self.is_cached = "<" not in self.name and function.__module__ in _sources and is_of_its_module
         self.identity = (
             kind,
             function.__module__,
@@ -203,10 +277,14 @@ class Overloads:
         return compilation if tuple(compilation.signature.args) == arguments else None
 
     def save_overload(self, signature: Any, compiled: Any) -> None:
-        """Save a compilation, if it can be saved."""
-        if not self.is_cached:
-            return
-        arguments = tuple(getattr(signature, "args", signature))
+        """Save a compilation, if it can be saved, and give the warnings of its callees."""
+        if self.is_cached:
+            self._save(tuple(getattr(signature, "args", signature)), compiled)
+        elif not _sources:
+            warn_once("unkept", "the loader of its modules gives no sources, so each process compiles its kernels anew")
+        _show_pending()
+
+    def _save(self, arguments: tuple[Any, ...], compiled: Any) -> None:
         try:
             if compiled.lifted or compiled.library.has_dynamic_globals:
                 raise ValueError("it refers to addresses of this process")
@@ -223,6 +301,11 @@ class Overloads:
 def cpu_name() -> str:
     """The processor that kernels are compiled for, as LLVM names it; NUMBA_CPU_NAME chooses another."""
     return str(config.CPU_NAME or llvmlite.binding.get_host_cpu_name())
+
+
+def compiler_enabled() -> bool:
+    """Whether kernels can be compiled, as they can unless NUMBA_DISABLE_JIT is set."""
+    return not config.DISABLE_JIT
 
 
 def cache_directory() -> Path:

@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy.ma  # noqa: F401  numba does it in its first call, outside its lock: a fork at that moment would hang
 from llvmlite import ir
-from numba import float32, float64, from_dtype, get_thread_id, int64, njit, prange, types
+from numba import config, float32, float64, from_dtype, get_thread_id, int64, njit, prange, types
 from numba.core import cgutils
 from numba.core.ccallback import CFunc  # private to numba, as are the next name and the attribute `_cache` set below
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_jitable, register_model
 
+from . import CompilerDisabled
 from .cache import Overloads
 
 __all__ = [  # ours, and the names of numba and llvmlite that the other kernel modules need
@@ -54,8 +55,24 @@ FASTMATH = ("nsz", "arcp", "contract", "afn", "reassoc")  # all of fastmath but 
 _OPTIONS = {"error_model": "numpy", "fastmath": set(FASTMATH)}
 
 
+class UncompiledKernel:
+    """In the place of a dispatcher where NUMBA_DISABLE_JIT is set: modules can be imported, and a call says why not."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.py_func = function
+        self.__name__, self.__doc__ = function.__name__, function.__doc__
+
+    def __call__(self, *_: Any) -> Any:
+        """Raise CompilerDisabled."""
+        raise CompilerDisabled
+
+    compile = __call__
+
+
 def build_dispatcher(function: Callable[..., Any], parallel: bool) -> Any:
     """Numba's dispatcher of a function, with the disk cache of its compilations."""
+    if config.DISABLE_JIT:
+        return UncompiledKernel(function)
     dispatcher = njit(function, parallel=parallel, nogil=True, **_OPTIONS)
     dispatcher._cache = Overloads(function, "parallel" if parallel else "serial")
     return dispatcher
@@ -74,6 +91,8 @@ def compile_entry(function: Callable[..., Any], *argument_types: Any) -> Any:
 
     Calling it again gives the same object.  Callers of the address must pass exactly these types.
     """
+    if config.DISABLE_JIT:
+        raise CompilerDisabled
     function = getattr(function, "py_func", function)
     with global_compiler_lock:
         compilation: Any = _entries.get((function, argument_types))

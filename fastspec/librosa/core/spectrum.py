@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from ..._typing import Array
+from ...checks import warn_of_logarithms
 from ...recovery import recover, starts
 from .. import util
 from .._names import parameter_error, raise_parameter_errors, resolve, warn
@@ -261,7 +262,7 @@ def griffinlim(
     Warns
     -----
     UserWarning
-        If momentum is above 1.
+        If momentum is above 1, or magnitudes are negative, as logarithms are.
     """
     generator = _generator(rng, random_state)
     if momentum > 1:
@@ -280,6 +281,8 @@ def griffinlim(
         pad_mode=pad_mode,
     )
     plan = build_plan(transform, real_dtype)
+    if S.dtype.kind != "c":
+        warn_of_logarithms("S", S)
     magnitude = (np.abs(S) if S.dtype.kind == "c" else S).astype(real_dtype, copy=False)
     start = starts.random_phases(magnitude, generator) if init else S
     y = recover.griffin_lim(plan, magnitude, start, n_iter=n_iter, momentum=momentum, length=length or None)

@@ -53,7 +53,7 @@ def mel_to_stft(M: Array, *, sr: float = 22050, n_fft: int = 2048, power: float 
     Warns
     -----
     UserWarning
-        If a filter holds no bin.
+        If a filter holds no bin, or M is so negative that it may hold logarithms.
     """
     if M.ndim < 2:
         raise parameter_error(f"M must have shape (..., n_mels, n_frames), got {M.shape}")
@@ -100,6 +100,11 @@ def mel_to_audio(
     ------
     ParameterError
         As `mel_to_stft` and `griffinlim`.
+
+    Warns
+    -----
+    UserWarning
+        As `mel_to_stft`.
     """
     S = mel_to_stft(M, sr=sr, n_fft=n_fft, power=power, **kwargs)
     return griffinlim(
