@@ -12,20 +12,16 @@ from .features.banks import FilterBank, as_bank
 from .features.log import LINEAR, Log, LogScale, log_scale, normalize_whisper
 from .immutable import Immutable, cached_attribute
 from .kernels.fft.realfft import COMPLEX
-from .kernels.framing.polyphase import SignalArgs
 from .transform.ends import Ends
 from .transform.epilogue import Epilogue, complex_bins, epilogue_args, filtered_levels, levels_of_bins
 from .transform.forward import ForwardTransform, PreparedTile
 from .transform.framing import Geometry, PadMode, Window
 from .transform.inverse import InverseTransform, window_energy
-from .transform.memory import MemoryLayout, has_integer_strides, layout_of, pair_signals, signal_args
+from .transform.memory import pair_signals
 from .transform.short_signals import ShortSignals
+from .transform.signals import SignalTransform
 
 Order = Literal["F", "C"]
-
-CONVERTED_SAMPLES = 1 << 22  # converted at a time
-CALL_FRAMES = 1 << 18  # of a signal, transformed in a call of the kernels
-BUFFERED_NUMBERS = 1 << 18  # of results, held at a time if they cannot be written to the output directly
 
 
 class STFT(Immutable):
@@ -106,7 +102,7 @@ class STFT(Immutable):
 
     def __getstate__(self) -> dict[str, Any]:
         """The state without objects that hold addresses of this process."""
-        transforms = "forward_transform", "inverse_transform", "ends", "_short_signals"
+        transforms = "forward_transform", "inverse_transform", "ends", "_signals", "_short_signals"
         return {name: value for name, value in vars(self).items() if name not in transforms}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -119,6 +115,10 @@ class STFT(Immutable):
     def forward_transform(self) -> ForwardTransform:
         """The forward transform and its tables; not part of the public interface."""
         return ForwardTransform(self.n_fft, self.hop_length, self.window, self.dtype)
+
+    @cached_attribute
+    def _signals(self) -> SignalTransform:
+        return SignalTransform(self.geometry, self.forward_transform)
 
     @cached_attribute
     def _short_signals(self) -> ShortSignals:
@@ -377,85 +377,27 @@ class STFT(Immutable):
     def _run(
         self, y: ArrayLike, epilogue: Epilogue, out: NDArray[Any] | None, order: Order, scale: bool, drop: int = 0
     ) -> tuple[NDArray[Any], Real]:
-        """(result, largest peak of each signal): check, allocate, transform at once or block by block."""
+        """(result, largest peak of each signal): check, allocate, transform."""
         x = checks.as_signals("y", y)
         if self._warns_of_axes:
             checks.warn_if_transposed("y", x.shape, self.n_fft)
-        n, hop, geometry = x.shape[-1], self.hop_length, self.geometry
-        if n - 2 * geometry.start < self.n_fft:
+        n = x.shape[-1]
+        if n - 2 * self.geometry.start < self.n_fft:
             raise ValueError(f"y must have at least n_fft = {self.n_fft} samples without centring, got {n}")
-        frames = geometry.n_frames(n) - drop
+        frames = self.geometry.n_frames(n) - drop
         if frames < 1:
-            raise ValueError(f"y must reach into a second frame, hop_length = {hop} samples on, got {n} samples")
+            raise ValueError(
+                f"y must reach into a second frame, hop_length = {self.hop_length} samples on, got {n} samples"
+            )
         dtype = self.complex_dtype if epilogue.op == COMPLEX else self.dtype
         out = checks.output_array("out", out, (*x.shape[:-1], epilogue.width, frames), dtype, order, x)
-        layout = layout_of(out)
-        needs_no_copy = x.dtype == self.dtype and has_integer_strides(x) and x.strides[-1] == x.itemsize
-        if layout is None or not (needs_no_copy or x.size <= CONVERTED_SAMPLES):
-            return out, self._run_in_blocks(x, frames, out, epilogue, layout, scale)
-        signals = self._signal_args(checks.convert_samples(x, self.dtype, scale))
-        if frames > CALL_FRAMES:
-            return out, self._run_in_calls(signals, frames, out, epilogue)
-        peaks = self.forward_transform.run(signals, geometry.start, frames, out, epilogue, layout)
-        return out, peaks.max(axis=-1)
-
-    def _run_in_calls(self, signals: SignalArgs, frames: int, out: NDArray[Any], epilogue: Epilogue) -> Real:
-        """Transform many frames, call by call, since peaks take memory; returns the largest peak of each signal."""
-        start, largest = self.geometry.start, np.full(len(signals.offsets), -np.inf, self.dtype)
-        for a in range(0, frames, CALL_FRAMES):
-            target = out[..., a : a + CALL_FRAMES]
-            origin = start + a * self.hop_length
-            peaks = self.forward_transform.run(signals, origin, target.shape[-1], target, epilogue)
-            np.maximum(largest, peaks.max(axis=-1), out=largest)
-        return largest
+        return out, self._signals.run(x, out, epilogue, scale)
 
     def _prepare_tile(self, n: int, epilogue: Hashable, frames_contiguous: bool) -> PreparedTile | None:
-        start, padded_with_zeros = self.geometry.start, not self.center or self.pad_mode == "constant"
-        if not padded_with_zeros or n < 1 or n - 2 * start < self.n_fft:
-            return None
         epilogues: dict[str, Callable[..., Epilogue]] = {
             "complex": self._complex_epilogue,
             "power": self._level_epilogue,
             "mel": self._filter_epilogue,
         }
         name, *arguments = epilogue if isinstance(epilogue, tuple) else (epilogue,)
-        frames, tile_epilogue = self.geometry.n_frames(n), epilogues[name](*arguments)
-        return self.forward_transform.prepare_tile(n, start, frames, tile_epilogue, frames_contiguous=frames_contiguous)
-
-    def _signal_args(self, x: Real) -> SignalArgs:
-        """Arguments of the kernels for signals and their padding."""
-        if not self.center or self.pad_mode == "constant":
-            return signal_args(x)
-        padding, pad_left, pad_right = self.geometry.padding(x.reshape(-1, x.shape[-1]))
-        return signal_args(x, padding, pad_left=pad_left, pad_right=pad_right)
-
-    def _run_in_blocks(
-        self,
-        x: NDArray[Any],
-        frames: int,
-        out: NDArray[Any],
-        epilogue: Epilogue,
-        layout: MemoryLayout | None,
-        scale: bool,
-    ) -> Real:
-        """Transform block by block, if samples need a conversion or results a copy; returns the largest peaks."""
-        geometry, hop = self.geometry, self.hop_length
-        if not geometry.local:
-            x = checks.convert_samples(x, self.dtype, scale)
-        start, n, margin = geometry.start, x.shape[-1], self.n_fft
-        numbers = CONVERTED_SAMPLES if layout else BUFFERED_NUMBERS
-        block_frames = max(1, numbers // (x.size // n * max(hop, epilogue.width)))
-        largest = np.full(x.size // n, -np.inf, self.dtype)
-        for a in range(0, frames, block_frames):
-            b = min(frames, a + block_frames)
-            first, last = 0, n
-            if geometry.local:
-                first = max(0, start + a * hop - margin)
-                last = min(n, start + (b - 1) * hop + self.n_fft + margin)
-            signals = self._signal_args(checks.convert_samples(x[..., first:last], self.dtype, scale))
-            target = out[..., a:b] if layout else np.empty((*out.shape[:-1], b - a), out.dtype)
-            peaks = self.forward_transform.run(signals, start + a * hop - first, b - a, target, epilogue)
-            np.maximum(largest, peaks.max(axis=-1), out=largest)
-            if layout is None:
-                out[..., a:b] = target
-        return largest
+        return self._signals.prepare_tile(n, lambda: epilogues[name](*arguments), frames_contiguous=frames_contiguous)

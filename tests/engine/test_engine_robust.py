@@ -15,9 +15,9 @@ import pytest
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
 from fastspec import STFT, FilterBank, MelBank
-from fastspec import plan as fastspec_plan
 from fastspec.kernels.runtime import calls, tasks
 from fastspec.transform import inverse
+from fastspec.transform import signals as signal_transforms
 
 Array = np.ndarray[Any, np.dtype[Any]]
 SIZES = [*range(2, 81), 96, 100, 120, 127, 128, 200, 256, 400, 441, 512, 1024]
@@ -210,8 +210,8 @@ def test_padding_is_numpys_whole_or_in_blocks(n_fft: int, monkeypatch: pytest.Mo
             whisper = plan.mel(y, bank, log="whisper") if n > 5 else None
             for block in 1, 500:
                 with monkeypatch.context() as patch:
-                    patch.setattr(fastspec_plan, "CONVERTED_SAMPLES", block)
-                    patch.setattr(fastspec_plan, "BUFFERED_NUMBERS", block)
+                    patch.setattr(signal_transforms, "CONVERTED_SAMPLES", block)
+                    patch.setattr(signal_transforms, "BUFFERED_NUMBERS", block)
                     np.testing.assert_array_equal(plan.forward(y.astype(">f4")), expected)
                     out = np.empty((2, 2 * expected.shape[1], 2 * expected.shape[2]), np.complex64)[:, ::2, ::2]
                     np.testing.assert_array_equal(plan.forward(y, out=out), expected)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import fastspec
-from fastspec import plan as fastspec_plan
+from fastspec.transform import signals as signal_transforms
 from fastspec.transform.inverse import InverseTransform
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -126,6 +126,6 @@ def test_samples_beyond_32_bits(n_fft: int) -> None:
 def test_so_many_frames_that_they_are_taken_in_parts(log: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     y = samples(60_000).astype(np.float32).reshape(2, -1)
     D, M = PLAN.forward(y), PLAN.mel(y, BANK, log=log)
-    monkeypatch.setattr(fastspec_plan, "CALL_FRAMES", 100)
+    monkeypatch.setattr(signal_transforms, "CALL_FRAMES", 100)
     assert np.array_equal(PLAN.forward(y), D)
     assert np.array_equal(PLAN.mel(y, BANK, log=log), M)

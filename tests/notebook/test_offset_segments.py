@@ -14,9 +14,9 @@ Array = np.ndarray[Any, np.dtype[Any]]
 SIZES = [(512, 64), (1024, 256), (2048, 128)]
 
 
-def spectrogram(n_fft: int, hop: int, seconds: int = 12, dtype: Any = np.float32) -> Array:
+def spectrogram(n_fft: int, hop: int, seconds: int = 12, dtype: Any = np.float32, start: int = 2000) -> Array:
     """Of speech of varying loudness."""
-    y = np.resize(cases.speech_16k()[2000:], 16_000 * seconds)
+    y = np.resize(cases.speech_16k()[start:], 16_000 * seconds)
     y *= 10 ** (0.5 * np.sin(np.arange(len(y)) / 9000))
     return fastspec.pretty_spectrogram(y.astype(dtype), thresh=4, fft_size=n_fft, step_size=hop)
 
@@ -30,9 +30,12 @@ def inverted(S: Array, hop: int, segments: Any, n_iter: int = 3) -> Array:
 @pytest.mark.parametrize(("n_fft", "hop"), SIZES)
 @pytest.mark.parametrize("segments", [2, 3, 8, "auto"])
 def test_segments_cost_at_most_a_tenth_of_a_decibel(n_fft: int, hop: int, segments: Any) -> None:
-    S = spectrogram(n_fft, hop)
-    losses = [spectra.convergence(inverted(S, hop, s, 10), 10**S, n_fft, hop) for s in (None, segments)]
-    assert losses[1] < losses[0] + 0.1
+    losses = []  # single ones lie some tenths apart, as a near tie of two offsets may go either way
+    for start in (2000, 2500, 3100, 3900):
+        S = spectrogram(n_fft, hop, start=start)
+        dB = [spectra.convergence(inverted(S, hop, s, 10), 10**S, n_fft, hop) for s in (None, segments)]
+        losses.append(dB[1] - dB[0])
+    assert np.mean(losses) < 0.1
 
 
 @pytest.mark.parametrize(("n_fft", "hop"), SIZES)
