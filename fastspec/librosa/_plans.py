@@ -108,6 +108,26 @@ def plan_for_signal(y: Array, transform: Transform, dtype: np.dtype[Any]) -> STF
     return build_plan(transform, dtype)
 
 
+def count_frames_of_zeros(y: Array, plan: STFT) -> int | None:
+    """The frames of signals without samples, which hold zeros, or of no signals at all; None if there are samples.
+
+    Raises
+    ------
+    ValueError
+        If there is no sample and the padding is not zeros, or is too short for a frame, as for odd n_fft.
+    """
+    if y.size:
+        return None
+    n = y.shape[-1]
+    if n:
+        return plan.n_frames(n)
+    if plan.center and plan.pad_mode not in ("constant", "empty"):
+        raise parameter_error(f"y must hold at least one sample for pad_mode={plan.pad_mode!r}, got shape {y.shape}")
+    if plan.n_fft % 2 or not plan.center:
+        raise parameter_error(f"y must hold at least one sample for n_fft={plan.n_fft}, got shape {y.shape}")
+    return 1
+
+
 def working_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The dtype to compute a result of `dtype` in: float32 if that is at least as precise, else float64."""
     single = dtype.itemsize <= (8 if dtype.kind == "c" else 4)

@@ -8,13 +8,16 @@ from numpy.typing import ArrayLike
 
 from ..._typing import Array
 from ...features import decibels
-from .._names import parameter_error, raise_parameter_errors, warn
+from .._names import is_before_1, parameter_error, raise_parameter_errors, warn
 
 Axes = Literal["auto"] | int | tuple[int, ...] | None
 Reference = float | Callable[..., Any]
 
 
-def _axes(axes: Axes, ndim: int) -> tuple[int, ...]:
+_NUMBERS = float, int
+
+
+def _channel_axes(axes: Axes, ndim: int) -> tuple[int, ...]:
     """The axes of one channel, as numbers from 0 up: those over which a reference and a maximum are taken."""
     if isinstance(axes, str):
         if axes != "auto":
@@ -28,14 +31,17 @@ def _axes(axes: Axes, ndim: int) -> tuple[int, ...]:
     return tuple(sorted({a % ndim for a in numbers}))
 
 
-def _reference(ref: Reference, S: Array, axes: tuple[int, ...]) -> Any:
-    """The level at 0 dB; of a function its value for each channel, or ref(S) if there is only one channel."""
-    if not callable(ref):
-        return np.abs(ref)
+def _reference(ref: Callable[..., Any], S: Array, axes: Axes) -> Any:
+    """The level at 0 dB by a function, for each channel.
+
+    Where the installed librosa is older than 1.0, a function may take S alone if there is only one channel.
+    """
+    if isinstance(axes, str):
+        axes = {0: None, 1: (-1,)}.get(S.ndim, (-2, -1))  # as librosa says it
     try:
         return ref(S, axis=axes, keepdims=True)
     except TypeError as error:
-        if len(axes) == S.ndim:
+        if is_before_1() and len(_channel_axes(axes, S.ndim)) == S.ndim:
             return ref(S)
         raise parameter_error(
             "The provided reference function must support 'axis' and 'keepdims' arguments for proper multichannel "
@@ -59,11 +65,15 @@ def _to_db(
             f"call {name}({real_levels}) instead."
         )
         levels = np.abs(levels)
-    channel_axes = _axes(axes, levels.ndim)
-    reference = _reference(ref, np.abs(levels) if amplitude and callable(ref) else levels, channel_axes)
+    channel_axes = _channel_axes(axes, levels.ndim)
+    if callable(ref):
+        ref = _reference(ref, np.abs(levels) if amplitude else levels, axes)
+        reference = np.abs(ref) if amplitude else ref
+    else:
+        reference = abs(ref) if isinstance(ref, _NUMBERS) else np.abs(ref)
     return decibels.to_db(
         levels,
-        np.abs(reference) if amplitude else reference,
+        reference,
         factor=20.0 if amplitude else 10.0,
         amin=amin,
         top_db=top_db,
@@ -83,8 +93,8 @@ def power_to_db(
     S : number or np.ndarray [shape=(..., n_bins, n_frames)]
         Power; of complex values the magnitude, with a warning.
     ref : number or callable
-        Power at 0 dB; or a function of (S, axis=, keepdims=) that computes it, such as np.max (a function of S alone
-        is enough if `axes` are all axes).
+        Power at 0 dB; or a function of (S, axis=, keepdims=) that computes it, such as np.max.  Where the installed
+        librosa is older than 1.0, a function of S alone is enough if `axes` are all axes.
     amin : float > 0
         Lower bound of S and of the reference.
     top_db : float >= 0 or None
@@ -120,17 +130,21 @@ def amplitude_to_db(
 
 @raise_parameter_errors
 def db_to_power(S_db: ArrayLike, *, ref: float = 1.0) -> Any:
-    """Decibels to power: ref 10**(S_db / 10), the inverse of `power_to_db` above its floor."""
+    """Decibels to power: ref 10**(S_db / 10), the inverse of `power_to_db` above its floor; masks are kept."""
     return _from_db(S_db, 10.0, ref)
 
 
 @raise_parameter_errors
 def db_to_amplitude(S_db: ArrayLike, *, ref: float = 1.0) -> Any:
-    """Decibels to amplitude: |ref| 10**(S_db / 20), the inverse of `amplitude_to_db` above its floor."""
+    """Decibels to amplitude: |ref| 10**(S_db / 20), the inverse of `amplitude_to_db` above its floor; masks are kept."""
     return _from_db(S_db, 20.0, np.abs(ref))
 
 
 def _from_db(S_db: ArrayLike, factor: float, ref: Any) -> Any:
     """ref 10**(S_db / factor), where `ref` is a number or an array that broadcasts to S_db."""
+    mask = None
+    if isinstance(S_db, np.ma.MaskedArray):
+        S_db, mask = S_db.filled(0), np.ma.getmaskarray(S_db)  # what is masked may overflow
     levels = decibels.from_db(np.asarray(S_db), factor=factor, scale=float(ref) if np.ndim(ref) == 0 else 1.0)
-    return (levels if np.ndim(ref) == 0 else levels * ref)[()]
+    levels = levels if np.ndim(ref) == 0 else levels * ref
+    return levels[()] if mask is None else np.ma.masked_array(levels, mask)

@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from ... import checks
 from ..._typing import Array
 from ...recovery import recover, starts
 from .. import util
-from .._names import parameter_error, raise_parameter_errors, resolve, warn
-from .._plans import Transform, build_plan, plan_for_signal, working_dtype
+from .._names import is_before_1, parameter_error, raise_parameter_errors, resolve, warn
+from .._plans import Transform, build_plan, count_frames_of_zeros, plan_for_signal, working_dtype
 from ._levels import amplitude_to_db, db_to_amplitude, db_to_power, power_to_db
 
 __all__ = [
@@ -104,13 +105,16 @@ def stft(
     )
     plan = plan_for_signal(y, transform, working_dtype(result_dtype))
     is_native = result_dtype == np.result_type(plan.dtype, np.complex64)
-    if not y.shape[-1] and plan.center and pad_mode == "constant":
-        y = np.zeros((*y.shape[:-1], 1), y.dtype)  # no samples and one zero have the same single frame, of zeros
+    frames_of_zeros = count_frames_of_zeros(y, plan)
     if out is None:
+        if frames_of_zeros is not None:
+            return np.zeros((*y.shape[:-1], plan.n_bins, frames_of_zeros), result_dtype)
         D = plan.forward(y)
         return D if is_native else D.astype(result_dtype)
-    D = _view_output(out, (*y.shape[:-1], plan.n_bins, plan.n_frames(y.shape[-1])))
-    if is_native:
+    D = _view_output(out, (*y.shape[:-1], plan.n_bins, frames_of_zeros or plan.n_frames(y.shape[-1])))
+    if frames_of_zeros is not None:
+        D[...] = 0
+    elif is_native:
         plan.forward(y, out=D)
     else:
         D[...] = plan.forward(y)
@@ -184,6 +188,8 @@ def istft(
     )
     plan = build_plan(transform, working_dtype(result_dtype))
     D = _fix_bins(stft_matrix, plan.n_bins)
+    if not D.shape[-1] and length:
+        D = np.zeros((*D.shape[:-1], 1), D.dtype)  # no frame and one of zeros have the same samples
     n_samples = length or plan.n_samples(D.shape[-1])
     if out is None:
         return plan.inverse(D, length=n_samples, warn=False).astype(result_dtype, copy=False)
@@ -197,11 +203,19 @@ def istft(
 
 
 def _generator(rng: Any, random_state: Any) -> np.random.Generator | np.random.RandomState:
-    """The random generator: `rng` may seed a Generator, `random_state` a RandomState; either may be a generator."""
-    if random_state is None:
-        return rng if isinstance(rng, np.random.RandomState) else np.random.default_rng(rng)
-    if rng is not None:
-        raise parameter_error(f"Both random_state={random_state!r} and rng={rng!r} were provided: use only one")
+    """The random generator: `rng` is one, or seeds a Generator; before librosa 1.0, `random_state` a RandomState."""
+    if random_state is not None:
+        if rng is not None:
+            raise parameter_error(f"Both random_state={random_state!r} and rng={rng!r} were provided: use only one")
+        if is_before_1():
+            return _older_generator(random_state)
+        warn(f"griffinlim(random_state={random_state!r}) is the older name, renamed to 'rng' in 1.0", FutureWarning)
+        rng = random_state
+    return rng if isinstance(rng, np.random.RandomState) else np.random.default_rng(rng)
+
+
+def _older_generator(random_state: Any) -> np.random.Generator | np.random.RandomState:
+    """The generator of a `random_state` as librosa 0.11 has it: an int seeds a RandomState."""
     if isinstance(random_state, int | np.integer):
         return np.random.RandomState(random_state)
     if isinstance(random_state, np.random.RandomState | np.random.Generator):
@@ -247,7 +261,7 @@ def griffinlim(
     rng : int, np.random.Generator, np.random.RandomState or another argument of np.random.default_rng
         Generator of the random phases, or the seed of a Generator (librosa 1.0).
     random_state : int, np.random.Generator or np.random.RandomState
-        The older name of `rng`; an int seeds a RandomState (librosa 0.11).
+        The older name of `rng`.  Where the installed librosa is older than 1.0 an int seeds a RandomState.
 
     Returns
     -------
@@ -256,12 +270,15 @@ def griffinlim(
     Raises
     ------
     ParameterError
-        For momentum < 0, an unknown init, both rng and random_state, and a length that does not fit the frames.
+        For NaN and infinities in S, momentum < 0, an unknown init, both rng and random_state, and a length that does
+        not fit the frames.
 
     Warns
     -----
     UserWarning
         If momentum is above 1.
+    FutureWarning
+        If random_state is set, unless the installed librosa is older than 1.0.
     """
     generator = _generator(rng, random_state)
     if momentum > 1:
@@ -270,6 +287,7 @@ def griffinlim(
         raise parameter_error(f"griffinlim() called with momentum={momentum} < 0")
     if init not in ("random", None):
         raise parameter_error(f"init={init!r} must be 'random' or None")
+    checks.check_finite("S", S)
     real_dtype = working_dtype(util.dtype_r2c(S.dtype))
     transform = Transform(
         n_fft=_transform_size(S, n_fft),
