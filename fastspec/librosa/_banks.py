@@ -53,7 +53,7 @@ def _build_unusual(args: _BankArgs) -> _Bank:
     dense = np.maximum(0, np.minimum(rising, falling)).astype(args.dtype)
     if isinstance(args.norm, str):
         dense = (dense * (2.0 / (corners[2:] - corners[:-2]))[:, None]).astype(args.dtype)
-    elif args.norm is not None:
+    else:
         dense = normalize(dense, norm=args.norm, axis=-1)
     return _Bank(dense, _has_empty_filter(dense, corners))
 

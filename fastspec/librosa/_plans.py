@@ -10,6 +10,7 @@ import numpy as np
 from .._typing import Array
 from ..plan import STFT
 from ._names import parameter_error, warn
+from ._precision import is_double
 from .filters import get_window
 from .util.utils import is_positive_int
 
@@ -132,3 +133,8 @@ def working_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The dtype to compute a result of `dtype` in: float32 if that is at least as precise, else float64."""
     single = dtype.itemsize <= (8 if dtype.kind == "c" else 4)
     return np.dtype(np.float32 if single else np.float64)
+
+
+def transform_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype of transforms to or from `dtype`: `working_dtype`, or float64 where double precision is set."""
+    return np.dtype(np.float64) if is_double() else working_dtype(dtype)

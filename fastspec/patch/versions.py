@@ -1,4 +1,4 @@
-"""Adapters of our functions, whose decibels are those of librosa 1.0, to the installed version: patching changes no result."""
+"""Adapters of our functions, whose decibels are librosa 1.0's, to the installed version: patching changes no result."""
 
 from __future__ import annotations
 

@@ -130,13 +130,13 @@ def amplitude_to_db(
 
 @raise_parameter_errors
 def db_to_power(S_db: ArrayLike, *, ref: float = 1.0) -> Any:
-    """Decibels to power: ref 10**(S_db / 10), the inverse of `power_to_db` above its floor; masks are kept."""
+    """Decibels to power: ref 10**(S_db / 10), the inverse of `power_to_db` above its floor; masks stay."""
     return _from_db(S_db, 10.0, ref)
 
 
 @raise_parameter_errors
 def db_to_amplitude(S_db: ArrayLike, *, ref: float = 1.0) -> Any:
-    """Decibels to amplitude: |ref| 10**(S_db / 20), the inverse of `amplitude_to_db` above its floor; masks are kept."""
+    """Decibels to amplitude: |ref| 10**(S_db / 20), the inverse of `amplitude_to_db` above its floor; masks stay."""
     return _from_db(S_db, 20.0, np.abs(ref))
 
 

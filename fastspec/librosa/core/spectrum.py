@@ -10,7 +10,7 @@ from ..._typing import Array
 from ...recovery import recover, starts
 from .. import util
 from .._names import is_before_1, parameter_error, raise_parameter_errors, resolve, warn
-from .._plans import Transform, build_plan, count_frames_of_zeros, plan_for_signal, working_dtype
+from .._plans import Transform, build_plan, count_frames_of_zeros, plan_for_signal, transform_dtype, working_dtype
 from ._levels import amplitude_to_db, db_to_amplitude, db_to_power, power_to_db
 
 __all__ = [
@@ -74,7 +74,7 @@ def stft(
         Whether frame t is centred on sample t * hop_length, or starts there.
     dtype : np.dtype, optional
         Of the result, by default complex64 for float32 and complex128 for float64.  It is computed in the precision of
-        the result.
+        the result, or in double precision (`set_precision`).
     pad_mode : str or callable
         A mode of `np.pad`, except "wrap", "maximum", "mean", "median" and "minimum".  Reflection is that of the whole
         signal (librosa reflects only its last frames, too few samples if hop_length is n_fft / 2 or more).
@@ -103,7 +103,7 @@ def stft(
     transform = Transform(
         n_fft=n_fft, hop_length=hop_length, win_length=win_length, window=window, center=center, pad_mode=pad_mode
     )
-    plan = plan_for_signal(y, transform, working_dtype(result_dtype))
+    plan = plan_for_signal(y, transform, transform_dtype(result_dtype))
     is_native = result_dtype == np.result_type(plan.dtype, np.complex64)
     frames_of_zeros = count_frames_of_zeros(y, plan)
     if out is None:
@@ -186,7 +186,7 @@ def istft(
         window=window,
         center=center,
     )
-    plan = build_plan(transform, working_dtype(result_dtype))
+    plan = build_plan(transform, transform_dtype(result_dtype))
     D = _fix_bins(stft_matrix, plan.n_bins)
     if not D.shape[-1] and length:
         D = np.zeros((*D.shape[:-1], 1), D.dtype)  # no frame and one of zeros have the same samples
@@ -276,7 +276,7 @@ def griffinlim(
     Warns
     -----
     UserWarning
-        If momentum is above 1.
+        If momentum is above 1, or the signal is shorter than n_fft.
     FutureWarning
         If random_state is set, unless the installed librosa is older than 1.0.
     """
@@ -287,7 +287,6 @@ def griffinlim(
         raise parameter_error(f"griffinlim() called with momentum={momentum} < 0")
     if init not in ("random", None):
         raise parameter_error(f"init={init!r} must be 'random' or None")
-    checks.check_finite("S", S)
     real_dtype = working_dtype(util.dtype_r2c(S.dtype))
     transform = Transform(
         n_fft=_transform_size(S, n_fft),
@@ -297,11 +296,15 @@ def griffinlim(
         center=center,
         pad_mode=pad_mode,
     )
-    plan = build_plan(transform, real_dtype)
-    magnitude = (np.abs(S) if S.dtype.kind == "c" else S).astype(real_dtype, copy=False)
+    plan = build_plan(transform, transform_dtype(real_dtype))
+    magnitude = (np.abs(S) if S.dtype.kind == "c" else S).astype(plan.dtype, copy=False)
+    checks.check_finite("S", magnitude)
+    n_samples = length or (plan.n_samples(S.shape[-1]) if S.shape[-1] else plan.n_fft)
+    if n_iter and plan.center and plan.n_fft > n_samples:
+        warn(f"n_fft={plan.n_fft} is too large for input signal of length={n_samples}")
     start = starts.random_phases(magnitude, generator) if init else S
     y = recover.griffin_lim(plan, magnitude, start, n_iter=n_iter, momentum=momentum, length=length or None)
-    return y if dtype is None else y.astype(dtype, copy=False)
+    return y.astype(real_dtype if dtype is None else dtype, copy=False)
 
 
 def magphase(D: Array, *, power: float = 1) -> tuple[Array, Array]:
