@@ -47,7 +47,9 @@ def through_the_face(source: str, double: bool) -> str:
     """A test module whose imports of librosa are those of the face."""
     lines = "import fastspec.librosa as librosa" + ("; librosa.set_precision('double')" if double else "")
     source = re.sub(r"^(\s*)import librosa$", rf"\1{lines}", source, flags=re.MULTILINE)
-    source = re.sub(r"^(\s*)import librosa\.", r"\1import fastspec.librosa.", source, flags=re.MULTILINE)
+    source = re.sub(
+        r"^(\s*)import librosa(\..*)$", rf"\1import fastspec.librosa\2; {lines}", source, flags=re.MULTILINE
+    )
     return re.sub(r"^(\s*)from librosa\b", r"\1from fastspec.librosa", source, flags=re.MULTILINE)
 
 

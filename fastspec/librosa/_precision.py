@@ -51,9 +51,9 @@ def check_precision(precision: str) -> Precision:
     ValueError
         If it is not.
     """
-    if precision not in PRECISIONS:
-        raise ValueError(f"precision must be 'single' or 'double', got {precision!r}")
-    return precision
+    if precision == "single" or precision == "double":
+        return precision
+    raise ValueError(f"precision must be 'single' or 'double', got {precision!r}")
 
 
 def replace_precision(precision: Precision | None) -> None:

@@ -48,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
     if find_spec(LIBRARY) is None:
         return _fail(1, extras.explain(LIBRARY, LIBRARY, "fastspec.patch"))
     if sys.flags.ignore_environment or sys.flags.no_site:
-        return _run_here(program, precision or None)
+        return _run_in_process(program, precision or None)
     return _start(program, precision)
 
 
@@ -73,8 +73,11 @@ def _python_options() -> list[str]:
     return command[1 : ends[0]] if ends else []
 
 
-def _run_here(program: list[str], precision: str | None) -> int:
-    """Run the program in this process, as Python's -E, -I and -S keep out what `_start` passes on."""
+def _run_in_process(program: list[str], precision: str | None) -> int:
+    """Run the program in this process, as Python's -E, -I and -S keep out what `_start` passes on.
+
+    The name of a script becomes absolute in `sys.argv`, and this module is in the stack below the program.
+    """
     LOGGER.warning("processes that this program starts are not patched: Python's options -E, -I and -S prevent it")
     apply(LIBRARY, precision=precision)
     option = program[0] if program[0] in ("-m", "-c", "-") else None

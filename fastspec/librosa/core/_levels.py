@@ -66,11 +66,11 @@ def _to_db(
         )
         levels = np.abs(levels)
     channel_axes = _channel_axes(axes, levels.ndim)
+    reference: Any = ref
     if callable(ref):
-        ref = _reference(ref, np.abs(levels) if amplitude else levels, axes)
-        reference = np.abs(ref) if amplitude else ref
-    else:
-        reference = abs(ref) if isinstance(ref, _NUMBERS) else np.abs(ref)
+        reference = _reference(ref, np.abs(levels) if amplitude else levels, axes)
+    if amplitude or not callable(ref):
+        reference = abs(reference) if isinstance(reference, _NUMBERS) else np.abs(reference)
     return decibels.to_db(
         levels,
         reference,

@@ -276,7 +276,7 @@ def griffinlim(
     Warns
     -----
     UserWarning
-        If momentum is above 1, or the signal is shorter than n_fft.
+        If momentum is above 1.
     FutureWarning
         If random_state is set, unless the installed librosa is older than 1.0.
     """
@@ -299,9 +299,6 @@ def griffinlim(
     plan = build_plan(transform, transform_dtype(real_dtype))
     magnitude = (np.abs(S) if S.dtype.kind == "c" else S).astype(plan.dtype, copy=False)
     checks.check_finite("S", magnitude)
-    n_samples = length or (plan.n_samples(S.shape[-1]) if S.shape[-1] else plan.n_fft)
-    if n_iter and plan.center and plan.n_fft > n_samples:
-        warn(f"n_fft={plan.n_fft} is too large for input signal of length={n_samples}")
     start = starts.random_phases(magnitude, generator) if init else S
     y = recover.griffin_lim(plan, magnitude, start, n_iter=n_iter, momentum=momentum, length=length or None)
     return y.astype(real_dtype if dtype is None else dtype, copy=False)
