@@ -57,7 +57,14 @@ def to_db(
         In S's shape; float32 and float16 keep their precision, any other dtype becomes float64.
     """
     work = _working_dtype(S.dtype)
-    base = max(reference, amin) if isinstance(reference, _NUMBERS) else np.maximum(reference, amin)
+    if not isinstance(reference, _NUMBERS):
+        reference = np.asarray(reference)
+        if reference.size == 1 and reference.ndim <= S.ndim:
+            reference = reference.item()
+    if isinstance(reference, _NUMBERS):
+        base: Any = max(reference, amin)
+    else:
+        base = np.maximum(reference.astype(np.float64), amin)
     if work == _FLOAT32 and not _in_range(base):
         work = _FLOAT64
     if S.dtype != work:
@@ -85,15 +92,16 @@ def _run_numpy(
     L = np.log10(np.maximum(levels, number(amin)))
     is_relative = not isinstance(base, _NUMBERS) or base != 1
     if is_relative:
-        L = L - np.log10(np.asarray(base, S.dtype))
+        L = L - np.log10(number(base) if isinstance(base, _NUMBERS) else base.astype(S.dtype))
     L = L * number(factor)
     if not L.size:
         return L
-    if is_relative and 0 < L.max() < ROUNDING_DB:  # logarithms of neighbouring numbers may be in the wrong order
+    peak = np.maximum.reduce(L, axis=axes, keepdims=True)
+    if is_relative and 0 < (peak.item() if peak.size == 1 else peak.max()) < ROUNDING_DB:
+        # logarithms of neighbouring numbers may be in the wrong order
         L = np.where(levels <= base, np.minimum(L, 0), L)
-    if top_db is None:
-        return L
-    return np.maximum(L, np.maximum.reduce(L, axis=axes, keepdims=True) - number(top_db))
+        peak = np.maximum.reduce(L, axis=axes, keepdims=True)
+    return L if top_db is None else np.maximum(L, peak - number(top_db))
 
 
 def _run_kernel(
@@ -125,7 +133,7 @@ def _run_kernel(
     return _restore_axes(out, S.shape, order)
 
 
-def from_db(L: Array, *, factor: float, scale: float) -> Array:
+def from_db(L: Array, *, factor: float, scale: float) -> Any:
     """scale 10**(L / factor), in L's shape and memory order.
 
     float32 and float16 keep their dtype, any other becomes float64.
@@ -134,9 +142,10 @@ def from_db(L: Array, *, factor: float, scale: float) -> Array:
     if L.dtype != work:
         S = from_db(L.astype(work), factor=factor, scale=scale)
         return S.astype(L.dtype.newbyteorder("=")) if L.dtype.kind == "f" and L.dtype.itemsize < 8 else S
-    channels = _channels(L, tuple(range(L.ndim)), np.zeros(()))
+    channels = _channels(L, tuple(range(L.ndim)), np.zeros(())) if L.size >= KERNEL_MIN_VALUES else None
     if channels is None or np.isnan(channels[0].max()):
-        return np.asarray(work.type(scale) * np.power(work.type(10), L / work.type(factor)))
+        S = np.power(10.0, L / factor)
+        return S if scale == 1 else S * scale
     x, order, _ = channels
     out = np.empty_like(x)
     args = decibels.LevelArgs(

@@ -51,8 +51,10 @@ def check_precision(precision: str) -> Precision:
     ValueError
         If it is not.
     """
-    if precision == "single" or precision == "double":
-        return precision
+    if precision == "single":
+        return "single"
+    if precision == "double":
+        return "double"
     raise ValueError(f"precision must be 'single' or 'double', got {precision!r}")
 
 

@@ -34,9 +34,9 @@ def test_double_precision_has_the_error_of_librosas() -> None:
     assert ours.set_precision("double") == "single"
     rounding = np.abs(librosa.stft(Y) - librosa.stft(Y.astype(np.float64)))
     assert errors() <= 1.01 * (rounding / np.abs(librosa.stft(Y)).max(axis=0)).max()
-    assert errors() < 4e-8
+    assert errors() < 6e-8  # the rounding to complex64
     assert ours.set_precision("single") == "double"
-    assert errors() > 4e-8
+    assert errors() > 6e-8
 
 
 def test_quiet_bins_keep_their_digits() -> None:
@@ -46,9 +46,9 @@ def test_quiet_bins_keep_their_digits() -> None:
     def worst() -> float:
         return float((np.abs(np.abs(ours.stft(Y)) - exact) / exact)[quiet].max())
 
-    single = worst()
+    assert worst() > 1
     ours.set_precision("double")
-    assert worst() < 2e-7 < 1e-3 < single
+    assert worst() < 1e-5
 
 
 CALLS: dict[str, Callable[[], Any]] = {

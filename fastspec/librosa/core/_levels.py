@@ -15,6 +15,7 @@ Reference = float | Callable[..., Any]
 
 
 _NUMBERS = float, int
+_FEW_AXES = (), (0,), (0, 1)
 
 
 def _channel_axes(axes: Axes, ndim: int) -> tuple[int, ...]:
@@ -22,7 +23,7 @@ def _channel_axes(axes: Axes, ndim: int) -> tuple[int, ...]:
     if isinstance(axes, str):
         if axes != "auto":
             raise ValueError(f"axes must be 'auto', an int, a tuple of them or None, got {axes!r}")
-        return tuple(range(max(0, ndim - 2), ndim))
+        return _FEW_AXES[ndim] if ndim < 3 else (ndim - 2, ndim - 1)
     if axes is None:
         return tuple(range(ndim))
     numbers = axes if isinstance(axes, tuple) else (axes,)
@@ -137,14 +138,15 @@ def db_to_power(S_db: ArrayLike, *, ref: float = 1.0) -> Any:
 @raise_parameter_errors
 def db_to_amplitude(S_db: ArrayLike, *, ref: float = 1.0) -> Any:
     """Decibels to amplitude: |ref| 10**(S_db / 20), the inverse of `amplitude_to_db` above its floor; masks stay."""
-    return _from_db(S_db, 20.0, np.abs(ref))
+    return _from_db(S_db, 20.0, abs(ref) if isinstance(ref, _NUMBERS) else np.abs(ref))
 
 
 def _from_db(S_db: ArrayLike, factor: float, ref: Any) -> Any:
     """ref 10**(S_db / factor), where `ref` is a number or an array that broadcasts to S_db."""
-    mask = None
-    if isinstance(S_db, np.ma.MaskedArray):
-        S_db, mask = S_db.filled(0), np.ma.getmaskarray(S_db)  # what is masked may overflow
-    levels = decibels.from_db(np.asarray(S_db), factor=factor, scale=float(ref) if np.ndim(ref) == 0 else 1.0)
-    levels = levels if np.ndim(ref) == 0 else levels * ref
-    return levels[()] if mask is None else np.ma.masked_array(levels, mask)
+    if isinstance(S_db, float) and isinstance(ref, float):
+        return np.power(10.0, S_db / factor) * ref
+    if isinstance(S_db, np.ma.MaskedArray):  # what is masked may overflow
+        return np.ma.masked_array(_from_db(S_db.filled(0), factor, ref), np.ma.getmaskarray(S_db))
+    if isinstance(ref, _NUMBERS) or np.ndim(ref) == 0:
+        return decibels.from_db(np.asarray(S_db), factor=factor, scale=float(ref))[()]
+    return (decibels.from_db(np.asarray(S_db), factor=factor, scale=1.0) * ref)[()]
