@@ -85,17 +85,19 @@ def run(sources: Path, way: str, options: list[str]) -> tuple[str, dict[str, str
 
 def main() -> int:
     """Run the suite in each way and compare with the plain one."""
-    parser = argparse.ArgumentParser(description="librosa's own tests: plain, patched, through the face.")
+    parser = argparse.ArgumentParser(
+        description="librosa's own tests: plain, patched, through the face; what follows -- goes to pytest."
+    )
     parser.add_argument("sources", type=Path, help="a folder with librosa's tests/, of the installed version")
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
-    parser.add_argument("options", nargs="*", help="after --: options of pytest")
-    given = parser.parse_args()
+    end = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
+    given, options = parser.parse_args(sys.argv[1:end]), sys.argv[end + 1 :]
     if not (given.sources / "tests" / "test_core.py").exists():
         parser.error(f"{given.sources} has no tests/test_core.py; see the head of {__file__} for where to get it")
     plain: dict[str, str] = {}
     worse = 0
     for way in given.ways:
-        closing, outcomes = run(given.sources, way, given.options)
+        closing, outcomes = run(given.sources, way, options)
         print(f"{way}: {closing.strip('= ')}", flush=True)
         failed = [test for test, outcome in outcomes.items() if outcome in ("failure", "error")]
         if way == "plain":

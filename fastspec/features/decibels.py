@@ -93,7 +93,7 @@ def _run_numpy(
     is_relative = not isinstance(base, _NUMBERS) or base != 1
     if is_relative:
         L = L - np.log10(number(base) if isinstance(base, _NUMBERS) else base.astype(S.dtype))
-    L = L * number(factor)
+    L *= number(factor)
     if not L.size:
         return L
     peak = np.maximum.reduce(L, axis=axes, keepdims=True)

@@ -21,8 +21,8 @@ def set_precision(precision: Precision) -> Precision:
     precision : "single" or "double"
         "single" (the default) computes float32 in float32: errors of some 1e-7 of the largest bin of a frame.
         "double" computes it in float64 and rounds the result to float32, as librosa does: bins that are much quieter
-        than the loudest of their frame keep their digits, at about twice the time and with the memory of a spectrum in
-        float64.
+        than the loudest of their frame keep their digits, in two to four times the time, and with the memory of a
+        spectrum in float64 beside the result.
 
     Returns
     -------

@@ -2,10 +2,11 @@
 
 `fastspec.patch` is this module, and callable.  A call rebinds, in all loaded modules, every name of a function that
 `fastspec.librosa` computes to a replacement; modules loaded later import the replacement.
-``python -m fastspec.patch script.py`` runs a script that way (`__main__.py`).
+``python -m fastspec.patch script.py`` runs a script that way (`__main__.py`), and the processes that it starts
+(`startup/sitecustomize.py`).
 
 References elsewhere (in a list, as a method, as a default argument, inside a `functools.partial`) keep the original.  A
-process that is spawned, not forked, is not patched.
+process that is spawned, not forked, by a program that calls `patch` itself is not patched.
 """
 
 from __future__ import annotations

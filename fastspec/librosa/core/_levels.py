@@ -38,7 +38,9 @@ def _reference(ref: Callable[..., Any], S: Array, axes: Axes) -> Any:
     Where the installed librosa is older than 1.0, a function may take S alone if there is only one channel.
     """
     if isinstance(axes, str):
-        axes = {0: None, 1: (-1,)}.get(S.ndim, (-2, -1))  # as librosa says it
+        axes = (-2, -1) if S.ndim > 1 else (-1,) if S.ndim else None  # as librosa says it
+    if (ref is np.max or ref is np.amax) and S.size:
+        return np.maximum.reduce(S, axis=axes, keepdims=True)  # the same in half the time
     try:
         return ref(S, axis=axes, keepdims=True)
     except TypeError as error:
