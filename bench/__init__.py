@@ -7,6 +7,8 @@ metrics.py    how near a recovered signal is;            sounds.py     signals t
 peers.py      the other libraries;                       limits.py     the transforms alone, the writing alone
 subjects      engine  recovery  notebook  segments  streams  long_sound  cold  memory  fft  quality  accuracy
 digests.py    the bits of a fixed set of calls, to compare two versions
+librosa_suites.py  librosa's own tests: plain, patched, through the face
+librosa_calls.py   small calls beside librosa's
 plans.py      measures the factors of transforms and writes fastspec/kernels/fft/factors.py
 
 Cases and the plain twins are those of the tests, so their folder is put on the path here.

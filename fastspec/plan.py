@@ -334,7 +334,8 @@ class STFT(Immutable):
     def invertible(self) -> bool:
         """Whether window and hop_length satisfy NOLA: sum over f of w[j - f hop_length]**2 is never near 0.
 
-        Near 0 is below 1e-10 of its largest value.
+        As `scipy.signal.check_NOLA` has it, near 0 is up to 1e-10 for windows whose largest value is in (1/2, 1];
+        others are scaled to that by a power of two.
         """
         return window_energy(self.window, self.hop_length) > 1e-10
 

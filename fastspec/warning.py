@@ -4,7 +4,7 @@ import sys
 import warnings
 from types import FrameType
 
-PASSED_OVER = ("fastspec", "numba", "importlib")
+PASSED_OVER = ("fastspec", "numba", "importlib", "contextlib")
 """Packages whose frames are not the user's: ours, and what calls us back or imports us."""
 
 

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from .._typing import Real
+from ..warning import warn
 from . import riff
-from .sample_source import LOGGER, SampleSource, read_exactly, warn
+from .sample_source import LOGGER, SampleSource, read_exactly
 from .wav_reader import open_wav
 
 _OPTIONS = ("-map", "0:a:0", "-c:a", "pcm_f32le", "-f", "wav", "-")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
-import warnings
 from collections.abc import Callable
 from typing import BinaryIO, NamedTuple
 
@@ -15,7 +13,6 @@ ReadSamples = Callable[[Real], int]
 
 LOGGER = logging.getLogger("fastspec")
 """Says how a file was read where that is not obvious; the commands print it, see `fastspec.__main__`."""
-_INNER_MODULES = ("fastspec", "contextlib")
 
 
 class SampleSource(NamedTuple):
@@ -40,11 +37,3 @@ def read_exactly(file: BinaryIO) -> Callable[[int], bytes]:
         return bytes(data)
 
     return read
-
-
-def warn(text: str) -> None:
-    """Warn at the line outside fastspec from which it was called."""
-    level, frame = 2, sys._getframe(1)
-    while frame.f_back and str(frame.f_globals.get("__name__")).partition(".")[0] in _INNER_MODULES:
-        level, frame = level + 1, frame.f_back
-    warnings.warn(text, UserWarning, stacklevel=level)

@@ -10,8 +10,9 @@ import math
 from typing import BinaryIO
 
 from .._typing import Real
+from ..warning import warn
 from . import pcm, riff
-from .sample_source import SampleSource, read_exactly, warn
+from .sample_source import SampleSource, read_exactly
 
 _WRAP_BYTES = 1 << 32
 """What sizes of 32 bits are missing where the samples go beyond them, once or several times."""

@@ -3,7 +3,7 @@
 `stft`, `istft`, `griffinlim`, `magphase`, the decibels and their inverses, `feature.melspectrogram`, `feature.mfcc`,
 `feature.inverse`, `filters.mel`, `filters.get_window`, `util.frame`, the conversions of units and others are computed
 by this library, with the names, defaults, shapes, dtypes and errors of librosa 1.0 (and of 0.11).  Any other name is
-the real librosa's, if that is installed.  Modules are imported on first use.
+the real librosa's, if that is installed.  Modules are imported on first use.  `set_precision` is this library's.
 """
 
 from typing import Any
@@ -37,6 +37,7 @@ _SOURCES = {
     ),
     "ParameterError": "fastspec.librosa.util.exceptions",
     "Unsupported": "fastspec.librosa._names",
+    "set_precision": "fastspec.librosa._precision",
     **{name: f"fastspec.librosa.{name}" for name in ("core", "feature", "filters", "util")},
 }
 __all__ = [name for name in _SOURCES if name[0].islower()]

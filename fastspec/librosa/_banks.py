@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
+from .._typing import Array
 from ..features.banks import FilterBank, MelBank
 from ..features.scales import mel_frequencies
 from ._names import parameter_error, warn
@@ -19,9 +20,9 @@ EMPTY_FILTERS = (
 
 
 class _Bank(NamedTuple):
-    """Mel filters, and whether one of them has no bin between its corners."""
+    """Mel filters, dense if no `FilterBank` can hold them, and whether one has no bin between its corners."""
 
-    filters: FilterBank
+    filters: FilterBank | Array
     has_empty_filter: bool
 
 
@@ -36,6 +37,29 @@ class _BankArgs(NamedTuple):
     htk: bool
     norm: Any
     dtype: np.dtype[Any]
+
+
+def _is_unusual(args: _BankArgs) -> bool:
+    """Whether `MelBank` refuses the filters that librosa builds: none, or corners that do not rise from 0 Hz up."""
+    return not (args.n_mels > 0 and args.sr > 0 and 0 <= args.fmin < args.fmax < np.inf)
+
+
+def _build_unusual(args: _BankArgs) -> _Bank:
+    """The formula of `MelBank` for any corners: it divides by zero where two of them are one."""
+    corners = mel_frequencies(args.n_mels + 2, args.fmin, args.fmax, args.htk)
+    bins, widths = np.fft.rfftfreq(args.n_fft, 1 / args.sr), np.diff(corners)[:, None]
+    rising = (bins - corners[:-2, None]) / widths[:-1]
+    falling = (corners[2:, None] - bins) / widths[1:]
+    dense = np.maximum(0, np.minimum(rising, falling)).astype(args.dtype)
+    if isinstance(args.norm, str):
+        dense = (dense * (2.0 / (corners[2:] - corners[:-2]))[:, None]).astype(args.dtype)
+    else:
+        dense = normalize(dense, norm=args.norm, axis=-1)
+    return _Bank(dense, _has_empty_filter(dense, corners))
+
+
+def _has_empty_filter(dense: Array, corners: Array) -> bool:
+    return not np.all((corners[:-2] == 0) | (dense.max(axis=1, initial=0) > 0))
 
 
 @lru_cache(32)
@@ -60,8 +84,7 @@ def _build(args: _BankArgs) -> _Bank:
         dense = (dense * (2.0 / (corners[2:] - corners[:-2]))[:, None]).astype(args.dtype)
     elif not norm_is_native:
         dense = normalize(dense, norm=args.norm, axis=-1)
-    has_empty_filter = not np.all((corners[:-2] == 0) | (dense.max(axis=1, initial=0) > 0))
-    return _Bank(filters if norm_is_native else FilterBank(dense), has_empty_filter)
+    return _Bank(filters if norm_is_native else FilterBank(dense), _has_empty_filter(dense, corners))
 
 
 def mel_filters(
@@ -74,10 +97,11 @@ def mel_filters(
     htk: bool = False,
     norm: Any = "slaney",
     dtype: DTypeLike = np.float32,
-) -> FilterBank:
+) -> FilterBank | Array:
     """The filters of `filters.mel` as a bank, computed in float32 if dtype is that, else in float64.
 
-    Of float16 the filters hold the numbers, as float64.
+    Of float16 the filters hold the numbers, as float64.  Filters that `MelBank` refuses, since fmin is not between 0
+    and fmax or there are none, are an array [shape=(n_mels, 1 + n_fft // 2)] and may hold NaN.
 
     Raises
     ------
@@ -88,21 +112,22 @@ def mel_filters(
     -----
     UserWarning
         If a filter is so narrow that it holds no bin.
+    RuntimeWarning
+        If fmin is fmax, so that all corners are one.
     """
     if isinstance(norm, str) and norm != "slaney":
         raise parameter_error(f"Unsupported norm={norm!r}: must be 'slaney', a number or None")
-    bank = _build(
-        _BankArgs(
-            sr=float(sr),
-            n_fft=n_fft,
-            n_mels=int(n_mels),
-            fmin=float(fmin),
-            fmax=float(sr) / 2 if fmax is None else float(fmax),
-            htk=bool(htk),
-            norm=norm,
-            dtype=np.dtype(dtype) if np.dtype(dtype) in (np.float16, np.float32) else np.dtype(np.float64),
-        )
+    args = _BankArgs(
+        sr=float(sr),
+        n_fft=n_fft,
+        n_mels=int(n_mels),
+        fmin=float(fmin),
+        fmax=float(sr) / 2 if fmax is None else float(fmax),
+        htk=bool(htk),
+        norm=norm,
+        dtype=np.dtype(dtype) if np.dtype(dtype) in (np.float16, np.float32) else np.dtype(np.float64),
     )
+    bank = _build_unusual(args) if _is_unusual(args) else _build(args)
     if bank.has_empty_filter:
         warn(EMPTY_FILTERS)
     return bank.filters

@@ -30,9 +30,17 @@ def librosa_version() -> str:
     """The version of the real librosa, or REFERENCE_VERSION if it is not installed."""
     if not is_installed():
         return REFERENCE_VERSION
+    if "librosa" in sys.modules:
+        return sys.modules["librosa"].__version__
     from importlib.metadata import version  # slow to import
 
     return version("librosa")
+
+
+@cache
+def is_before_1() -> bool:
+    """Whether the installed librosa is older than 1.0: where the two differ, functions that ask follow it."""
+    return int(librosa_version().partition(".")[0]) < 1
 
 
 def resolve(module: str, name: str, sources: Mapping[str, str] | None = None) -> Any:
@@ -49,7 +57,7 @@ def resolve(module: str, name: str, sources: Mapping[str, str] | None = None) ->
         value = defining_module if source == f"{module}.{name}" else getattr(defining_module, name)
         setattr(sys.modules[module], name, value)
         return value
-    if name.startswith("__"):
+    if name.startswith("__") and name.endswith("__"):
         raise AttributeError(f"module {module!r} has no attribute {name!r}")
     if not is_installed():
         raise AttributeError(f"module {module!r} has no attribute {name!r}, and {_NOT_INSTALLED}")
@@ -75,19 +83,32 @@ class Unsupported(NotImplementedError):
     """
 
 
+def parameter_error_class() -> type[Exception]:
+    """`ParameterError`: librosa's own class where librosa can be imported; else ours, the class that is raised."""
+    return (*_librosas_error_class(), raised_error_class())[0]
+
+
 @cache
-def parameter_error_class() -> type[ValueError]:
-    """The class of errors about arguments: a ValueError, and librosa's ParameterError where librosa can be imported."""
-    bases: tuple[type, ...] = (ValueError,)
+def _librosas_error_class() -> tuple[type[Exception], ...]:
     with contextlib.suppress(ImportError):
-        bases = (import_module("librosa.util.exceptions").ParameterError, ValueError)
-    text = "An invalid argument: a ValueError, and librosa's error of this name if it is installed."
-    return type("ParameterError", bases, {"__module__": f"{ROOT}.util.exceptions", "__doc__": text})
+        return (import_module("librosa.util.exceptions").ParameterError,)
+    return ()
 
 
-def parameter_error(message: str) -> ValueError:
+@cache
+def raised_error_class() -> type[ValueError]:
+    """The class of errors about arguments: a ValueError, and librosa's ParameterError where librosa can be imported."""
+    namespace = {
+        "__module__": f"{ROOT}.util.exceptions",
+        "__doc__": "An invalid argument: a ValueError, and librosa's error of this name if it is installed.",
+        "__reduce__": lambda error: (parameter_error, error.args),  # its public name may be that of librosa's class
+    }
+    return type("ParameterError", (*_librosas_error_class(), ValueError), namespace)
+
+
+def parameter_error(*args: str) -> ValueError:
     """A ParameterError to raise."""
-    return parameter_error_class()(message)
+    return raised_error_class()(*args)
 
 
 def raise_parameter_errors(function: Callable[P, R]) -> Callable[P, R]:

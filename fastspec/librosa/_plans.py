@@ -10,6 +10,7 @@ import numpy as np
 from .._typing import Array
 from ..plan import STFT
 from ._names import parameter_error, warn
+from ._precision import is_double
 from .filters import get_window
 from .util.utils import is_positive_int
 
@@ -114,7 +115,32 @@ def plan_for_signal(y: Array, transform: Transform, dtype: np.dtype[Any]) -> STF
     return build_plan(transform, dtype)
 
 
+def count_frames_of_zeros(y: Array, plan: STFT) -> int | None:
+    """The frames of signals without samples, which hold zeros, or of no signals at all; None if there are samples.
+
+    Raises
+    ------
+    ValueError
+        If there is no sample and the padding is not zeros, or is too short for a frame, as for odd n_fft.
+    """
+    if y.size:
+        return None
+    n = y.shape[-1]
+    if n:
+        return plan.n_frames(n)
+    if plan.center and plan.pad_mode not in ("constant", "empty"):
+        raise parameter_error(f"y must hold at least one sample for pad_mode={plan.pad_mode!r}, got shape {y.shape}")
+    if plan.n_fft % 2 or not plan.center:
+        raise parameter_error(f"y must hold at least one sample for n_fft={plan.n_fft}, got shape {y.shape}")
+    return 1
+
+
 def working_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The dtype to compute a result of `dtype` in: float32 if that is at least as precise, else float64."""
     single = dtype.itemsize <= (8 if dtype.kind == "c" else 4)
     return np.dtype(np.float32 if single else np.float64)
+
+
+def transform_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype of transforms to or from `dtype`: `working_dtype`, or float64 where double precision is set."""
+    return np.dtype(np.float64) if is_double() else working_dtype(dtype)

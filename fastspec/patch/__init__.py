@@ -2,10 +2,11 @@
 
 `fastspec.patch` is this module, and callable.  A call rebinds, in all loaded modules, every name of a function that
 `fastspec.librosa` computes to a replacement; modules loaded later import the replacement.
-``python -m fastspec.patch script.py`` runs a script that way (`__main__.py`).
+``python -m fastspec.patch script.py`` runs a script that way (`__main__.py`), and the processes that it starts
+(`startup/sitecustomize.py`).
 
 References elsewhere (in a list, as a method, as a default argument, inside a `functools.partial`) keep the original.  A
-process that is spawned, not forked, is not patched.
+process that is spawned, not forked, by a program that calls `patch` itself is not patched.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from importlib import import_module
 from types import ModuleType, TracebackType
 
 from .. import extras
+from ..librosa._precision import check_precision, replace_precision
 from .references import names_of, rebind
 from .replacement import Replacement, replacements_of
 
@@ -32,12 +34,15 @@ class Patch:
     ----------
     library : str
         The library's name.
+    precision : "single", "double" or None
+        See `apply`.
     """
 
-    def __init__(self, library: str) -> None:
+    def __init__(self, library: str, precision: str | None = None) -> None:
         self.library = library
         self._state = _state(library)
         self._depth = 0
+        self.precision = None if precision is None else check_precision(precision)
 
     def __repr__(self) -> str:
         return f"<fastspec.patch({self.library!r}), {'active' if self in self._state.patches else 'ended'}>"
@@ -81,11 +86,13 @@ class _State:
                 self.replacements.setdefault(id(replacement.original), replacement)
             self.activate()
         self.patches.append(patch)
+        self.choose_precision()
 
     def remove(self, patch: Patch) -> None:
         """Remove a patch, if `unpatch` has not; the last one restores the originals."""
         if patch in self.patches:
             self.patches.remove(patch)
+            self.choose_precision()
             if not self.patches:
                 self.deactivate()
 
@@ -93,7 +100,12 @@ class _State:
         """Remove all patches and restore the originals."""
         if self.patches:
             self.patches.clear()
+            self.choose_precision()
             self.deactivate()
+
+    def choose_precision(self) -> None:
+        """Let the precision of the last patch that has one hold."""
+        replace_precision(next((p.precision for p in reversed(self.patches) if p.precision), None))
 
     def activate(self) -> None:
         """Rebind the names of the originals to their replacements."""
@@ -120,7 +132,7 @@ def _state(library: str) -> _State:
         return _STATES.setdefault(library, _State(library))
 
 
-def apply(library: str) -> Patch:
+def apply(library: str, *, precision: str | None = None) -> Patch:
     """Replace a library's functions by fastspec's; ``fastspec.patch(library)`` is this function.
 
     In all loaded modules, those of the library, the caller's and `__main__` included, names of a function that fastspec
@@ -135,6 +147,9 @@ def apply(library: str) -> Patch:
     ----------
     library : str
         ``"librosa"``.
+    precision : "single", "double" or None
+        In which precision float32 is transformed as long as this patch lasts, in all threads; see
+        `fastspec.librosa.set_precision`, whose setting it replaces.  None leaves that as it is.
 
     Returns
     -------
@@ -145,11 +160,11 @@ def apply(library: str) -> Patch:
     Raises
     ------
     ValueError
-        For any other name.
+        For any other name or precision.
     ImportError
         If the library is not installed: the command that installs it.
     """
-    patch = Patch(library)
+    patch = Patch(library, precision)
     with _LOCK:
         patch._state.add(patch)
     return patch
@@ -198,9 +213,9 @@ def patched(library: str) -> list[str]:
 class CallableModule(ModuleType):
     """A module that is callable: the call is `apply`."""
 
-    def __call__(self, library: str) -> Patch:
+    def __call__(self, library: str, *, precision: str | None = None) -> Patch:
         """Replace a library's functions by fastspec's: see `fastspec.patch.apply`."""
-        return apply(library)
+        return apply(library, precision=precision)
 
 
 sys.modules[__name__].__class__ = CallableModule

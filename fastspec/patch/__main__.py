@@ -1,67 +1,100 @@
-"""``python -m fastspec.patch script.py``: run a script, or a module after ``-m``, with librosa patched."""
+"""``python -m fastspec.patch script.py``: run a script, a module or code, as Python would, with librosa patched.
+
+Python starts again with the options that it had, and with an environment that patches librosa when it is imported, in
+this program and in the processes which it starts (`startup/sitecustomize.py`).  So everything else is as without us.
+"""
 
 from __future__ import annotations
 
 import os
 import runpy
+import subprocess
 import sys
-import zipfile
 from collections.abc import Sequence
-from types import TracebackType
+from importlib.util import find_spec
 
+from .. import extras
+from ..librosa._precision import PRECISIONS
 from . import apply
+from .replacement import LOGGER
 
+LIBRARY = "librosa"
 USAGE = """\
-usage: python -m fastspec.patch SCRIPT [ARGUMENTS ...]
-       python -m fastspec.patch -m MODULE [ARGUMENTS ...]
+usage: python -m fastspec.patch [--precision single|double] SCRIPT [ARGUMENTS ...]
+       python -m fastspec.patch [--precision single|double] -m MODULE [ARGUMENTS ...]
+       python -m fastspec.patch [--precision single|double] -c CODE [ARGUMENTS ...]
+       python -m fastspec.patch [--precision single|double] - [ARGUMENTS ...]
 
-Run a script or a module unchanged, with librosa's functions replaced by fastspec's."""
+Run a script, a module, code, or what standard input holds, unchanged, with librosa's functions replaced by fastspec's,
+also in the processes that it starts; float32 is transformed in that precision."""
+STARTUP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "startup")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the script or module that the arguments name, as Python would; 1 or 2 if it cannot be started."""
-    if arguments[:1] in (["-h"], ["--help"]):
+    """Run the program that the arguments name, as Python would; 1 or 2 if it cannot be started."""
+    program, precision = list(arguments), ""
+    if program[:1] in (["-h"], ["--help"]):
         print(USAGE)
         return 0
-    as_module = arguments[:1] == ["-m"]
-    target = list(arguments[as_module:])
-    if not target or (not as_module and target[0].startswith("-")):
+    if program[:1] == ["--precision"]:
+        precision, program = "".join(program[1:2]), program[2:]
+        if precision not in PRECISIONS:
+            return _fail(2, f"--precision must be single or double, got {precision!r}")
+    needs_target = program[:1] in (["-m"], ["-c"])
+    is_program = len(program) > needs_target and (needs_target or program[0] == "-" or not program[0].startswith("-"))
+    if not is_program:
         print(USAGE, file=sys.stderr)
         return 2
-    if not as_module and not os.path.exists(target[0]):
-        print(f"fastspec.patch: can't open file {target[0]!r}: no such file", file=sys.stderr)
-        return 2
-    try:
-        apply("librosa")
-    except ImportError as error:
-        print(f"fastspec: {error}", file=sys.stderr)
-        return 1
-    sys.argv[:] = target
-    sys.excepthook = _print_error
-    if as_module:
-        runpy.run_module(target[0], run_name="__main__", alter_sys=True)
+    if find_spec(LIBRARY) is None:
+        return _fail(1, extras.explain(LIBRARY, LIBRARY, "fastspec.patch"))
+    if sys.flags.ignore_environment or sys.flags.no_site:
+        return _run_in_process(program, precision or None)
+    return _start(program, precision)
+
+
+def _start(program: list[str], precision: str) -> int:
+    """Start Python again, in place of this process where the system can."""
+    paths = [STARTUP, os.environ.get("PYTHONPATH", "")]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "FASTSPEC_PATCH": LIBRARY}
+    environment["FASTSPEC_PATCH_PRECISION"] = precision
+    command = [sys.executable, *_python_options(), *program]
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if os.name == "posix":
+        os.execve(sys.executable, command, environment)
+    return subprocess.call(command, env=environment)
+
+
+def _python_options() -> list[str]:
+    """The options of Python itself in the command of this process: those before ``-m fastspec.patch``."""
+    command = sys.orig_argv
+    name = __package__ or ""
+    ends = [i for i in range(1, len(command)) if command[i] == f"-m{name}" or command[i : i + 2] == ["-m", name]]
+    return command[1 : ends[0]] if ends else []
+
+
+def _run_in_process(program: list[str], precision: str | None) -> int:
+    """Run the program in this process, as Python's -E, -I and -S keep out what `_start` passes on.
+
+    The name of a script becomes absolute in `sys.argv`, and this module is in the stack below the program.
+    """
+    LOGGER.warning("processes that this program starts are not patched: Python's options -E, -I and -S prevent it")
+    apply(LIBRARY, precision=precision)
+    option = program[0] if program[0] in ("-m", "-c", "-") else None
+    sys.argv[:] = program[1:] if option == "-m" else program[:1] + program[2:] if option == "-c" else program
+    if option == "-m":
+        runpy.run_module(program[1], run_name="__main__", alter_sys=True)
+    elif option is None:
+        runpy.run_path(os.path.abspath(program[0]), run_name="__main__")
     else:
-        _set_import_path(target[0])
-        runpy.run_path(target[0], run_name="__main__")
+        code, file = (program[1], "<string>") if option == "-c" else (sys.stdin.read(), "<stdin>")
+        exec(compile(code, file, "exec"), vars(sys.modules["__main__"]))
     return 0
 
 
-def _set_import_path(script: str) -> None:
-    """Put the script's folder first on `sys.path`, as ``python script.py`` does, instead of the current folder."""
-    if sys.flags.safe_path:
-        return
-    if os.path.isdir(script) or zipfile.is_zipfile(script):
-        del sys.path[0]  # runpy inserts it
-    else:
-        sys.path[0] = os.path.dirname(os.path.realpath(script))
-
-
-def _print_error(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-    """Print an uncaught error without the frames of this module and of runpy."""
-    runner_files = {main.__code__.co_filename, runpy.run_path.__code__.co_filename}
-    while traceback is not None and traceback.tb_frame.f_code.co_filename in runner_files:
-        traceback = traceback.tb_next
-    sys.__excepthook__(kind, error.with_traceback(traceback), traceback)
+def _fail(code: int, message: str) -> int:
+    print(f"fastspec.patch: {message}", file=sys.stderr)
+    return code
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,6 +15,7 @@ from ..features.banks import FilterBank
 from ..files.metadata import Metadata
 from ..plan import STFT
 from ..transform.framing import window_size
+from ..warning import warn
 from . import colours, pixels, sampling
 from .legend import Legend
 
@@ -309,11 +309,9 @@ def _read_own(source: pixels.Pixels, legend: Legend) -> PictureLevels:
     dB = legend.range_db * (cells.mean(axis=(1, 3), dtype=np.float64)[::-1] - 1)
     levels = (legend.peak * 10 ** (dB * metadata.power / 20)).astype(np.float32)
     if legend.bins_per_row > 1 or legend.frames_per_column > 1:
-        warnings.warn(
+        warn(
             f"{source.name}: each pixel is the maximum of {legend.frames_per_column} frames and {legend.bins_per_row} "
-            "rows, as the sound was too long for a pixel each: what differs among them is lost",
-            UserWarning,
-            stacklevel=3,
+            "rows, as the sound was too long for a pixel each: what differs among them is lost"
         )
     plan, samples = metadata.plan, metadata.samples
     length = plan.n_samples(legend.n_frames) if samples is None else samples

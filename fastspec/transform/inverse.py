@@ -12,6 +12,7 @@ Frames are added from the first to the last, so a sample has the same bits for a
 and for any range of samples.
 """
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -64,13 +65,17 @@ class Prepared(NamedTuple):
 
 
 def window_energy(window: NDArray[np.floating], hop: int) -> float:
-    """min / max over 0 <= r < hop of sum over f of window[r - f hop]^2, in the steady state.
+    """The least over 0 <= r < hop of sum over f of window[r - f hop]^2, in the steady state.
 
+    The window is scaled by a power of two to a largest value in (1/2, 1], so that SciPy's windows stay as they are.
     0: window and hop violate NOLA, some samples cannot be reconstructed from their frames.
     """
-    steady = weight_columns(np.asarray(window, np.float64) ** 2, hop, len(window))[-(-len(window) // hop) - 1]
-    least = float(steady.min()) if hop <= len(window) else 0.0
-    return least / float(steady.max()) if least > 0 else 0.0
+    w = np.asarray(window, np.float64)
+    peak = float(np.abs(w).max())
+    if hop > len(w) or peak == 0:
+        return 0.0
+    scaled = w / 2.0 ** math.ceil(math.log2(peak))
+    return float(weight_columns(scaled**2, hop, len(w))[-(-len(w) // hop) - 1].min())
 
 
 def weight_columns(window: NDArray[np.float64], hop: int, total_frames: int) -> NDArray[np.float64]:

@@ -1,5 +1,7 @@
 """Griffin-Lim under librosa's name: its numbers for the same seed and arguments; where it is wrong, what is right."""
 
+import subprocess
+import sys
 import warnings
 from typing import Any
 
@@ -60,22 +62,51 @@ def test_it_is_librosas_from_the_same_random_numbers(dtype: str, size: Any, mome
             assert error(mine[100:-100], theirs[100:-100]) <= BOUND[dtype]
 
 
+def drawn(**options: Any) -> Array:
+    return ours.griffinlim(magnitudes(n_fft=64), n_iter=1, **options)
+
+
 def test_seeds() -> None:
-    S = magnitudes(n_fft=64)
-
-    def drawn(**options: Any) -> Array:
-        return ours.griffinlim(S, n_iter=1, **options)
-
     np.testing.assert_array_equal(drawn(rng=7), drawn(rng=np.random.default_rng(7)))
-    np.testing.assert_array_equal(drawn(random_state=7), drawn(random_state=np.random.RandomState(7)))
-    np.testing.assert_array_equal(drawn(random_state=np.random.default_rng(7)), drawn(rng=7))
     assert np.abs(drawn() - drawn()).max() > 1e-3
-    expected = librosa.griffinlim(S, n_iter=1, **({"rng": 7} if MODERN else {"random_state": 7}))
-    assert error(drawn(**({"rng": 7} if MODERN else {"random_state": 7})), expected) < 1e-10
+    seed = {"rng": 7} if MODERN else {"random_state": 7}
+    assert error(drawn(**seed), librosa.griffinlim(magnitudes(n_fft=64), n_iter=1, **seed)) < 1e-10
     with pytest.raises(librosa.ParameterError, match="use only one"):
         drawn(rng=1, random_state=1)
+
+
+def test_random_state_is_as_in_the_installed_version() -> None:
+    if MODERN:
+        with pytest.warns(FutureWarning, match="renamed to 'rng'"):
+            np.testing.assert_array_equal(drawn(random_state=7), drawn(rng=7))
+        return
+    np.testing.assert_array_equal(drawn(random_state=7), drawn(random_state=np.random.RandomState(7)))
+    np.testing.assert_array_equal(drawn(random_state=np.random.default_rng(7)), drawn(rng=7))
     with pytest.raises(librosa.ParameterError, match="random_state"):
         drawn(random_state="seed")
+
+
+def test_since_1_and_without_librosa_random_state_is_an_older_name_of_which_is_warned() -> None:
+    code = """
+import sys, warnings
+sys.modules["librosa"] = None
+import numpy as np, fastspec.librosa as librosa
+S = np.ones((9, 5))
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    y = librosa.griffinlim(S, n_iter=1, random_state=7)
+print(*[(w.category.__name__, w.filename, "renamed to 'rng'" in str(w.message)) for w in caught])
+print(np.array_equal(y, librosa.griffinlim(S, n_iter=1, rng=7)))
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.splitlines() == ["('FutureWarning', '<string>', True)", "True"]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, complex(0, np.nan), complex(1, np.inf)])
+def test_numbers_that_are_not_finite_are_refused(value: complex) -> None:
+    for n_iter in (0, 2):
+        with pytest.raises(librosa.ParameterError, match=r"S\[1, 2\] is (nan|inf)"):
+            ours.griffinlim(np.where(np.arange(36).reshape(9, 4) == 6, value, 1), n_iter=n_iter)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", None])

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import pickle
 import subprocess
 import sys
 from typing import Any
@@ -108,8 +109,20 @@ def test_an_error_is_librosas_and_a_value_error() -> None:
             ours.stft(np.zeros(100, int))
     with pytest.raises(librosa.ParameterError):  # raised by the engine
         ours.istft(np.zeros((5, 3), np.complex64), window="no such window")
-    assert ours.ParameterError is ours.util.exceptions.ParameterError
     assert ours.util.exceptions.LibrosaError is librosa.util.exceptions.LibrosaError
+
+
+def test_the_error_is_librosas_own_class_so_that_it_catches_errors_of_librosas_functions() -> None:
+    assert ours.ParameterError is ours.util.exceptions.ParameterError is librosa.ParameterError
+    with pytest.raises(ours.ParameterError):
+        ours.effects.time_stretch(np.ones(4096), rate=-1)
+
+
+def test_names_that_only_begin_as_dunders_are_librosas() -> None:
+    name = "__reassign_frequencies"  # in a string, as Python mangles it in a class
+    assert getattr(ours.core.spectrum, name) is getattr(librosa.core.spectrum, name)
+    with pytest.raises(AttributeError):
+        _ = ours.core.spectrum.__path__
 
 
 def run(code: str) -> str:
@@ -146,8 +159,9 @@ def test_without_librosa_an_error_is_a_value_error() -> None:
 
 
 def test_an_error_can_be_pickled() -> None:
-    import pickle
-
-    error = pickle.loads(pickle.dumps(ours.ParameterError("why")))
-    assert isinstance(error, ours.ParameterError)
-    assert str(error) == "why"
+    with pytest.raises(ours.ParameterError) as caught:
+        ours.stft(np.zeros(100, int))
+    for error in (caught.value, ours.ParameterError("why")):
+        copy = pickle.loads(pickle.dumps(error))
+        assert type(copy) is type(error)
+        assert str(copy) == str(error)

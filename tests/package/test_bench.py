@@ -1,11 +1,13 @@
 """The benchmarks: measures of quality against the formulas in NumPy; generated tables against the stored results."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bench import metrics, run, timing
+from bench import librosa_suites, metrics, run, timing
 from bench.table import Goal, between_marks, duration, speedup
 
 RNG = np.random.default_rng(3)
@@ -74,3 +76,48 @@ def test_cells() -> None:
     assert [speedup(slow, 1.0) for slow in (0.5, 2.25, 12.4)] == ["**0.50×**", "2.2×", "12×"]
     assert Goal("x", 2.0, least=1.5).reached
     assert not Goal("x", 2.0, most=1.5).reached
+
+
+def test_a_module_of_librosas_tests_imports_the_face() -> None:
+    source = (
+        "import os\nimport librosa\n    import librosa.core.spectrum\nfrom librosa.util import frame\nlibrosa.stft\n"
+    )
+    face = "import os\nimport fastspec.librosa as librosa\n    import fastspec.librosa.core.spectrum; import "
+    face += "fastspec.librosa as librosa\nfrom fastspec.librosa.util import frame\nlibrosa.stft\n"
+    assert librosa_suites.through_the_face(source, double=False) == face
+    double = "import fastspec.librosa as librosa; librosa.set_precision('double')"
+    assert librosa_suites.through_the_face("import librosa", double=True) == double
+
+
+SUITE = """
+import librosa
+import numpy as np
+
+def test_what_fails_without_us():
+    assert not librosa
+
+def test_what_fails_with_us():
+    assert not hasattr(librosa.stft, "__fastspec__")
+
+def test_what_passes():
+    assert librosa.stft(np.zeros(2048)).shape == (1025, 5)
+"""
+
+
+def test_librosas_tests_are_run_in_each_way_and_what_is_worse_is_named(tmp_path: Path) -> None:
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_core.py").write_text(SUITE)
+    command = [sys.executable, "-m", "bench.librosa_suites", tmp_path, "--ways", "plain", "patched", "face"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2])
+    assert ran.returncode == 1
+    lines = [line.partition(" in ")[0] for line in ran.stdout.splitlines()]
+    assert lines == [
+        "plain: 1 failed, 2 passed",
+        "    tests.test_core::test_what_fails_without_us",
+        "patched: 2 failed, 1 passed",
+        "    tests.test_core::test_what_fails_with_us",
+        "face: 1 failed, 2 passed",
+    ]
+    command[3:] = [tmp_path / "tests"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2])
+    assert (ran.returncode, "has no tests/test_core.py" in ran.stderr) == (2, True)

@@ -10,21 +10,22 @@ from ..runtime.jit import kernel
 from ..runtime.layout import Layout, Number, Reals
 from ..runtime.tasks import task
 from ..simd.log import exp10, log10
-from ..simd.vector import lanes, load, maximum, splat, store
+from ..simd.vector import lanes, load, maximum, minimum, splat, store
 
 
 class DecibelArgs(NamedTuple):
-    """out = max(factor log10(max(x, amin)) - shift, floor), with a shift and a floor for each channel."""
+    """out = max(L, L of the peak - top_db), L = factor (log10 max(x, amin) - log10 max(reference, amin))."""
 
     x: Reals
-    shifts: Reals
-    floors: Reals
+    references: Reals  # of each channel
+    peaks: Reals  # of each channel: the largest x, or |x|
     out: Reals
     size: int  # numbers of a channel
     item_numbers: int  # of an item, at most
     factor: Number
     amin: Number
     sign: Number  # -1: |x| instead of x; 1: x
+    top_db: Number
 
 
 class LevelArgs(NamedTuple):
@@ -42,17 +43,24 @@ DECIBEL_LAYOUT, LEVEL_LAYOUT = Layout(DecibelArgs), Layout(LevelArgs)
 
 
 @kernel
-def write_decibels(args, start, stop, shift, floor):
-    """out[start:stop] = max(factor log10(max(x, amin)) - shift, floor)."""
+def write_decibels(args, start, stop, reference, peak):
+    """out[start:stop] from x[start:stop].
+
+    One logarithm of all three makes L exactly 0 where x is the reference; and no L is above that of the peak, although
+    neighbouring numbers may have logarithms in the wrong order.
+    """
     x, out = args.x, args.out
     V = lanes(x)
     factor, amin, sign = splat(x, args.factor), splat(x, args.amin), splat(x, args.sign)
-    shifts, floors = splat(x, shift), splat(x, floor)
+    base = log10(maximum(splat(x, reference), amin))
+    top = log10(maximum(splat(x, peak), amin)) - base
+    floors = top * factor - splat(x, args.top_db)
     i = start
     while i < stop:
         i = min(i, stop - V)
         v = load(x, i)
-        store(out, i, maximum(log10(maximum(maximum(v, v * sign), amin)) * factor - shifts, floors))
+        level = log10(maximum(maximum(v, v * sign), amin)) - base
+        store(out, i, maximum(minimum(level, top) * factor, floors))
         i += V
 
 
@@ -65,8 +73,7 @@ def to_decibels(item, worker, record, scratch):
     first = item % items * args.item_numbers
     start = channel * args.size + max(0, min(first, args.size - lanes(scratch)))
     stop = channel * args.size + min(args.size, first + args.item_numbers)
-    shift, floor = args.shifts[channel], args.floors[channel]
-    write_decibels(args, start, stop, shift, floor)
+    write_decibels(args, start, stop, args.references[channel], args.peaks[channel])
 
 
 @task("features")

@@ -8,18 +8,22 @@ from numpy.typing import ArrayLike
 
 from ..._typing import Array
 from ...features import decibels
-from .._names import parameter_error, raise_parameter_errors, warn
+from .._names import is_before_1, parameter_error, raise_parameter_errors, warn
 
 Axes = Literal["auto"] | int | tuple[int, ...] | None
 Reference = float | Callable[..., Any]
 
 
-def _axes(axes: Axes, ndim: int) -> tuple[int, ...]:
+_NUMBERS = float, int
+_FEW_AXES = (), (0,), (0, 1)
+
+
+def _channel_axes(axes: Axes, ndim: int) -> tuple[int, ...]:
     """The axes of one channel, as numbers from 0 up: those over which a reference and a maximum are taken."""
     if isinstance(axes, str):
         if axes != "auto":
             raise ValueError(f"axes must be 'auto', an int, a tuple of them or None, got {axes!r}")
-        return tuple(range(max(0, ndim - 2), ndim))
+        return _FEW_AXES[ndim] if ndim < 3 else (ndim - 2, ndim - 1)
     if axes is None:
         return tuple(range(ndim))
     numbers = axes if isinstance(axes, tuple) else (axes,)
@@ -28,14 +32,19 @@ def _axes(axes: Axes, ndim: int) -> tuple[int, ...]:
     return tuple(sorted({a % ndim for a in numbers}))
 
 
-def _reference(ref: Reference, S: Array, axes: tuple[int, ...]) -> Any:
-    """The level at 0 dB; of a function its value for each channel, or ref(S) if there is only one channel."""
-    if not callable(ref):
-        return np.abs(ref)
+def _reference(ref: Callable[..., Any], S: Array, axes: Axes) -> Any:
+    """The level at 0 dB by a function, for each channel.
+
+    Where the installed librosa is older than 1.0, a function may take S alone if there is only one channel.
+    """
+    if isinstance(axes, str):
+        axes = (-2, -1) if S.ndim > 1 else (-1,) if S.ndim else None  # as librosa says it
+    if (ref is np.max or ref is np.amax) and S.size:
+        return np.maximum.reduce(S, axis=axes, keepdims=True)  # the same in half the time
     try:
         return ref(S, axis=axes, keepdims=True)
     except TypeError as error:
-        if len(axes) == S.ndim:
+        if is_before_1() and len(_channel_axes(axes, S.ndim)) == S.ndim:
             return ref(S)
         raise parameter_error(
             "The provided reference function must support 'axis' and 'keepdims' arguments for proper multichannel "
@@ -59,11 +68,15 @@ def _to_db(
             f"call {name}({real_levels}) instead."
         )
         levels = np.abs(levels)
-    channel_axes = _axes(axes, levels.ndim)
-    reference = _reference(ref, np.abs(levels) if amplitude and callable(ref) else levels, channel_axes)
+    channel_axes = _channel_axes(axes, levels.ndim)
+    reference: Any = ref
+    if callable(ref):
+        reference = _reference(ref, np.abs(levels) if amplitude else levels, axes)
+    if amplitude or not callable(ref):
+        reference = abs(reference) if isinstance(reference, _NUMBERS) else np.abs(reference)
     return decibels.to_db(
         levels,
-        np.abs(reference) if amplitude else reference,
+        reference,
         factor=20.0 if amplitude else 10.0,
         amin=amin,
         top_db=top_db,
@@ -83,8 +96,8 @@ def power_to_db(
     S : number or np.ndarray [shape=(..., n_bins, n_frames)]
         Power; of complex values the magnitude, with a warning.
     ref : number or callable
-        Power at 0 dB; or a function of (S, axis=, keepdims=) that computes it, such as np.max (a function of S alone
-        is enough if `axes` are all axes).
+        Power at 0 dB; or a function of (S, axis=, keepdims=) that computes it, such as np.max.  Where the installed
+        librosa is older than 1.0, a function of S alone is enough if `axes` are all axes.
     amin : float > 0
         Lower bound of S and of the reference.
     top_db : float >= 0 or None
@@ -120,17 +133,22 @@ def amplitude_to_db(
 
 @raise_parameter_errors
 def db_to_power(S_db: ArrayLike, *, ref: float = 1.0) -> Any:
-    """Decibels to power: ref 10**(S_db / 10), the inverse of `power_to_db` above its floor."""
+    """Decibels to power: ref 10**(S_db / 10), the inverse of `power_to_db` above its floor; masks stay."""
     return _from_db(S_db, 10.0, ref)
 
 
 @raise_parameter_errors
 def db_to_amplitude(S_db: ArrayLike, *, ref: float = 1.0) -> Any:
-    """Decibels to amplitude: |ref| 10**(S_db / 20), the inverse of `amplitude_to_db` above its floor."""
-    return _from_db(S_db, 20.0, np.abs(ref))
+    """Decibels to amplitude: |ref| 10**(S_db / 20), the inverse of `amplitude_to_db` above its floor; masks stay."""
+    return _from_db(S_db, 20.0, abs(ref) if isinstance(ref, _NUMBERS) else np.abs(ref))
 
 
 def _from_db(S_db: ArrayLike, factor: float, ref: Any) -> Any:
     """ref 10**(S_db / factor), where `ref` is a number or an array that broadcasts to S_db."""
-    levels = decibels.from_db(np.asarray(S_db), factor=factor, scale=float(ref) if np.ndim(ref) == 0 else 1.0)
-    return (levels if np.ndim(ref) == 0 else levels * ref)[()]
+    if isinstance(S_db, float) and isinstance(ref, float):
+        return np.power(10.0, S_db / factor) * ref
+    if isinstance(S_db, np.ma.MaskedArray):  # what is masked may overflow
+        return np.ma.masked_array(_from_db(S_db.filled(0), factor, ref), np.ma.getmaskarray(S_db))
+    if isinstance(ref, _NUMBERS) or np.ndim(ref) == 0:
+        return decibels.from_db(np.asarray(S_db), factor=factor, scale=float(ref))[()]
+    return (decibels.from_db(np.asarray(S_db), factor=factor, scale=1.0) * ref)[()]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._names import resolve
+from .._names import is_before_1, resolve
 
 ScalarOrArray = Any
 """A NumPy scalar for a number, an array for an array-like."""
@@ -21,6 +21,12 @@ def __getattr__(name: str) -> Any:
 def _offset(n_fft: int | None) -> int:
     """Samples from the start of an uncentred frame to its centre."""
     return 0 if n_fft is None else int(n_fft // 2)
+
+
+def _keep_precision(x: ArrayLike, result: Any) -> ScalarOrArray:
+    """The float64 `result` of x, in x's dtype if that is float32 or float16."""
+    dtype = getattr(x, "dtype", None)
+    return result if dtype is None or dtype.kind != "f" or dtype.itemsize > 4 else result.astype(dtype.type)
 
 
 def frames_to_samples(frames: ArrayLike, *, hop_length: int = 512, n_fft: int | None = None) -> ScalarOrArray:
@@ -55,9 +61,11 @@ def samples_to_frames(samples: ArrayLike, *, hop_length: int = 512, n_fft: int |
     Returns
     -------
     frames : int
-        Negative for samples before the offset.
+        Negative for samples before the offset.  Of a number, an array without dimensions where the installed librosa is
+        older than 1.0.
     """
-    return np.asarray(np.floor((np.asanyarray(samples) - _offset(n_fft)) // hop_length), dtype=int)[()]
+    frames = np.asarray(np.floor((np.asanyarray(samples) - _offset(n_fft)) // hop_length), dtype=int)
+    return frames if frames.ndim or is_before_1() else frames[()]
 
 
 def frames_to_time(
@@ -260,10 +268,11 @@ def hz_to_mel(frequencies: ArrayLike, *, htk: bool = False) -> ScalarOrArray:
     Returns
     -------
     mels : float
+        Computed in float64; float32 and float16 keep their dtype, and masked arrays their masks.
     """
     from ...features import scales
 
-    return scales.hz_to_mel(np.asanyarray(frequencies), htk)[()]
+    return _keep_precision(frequencies, scales.hz_to_mel(frequencies, htk))
 
 
 def mel_to_hz(mels: ArrayLike, *, htk: bool = False) -> ScalarOrArray:
@@ -278,11 +287,11 @@ def mel_to_hz(mels: ArrayLike, *, htk: bool = False) -> ScalarOrArray:
     Returns
     -------
     frequencies : float
-        In Hz.
+        In Hz, of the dtype that `hz_to_mel` has.
     """
     from ...features import scales
 
-    return scales.mel_to_hz(np.asanyarray(mels), htk)[()]
+    return _keep_precision(mels, scales.mel_to_hz(mels, htk))
 
 
 def mel_frequencies(

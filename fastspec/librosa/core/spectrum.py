@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from ... import checks
 from ..._typing import Array
-from ...checks import warn_of_logarithms
 from ...recovery import recover, starts
 from .. import util
-from .._names import parameter_error, raise_parameter_errors, resolve, warn
-from .._plans import Transform, build_plan, plan_for_signal, working_dtype
+from .._names import is_before_1, parameter_error, raise_parameter_errors, resolve, warn
+from .._plans import Transform, build_plan, count_frames_of_zeros, plan_for_signal, transform_dtype, working_dtype
 from ._levels import amplitude_to_db, db_to_amplitude, db_to_power, power_to_db
 
 __all__ = [
@@ -74,7 +74,7 @@ def stft(
         Whether frame t is centred on sample t * hop_length, or starts there.
     dtype : np.dtype, optional
         Of the result, by default complex64 for float32 and complex128 for float64.  It is computed in the precision of
-        the result.
+        the result, or in double precision (`set_precision`).
     pad_mode : str or callable
         A mode of `np.pad`, except "wrap", "maximum", "mean", "median" and "minimum".  Reflection is that of the whole
         signal (librosa reflects only its last frames, too few samples if hop_length is n_fft / 2 or more).
@@ -103,15 +103,18 @@ def stft(
     transform = Transform(
         n_fft=n_fft, hop_length=hop_length, win_length=win_length, window=window, center=center, pad_mode=pad_mode
     )
-    plan = plan_for_signal(y, transform, working_dtype(result_dtype))
+    plan = plan_for_signal(y, transform, transform_dtype(result_dtype))
     is_native = result_dtype == np.result_type(plan.dtype, np.complex64)
-    if not y.shape[-1] and plan.center and pad_mode == "constant":
-        y = np.zeros((*y.shape[:-1], 1), y.dtype)  # no samples and one zero have the same single frame, of zeros
+    frames_of_zeros = count_frames_of_zeros(y, plan)
     if out is None:
+        if frames_of_zeros is not None:
+            return np.zeros((*y.shape[:-1], plan.n_bins, frames_of_zeros), result_dtype)
         D = plan.forward(y)
         return D if is_native else D.astype(result_dtype)
-    D = _view_output(out, (*y.shape[:-1], plan.n_bins, plan.n_frames(y.shape[-1])))
-    if is_native:
+    D = _view_output(out, (*y.shape[:-1], plan.n_bins, frames_of_zeros or plan.n_frames(y.shape[-1])))
+    if frames_of_zeros is not None:
+        D[...] = 0
+    elif is_native:
         plan.forward(y, out=D)
     else:
         D[...] = plan.forward(y)
@@ -183,8 +186,10 @@ def istft(
         window=window,
         center=center,
     )
-    plan = build_plan(transform, working_dtype(result_dtype))
+    plan = build_plan(transform, transform_dtype(result_dtype))
     D = _fix_bins(stft_matrix, plan.n_bins)
+    if not D.shape[-1] and length:
+        D = np.zeros((*D.shape[:-1], 1), D.dtype)  # no frame and one of zeros have the same samples
     n_samples = length or plan.n_samples(D.shape[-1])
     if out is None:
         return plan.inverse(D, length=n_samples, warn=False, limit_ends=False).astype(result_dtype, copy=False)
@@ -198,11 +203,19 @@ def istft(
 
 
 def _generator(rng: Any, random_state: Any) -> np.random.Generator | np.random.RandomState:
-    """The random generator: `rng` may seed a Generator, `random_state` a RandomState; either may be a generator."""
-    if random_state is None:
-        return rng if isinstance(rng, np.random.RandomState) else np.random.default_rng(rng)
-    if rng is not None:
-        raise parameter_error(f"Both random_state={random_state!r} and rng={rng!r} were provided: use only one")
+    """The random generator: `rng` is one, or seeds a Generator; before librosa 1.0, `random_state` a RandomState."""
+    if random_state is not None:
+        if rng is not None:
+            raise parameter_error(f"Both random_state={random_state!r} and rng={rng!r} were provided: use only one")
+        if is_before_1():
+            return _older_generator(random_state)
+        warn(f"griffinlim(random_state={random_state!r}) is the older name, renamed to 'rng' in 1.0", FutureWarning)
+        rng = random_state
+    return rng if isinstance(rng, np.random.RandomState) else np.random.default_rng(rng)
+
+
+def _older_generator(random_state: Any) -> np.random.Generator | np.random.RandomState:
+    """The generator of a `random_state` as librosa 0.11 has it: an int seeds a RandomState."""
     if isinstance(random_state, int | np.integer):
         return np.random.RandomState(random_state)
     if isinstance(random_state, np.random.RandomState | np.random.Generator):
@@ -248,7 +261,7 @@ def griffinlim(
     rng : int, np.random.Generator, np.random.RandomState or another argument of np.random.default_rng
         Generator of the random phases, or the seed of a Generator (librosa 1.0).
     random_state : int, np.random.Generator or np.random.RandomState
-        The older name of `rng`; an int seeds a RandomState (librosa 0.11).
+        The older name of `rng`.  Where the installed librosa is older than 1.0 an int seeds a RandomState.
 
     Returns
     -------
@@ -257,12 +270,15 @@ def griffinlim(
     Raises
     ------
     ParameterError
-        For momentum < 0, an unknown init, both rng and random_state, and a length that does not fit the frames.
+        For NaN and infinities in S, momentum < 0, an unknown init, both rng and random_state, and a length that does
+        not fit the frames.
 
     Warns
     -----
     UserWarning
         If momentum is above 1, or magnitudes are negative, as logarithms are.
+    FutureWarning
+        If random_state is set, unless the installed librosa is older than 1.0.
     """
     generator = _generator(rng, random_state)
     if momentum > 1:
@@ -280,13 +296,14 @@ def griffinlim(
         center=center,
         pad_mode=pad_mode,
     )
-    plan = build_plan(transform, real_dtype)
+    plan = build_plan(transform, transform_dtype(real_dtype))
     if S.dtype.kind != "c":
-        warn_of_logarithms("S", S)
-    magnitude = (np.abs(S) if S.dtype.kind == "c" else S).astype(real_dtype, copy=False)
+        checks.warn_of_logarithms("S", S)
+    magnitude = (np.abs(S) if S.dtype.kind == "c" else S).astype(plan.dtype, copy=False)
+    checks.check_finite("S", magnitude)
     start = starts.random_phases(magnitude, generator) if init else S
     y = recover.griffin_lim(plan, magnitude, start, n_iter=n_iter, momentum=momentum, length=length or None)
-    return y if dtype is None else y.astype(dtype, copy=False)
+    return y.astype(real_dtype if dtype is None else dtype, copy=False)
 
 
 def magphase(D: Array, *, power: float = 1) -> tuple[Array, Array]:

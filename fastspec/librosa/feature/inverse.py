@@ -7,6 +7,7 @@ from numpy.typing import DTypeLike
 
 from ..._typing import Array
 from ...features import cepstrum
+from ...features.banks import FilterBank
 from .._banks import mel_filters
 from .._names import parameter_error, raise_parameter_errors, resolve, warn
 from .._plans import working_dtype
@@ -43,7 +44,7 @@ def mel_to_stft(M: Array, *, sr: float = 22050, n_fft: int = 2048, power: float 
     Returns
     -------
     S : np.ndarray [shape=(..., 1 + n_fft // 2, n_frames)]
-        In M's dtype; the bins of a frame are neighbours.
+        In M's dtype; the frames of a bin are neighbours.
 
     Raises
     ------
@@ -60,7 +61,9 @@ def mel_to_stft(M: Array, *, sr: float = 22050, n_fft: int = 2048, power: float 
     dtype = M.dtype if M.dtype.kind == "f" else np.dtype(np.float64)
     filter_dtype = np.dtype(np.float64) if dtype == np.float16 else dtype
     bank = mel_filters(sr=sr, n_fft=n_fft, n_mels=M.shape[-2], dtype=filter_dtype, **kwargs)
-    S = bank.inverse(M.astype(working_dtype(dtype), copy=False), power=power)
+    if not isinstance(bank, FilterBank):
+        raise parameter_error(f"mel_to_stft needs filters between 0 <= fmin < fmax, got {kwargs}")
+    S = bank.inverse(M.astype(working_dtype(dtype), copy=False), power=power, order="C")
     return S.astype(dtype, copy=False)
 
 
@@ -135,7 +138,7 @@ def mfcc_to_mel(
 
     Parameters
     ----------
-    mfcc : np.ndarray [shape=(..., n_mfcc, n_frames)]
+    mfcc : array-like [shape=(..., n_mfcc, n_frames)]
         Coefficients as `mfcc` returns them.
     n_mels : int
         Number of mel bands.
@@ -161,6 +164,7 @@ def mfcc_to_mel(
     """
     if not lifter >= 0:
         raise parameter_error(f"MFCC to mel lifter={lifter} must be a non-negative number")
+    mfcc = np.asarray(mfcc)
     dtype = mfcc.dtype if mfcc.dtype.kind in "fc" else np.dtype(np.float64)
     if np.any(np.abs(cepstrum.lifter_weights(mfcc.shape[-2], lifter)) < np.finfo(dtype).eps):
         warn(f"lifter array includes critical values that may invoke underflow: lifter={lifter} has weights near 0")

@@ -9,7 +9,7 @@ from ...features.cepstrum import cepstrum
 from .. import util
 from .._banks import mel_filters
 from .._names import parameter_error, raise_parameter_errors, resolve
-from .._plans import Transform, plan_for_signal, working_dtype
+from .._plans import Transform, count_frames_of_zeros, plan_for_signal, transform_dtype, working_dtype
 from ..core._levels import power_to_db
 
 
@@ -80,8 +80,14 @@ def melspectrogram(
     transform = Transform(
         n_fft=n_fft, hop_length=hop_length, win_length=win_length, window=window, center=center, pad_mode=pad_mode
     )
-    plan = plan_for_signal(y, transform, dtype)
-    return plan.mel(y, mel_filters(sr=sr, n_fft=n_fft, **kwargs), power=power)
+    plan = plan_for_signal(y, transform, transform_dtype(dtype))
+    frames_of_zeros = count_frames_of_zeros(y, plan)
+    filters = mel_filters(sr=sr, n_fft=n_fft, **kwargs)
+    if frames_of_zeros is not None:
+        return np.asarray(filters, dtype) @ np.zeros((*y.shape[:-1], plan.n_bins, frames_of_zeros), dtype)
+    if isinstance(filters, np.ndarray):
+        return np.matmul(filters.astype(dtype), plan.power(y, power=power).astype(dtype, copy=False))
+    return plan.mel(y, filters, power=power).astype(dtype, copy=False)
 
 
 @raise_parameter_errors
@@ -105,7 +111,7 @@ def mfcc(
         Finite floating-point samples, any number of channels.
     sr : number > 0
         Sampling rate in Hz.
-    S : np.ndarray [shape=(..., n_mels, n_frames)]
+    S : array-like [shape=(..., n_mels, n_frames)]
         A mel spectrogram in decibels, in place of y.
     n_mfcc : int
         Number of coefficients.
@@ -133,4 +139,4 @@ def mfcc(
         raise parameter_error(f"MFCC lifter={lifter} must be a non-negative number")
     if S is None:
         S = power_to_db(melspectrogram(y=y, sr=sr, norm=mel_norm, **kwargs))
-    return cepstrum(S, n_mfcc, dct_type=dct_type, norm=norm, lifter=lifter)
+    return cepstrum(np.asarray(S), n_mfcc, dct_type=dct_type, norm=norm, lifter=lifter)

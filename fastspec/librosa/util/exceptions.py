@@ -1,4 +1,7 @@
-"""librosa.util.exceptions: ParameterError, a subclass of librosa's, whose import waits until it is first needed."""
+"""librosa.util.exceptions: ParameterError, librosa's own class where librosa is installed, imported when it is needed.
+
+Errors of this package's functions are of a subclass of it that is also a ValueError.
+"""
 
 from typing import Any
 
