@@ -9,6 +9,7 @@ import threading
 import time
 from pathlib import Path
 
+import imageio_ffmpeg
 import numpy as np
 import pytest
 import soundfile
@@ -271,7 +272,15 @@ def test_ffmpeg_decodes_everything_where_soundfile_is_absent(m4a: Path, monkeypa
         audio.read(m4a)
 
 
-@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
+@pytest.fixture
+def _real_ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of the system or, where it has none, of imageio-ffmpeg."""
+    if shutil.which("ffmpeg") is None:
+        (tmp_path / "ffmpeg").symlink_to(imageio_ffmpeg.get_ffmpeg_exe())
+        monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+
+
+@pytest.mark.usefixtures("_real_ffmpeg")
 @pytest.mark.parametrize("options", [["x.m4a"], ["x.webm"], ["x.mp4", "-c:a", "alac"]])
 def test_real_files_are_decoded_by_the_real_ffmpeg(tmp_path: Path, options: list[str]) -> None:
     soundfile.write(tmp_path / "x.wav", np.stack([TONE, 0.5 * TONE], axis=1), RATE)
