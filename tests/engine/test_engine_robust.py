@@ -488,12 +488,12 @@ for n_fft in 1024, 1009:
     try:
         plan.mel(y, bank)
     except KeyboardInterrupt:
-        assert time.monotonic() - sent[0] < 1
+        assert time.monotonic() - sent[0] < 5  # 0.1 s on an idle machine; the whole call takes many more
         print("stopped", np.array_equal(plan.mel(y[:2], bank), before))
 """
 
 
-def test_ctrl_c_stops_a_long_transform_within_a_second(tmp_path: Path) -> None:
+def test_ctrl_c_stops_a_long_transform(tmp_path: Path) -> None:
     out, err = child(tmp_path / "child.py", SLOW).communicate(timeout=120)
     assert out.split() == ["stopped", "True"] * 2, err
 

@@ -379,7 +379,7 @@ def test_a_signal_ends_it_and_leaves_the_old_file(
     running.send_signal(sent)
     _, error = running.communicate(timeout=30)
     assert running.returncode == code
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < 10
     assert error.decode().splitlines()[-1] in ("fastspec: interrupted", "fastspec: terminated")
     assert b"Traceback" not in error
     (name,) = names_in(tmp_path)
