@@ -242,9 +242,12 @@ class StreamingISTFT:
     # ---- overlap-add ----
     def count_final(self, frames: int) -> int:
         """Number of samples that are final after `frames` frames."""
+        return 0 if self._waits_for_second and frames < 2 else self._count_complete(frames)
+
+    def _count_complete(self, frames: int) -> int:
+        """Number of samples that no later frame covers, at most those of a signal of so many frames."""
         plan = self.plan
-        least = 2 if self._waits_for_second else 1
-        return max(0, min(frames * plan.hop_length - self._start, plan.n_samples(frames))) if frames >= least else 0
+        return max(0, min(frames * plan.hop_length - self._start, plan.n_samples(frames))) if frames else 0
 
     def _allocate_sums(self, leading_shape: tuple[int, ...]) -> None:
         """Sums of zero for signals with these leading axes."""
@@ -272,7 +275,7 @@ class StreamingISTFT:
             for f in range(0, D.shape[-1], block_frames):
                 block = D[..., f : f + block_frames].astype(self.plan.complex_dtype)
                 first = self._samples_out - state[1]
-                count = self.count_final(self._frames_in + block.shape[-1]) - self._samples_out
+                count = self._count_complete(self._frames_in + block.shape[-1]) - self._samples_out
                 samples = np.empty((*D.shape[:-2], count), y.dtype)
                 self._push_native(block, samples)
                 y[..., first : first + count] = samples

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastspec
+from fastspec.stream import inverse as stream_inverse
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -208,6 +209,19 @@ def test_streams_have_the_bits_of_the_call(
     np.testing.assert_array_equal(np.concatenate(pieces, axis=-1), whole)
     for row, alone in zip(whole, D, strict=True):
         np.testing.assert_array_equal(row, plan.inverse(alone, length=length, warn=False))
+
+
+@pytest.mark.parametrize("n_fft", [64, 66])
+def test_streams_that_convert_a_frame_at_a_time_have_them_too(n_fft: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream_inverse, "CONVERTED_VALUES", 1)
+    plan = fastspec.STFT(n_fft, hop_length=16, center=False)
+    D = with_random_phases(plan.forward(noise(2, 600))).astype(np.complex128)
+    for blocks in ([9, 500], [1, 9, 500]):
+        stream, a, pieces = fastspec.stream.StreamingISTFT(plan), 0, []
+        for m in blocks:
+            pieces.append(stream.push(D[..., a : a + m]))
+            a += m
+        np.testing.assert_array_equal(np.concatenate([*pieces, stream.flush()], axis=-1), plan.inverse(D))
 
 
 @pytest.mark.parametrize(
