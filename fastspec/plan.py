@@ -328,7 +328,7 @@ class STFT(Immutable):
     @cached_attribute
     def ends(self) -> Ends:
         """The ends of signals; not part of the public interface."""
-        return Ends(self.window, self.hop_length, -self.geometry.start)
+        return Ends(self.window, self.hop_length, -self.geometry.start, self.dtype)
 
     @cached_attribute
     def invertible(self) -> bool:

@@ -102,7 +102,7 @@ class StreamingISTFT:
         self._ended = False
         self._leading_shape: tuple[int, ...] | None = None
         self._first_frame: Complex | None = None  # a frame that waits for the second
-        self._end_frames: Complex = np.empty((0, 0, 2), self.plan.complex_dtype)  # the last (..., n_bins, 2)
+        self._end_frames: list[Complex] = []  # the last two (..., n_bins)
         self._n_end_frames = 0
         self._start_estimate: EndEstimate | None = None
         self._sums: list[Real] = []  # the sums of the frames so far, and an array for those with the next block
@@ -213,14 +213,22 @@ class StreamingISTFT:
     # ---- ends ----
     def _keep_end_frames(self, D: NDArray[Any]) -> None:
         """Keep the last two frames, and the estimate of the first two."""
-        ends, kept, m = self.plan.ends, self._end_frames, D.shape[-1]
-        if self._start_estimate is None and ends.has_weak_start:
-            first = D[..., :2].astype(self.plan.complex_dtype)
-            self._start_estimate = ends.estimate(first.reshape(-1, self.plan.n_bins, first.shape[-1]), at_end=False)
+        kept, m = self._end_frames, D.shape[-1]
         if m == 1:
-            kept[..., 0] = kept[..., 1]
-        kept[..., 2 - min(m, 2) :] = D[..., max(0, m - 2) :]
+            kept.reverse()
+        elif m:
+            kept[0][...] = D[..., -2]
+        if m:
+            kept[1][...] = D[..., -1]
         self._n_end_frames = min(2, self._n_end_frames + m)
+        if self._start_estimate is None and self.plan.ends.has_weak_start:
+            first = [frame.astype(self.plan.complex_dtype) for frame in np.moveaxis(D[..., :2], -1, 0)]
+            self._start_estimate = self._estimate(first, at_end=False)
+
+    def _estimate(self, frames: list[Complex], *, at_end: bool) -> EndEstimate:
+        """The estimate from frames (..., n_bins)."""
+        D = np.stack([frame.reshape(-1, self.plan.n_bins) for frame in frames], axis=-1)
+        return self.plan.ends.estimate(D, at_end)
 
     def _limit_start(self, y: Real, offset: int) -> None:
         """Limit those of the samples y (..., n) from `offset` on that few frames cover."""
@@ -234,8 +242,7 @@ class StreamingISTFT:
         split = max(offset, ends.count_complete(frames))
         self._limit_start(y[..., : split - offset], offset)
         if y.shape[-1] > split - offset:
-            frames_at_end = self._end_frames[..., 2 - self._n_end_frames :]
-            estimate = ends.estimate(frames_at_end.reshape(-1, self.plan.n_bins, self._n_end_frames), at_end=True)
+            estimate = self._estimate(self._end_frames[2 - self._n_end_frames :], at_end=True)
             for rows, samples in signal_rows(y):
                 ends.limit_end(samples[:, split - offset :], split, frames, estimate.of(rows))
 
@@ -255,7 +262,8 @@ class StreamingISTFT:
         shape = prod(leading_shape), -(-n_fft // hop) - 1 + self._lag, min(hop, n_fft)
         self._leading_shape, self._sums = leading_shape, [np.zeros(shape, self.plan.dtype) for _ in range(2)]
         self._sum_addresses = [data_address(sums) for sums in self._sums]
-        self._end_frames = np.empty((*leading_shape, self.plan.n_bins, 2), self.plan.complex_dtype)
+        frame_shape = *leading_shape, self.plan.n_bins
+        self._end_frames = [np.empty(frame_shape, self.plan.complex_dtype) for _ in range(2)]
 
     def _push_native(self, D: Complex, y: Real) -> None:
         """Add the next frames D; write to y all samples that become final.  Kernels can read D and write y."""

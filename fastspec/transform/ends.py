@@ -11,13 +11,14 @@ frames that should agree where they overlap (`Ends.estimate`): E is small below 
 10 r**2.  The spectrum of a signal has r about 1e-7 in float32, and samples of E above 1e-11 are as they were.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._typing import Complex, Real
 from .framing import window_sum
+from .inverse import InverseTransform
 
 BOUND = 2.0
 """Samples of small energy are not louder than so many times the rms of the nearest frame."""
@@ -52,37 +53,59 @@ class Ends:
     hop : int
     start : int
         Samples of the sum of frames before sample 0 of a signal.
+    dtype : np.dtype
+        float32 or float64, of the samples.
+
+    Attributes
+    ----------
+    first : np.ndarray
+        Energies of the first samples of signals, up to the last that is small.
     """
 
-    def __init__(self, window: NDArray[np.float64], hop: int, start: int) -> None:
-        self.window, self.hop, self.start = window, hop, start
+    def __init__(self, window: NDArray[np.float64], hop: int, start: int, dtype: np.dtype[Any]) -> None:
+        self.window, self.hop, self.start, self.dtype = window, hop, start, dtype
         self.n_fft, self.reach = len(window), -(-len(window) // hop)
-        squares, margin = window**2, max(0, self.n_fft - hop)
+        squares, self._margin = window**2, max(0, self.n_fft - hop)
         sums = window_sum(squares, self.reach, hop)
-        self._largest = float(sums.max()) or 1.0
-        self.first = sums[start:margin] / self._largest
-        self._rms = float(np.sqrt(squares.sum()))
+        self._largest, self._rms = float(sums.max()) or 1.0, float(np.sqrt(squares.sum())) or 1.0
+        first = sums[start : self._margin] / self._largest
+        self.first = first[: np.flatnonzero(first < SMALL_ENERGY).max(initial=-1) + 1]
+        self._last = self._last_of(self.reach)
+        self._frames = InverseTransform(self.n_fft, self.n_fft, np.ones(self.n_fft), dtype)  # one after another
+        early, late = window[hop:], window[: self._margin]
+        scale = np.hypot(early, late)
+        scale[scale == 0] = np.inf
+        self._early, self._late = early / scale, late / scale
+        self._outside = squares <= OUTSIDE_ENERGY * squares.max()
 
     @property
     def has_weak_start(self) -> bool:
         """Whether the first samples of signals have small energies."""
-        return bool((self.first < SMALL_ENERGY).any())
+        return self.first.size > 0
 
     def last(self, frames: int) -> NDArray[np.float64]:
         """Energies of the samples from `count_complete(frames)` on, which frames after the last would cover."""
-        count, margin = min(frames, self.reach), max(0, self.n_fft - self.hop)
-        energy: NDArray[np.float64] = window_sum(self.window**2, count, self.hop)[count * self.hop :][:margin]
+        return self._last if frames >= self.reach else self._last_of(frames)
+
+    def _last_of(self, frames: int) -> NDArray[np.float64]:
+        energy: NDArray[np.float64] = window_sum(self.window**2, frames, self.hop)[frames * self.hop :][: self._margin]
         return energy[max(0, self.start - frames * self.hop) :] / self._largest
 
     # ---- limits ----
     def limit(self, y: Real, D: Complex) -> None:
         """Limit both ends of signals y (signals, length) of spectra D (signals, bins, frames) in place."""
-        split, dtype = self.count_complete(D.shape[-1]), np.result_type(y.dtype, np.complex64)
-        if self.has_weak_start:
-            self.limit_start(y[:, :split], 0, self.estimate(D[..., :2].astype(dtype, copy=False), at_end=False))
-        if y.shape[-1] > split:
-            estimate = self.estimate(D[..., -2:].astype(dtype, copy=False), at_end=True)
-            self.limit_end(y[:, split:], split, D.shape[-1], estimate)
+        frames, split, n = D.shape[-1], self.count_complete(D.shape[-1]), len(D)
+        at_end = [False] if self.has_weak_start else []
+        if y.shape[-1] > split and (self.last(frames)[: y.shape[-1] - split] < SMALL_ENERGY).any():
+            at_end.append(True)
+        if not at_end:
+            return
+        pairs = np.concatenate([D[..., -2:] if is_end else D[..., :2] for is_end in at_end])
+        estimate = self.estimate(pairs.astype(np.result_type(self.dtype, np.complex64)), np.repeat(at_end, n))
+        if not at_end[0]:
+            self.limit_start(y[:, :split], 0, estimate.of(slice(n)))
+        if at_end[-1]:
+            self.limit_end(y[:, split:], split, frames, estimate.of(slice(len(pairs) - n, None)))
 
     def are_weak(self, frames: int, length: int) -> bool:
         """Whether a signal of so many frames and samples has small energies at an end."""
@@ -105,37 +128,33 @@ class Ends:
         limit_samples(y[:, : len(energy)], energy, estimate)
 
     # ---- estimates ----
-    def estimate(self, D: Complex, *, at_end: bool) -> EndEstimate:
+    def estimate(self, D: Complex, at_end: NDArray[np.bool_] | bool) -> EndEstimate:
         """The estimate from the first or last two spectra D (signals, bins, 2); or one, where there is no other."""
+        x = np.empty((len(D), D.shape[2] * self.n_fft), self.dtype)
+        if x.size:
+            self._frames.run(D, x)
+        frames = x.reshape(len(D), D.shape[2], self.n_fft).astype(np.float64)
         with np.errstate(all="ignore"):  # of NaN and infinities
-            x = np.fft.irfft(np.ascontiguousarray(D.swapaxes(1, 2), np.complex128), self.n_fft)
-            return self._estimate_of_frames(x, float(np.finfo(D.real.dtype).eps), at_end)
+            largest = np.maximum(frames.max(axis=(1, 2), initial=0), -frames.min(axis=(1, 2), initial=0))
+            frames *= (1 / np.where(largest > 0, largest, 1))[:, None, None]  # lest squares overflow
+            levels = np.sqrt(np.einsum("sfn,sfn->sf", frames, frames)) / self._rms
+            noise = self._noise(frames) / np.square(levels.max(axis=1, initial=0))
+        ratio = np.maximum(np.nan_to_num(noise, nan=0.0, posinf=0.0), float(np.finfo(self.dtype).eps) ** 2)
+        small = np.minimum(SMALL_ENERGY_OF_NOISE * ratio, SMALL_ENERGY)
+        level = largest * np.where(at_end, levels[:, -1], levels[:, 0])
+        return EndEstimate(level, small, LOW_ENERGY_OF_NOISE * ratio)
 
-    def _estimate_of_frames(self, x: NDArray[np.float64], eps: float, at_end: bool) -> EndEstimate:
-        """The same from frames (signals, 1 or 2, n_fft)."""
-        largest = np.abs(x).max(axis=(1, 2), initial=0)
-        x /= np.where(largest > 0, largest, 1)[:, None, None]  # lest squares overflow
-        level = largest * self._level(np.square(x[:, -1 if at_end else 0]).sum(axis=-1))
-        noise = self._disagreement(x) if x.shape[1] == 2 and self.hop < self.n_fft else self._outside(x)
-        signal = np.square(self._level(np.square(x).sum(axis=-1).max(axis=-1)))
-        ratio = np.divide(noise, signal, out=np.zeros(len(x)), where=signal > 0)
-        ratio = np.maximum(ratio, eps**2)
-        return EndEstimate(level, np.minimum(SMALL_ENERGY_OF_NOISE * ratio, SMALL_ENERGY), LOW_ENERGY_OF_NOISE * ratio)
+    def _noise(self, frames: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Mean square of the noise of frames (signals, 1 or 2, n_fft).
 
-    def _disagreement(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Mean square of the noise of two frames (signals, 2, n_fft) in the samples that both cover."""
-        early, late = self.window[self.hop :], self.window[: -self.hop]
-        weight = np.hypot(early, late)
-        weight[weight == 0] = np.inf
-        difference = (x[:, 0, self.hop :] * late - x[:, 1, : -self.hop] * early) / weight
-        noise: NDArray[np.float64] = np.square(difference).mean(axis=-1)
-        return noise
-
-    def _outside(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The same of one frame, from the samples where the window is next to 0; 0 if there are none."""
-        squares = self.window**2
-        outside = x[:, 0, squares <= OUTSIDE_ENERGY * squares.max()]
-        noise: NDArray[np.float64] = np.square(outside).mean(axis=-1) if outside.size else np.zeros(len(x))
+        Of two that overlap, from the samples that both cover: x_0 w_1 - x_1 w_0, over the rms of the windows there.  Of
+        others, from the samples where the window is next to 0; 0 if there are none.
+        """
+        if frames.shape[1] == 2 and self._margin:
+            difference = frames[:, 0, self.hop :] * self._late - frames[:, 1, : self._margin] * self._early
+        else:
+            difference = frames[:, 0, self._outside]
+        noise: NDArray[np.float64] = np.einsum("sn,sn->s", difference, difference) / max(1, difference.shape[1])
         return noise
 
     def estimate_of_levels(self, S: Real) -> EndEstimate:
@@ -151,7 +170,7 @@ class Ends:
 
     def _level(self, energy: NDArray[np.float64]) -> NDArray[np.float64]:
         """The rms of frames with the energies sum over j of x_f[j]**2."""
-        level: NDArray[np.float64] = np.sqrt(energy) / (self._rms or 1.0)
+        level: NDArray[np.float64] = np.sqrt(energy) / self._rms
         return level
 
 
