@@ -176,7 +176,8 @@ def istft(
     Notes
     -----
     As in librosa, there is no warning if window and hop_length violate NOLA, so that some samples cannot be
-    reconstructed; `STFT.inverse` has one.
+    reconstructed; `STFT.inverse` has one.  The division is librosa's, too: at ends that few frames cover (center=False)
+    errors of a spectrum become loud, which `STFT.inverse` limits.
     """
     result_dtype = np.dtype(util.dtype_c2r(stft_matrix.dtype) if dtype is None else dtype) if out is None else out.dtype
     transform = Transform(
@@ -279,6 +280,10 @@ def griffinlim(
         If momentum is above 1, or magnitudes are negative, as logarithms are.
     FutureWarning
         If random_state is set, unless the installed librosa is older than 1.0.
+
+    Notes
+    -----
+    As in `istft`, and in librosa, samples that few frames cover are not limited; `fastspec.recover` does so.
     """
     generator = _generator(rng, random_state)
     if momentum > 1:
