@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from PyInstaller.utils.hooks import collect_data_files, collect_submodules, copy_metadata
 
 NOT_BY_NAME = ("fastspec._pyinstaller", "fastspec.cli", "fastspec.demo")
-BY_NAME = ("matplotlib.backends.backend_agg", "matplotlib.figure", "soundfile", "soxr", "zarr")
+BY_NAME = ("PIL.Image", "matplotlib.backends.backend_agg", "matplotlib.figure", "soundfile", "soxr", "zarr")
 
 hiddenimports = collect_submodules("fastspec", filter=lambda name: not name.startswith(NOT_BY_NAME))
 hiddenimports += [name for name in BY_NAME if find_spec(name.partition(".")[0])]

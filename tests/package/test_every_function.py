@@ -107,7 +107,7 @@ MFCC = np.random.default_rng(0).standard_normal((13, 30)).astype(np.float32)
 LIBROSA: dict[str, Call] = {
     "stft": lambda: lib.stft(Y, n_fft=400),
     "istft": lambda: lib.istft(D, hop_length=160),
-    "griffinlim": lambda: lib.griffinlim(S, n_iter=2, hop_length=160, random_state=0),
+    "griffinlim": lambda: lib.griffinlim(S, n_iter=2, hop_length=160, rng=0),
     "magphase": lambda: lib.magphase(D)[1],
     "power_to_db": lambda: lib.power_to_db(M),
     "amplitude_to_db": lambda: lib.amplitude_to_db(S),
