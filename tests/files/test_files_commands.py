@@ -418,7 +418,7 @@ def test_memory_does_not_grow_with_the_sound(tmp_path: Path) -> None:
         "print(re.search(r'VmHWM:\\s*(\\d+)', open('/proc/self/status').read())[1])"
     )
     peaks = []
-    for seconds in (100, 3600):
+    for seconds in (900, 3600):  # both with more frames than a picture has columns
         size = 2 * seconds * RATE
         with (tmp_path / "x.wav").open("wb") as file:  # sparse: it takes no space on the disk
             file.write(riff.pack_header("i2", RATE, 1, size))
@@ -429,7 +429,7 @@ def test_memory_does_not_grow_with_the_sound(tmp_path: Path) -> None:
         )
         peaks.append(int(ran.stdout) / 1024)
     assert np.load(outs[0], mmap_mode="r").shape == (20, 1 + 3600 * 20)
-    assert peaks[1] < 400
+    assert peaks[1] < 320
     assert peaks[1] - peaks[0] < 40, peaks
 
 
