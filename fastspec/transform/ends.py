@@ -66,11 +66,11 @@ class Ends:
         self.window, self.hop, self.start, self.dtype = window, hop, start, dtype
         self.n_fft, self.reach = len(window), -(-len(window) // hop)
         squares, self._margin = window**2, max(0, self.n_fft - hop)
-        sums = window_sum(squares, self.reach, hop)
+        sums = window_sum(squares, self.reach, hop) if self._margin else squares
         self._largest, self._rms = float(sums.max()) or 1.0, float(np.sqrt(squares.sum())) or 1.0
         first = sums[start : self._margin] / self._largest
         self.first = first[: np.flatnonzero(first < SMALL_ENERGY).max(initial=-1) + 1]
-        self._last = self._last_of(self.reach)
+        self._last = sums[self.reach * hop :][: self._margin] / self._largest
         self._frames = InverseTransform(self.n_fft, self.n_fft, np.ones(self.n_fft), dtype)  # one after another
         early, late = window[hop:], window[: self._margin]
         scale = np.hypot(early, late)
@@ -85,9 +85,8 @@ class Ends:
 
     def last(self, frames: int) -> NDArray[np.float64]:
         """Energies of the samples from `count_complete(frames)` on, which frames after the last would cover."""
-        return self._last if frames >= self.reach else self._last_of(frames)
-
-    def _last_of(self, frames: int) -> NDArray[np.float64]:
+        if frames >= self.reach:
+            return self._last
         energy: NDArray[np.float64] = window_sum(self.window**2, frames, self.hop)[frames * self.hop :][: self._margin]
         return energy[max(0, self.start - frames * self.hop) :] / self._largest
 

@@ -257,6 +257,15 @@ def test_librosas_face_divides_as_librosa_does() -> None:
     assert np.abs(plain).max() > 100 * np.abs(plan.inverse(D)).max()
 
 
+@pytest.mark.parametrize("hop", [64, 100, 1 << 40])
+def test_frames_that_do_not_overlap_have_no_ends(hop: int) -> None:
+    plan = fastspec.STFT(64, hop_length=hop, window="boxcar", center=False)
+    D = plan.forward(noise(64))
+    np.testing.assert_array_equal(plan.inverse(D, warn=False), plan.inverse(D, warn=False, limit_ends=False))
+    stream = fastspec.stream.StreamingISTFT(plan, warn=False)
+    assert np.concatenate([stream.push(D), stream.flush()]).shape == (64,)
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_numbers_that_are_not_finite_stay_where_they_are(value: float) -> None:
     plan = fastspec.STFT(64, hop_length=16, center=False)
