@@ -41,6 +41,8 @@ WAYS: dict[str, dict[str, Any]] = {
     "rtisi": {"method": "rtisi"},
 }
 INVERSE = "inverse, random phases"
+LOSSES = {"loss": 2, "inner loss": 2, "mean loss": 3}
+"""Digits of each."""
 
 
 def signals() -> dict[str, Array]:
@@ -104,27 +106,34 @@ def measure(quick: bool = False) -> dict[str, Any]:
         for window, redundancy, center, plan in plans(quick)
         for row in rows_of(name, y, window, redundancy, center, plan)
     ]
-    return {**timing.machine(), "rows": rows}
+    return {**timing.machine(), **summarize(rows)}
+
+
+def summarize(rows: list[Row]) -> dict[str, list[Row]]:
+    """The figures of each way and redundancy, and the loudest and the dearest rows."""
+    summary = []
+    for way in [*WAYS, INVERSE]:
+        for redundancy in REDUNDANCIES:
+            those = [row for row in rows if row["way"] == way and row["redundancy"] == redundancy]
+            peaks, losses = [row["peak"] for row in those], [row["loss"] for row in those if "loss" in row]
+            line = {"way": way, "redundancy": redundancy, "peak": max(peaks), "median": float(np.median(peaks))}
+            line["plain peak"] = max(row["plain peak"] for row in those)
+            if losses:
+                line |= {"loss": max(losses), "mean loss": float(np.mean(losses))}
+                line["inner loss"] = max(row["inner loss"] for row in those)
+            summary.append(line)
+    loudest = sorted(rows, key=lambda row: -row["peak"])[:12]
+    dearest = sorted((row for row in rows if "loss" in row), key=lambda row: -row["loss"])[:12]
+    return {"summary": summary, "loudest": loudest, "dearest": dearest}
 
 
 def tables(result: dict[str, Any]) -> str:
     """For each way and redundancy: the loudest ends with and without limits, and the largest losses."""
     lines = []
-    for way in [*WAYS, INVERSE]:
-        for redundancy in REDUNDANCIES:
-            rows = [row for row in result["rows"] if row["way"] == way and row["redundancy"] == redundancy]
-            losses = [row["loss"] for row in rows if "loss" in row]
-            inner = [row["inner loss"] for row in rows if "loss" in row]
-            peak, plain = (max(row[key] for row in rows) for key in ("peak", "plain peak"))
-            cells = [
-                way,
-                str(redundancy),
-                f"{peak:.2f}",
-                f"{np.median([row['peak'] for row in rows]):.2f}",
-                f"{plain:.3g}",
-            ]
-            losses_cells = [f"{max(values):.2f}" if values else "" for values in (losses, inner)]
-            lines.append([*cells, *losses_cells, f"{np.mean(losses):.3f}" if losses else ""])
+    for row in result["summary"]:
+        cells = [row["way"], str(row["redundancy"]), f"{row['peak']:.2f}", f"{row['median']:.2f}"]
+        losses = [f"{row[key]:.{digits}f}" for key, digits in LOSSES.items() if key in row]
+        lines.append([*cells, f"{row['plain peak']:.3g}", *(losses or [""] * len(LOSSES))])
     heads = [
         "way", "redundancy", "peak at the ends, worst", "median", "worst without limits",
         "dB lost, most", "frames inside, most", "mean",
@@ -144,14 +153,9 @@ def main() -> None:
     quick = parser.parse_args().quick
     result = measure(quick)
     print(tables(result))
-    worst = sorted(result["rows"], key=lambda row: -row["peak"])[:12]
-    dear = sorted((row for row in result["rows"] if "loss" in row), key=lambda row: -row["loss"])[:12]
-    for title, rows in {"loudest": worst, "dearest": dear}.items():
-        print(
-            title,
-            *(", ".join(f"{v:.3g}" if isinstance(v, float) else str(v) for v in r.values()) for r in rows),
-            sep="\n",
-        )
+    for title in ("loudest", "dearest"):
+        cells = [[f"{v:.3g}" if isinstance(v, float) else str(v) for v in row.values()] for row in result[title]]
+        print(title, *map(", ".join, cells), sep="\n")
     if not quick:
         timing.save("ends", result)
 
