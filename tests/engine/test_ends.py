@@ -113,7 +113,7 @@ def test_inverse_is_the_twins(n_fft: int, hop: int, window: str, center: bool, f
     seed=st.integers(0, 99),
 )  # fmt: skip
 @settings(max_examples=150, deadline=None)
-def test_spectra_of_signals_keep_every_sample_that_the_window_tells(
+def test_spectra_of_signals_keep_every_sample_that_the_window_determines(
     n_fft: int, redundancy: int, window: Any, center: bool, dtype: str, frames: int, beyond: int, seed: int
 ) -> None:
     plan = fastspec.STFT(n_fft, hop_length=max(1, n_fft // redundancy), window=window, center=center, dtype=dtype)
@@ -125,11 +125,11 @@ def test_spectra_of_signals_keep_every_sample_that_the_window_tells(
     D = plan.forward(y)
     kept = plan.inverse(D, length=n, warn=False)
     plain = plan.inverse(D, length=n, warn=False, limit_ends=False)
-    told = energies(plan, D.shape[1], n) > 1e-6
-    np.testing.assert_array_equal(kept[told], plain[told])
+    determined = energies(plan, D.shape[1], n) > 1e-6
+    np.testing.assert_array_equal(kept[determined], plain[determined])
 
 
-def test_a_window_of_rounding_errors_tells_no_sample() -> None:
+def test_a_window_of_rounding_errors_determines_no_sample() -> None:
     plan = fastspec.STFT(400, hop_length=100, window="blackman", center=False)  # window[0] is -1.4e-17
     y = noise(48_000)
     result = plan.inverse(plan.forward(y))

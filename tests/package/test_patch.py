@@ -6,8 +6,6 @@ import importlib
 import importlib.util
 import inspect
 import logging
-import os
-import subprocess
 import sys
 import threading
 import types
@@ -21,6 +19,7 @@ import librosa.effects
 import librosa.onset
 import numpy as np
 import pytest
+from children import python
 from librosa import stft as held_here  # noqa: F401 (found and replaced)
 
 import fastspec
@@ -49,18 +48,6 @@ def functions() -> Names:
         for name, value in vars(loaded).copy().items()
         if callable(value)
     }
-
-
-def python(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    root = str(Path(__file__).parents[2])
-    return subprocess.run(
-        [sys.executable, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=cwd,
-        env=os.environ | {"PYTHONPATH": root},
-    )
 
 
 def test_all_places_of_a_function_are_replaced_and_restored_by_identity() -> None:

@@ -1,29 +1,13 @@
 """``python -m fastspec.patch``: programs run as by Python, with librosa patched in them and in what they start."""
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from children import python
 
 ROOT = Path(__file__).parents[2]
 RUNNER = "-m", "fastspec.patch"
-
-
-def python(
-    *arguments: object, cwd: Path | None = None, text: str | None = None, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    path = os.pathsep.join([str(ROOT), *filter(None, [environment.pop("PYTHONPATH", "")])])
-    return subprocess.run(
-        [sys.executable, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        input=text,
-        check=False,
-        cwd=cwd,
-        env=os.environ | {"PYTHONPATH": path} | environment,
-    )
 
 
 SCRIPT = """

@@ -42,7 +42,7 @@ def import_old(module: str) -> object:
     return importlib.import_module(module)
 
 
-# Where a warning is given -> calls that give it, each on a line of its own.
+# Site of a warning -> calls that raise it, each on a line of its own.
 CASES: dict[str, dict[str, Callable[[], object]]] = {
     "checks.warn_nola": {
         "inverse": lambda: GAPS.inverse(S.astype(np.complex64)),
@@ -109,10 +109,10 @@ NOT_HERE = {
     "files.ffmpeg._check_end",
     "picture.levels._read_own",  # tests/files/test_pictures.py
 }
-"""Places whose warnings are tested elsewhere."""
+"""Sites whose warnings are tested elsewhere."""
 
 
-def places_of_warnings() -> set[str]:
+def warning_sites() -> set[str]:
     """module.function of each call of `warn` in the package; nothing else may warn."""
 
     def visit(node: ast.AST, path: str) -> Iterator[str]:
@@ -122,19 +122,19 @@ def places_of_warnings() -> set[str]:
                 yield path
             yield from visit(child, f"{path}.{inner}" if inner else path)
 
-    places: set[str] = set()
+    sites: set[str] = set()
     for file in ROOT.rglob("*.py"):
         module = ".".join(file.relative_to(ROOT).with_suffix("").parts)
-        places |= set(visit(ast.parse(file.read_text(encoding="utf-8")), module))
-    return places
+        sites |= set(visit(ast.parse(file.read_text(encoding="utf-8")), module))
+    return sites
 
 
-def test_each_place_that_warns_has_a_case() -> None:
-    assert places_of_warnings() == CASES.keys() | NOT_HERE
+def test_each_site_that_warns_has_a_case() -> None:
+    assert warning_sites() == CASES.keys() | NOT_HERE
 
 
 @pytest.mark.parametrize(
-    "call", [pytest.param(call, id=f"{place}-{name}") for place, calls in CASES.items() for name, call in calls.items()]
+    "call", [pytest.param(call, id=f"{site}-{name}") for site, calls in CASES.items() for name, call in calls.items()]
 )
 def test_a_warning_points_at_the_callers_line(call: Callable[[], object]) -> None:
     with warnings.catch_warnings(record=True) as record:
