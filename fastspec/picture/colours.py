@@ -13,7 +13,7 @@ from .. import extras
 Colours = NDArray[np.uint8]
 
 NEAR = 24.0
-"""Root mean square distance of colours (red, green and blue from 0 to 255) from a map, at most, to be taken for its own."""
+"""Largest root mean square distance from a map at which colours (red, green, blue: 0 to 255) count as its own."""
 NEAR_NAMED = 36.0
 """The same of a map that is named: of JPEG's colours from those of rainbows."""
 _FIRST = ("viridis", "magma", "inferno", "plasma", "cividis", "turbo", "jet", "hot", "coolwarm")
