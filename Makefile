@@ -2,6 +2,7 @@
 # make test         .venv, install with the test tools, pytest
 # make test-others  the tests that may depend on Python, on those of 3.12 and 3.13 that are installed: .venv-3.12 ...
 # make fuzz         new random cases for SECONDS=600; `make test` draws the same ones every time
+# make stress       tests/stress with its long cases, for about an hour; SEED=... repeats what another run drew
 # make lint         ruff and mypy
 # make package      dist/: sdist and wheel, each installed and tried in an environment of its own
 # make bench        the measurements, and the README's tables written from them
@@ -13,10 +14,13 @@
 PYTHON ?= python3
 OTHERS ?= 3.12 3.13
 SECONDS ?= 600
+ifndef SEED
+SEED   := $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
+endif
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test test-others test-portable fuzz lint package bench clean help
+.PHONY: demo test test-others test-portable fuzz stress lint package bench clean help
 
 demo: $(VENV)/.installed-demo
 	$(BIN)/fastspec demo
@@ -38,6 +42,9 @@ test-portable: $(VENV)/.installed-test
 fuzz: $(VENV)/.installed-test
 	$(BIN)/python tests/fuzz.py $(SECONDS)
 
+stress: $(VENV)/.installed-stress
+	$(BIN)/python -m pytest tests/stress --long --stress-seed=$(SEED) --hypothesis-seed=$(SEED)
+
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -58,6 +65,7 @@ help:
 EXTRAS_demo  := audio,plot,cli
 EXTRAS_test  := test
 EXTRAS_dev   := dev
+EXTRAS_stress := stress
 EXTRAS_bench := bench
 
 # One stamp a set of extras, so that a second run installs nothing; editable, so that .venv sees the source tree.
