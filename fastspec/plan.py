@@ -14,11 +14,10 @@ from .immutable import Immutable, cached_attribute
 from .kernels.fft.realfft import COMPLEX
 from .transform.ends import Ends
 from .transform.epilogue import Epilogue, complex_bins, epilogue_args, filtered_levels, levels_of_bins
-from .transform.forward import ForwardTransform, PreparedTile
+from .transform.forward import ForwardTransform
 from .transform.framing import Geometry, PadMode, Window
 from .transform.inverse import InverseTransform, window_energy
 from .transform.memory import pair_signals
-from .transform.short_signals import ShortSignals
 from .transform.signals import SignalTransform
 
 Order = Literal["F", "C"]
@@ -102,7 +101,7 @@ class STFT(Immutable):
 
     def __getstate__(self) -> dict[str, Any]:
         """The state without objects that hold addresses of this process."""
-        transforms = "forward_transform", "inverse_transform", "ends", "_signals", "_short_signals"
+        transforms = "forward_transform", "inverse_transform", "ends", "_signals"
         return {name: value for name, value in vars(self).items() if name not in transforms}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -118,11 +117,7 @@ class STFT(Immutable):
 
     @cached_attribute
     def _signals(self) -> SignalTransform:
-        return SignalTransform(self.geometry, self.forward_transform)
-
-    @cached_attribute
-    def _short_signals(self) -> ShortSignals:
-        return ShortSignals(self.dtype, self._prepare_tile)
+        return SignalTransform(self.geometry, self.forward_transform, self._make_epilogue)
 
     @cached_attribute
     def complex_dtype(self) -> np.dtype[Any]:
@@ -191,7 +186,7 @@ class STFT(Immutable):
         UserWarning
             If the signals are shorter than n_fft and another axis is a hundred times as long: it may be that of time.
         """
-        D = self._short_signals.run(y, "complex", out, order)
+        D = self._signals.run_prepared(y, "complex", out, order)
         return D if D is not None else self._run(y, self._complex_epilogue(), out, order, scale)[0]
 
     def power(
@@ -213,7 +208,7 @@ class STFT(Immutable):
             Of the plan's dtype.
         """
         exponent = self._exponent(power)
-        S = self._short_signals.run(y, ("power", exponent), out, order)
+        S = self._signals.run_prepared(y, ("power", exponent), out, order)
         return S if S is not None else self._run(y, self._level_epilogue(exponent), out, order, scale)[0]
 
     def mel(
@@ -259,7 +254,7 @@ class STFT(Immutable):
         exponent = self._exponent(power)
         scaling = log_scale(log, exponent, self.dtype)
         if isinstance(bank, FilterBank) and log != "whisper":
-            M = self._short_signals.run(y, ("mel", bank, exponent, scaling), out, order)
+            M = self._signals.run_prepared(y, ("mel", bank, exponent, scaling), out, order)
             if M is not None:
                 return M
         epilogue = self._filter_epilogue(bank, exponent, scaling)
@@ -394,11 +389,12 @@ class STFT(Immutable):
         out = checks.output_array("out", out, (*x.shape[:-1], epilogue.width, frames), dtype, order, x)
         return out, self._signals.run(x, out, epilogue, scale)
 
-    def _prepare_tile(self, n: int, epilogue: Hashable, frames_contiguous: bool) -> PreparedTile | None:
+    def _make_epilogue(self, description: Hashable) -> Epilogue:
+        """The epilogue of the arguments of `SignalTransform.run_prepared`."""
         epilogues: dict[str, Callable[..., Epilogue]] = {
             "complex": self._complex_epilogue,
             "power": self._level_epilogue,
             "mel": self._filter_epilogue,
         }
-        name, *arguments = epilogue if isinstance(epilogue, tuple) else (epilogue,)
-        return self._signals.prepare_tile(n, lambda: epilogues[name](*arguments), frames_contiguous=frames_contiguous)
+        name, *arguments = description if isinstance(description, tuple) else (description,)
+        return epilogues[name](*arguments)

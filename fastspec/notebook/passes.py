@@ -24,8 +24,9 @@ from ..kernels.stft.frames import frame_scratch_sizes
 from ..kernels.stft.overlap_add import OverlapAddArgs, overlap_add_strip
 from ..transform.forward import tiles_of_strip
 from ..transform.framing import hamming, power_of_two_scale, window_sum
-from ..transform.inverse import Workspace, prepare_overlap_add, run_overlap_add, sum_size, weight_columns
+from ..transform.inverse import prepare_overlap_add, run_overlap_add, sum_size, weight_columns
 from ..transform.memory import signal_args
+from ..transform.prepared import Workspace
 from .blockwise import chunks
 from .spectra import hamming_analysis
 
@@ -254,8 +255,8 @@ class Passes:
         spectra = self.source.load_range(0, self.frames)[0].view(dtype).reshape(-1)
         memory = {"y": y, "previous": y if previous is None else previous, "spectra": spectra}
         arrays = {name: (data_address(a), a.size) for name, a in memory.items()}
-        prepared, work = prepare_overlap_add(tables, add_args, weight), self.frames * n_fft * 32
-        run_overlap_add(prepared, overlap_add_strip, arrays, work, Workspace(dtype))
+        prepared = prepare_overlap_add(tables, add_args, weight, self.frames * n_fft * 32)
+        run_overlap_add(prepared, overlap_add_strip, arrays, Workspace(dtype))
 
     def _overlap_add_args(self, source: int, length: int, mean: float) -> OverlapAddArgs:
         """The arguments of the plain overlap-add to a signal of `length` samples."""

@@ -19,8 +19,9 @@ from ..kernels.runtime.threads import team_size
 from ..kernels.stft import overlap_add
 from ..kernels.stft.overlap_add import OverlapAddArgs
 from ..plan import STFT
-from ..transform.inverse import OverlapAdd, Workspace, prepare_overlap_add, run_overlap_add, sum_size
+from ..transform.inverse import prepare_overlap_add, run_overlap_add, sum_size
 from ..transform.memory import arrange_in_lanes, extent
+from ..transform.prepared import Prepared, Workspace
 from .methods import Method, Momentum, Relaxation
 
 STRIP_BYTES = 96 << 10  # a strip, its samples and the sum of its frames share the second-level cache
@@ -63,7 +64,7 @@ class Rounds:
             n_fft, hop, self.strip_stride, plan.window, plan.window, self.dtype, addresses(n_fft, self.dtype)
         )
         self.workspace = Workspace(self.dtype)
-        self._prepared: dict[tuple[int, float], OverlapAdd] = {}  # by kind and gain
+        self._prepared: dict[tuple[int, float], Prepared] = {}  # by kind and gain
         self._records: dict[tuple[object, ...], Integer] = {}
 
     def _strip_tiles(self, V: int) -> int:
@@ -113,8 +114,7 @@ class Rounds:
         width, y = self.dtype.itemsize, np.empty((len(D), self.length), self.dtype)
         before, reach = extent(D, width)
         signal_stride, bin_stride, frame_stride = (stride // width for stride in D.strides)
-        prepared = self._prepare(griffin_lim.MAGNITUDES, 1.0)
-        args = prepared.args._replace(
+        args = self._overlap_add_args(griffin_lim.MAGNITUDES)._replace(
             origin=before,
             signal_stride=signal_stride,
             bin_stride=bin_stride,
@@ -122,11 +122,11 @@ class Rounds:
             lane_stride=frame_stride,
             extra=0,
         )
-        prepared = prepare_overlap_add(self.tables, args, prepared.referenced[1])
+        prepared = prepare_overlap_add(self.tables, args, self._weight(1.0), y.size * 100)
         signals = data_address(y), y.size
         arrays = {"y": signals, "previous": signals, "spectra": (data_address(D) - before * width, reach)}
         workspace = Workspace(self.dtype)
-        run_overlap_add(prepared, overlap_add.overlap_add_strip, arrays, y.size * 100, workspace)
+        run_overlap_add(prepared, overlap_add.overlap_add_strip, arrays, workspace)
         return y
 
     # ---- one round ----
@@ -141,8 +141,7 @@ class Rounds:
         prepared = self._prepare(kind, gain)
         record, edges = self._record(prepared, (kind, gain), now, before, method)
         arrays = {name: (data_address(a), a.size) for name, a in {"y": out, "previous": now, "spectra": S}.items()}
-        work = now.shape[0] * self.frames * self.plan.n_fft * 64
-        run_overlap_add(prepared, griffin_lim.round_strip, arrays, work, self.workspace, record)
+        run_overlap_add(prepared, griffin_lim.round_strip, arrays, self.workspace, record)
         del edges  # it had to live as long as the record
 
     def convergence(self, y: Real) -> NDArray[np.float64]:
@@ -180,7 +179,7 @@ class Rounds:
 
     def _record(
         self,
-        prepared: OverlapAdd,
+        prepared: Prepared,
         key: tuple[int, float],
         now: Real,
         before: Real,
@@ -242,52 +241,60 @@ class Rounds:
         V, filters = fft_tables.lane_count(self.dtype), 0 if self.bank is None else len(self.bank)
         return -(-max((self.strip_stride - 1) * hop + rows, V * (3 * self.plan.n_bins + filters)) // 16) * 16
 
-    def _prepare(self, kind: int, gain: float) -> OverlapAdd:
+    def _prepare(self, kind: int, gain: float) -> Prepared:
         """The overlap-add of a round of this kind, with weights times `gain`."""
         if (kind, gain) not in self._prepared:
-            plan, V = self.plan, fft_tables.lane_count(self.dtype)
-            n_fft, hop, stride, signals = plan.n_fft, plan.hop_length, self.strip_stride, len(self.S)
-            rows = min(hop, n_fft)
-            count = fft_tables.bin_order(n_fft).size if kind == griffin_lim.MAGNITUDES else self.S.shape[1]
-            args = OverlapAddArgs(
-                source=BINS,
-                folded=False,
-                signals_in_lanes=False,
-                hop=hop,
-                n_fft=n_fft,
-                size=n_fft,
-                skip=0,
-                direction=1,
-                reach=-(-n_fft // hop),
-                signals=signals,
-                strips=-(-self.tiles // self.strip_tiles),
-                frames=self.frames,
-                first_frame=0,
-                total_frames=self.frames,
-                origin=0,
-                signal_stride=self.tiles * V * count,
-                frame_stride=count,
-                lane_stride=0,
-                bin_stride=0,
-                start=-plan.geometry.start,
-                length=self.length,
-                y_offset=0,
-                y_stride=self.length,
-                strip_tiles=self.strip_tiles,
-                rows=rows,
-                strip_stride=stride,
-                bins=plan.n_bins,
-                fft_elements=fft_tables.scratch_elements(n_fft),
-                extra=self._extra,
-                sum_rows=rows,
-                sum_stride=stride,
-                sum_size=sum_size(rows, stride, self.dtype),
-                mean=0.0,
-                least=LEAST_MAGNITUDE,
-            )
-            weight = plan.inverse_transform.weight(self.frames) * self.dtype.type(gain)
-            self._prepared[kind, gain] = prepare_overlap_add(self.tables, args, weight.reshape(-1))
+            args, work = self._overlap_add_args(kind), len(self.S) * self.frames * self.plan.n_fft * 64
+            self._prepared[kind, gain] = prepare_overlap_add(self.tables, args, self._weight(gain), work)
         return self._prepared[kind, gain]
+
+    def _weight(self, gain: float) -> Real:
+        """The weights of the overlap-add, times a gain."""
+        weight: Real = self.plan.inverse_transform.weight(self.frames) * self.dtype.type(gain)
+        return weight.reshape(-1)
+
+    def _overlap_add_args(self, kind: int) -> OverlapAddArgs:
+        """The arguments of the overlap-add of rounds of this kind."""
+        plan, V = self.plan, fft_tables.lane_count(self.dtype)
+        n_fft, hop, stride, signals = plan.n_fft, plan.hop_length, self.strip_stride, len(self.S)
+        rows = min(hop, n_fft)
+        count = fft_tables.bin_order(n_fft).size if kind == griffin_lim.MAGNITUDES else self.S.shape[1]
+        return OverlapAddArgs(
+            source=BINS,
+            folded=False,
+            signals_in_lanes=False,
+            hop=hop,
+            n_fft=n_fft,
+            size=n_fft,
+            skip=0,
+            direction=1,
+            reach=-(-n_fft // hop),
+            signals=signals,
+            strips=-(-self.tiles // self.strip_tiles),
+            frames=self.frames,
+            first_frame=0,
+            total_frames=self.frames,
+            origin=0,
+            signal_stride=self.tiles * V * count,
+            frame_stride=count,
+            lane_stride=0,
+            bin_stride=0,
+            start=-plan.geometry.start,
+            length=self.length,
+            y_offset=0,
+            y_stride=self.length,
+            strip_tiles=self.strip_tiles,
+            rows=rows,
+            strip_stride=stride,
+            bins=plan.n_bins,
+            fft_elements=fft_tables.scratch_elements(n_fft),
+            extra=self._extra,
+            sum_rows=rows,
+            sum_stride=stride,
+            sum_size=sum_size(rows, stride, self.dtype),
+            mean=0.0,
+            least=LEAST_MAGNITUDE,
+        )
 
 
 def normalize_adjoint(bank: FilterBank) -> NDArray[np.float64]:

@@ -4,22 +4,21 @@ Frames are read where they are in memory: the block is the signal, and the kept 
 are its padding (`edges`).  The arguments of the kernels are packed once; a block changes only a few of them.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .._typing import Real
 from ..kernels.fft.realfft import COMPLEX
 from ..kernels.framing.polyphase import SignalArgs, update_history
-from ..kernels.runtime.calls import aligned, new_counter
-from ..kernels.runtime.layout import scratch_size
+from ..kernels.runtime.calls import new_counter
 from ..kernels.runtime.tasks import claim_items
 from ..kernels.runtime.threads import team_size
 from ..kernels.stft import forward
 from ..transform.epilogue import Epilogue
 from ..transform.forward import MIXED_COST, ForwardTransform
 from ..transform.memory import MemoryLayout, signal_args
+from ..transform.prepared import Prepared, Workspace
 
 CALL_OPERATIONS = 1 << 26  # of a call of the kernels, one to ten milliseconds: between calls Ctrl-C acts
 CALL_FRAMES = 4096  # of a call of the kernels, at most
@@ -35,15 +34,6 @@ class Samples(NamedTuple):
     flat: Real
     stride: int
     n: int
-
-
-class PreparedTiles(NamedTuple):
-    """The packed arguments of a division of frames into tiles, and scratch for each worker."""
-
-    record: NDArray[np.int64]
-    scratch: Real
-    workers: int
-    referenced: tuple[Any, ...]  # kept: the record holds their addresses
 
 
 class Feed:
@@ -73,7 +63,8 @@ class Feed:
         self._stride = 0
         self._peaks = np.empty(signals * (self._call_frames + V) + V, transform.dtype)
         self._counter = new_counter()
-        self._prepared: dict[int, PreparedTiles] = {}
+        self._prepared: dict[int, Prepared] = {}  # a strip of each signal, by its tiles
+        self._workspace = Workspace(transform.dtype)
         self._transforms: dict[int, ForwardTransform] = {transform.strip_tiles: transform}
 
     def count_frames(self, n: int) -> int:
@@ -111,8 +102,9 @@ class Feed:
             strip_tiles = min(self.transform.strip_tiles, tiles, -(-signals * tiles // team))
             items = signals * -(-tiles // strip_tiles)
         prepared = self._prepared.get(strip_tiles)
-        if prepared is None or prepared.workers < team:
-            prepared = self._prepared[strip_tiles] = self._prepare(strip_tiles, team)
+        if prepared is None:
+            prepared = self._prepared[strip_tiles] = self._prepare(strip_tiles)
+        self._workspace.reserve(prepared, team)
         if x.stride != self._stride:
             self._offsets[:] = np.arange(signals) * x.stride
             self._stride = x.stride
@@ -127,12 +119,11 @@ class Feed:
         record[_STRIDE] = layout.row_stride
         self._counter[0] = 0
         forward.set_block(record, x.flat, layout.flat)
-        claim_items.run_single_batch(
-            items, min(team, items), self._counter, self._function, record, prepared.scratch, work=self._work * frames
-        )
+        scratch, work = self._workspace.scratch, self._work * frames
+        claim_items.run_single_batch(items, min(team, items), self._counter, self._function, record, scratch, work=work)
 
-    def _prepare(self, strip_tiles: int, workers: int) -> PreparedTiles:
-        """The arguments for strips of strip_tiles tiles; for mixed tiles, of frames of several signals, if it is 0."""
+    def _prepare(self, strip_tiles: int) -> Prepared:
+        """The call for strips of strip_tiles tiles; for mixed tiles, of frames of several signals, if it is 0."""
         transform, dtype = self.transform, self.transform.dtype
         if strip_tiles and strip_tiles not in self._transforms:
             self._transforms[strip_tiles] = ForwardTransform(
@@ -156,9 +147,7 @@ class Feed:
         layout = MemoryLayout(unset, self._out_offsets, False, 0)
         frames = max(1, strip_tiles) * self._lanes
         args = strip_transform.args(self.signals, frames, layout, self.epilogue, mixed=not strip_tiles)
-        scratch = aligned(scratch_size(forward.scratch_sizes(args)) * workers, dtype)
-        record = strip_transform.record(signals, args, self.epilogue)
-        return PreparedTiles(record, scratch, workers, (strip_transform, self.epilogue))
+        return strip_transform.prepare(self.signals, signals, args, self.epilogue)._replace(shared=0)
 
     def _run_scipy(self, x: Samples, origin: int, frames: int, layout: MemoryLayout, first: int) -> None:
         """The same by SciPy's transforms."""

@@ -18,8 +18,9 @@ from ..kernels.stft import inverse as inverse_kernel
 from ..plan import STFT
 from ..transform import inverse_scipy
 from ..transform.ends import EndEstimate
-from ..transform.inverse import Prepared, Workspace, arrays_at, run_overlap_add
+from ..transform.inverse import arrays_at, run_overlap_add
 from ..transform.memory import pair_signals, signal_rows, writable
+from ..transform.prepared import Prepared, Workspace
 
 ENDLESS = 1 << 60  # frames of a signal that has not ended
 CONVERTED_VALUES = 1 << 18  # values of D and y in memory while a block is converted
@@ -310,7 +311,7 @@ class StreamingISTFT:
     def _run_in_lanes(self, D: Complex, y: Real, total: int, b: int) -> None:
         """The same by the kernels; D[0] belongs to signal b."""
         prepared, width = self._prepare(D, y, total), y.itemsize
-        record, layout = prepared.overlap_add.record.copy(), inverse_kernel.LAYOUT
+        record, layout = prepared.record.copy(), inverse_kernel.LAYOUT
         layout.set_numbers(record, first_frame=self._frames_in, start=self._start + self._samples_out)
         signal_size = self._sums[0][0].size
         before, after = (sums + b * signal_size * width for sums in self._sum_addresses)
@@ -318,7 +319,7 @@ class StreamingISTFT:
         kept = size if total == ENDLESS else 0
         layout.set_memory(record, sums_before=(before, size), sums_after=(after, kept))
         arrays, task = arrays_at(prepared, data_address(D), data_address(y), width), inverse_kernel.inverse_strip
-        run_overlap_add(prepared.overlap_add, task, arrays, prepared.work, self._workspace, record)
+        run_overlap_add(prepared, task, arrays, self._workspace, record)
 
     def _prepare(self, D: Complex, y: Real, total: int) -> Prepared:
         """The prepared overlap-add for arrays of these shapes and strides."""
@@ -330,5 +331,5 @@ class StreamingISTFT:
                 self._prepared.clear()
             start = self._start + self._samples_out
             frame_range = transform.frame_range(start, self._frames_in, total, self._lag)
-            prepared = self._prepared[key] = transform.prepare(key, D, y, frame_range, D.shape[2])
+            prepared = self._prepared[key] = transform.prepare(D, y, frame_range, D.shape[2])
         return prepared

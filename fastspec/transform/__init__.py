@@ -3,8 +3,10 @@
 framing.py        sizes, padding, windows, counts
 memory.py         the layout of arrays in memory
 epilogue.py       bins of a tile -> output
-forward.py        signals -> bins, levels, filtered levels
+prepared.py       calls that are prepared once, and repeated with other arrays
+forward.py        frames of signals -> bins, levels, filtered levels
+signals.py        whole signals: by a prepared call, at once, or block by block
 inverse.py        spectra -> signals
+ends.py           limits of inverted signals where few frames cover them
 inverse_scipy.py  spectra -> signals, for sizes that the kernels lack
-short_signals.py  prepared calls for short signals
 """

@@ -5,7 +5,7 @@ The epilogue computes the output of each tile of bins: no spectrum is held in me
 
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,23 +22,13 @@ from ..kernels.stft import forward
 from ..kernels.stft.forward import ForwardArgs, WindowArgs
 from .epilogue import Epilogue
 from .memory import MemoryLayout, layout_of
+from .prepared import Prepared
 
 STRIP_BYTES = 96 << 10  # a strip of this size shares the second-level cache with the transform
-STREAM_BYTES = 8 << 20  # larger outputs bypass the caches
+STREAM_BYTES = 8 << 20  # larger outputs bypass the caches,
+STREAM_ALIGNMENT = 64  # if every row of them starts on a cache line
 SCIPY_BLOCK_BYTES = 2 << 20  # of frames that SciPy transforms at a time
 MIXED_COST = 1.4  # relative time of a tile gathered frame by frame; a tile of a strip is 1
-
-
-class PreparedTile(NamedTuple):
-    """The transform of at most a tile of frames, prepared except for samples and memory."""
-
-    function: int  # address of the compiled kernel
-    record: Integer  # without the addresses of samples, output and peaks
-    workspace_size: int  # of peaks and scratch, in real numbers
-    size: int  # of the output, in real numbers
-    dtype: np.dtype[Any]
-    shape: tuple[int, int]  # of the output in memory
-    referenced: tuple[Any, ...]  # keeps alive the arrays whose addresses are in the record
 
 
 class ForwardTransform:
@@ -72,14 +62,9 @@ class ForwardTransform:
         return self.tables._replace(sample_offsets=offsets)
 
     @cached_attribute
-    def _packed(self) -> dict[bool, Integer]:
-        """The packed tables, by whether tiles are mixed."""
-        return {mixed: pack(self.mixed_tables if mixed else self.tables) for mixed in (False, True)}
-
-    def record(self, signals: SignalArgs, args: ForwardArgs, epilogue: Epilogue) -> Integer:
-        """All arguments of `forward.forward_strip`; the caller keeps their arrays alive."""
-        mixed = args.mixed and not args.from_bins
-        return forward.LAYOUT.pack(signals, self._packed[mixed], args, epilogue.record)
+    def _tables_of_tiles(self) -> dict[bool, tuple[fft_tables.Tables, Integer]]:
+        """The tables, and the same packed, by whether tiles are mixed."""
+        return {mixed: (tables, pack(tables)) for mixed, tables in ((False, self.tables), (True, self.mixed_tables))}
 
     def run(
         self,
@@ -125,7 +110,7 @@ class ForwardTransform:
         mixed: bool,
         from_bins: bool = False,
     ) -> ForwardArgs:
-        """Arguments for `count` signals of `frames` frames."""
+        """Arguments for `count` signals of `frames` frames; `streamed` holds for an aligned output only."""
         V, dtype = self.lanes, self.dtype
         strip_tiles = min(self.strip_tiles, -(-frames // V))
         rows, stride = (self.n_fft, V) if mixed else (min(self.hop, self.n_fft), self.strip_stride)
@@ -136,9 +121,8 @@ class ForwardTransform:
         streamed = (
             not layout.frames_contiguous
             and nbytes > STREAM_BYTES
-            and layout.row_stride * dtype.itemsize % 64 == 0
-            and layout.flat.ctypes.data % 64 == 0
-            and not (layout.offsets * dtype.itemsize % 64).any()
+            and layout.row_stride * dtype.itemsize % STREAM_ALIGNMENT == 0
+            and not (layout.offsets * dtype.itemsize % STREAM_ALIGNMENT).any()
         )
         return ForwardArgs(
             epilogue=epilogue.kernel.address(dtype),
@@ -164,37 +148,53 @@ class ForwardTransform:
             tile_size=tile_size,
         )
 
-    def prepare_tile(
-        self, n: int, origin: int, frames: int, epilogue: Epilogue, *, frames_contiguous: bool
-    ) -> PreparedTile | None:
-        """`run` prepared for a signal of n samples and `frames` frames; None for more than a tile or for SciPy."""
-        V, dtype = self.lanes, self.dtype
-        if not self.in_lanes or frames > V:
-            return None
-        reals = 2 if epilogue.op == COMPLEX else 1
-        empty, zero = np.zeros(0, dtype), np.zeros(1, np.int64)
-        stride = (frames if frames_contiguous else epilogue.width) * reals
-        layout = MemoryLayout(empty, zero, frames_contiguous, stride)
-        args = self.args(1, frames, layout, epilogue, mixed=True)._replace(origin=origin)
-        signals = SignalArgs(empty, zero, empty, empty, zero, empty, n, 0, 0, dtype.type(0), dtype.type(1))
-        return PreparedTile(
-            function=forward.forward_strip.address(dtype),
-            record=self.record(signals, args, epilogue),
-            workspace_size=scratch_size(forward.scratch_sizes(args)) + 2 * V + 16,
-            size=frames * epilogue.width * reals,
-            dtype=np.result_type(dtype, np.complex64) if reals == 2 else dtype,
-            shape=(epilogue.width, frames) if frames_contiguous else (frames, epilogue.width),
-            referenced=(self.mixed_tables, epilogue, zero),
+    def prepare(self, items: int, signals: SignalArgs, args: ForwardArgs, epilogue: Epilogue) -> Prepared:
+        """The call of `forward.forward_strip` for `items` strips or mixed tiles."""
+        tables, packed_tables = self._tables_of_tiles[args.mixed and not args.from_bins]
+        return Prepared(
+            record=forward.LAYOUT.pack(signals, packed_tables, args, epilogue.record),
+            items=items,
+            work=self.work(args.signals, args.frames, epilogue),
+            scratch=scratch_size(forward.scratch_sizes(args)),
+            shared=items * args.strip_tiles * self.lanes,
+            referenced=(signals, tables, epilogue),
         )
+
+    def prepare_signals(
+        self, count: int, n: int, origin: int, frames: int, epilogue: Epilogue, *, frames_contiguous: bool
+    ) -> Prepared:
+        """`run` for `count` signals of n samples, one after another in memory, as the frames of the output are."""
+        reals = 2 if epilogue.op == COMPLEX else 1
+        empty, number = np.zeros(0, self.dtype), self.dtype.type
+        stride = (frames if frames_contiguous else epilogue.width) * reals
+        layout = MemoryLayout(empty, np.arange(count) * (frames * epilogue.width * reals), frames_contiguous, stride)
+        mixed, items = (True, 1) if count == 1 and frames <= self.lanes else self.items(count, frames)
+        args = self.args(count, frames, layout, epilogue, mixed=mixed)._replace(origin=origin)
+        signals = SignalArgs(
+            x=empty,
+            offsets=np.arange(count) * n,
+            padding=empty,
+            out=empty,
+            out_offsets=layout.offsets,
+            peaks=empty,
+            n=n,
+            pad_left=0,
+            pad_right=0,
+            mean=number(0),
+            scale=number(1),
+        )
+        call = self.prepare(items, signals, args, epilogue)
+        forward.LAYOUT.set_memory(call.record, peaks=(0, call.shared))
+        return call
 
     def _run_in_lanes(
         self, items: int, signals: SignalArgs, args: ForwardArgs, epilogue: Epilogue, layout: MemoryLayout
     ) -> Real:
         peaks = np.empty(items * args.strip_tiles * self.lanes, self.dtype)
         signals = signals._replace(out=layout.flat, out_offsets=layout.offsets, peaks=peaks)
-        record = self.record(signals, args, epilogue)
-        work, scratch = self.work(args.signals, args.frames, epilogue), scratch_size(forward.scratch_sizes(args))
-        run_items(forward.forward_strip, self.dtype, items, record, work=work, scratch=scratch)
+        args = args._replace(streamed=args.streamed and layout.flat.ctypes.data % STREAM_ALIGNMENT == 0)
+        call = self.prepare(items, signals, args, epilogue)
+        run_items(forward.forward_strip, self.dtype, items, call.record, work=call.work, scratch=call.scratch)
         return peaks
 
     def work(self, signals: int, frames: int, epilogue: Epilogue) -> int:

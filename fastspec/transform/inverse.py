@@ -13,7 +13,7 @@ and for any range of samples.
 """
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -21,7 +21,6 @@ from numpy.typing import DTypeLike, NDArray
 from .._typing import Complex, Real
 from ..kernels.fft import tables as fft_tables
 from ..kernels.fft.realfft import BINS, addresses
-from ..kernels.runtime.calls import aligned
 from ..kernels.runtime.layout import data_address, pack, scratch_size
 from ..kernels.runtime.tasks import Task, run_items
 from ..kernels.runtime.threads import team_size
@@ -32,7 +31,8 @@ from ..kernels.stft.overlap_add import OverlapAddArgs
 from . import inverse_scipy
 from .framing import window_sum
 from .inverse_scipy import FrameRange
-from .memory import Memory, extent, writable
+from .memory import extent, writable
+from .prepared import Memory, Prepared, Workspace
 
 SUM_BYTES = 160 << 10  # of the sum of a few tiles, which shares the second-level cache with the transform
 SIGNAL_SUM_BYTES = 1 << 20  # of the sums of whole signals, each number of which is read once
@@ -41,27 +41,6 @@ STRIPS_PER_THREAD = 16  # short waits for the last strip
 LEAST_STRIP_WARM_UPS = 8  # frames of a strip, in multiples of its warm-up
 STRIP_SAMPLES = 1 << 25  # in the frames of a strip, at most: Ctrl-C acts after some hundredths of a second
 BLOCK_SAMPLES = 1 << 18  # held at a time if the output cannot be written directly
-
-
-class OverlapAdd(NamedTuple):
-    """An overlap-add, prepared except for the addresses of its arrays."""
-
-    record: NDArray[np.int64]  # see `overlap_add.LAYOUT`; of its arrays, only the weight is set
-    args: OverlapAddArgs
-    items: int
-    scratch: int  # real numbers of a worker
-    tails: int  # real numbers
-    referenced: tuple[Any, ...]  # keeps alive the arrays whose addresses are in the record
-
-
-class Prepared(NamedTuple):
-    """An overlap-add for arrays of the shapes and strides of its key."""
-
-    key: tuple[object, ...]
-    overlap_add: OverlapAdd
-    spectra: Memory  # see `memory.extent`
-    y: Memory
-    work: int
 
 
 def window_energy(window: NDArray[np.floating], hop: int) -> float:
@@ -93,7 +72,7 @@ def sum_size(rows: int, columns: int, dtype: np.dtype[Any]) -> int:
     return -(-rows // V) * V * columns + V * V
 
 
-def prepare_overlap_add(tables: fft_tables.Tables, args: OverlapAddArgs, weight: Real) -> OverlapAdd:
+def prepare_overlap_add(tables: fft_tables.Tables, args: OverlapAddArgs, weight: Real, work: int) -> Prepared:
     """The overlap-add of these arguments; `weight` as in `weight_columns`, flat."""
     V = fft_tables.lane_count(weight.dtype)
     strips = -(-args.signals // V) if args.signals_in_lanes else args.signals * args.strips
@@ -102,28 +81,13 @@ def prepare_overlap_add(tables: fft_tables.Tables, args: OverlapAddArgs, weight:
     arrays = overlap_add.OverlapAddArrays(empty, empty, empty, empty, weight)
     record = overlap_add.LAYOUT.pack(arrays, tables, args)
     scratch = scratch_size(overlap_add.scratch_sizes(args, V))
-    return OverlapAdd(record, args, strips, scratch, tails, (tables, weight))
-
-
-class Workspace:
-    """Scratch and tails, reused from call to call."""
-
-    def __init__(self, dtype: np.dtype[Any]) -> None:
-        self.scratch = self.tails = np.empty(0, dtype)
-
-    def reserve(self, prepared: OverlapAdd, team: int) -> None:
-        """Reserve the memory of an overlap-add with `team` threads."""
-        if self.scratch.size < prepared.scratch * team:
-            self.scratch = aligned(prepared.scratch * team, self.scratch.dtype)
-        if self.tails.size < prepared.tails:
-            self.tails = np.empty(prepared.tails, self.tails.dtype)
+    return Prepared(record, strips, work, scratch, tails, (tables, weight))
 
 
 def run_overlap_add(
-    prepared: OverlapAdd,
+    prepared: Prepared,
     task: Task,
     arrays: dict[str, Memory],
-    work: int,
     workspace: Workspace,
     record: NDArray[np.int64] | None = None,
 ) -> None:
@@ -133,13 +97,13 @@ def run_overlap_add(
     """
     record = (prepared.record if record is None else record).copy()
     workspace.reserve(prepared, team_size())
-    dtype, tails = workspace.scratch.dtype, workspace.tails
+    dtype, tails = workspace.scratch.dtype, workspace.shared
     overlap_add.LAYOUT.set_memory(
-        record, **arrays, tails=(data_address(tails) if prepared.tails else 0, prepared.tails)
+        record, **arrays, tails=(data_address(tails) if prepared.shared else 0, prepared.shared)
     )
-    run_items(task, dtype, prepared.items, record, work=work, memory=workspace.scratch)
-    if prepared.tails:
-        tail_work = 4 * prepared.tails + 1
+    run_items(task, dtype, prepared.items, record, work=prepared.work, memory=workspace.scratch)
+    if prepared.shared:
+        tail_work = 4 * prepared.shared + 1
         run_items(overlap_add.add_tails, dtype, prepared.items, record, work=tail_work, memory=workspace.scratch)
 
 
@@ -167,7 +131,7 @@ class InverseTransform:
         self.reach = -(-n_fft // hop)
         self.in_lanes = fft_tables.has_inverse(n_fft)
         self._weights: tuple[int, Real] = (-1, np.empty(0, self.dtype))
-        self._prepared: Prepared | None = None  # for the arrays of the last call
+        self._prepared: tuple[Any, Prepared] | None = None  # (shapes and strides of the last call, the call)
         if self.in_lanes:
             kernels = addresses(n_fft, self.dtype, forwards=False)
             self.tables = fft_tables.transform_tables(n_fft, hop, 0, self.window, self.window, self.dtype, kernels)
@@ -213,10 +177,21 @@ class InverseTransform:
         at least g + ceil(n_fft / hop).  A sample has the same bits for any strides of D, any number of threads and
         signals, and any range of frames that contains all of its own.
         """
-        key = D.dtype, D.shape, D.strides, out.dtype, out.shape, out.strides, start, first_frame, total_frames
-        prepared, is_aligned = self._prepared, D.flags.aligned and out.flags.aligned and out.flags.writeable
-        if prepared is not None and is_aligned and prepared.key == (*key, team_size()):
-            self._run_in_lanes(D, out, prepared)
+        key = (
+            D.dtype,
+            D.shape,
+            D.strides,
+            out.dtype,
+            out.shape,
+            out.strides,
+            start,
+            first_frame,
+            total_frames,
+            team_size(),
+        )
+        last, is_aligned = self._prepared, D.flags.aligned and out.flags.aligned and out.flags.writeable
+        if last is not None and is_aligned and last[0] == key:
+            self._run_in_lanes(D, out, last[1])
             return
         total = first_frame + D.shape[-1] if total_frames is None else total_frames
         self._check(D, out, start, first_frame, total)
@@ -233,8 +208,8 @@ class InverseTransform:
         elif not D.flags.aligned:
             self.run(D.copy(), out, start=start, first_frame=first_frame, total_frames=total)
         else:
-            prepared = self.prepare((*key, team_size()), D, out, frame_range, high - low, low - first_frame)
-            self._prepared = prepared
+            prepared = self.prepare(D, out, frame_range, high - low, low - first_frame)
+            self._prepared = key, prepared
             self._run_in_lanes(D, out, prepared)
 
     def _check(self, D: Complex, out: Real, start: int, first_frame: int, total: int) -> None:
@@ -263,9 +238,7 @@ class InverseTransform:
         window, weight = self.window.astype(self.dtype), self.weight(total_frames)
         return FrameRange(self.hop, window, weight, start, first_frame, total_frames, lag)
 
-    def prepare(
-        self, key: tuple[object, ...], D: Complex, out: Real, frame_range: FrameRange, frames: int, skip: int = 0
-    ) -> Prepared:
+    def prepare(self, D: Complex, out: Real, frame_range: FrameRange, frames: int, skip: int = 0) -> Prepared:
         """The overlap-add of `frames` frames from D[..., skip] on, for arrays of these shapes and strides."""
         width = self.dtype.itemsize
         spectra, y = extent(D, width), extent(out, width)
@@ -279,15 +252,14 @@ class InverseTransform:
             origin=spectra[0] + skip * strides[2],
             y_offset=y[0],
         )
-        prepared = prepare_overlap_add(self.tables, args, frame_range.weight.reshape(-1))
-        prepared = prepared._replace(record=np.concatenate([prepared.record, pack(inverse)]), tails=0)
-        return Prepared(key, prepared, spectra, y, len(D) * max(frames, 1) * self.n_fft * 32)
+        work = len(D) * max(frames, 1) * self.n_fft * 32
+        prepared = prepare_overlap_add(self.tables, args, frame_range.weight.reshape(-1), work)
+        record = np.concatenate([prepared.record, pack(inverse)])
+        return prepared._replace(record=record, shared=0, extents=(spectra, y))
 
     def _run_in_lanes(self, D: Complex, out: Real, prepared: Prepared) -> None:
         arrays = arrays_at(prepared, data_address(D), data_address(out), self.dtype.itemsize)
-        run_overlap_add(
-            prepared.overlap_add, inverse_kernel.inverse_strip, arrays, prepared.work, Workspace(self.dtype)
-        )
+        run_overlap_add(prepared, inverse_kernel.inverse_strip, arrays, Workspace(self.dtype))
 
     def _arguments(self, signals: int, frames: int, strides: list[int], lag: int) -> tuple[OverlapAddArgs, InverseArgs]:
         """Arguments for `frames` frames; strides: of signals, bins and frames of D, and of signals of y."""
@@ -362,8 +334,8 @@ class InverseTransform:
                 target[...] = block
 
 
-def arrays_at(prepared: Prepared, spectra: int, y: int, itemsize: int) -> dict[str, Memory]:
+def arrays_at(prepared: Prepared, D: int, out: int, itemsize: int) -> dict[str, Memory]:
     """The memory of spectra and signals at these addresses, by the names of `OverlapAddArrays`."""
-    target = y - prepared.y[0] * itemsize, prepared.y[1]
-    source = spectra - prepared.spectra[0] * itemsize, prepared.spectra[1]
-    return {"y": target, "previous": target, "spectra": source}
+    (spectra_before, spectra_size), (y_before, y_size) = prepared.extents
+    target = out - y_before * itemsize, y_size
+    return {"y": target, "previous": target, "spectra": (D - spectra_before * itemsize, spectra_size)}

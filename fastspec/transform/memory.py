@@ -20,9 +20,6 @@ from ..kernels.runtime.calls import aligned
 from ..kernels.runtime.layout import scratch_size
 from ..kernels.runtime.tasks import run_items
 
-Memory = tuple[int, int]
-"""An address, and the number of real numbers from it on."""
-
 
 class MemoryLayout(NamedTuple):
     """The layout of an array (..., rows, frames) in memory, in real numbers."""

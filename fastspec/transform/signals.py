@@ -1,29 +1,65 @@
 """Arrays of signals -> their frames, transformed: at once, call by call, or block by block where arrays need a copy."""
 
-from collections.abc import Callable
-from typing import Any
+import math
+from collections.abc import Callable, Hashable
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import checks
 from .._typing import Real
+from ..kernels.fft.realfft import COMPLEX
 from ..kernels.framing.polyphase import SignalArgs
+from ..kernels.runtime.calls import aligned, new_counter
+from ..kernels.runtime.tasks import claim_items
+from ..kernels.runtime.threads import SERIAL_OPERATIONS, team_size
+from ..kernels.stft import forward
 from .epilogue import Epilogue
-from .forward import ForwardTransform, PreparedTile
+from .forward import STREAM_ALIGNMENT, ForwardTransform
 from .framing import Geometry
 from .memory import MemoryLayout, has_integer_strides, layout_of, signal_args
+from .prepared import Prepared
 
+CACHED_CALLS = 256  # combinations of epilogue, order of memory and shape, of a plan
+CALL_SIGNALS = 1 << 12  # of a prepared call, which holds two offsets of each
 CONVERTED_SAMPLES = 1 << 22  # converted at a time
 CALL_FRAMES = 1 << 18  # of a signal, transformed in a call of the kernels
 BUFFERED_NUMBERS = 1 << 18  # of results, held at a time if they cannot be written to the output directly
 
+_MISSING: Any = object()
+_STREAMED = forward.LAYOUT.slot("streamed")
+
+
+class Output(NamedTuple):
+    """The array of a result, C-contiguous."""
+
+    size: int  # real numbers
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+
 
 class SignalTransform:
-    """The forward transform of whole signals, which are padded and framed by a geometry."""
+    """The forward transform of whole signals, which are padded and framed by a geometry.
 
-    def __init__(self, geometry: Geometry, transform: ForwardTransform) -> None:
-        self.geometry, self.transform, self.dtype = geometry, transform, transform.dtype
+    Parameters
+    ----------
+    geometry : Geometry
+    transform : ForwardTransform
+    make_epilogue : callable
+        A hashable description -> the epilogue, for prepared calls.
+    """
+
+    def __init__(
+        self, geometry: Geometry, transform: ForwardTransform, make_epilogue: Callable[[Hashable], Epilogue]
+    ) -> None:
+        self.geometry, self.transform, self.dtype, self.make_epilogue = (
+            geometry,
+            transform,
+            transform.dtype,
+            make_epilogue,
+        )
+        self._calls: dict[Hashable, tuple[Prepared, Output] | None] = {}
 
     @property
     def pads_with_zeros(self) -> bool:
@@ -45,14 +81,78 @@ class SignalTransform:
         peaks: Real = self.transform.run(signals, self.geometry.start, frames, out, epilogue, layout).max(axis=-1)
         return peaks
 
-    def prepare_tile(self, n: int, epilogue: Callable[[], Epilogue], *, frames_contiguous: bool) -> PreparedTile | None:
-        """`run` prepared for a signal of n samples; None if it has no frame, more than a tile, or needs padding."""
-        start = self.geometry.start
-        if not self.pads_with_zeros or n < 1 or n - 2 * start < self.geometry.n_fft:
-            return None
-        frames = self.geometry.n_frames(n)
-        return self.transform.prepare_tile(n, start, frames, epilogue(), frames_contiguous=frames_contiguous)
+    # ---- prepared calls ----
+    def run_prepared(self, y: Any, epilogue: Hashable, out: Any, order: str) -> NDArray[Any] | None:
+        """The result (..., rows, frames) by a prepared call; None if the signals need a conversion, padding or a check.
 
+        `epilogue` is an argument of `make_epilogue`; the calls of the latest CACHED_CALLS shapes are kept.
+        """
+        is_plain = type(y) is np.ndarray and y.dtype == self.dtype and y.flags.carray and y.ndim
+        if not is_plain or order not in ("F", "C"):
+            return None
+        if out is not None:
+            if type(out) is not np.ndarray or out.ndim < 2:
+                return None
+            order = "C" if out.flags.carray else "F"
+        key = epilogue, order, y.shape
+        cached = self._calls.get(key, _MISSING)
+        if cached is _MISSING:
+            cached = self._prepare_cached(key)
+        if cached is None:
+            return None
+        call, output = cached
+        if out is None:
+            flat = np.empty(output.size, self.dtype)
+            result: Any = flat.view(output.dtype).reshape(output.shape)
+        else:
+            result = out if order == "C" else out.swapaxes(-1, -2)
+            if not _matches(result, output) or np.may_share_memory(out, y):
+                return None
+            flat = result.reshape(-1).view(self.dtype)
+        self._run_call(call, y.reshape(-1), flat)
+        return out if out is not None else result if order == "C" else result.swapaxes(-1, -2)
+
+    def _run_call(self, call: Prepared, x: Real, out: Real) -> None:
+        """Run a prepared call on this thread alone if it is small, else by the driver."""
+        task, is_small = forward.forward_strip.address(self.dtype), call.items == 1 or call.work < SERIAL_OPERATIONS
+        team = 1 if is_small else min(team_size(), call.items)
+        workspace = aligned(call.shared + call.scratch * team, self.dtype)
+        record = np.empty(call.record.size, np.int64)
+        if is_small:
+            forward.run_alone(task, call.record, call.items, record, x, out, workspace)
+            return
+        forward.set_arrays(call.record, record, x, out, workspace)
+        if record[_STREAMED] and out.ctypes.data % STREAM_ALIGNMENT:
+            record[_STREAMED] = 0
+        claim_items.run_single_batch(
+            call.items, team, new_counter(), task, record, workspace[call.shared :], work=call.work
+        )
+
+    def _prepare_cached(self, key: tuple[Hashable, str, tuple[int, ...]]) -> tuple[Prepared, Output] | None:
+        epilogue, order, shape = key
+        if len(self._calls) >= CACHED_CALLS:
+            self._calls.clear()
+        return self._calls.setdefault(key, self._prepare(epilogue, order, shape))
+
+    def _prepare(self, name: Hashable, order: str, shape: tuple[int, ...]) -> tuple[Prepared, Output] | None:
+        """The call for signals of this shape, and its output; None where `run` has to check, pad or divide them."""
+        geometry, n, count = self.geometry, shape[-1], math.prod(shape[:-1])
+        start, is_plain = geometry.start, self.transform.in_lanes and self.pads_with_zeros
+        if not is_plain or not 0 < count <= CALL_SIGNALS or n < 1 or n - 2 * start < geometry.n_fft:
+            return None
+        if len(shape) > 1 and n < geometry.n_fft:  # it may be transposed
+            return None
+        frames, epilogue = geometry.n_frames(n), self.make_epilogue(name)
+        if count * frames > CALL_FRAMES:
+            return None
+        call = self.transform.prepare_signals(count, n, start, frames, epilogue, frames_contiguous=order == "C")
+        is_complex = epilogue.op == COMPLEX
+        dtype = np.result_type(self.dtype, np.complex64) if is_complex else self.dtype
+        inner = (epilogue.width, frames) if order == "C" else (frames, epilogue.width)
+        size = count * frames * epilogue.width * (2 if is_complex else 1)
+        return call, Output(size, dtype, (*shape[:-1], *inner))
+
+    # ---- any arrays ----
     def _signal_args(self, x: Real) -> SignalArgs:
         """Arguments of the kernels for signals and their padding."""
         if self.pads_with_zeros:
@@ -94,3 +194,8 @@ class SignalTransform:
             if layout is None:
                 out[..., a:b] = target
         return largest
+
+
+def _matches(array: NDArray[Any], output: Output) -> bool:
+    """Whether the output can be written to the array directly."""
+    return array.shape == output.shape and array.dtype == output.dtype and array.flags.carray

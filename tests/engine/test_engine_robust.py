@@ -16,7 +16,7 @@ from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
 from fastspec import STFT, FilterBank, MelBank
 from fastspec.kernels.runtime import calls, tasks
-from fastspec.transform import inverse
+from fastspec.transform import prepared
 from fastspec.transform import signals as signal_transforms
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -65,7 +65,8 @@ def fences(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
         made.clear()
 
     monkeypatch.setattr(tasks, "aligned", fenced)
-    monkeypatch.setattr(inverse, "aligned", fenced)
+    monkeypatch.setattr(prepared, "aligned", fenced)
+    monkeypatch.setattr(signal_transforms, "aligned", fenced)
     return check
 
 

@@ -217,21 +217,32 @@ def forward_strip(item, worker, record, scratch):
 
 
 # ---- called from Python ----
-@called_from_python("transform")
-def forward_tile(function: int, prepared: Ints, record: Ints, x: Reals, out: Reals, workspace: Reals):
-    """Call a task for the single item of a prepared record, after setting samples, output and peaks in a copy of it.
-
-    Passing many arguments takes Numba microseconds, as long as the transform of a short signal.  `record` is the copy;
-    `workspace` holds peaks and scratch, and a cache line for their alignment.
-    """
-    V, zero = lanes(x), int64(0)
+@kernel
+def copy_record(prepared, record, x, out, workspace):
+    """Copy a prepared record, and set samples, output and peaks in it; the peaks are the first of the workspace."""
     for i in range(prepared.size):
         record[i] = prepared[i]
-    a = -address(workspace) % 64 // (64 // V)
     record[X_SLOT], record[X_SLOT + 1] = address(x), x.size
     record[OUT_SLOT], record[OUT_SLOT + 1] = address(out), out.size
-    record[PEAKS_SLOT], record[PEAKS_SLOT + 1] = address(workspace) + a * (64 // V), 2 * V
-    call(function, (zero, zero, record, workspace[a + 2 * V :]))
+    record[PEAKS_SLOT] = address(workspace)
+
+
+@called_from_python("transform")
+def run_alone(function: int, prepared: Ints, items: int, record: Ints, x: Reals, out: Reals, workspace: Reals):
+    """Call a task for all items of a prepared record, without other threads; `record` holds the copy of it.
+
+    The workspace holds the peaks, as many as the prepared record says, and scratch.  Passing many arguments takes
+    Numba microseconds, as long as the transform of a short signal.
+    """
+    copy_record(prepared, record, x, out, workspace)
+    for item in range(items):
+        call(function, (int64(item), int64(0), record, workspace[prepared[PEAKS_SLOT + 1] :]))
+
+
+@called_from_python("transform")
+def set_arrays(prepared: Ints, record: Ints, x: Reals, out: Reals, workspace: Reals):
+    """`copy_record`, for a call by the driver."""
+    copy_record(prepared, record, x, out, workspace)
 
 
 @called_from_python("transform")
