@@ -185,8 +185,30 @@ def first_calls(other: Path, only: str, rounds: int) -> None:
             print(f"{new / old:6.3f}  {old:6.2f} -> {new:6.2f} s  {name}, {state} cache", flush=True)
 
 
+def walk(call: Callable[[], object]) -> Counter[str]:
+    """The modules of the package that a call enters, with how often; kernels are not seen inside."""
+    entries: list[str] = []
+    stack = [""]
+
+    def note(frame: FrameType, event: str, _: Any) -> None:
+        module = frame.f_globals.get("__name__", "")
+        if module.startswith("fastspec.") and event == "call":
+            if stack[-1] != module:
+                entries.append(module.removeprefix("fastspec."))
+            stack.append(module)
+        elif module.startswith("fastspec.") and event == "return" and len(stack) > 1:
+            stack.pop()
+
+    sys.setprofile(note)
+    try:
+        call()
+    finally:
+        sys.setprofile(None)
+    return Counter(entries)
+
+
 def walks(only: str) -> None:
-    """Print the modules that calls enter, of the package, with how often; kernels are not seen inside."""
+    """Print the walks of three calls, once each has been prepared."""
     y = np.random.default_rng(0).standard_normal(20000).astype(np.float32)
     plan, bank = fastspec.STFT(512, hop_length=128), fastspec.MelBank(16000, 512, 40)
     D, S = plan.forward(y), plan.power(y, power=1)
@@ -195,26 +217,10 @@ def walks(only: str) -> None:
         "D -> inverse": lambda: plan.inverse(D),
         "S -> recover": lambda: fastspec.recover(S, plan, n_iter=3, rng=0),
     }.items():
-        if only not in name:
-            continue
-        call()
-        entries: list[str] = []
-        stack = [""]
-
-        def note(frame: FrameType, event: str, _: Any, entries: list[str] = entries, stack: list[str] = stack) -> None:
-            module = frame.f_globals.get("__name__", "")
-            if module.startswith("fastspec.") and event == "call":
-                if stack[-1] != module:
-                    entries.append(module.removeprefix("fastspec."))
-                stack.append(module)
-            elif module.startswith("fastspec.") and event == "return" and len(stack) > 1:
-                stack.pop()
-
-        sys.setprofile(note)
-        call()
-        sys.setprofile(None)
-        counts = Counter(entries)
-        print(f"{name}: {len(counts)} modules", *(f"    {n} x {module}" for module, n in counts.items()), sep="\n")
+        if only in name:
+            call()
+            counts = walk(call)
+            print(f"{name}: {len(counts)} modules", *(f"    {n} x {module}" for module, n in counts.items()), sep="\n")
 
 
 def main() -> None:

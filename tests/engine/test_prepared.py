@@ -1,0 +1,93 @@
+"""Prepared calls: the bits of the way that any arrays take, for all shapes, memory orders and outputs; their walk."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import fastspec
+from bench.versions import walk
+from fastspec.transform import signals as signal_transforms
+
+Array = np.ndarray[Any, np.dtype[Any]]
+SIZES = [(2, 1), (5, 2), (16, 3), (30, 7), (64, 100), (34, 8), (400, 160), (512, 128)]
+
+
+def read_only(y: Array) -> Array:
+    """A view that no prepared call takes."""
+    view = y.view()
+    view.flags.writeable = False
+    return view
+
+
+@given(
+    size=st.sampled_from(SIZES),
+    axes=st.sampled_from([(), (1,), (2,), (3, 2), (40,)]),
+    frames=st.sampled_from([1, 2, 7, 8, 9, 15, 16, 17, 33, 300]),
+    dtype=st.sampled_from(["float32", "float64"]),
+    center=st.booleans(),
+    order=st.sampled_from("FC"),
+    threads=st.integers(1, 3),
+)
+def test_prepared_calls_have_the_bits_of_other_calls(
+    size: tuple[int, int], axes: tuple[int, ...], frames: int, dtype: str, center: bool, order: Any, threads: int
+) -> None:
+    plan = fastspec.STFT(size[0], hop_length=size[1], center=center, dtype=dtype)
+    n = max(plan.n_fft, plan.n_samples(frames))
+    y = np.random.default_rng(n).standard_normal((*axes, n)).astype(dtype)
+    bank = fastspec.FilterBank(np.abs(np.random.default_rng(1).standard_normal((3, plan.n_bins))))
+    calls = (
+        lambda y, **out: plan.forward(y, order=order, **out),
+        lambda y, **out: plan.power(y, power=1.5, order=order, **out),
+        lambda y, **out: plan.mel(y, bank, log="db", order=order, **out),
+    )
+    for call in calls:
+        expected = call(read_only(y))
+        assert call(y).strides == expected.strides
+        with fastspec.threads(threads):
+            np.testing.assert_array_equal(call(y), expected)
+            out = np.full_like(expected, np.nan)  # in the same order of memory
+            assert call(y, out=out) is out
+            np.testing.assert_array_equal(out, expected)
+
+
+def test_an_output_beyond_the_caches_is_the_same_on_and_off_a_cache_line() -> None:
+    plan, y = fastspec.STFT(510, hop_length=64), np.random.default_rng(0).standard_normal(1_200_000).astype(np.float32)
+    expected = plan.power(read_only(y))
+    assert expected.nbytes > 2 * 8 << 20
+    memory = np.empty(expected.size + 32, np.float32)
+    skip = -memory.ctypes.data % 64 // 4
+    for shift in (0, 1):
+        flat = memory[skip + shift : skip + shift + expected.size]
+        flat[:] = np.nan
+        out = flat.reshape(expected.shape[::-1]).T
+        plan.power(y, out=out)
+        np.testing.assert_array_equal(out, expected)
+
+
+def test_no_more_calls_are_kept_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signal_transforms, "CACHED_CALLS", 4)
+    plan, rng = fastspec.STFT(64), np.random.default_rng(0)
+    for n in (*range(100, 110), *range(100, 110)):
+        y = rng.standard_normal(n).astype(np.float32)
+        np.testing.assert_array_equal(plan.forward(y), plan.forward(read_only(y)))
+        assert len(plan._signals._calls) <= 4
+
+
+@pytest.mark.parametrize("shape", [(3, 0), (0, 300), (2, 40), ()])
+def test_signals_that_need_a_check_are_checked(shape: tuple[int, ...]) -> None:
+    plan, y = fastspec.STFT(64, center=False), np.zeros(shape, np.float32)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="y must"):
+            plan.forward(y)
+
+
+def test_mel_enters_eight_modules_once_it_is_prepared() -> None:
+    plan, bank = fastspec.STFT(512, hop_length=128), fastspec.MelBank(16000, 512, 40)
+    y = np.random.default_rng(0).standard_normal(20000).astype(np.float32)
+    plan.mel(y, bank)
+    entries = walk(lambda: plan.mel(y, bank))
+    assert len(entries) <= 8, entries
+    assert max(entries.values()) <= 2, entries
