@@ -4,6 +4,8 @@ Hypothesis draws the same cases on every machine and every day; new ones are for
 `make stress`, which runs `tests/stress` with the tests marked `long` and with a seed that is printed.
 """
 
+from pathlib import Path
+
 import pytest
 from hypothesis import settings
 
@@ -15,6 +17,7 @@ settings.load_profile("same")
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="with the tests that take longer than seconds (make stress)")
     parser.addoption("--stress-seed", type=int, default=0, help="what the tests of tests/stress draw starts from it")
+    parser.addoption("--promises", type=Path, help="the page whose list of what was tried is written from this run")
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -34,3 +37,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def seed(request: pytest.FixtureRequest) -> int:
     """What a test of tests/stress draws from."""
     return int(request.config.getoption("--stress-seed"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """What tests printed after `stress:`: what they tried, and how often; also written to a page if that is asked."""
+    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    lines = [line[8:] for report in reports for line in report.capstdout.splitlines() if line.startswith("stress: ")]
+    if not lines:
+        return
+    terminalreporter.section("tried")
+    for line in lines:
+        terminalreporter.line(line)
+    if page := config.getoption("--promises"):
+        from bench.table import between_marks, machine_line
+        from bench.timing import machine
+
+        passed, failed = (len(terminalreporter.getreports(outcome)) for outcome in ("passed", "failed"))
+        seed, text = config.getoption("--stress-seed"), page.read_text("utf-8")
+        counts = f"{passed} tests passed, {failed} failed, seed {seed}.\n\n"
+        listing = "\n".join(["```text", *lines, "```"])
+        body = counts + listing + "\n\n" + machine_line(machine())
+        page.write_text(between_marks(text, "stress", body), "utf-8")
