@@ -254,7 +254,7 @@ class LaneBuffers:
 
     def run_steps(self, first: int, last: int, batch: SegmentBatch) -> None:
         """Steps first .. last - 1; see `kernels.recovery.rtisi.run_steps`."""
-        args, record, layout, V = self.args, self.record, kernels.LAYOUT, lane_count(self.dtype)
+        args, record, layout, V = self.args, self.record.copy(), kernels.LAYOUT, lane_count(self.dtype)
         S, (signal_stride, bin_stride, frame_stride) = nonnegative_strides(batch.S)
         offsets = batch.rows * signal_stride + batch.firsts * frame_stride
         layout.set_memory(

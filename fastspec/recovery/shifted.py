@@ -120,7 +120,8 @@ def _recover_in_lanes(plan: STFT, batch: SegmentBatch) -> None:
         energy_ahead=_energy_ahead(plan).astype(dtype),
         window=plan.window.astype(dtype),
     )
-    record = kernels.LAYOUT.pack(arrays, tables, args)
+    packed = kernels.LAYOUT.pack(arrays, tables, args)
+    record = packed.copy()
     kernels.LAYOUT.set_memory(record, S=(data_address(S), extent(S, S.itemsize)[1]))
     size = scratch_size(kernels.scratch_sizes(args, V))
     scratch, operations = aligned(min(team_size(), tiles) * size, dtype), V * n * 32

@@ -22,7 +22,7 @@ from .._typing import Complex, Real
 from ..kernels.fft import tables as fft_tables
 from ..kernels.fft.realfft import BINS, addresses
 from ..kernels.runtime.calls import aligned
-from ..kernels.runtime.layout import data_address, pack, scratch_size
+from ..kernels.runtime.layout import data_address, join, pack, scratch_size
 from ..kernels.runtime.tasks import Task, run_items
 from ..kernels.runtime.threads import team_size
 from ..kernels.stft import inverse as inverse_kernel
@@ -280,7 +280,7 @@ class InverseTransform:
             y_offset=y[0],
         )
         prepared = prepare_overlap_add(self.tables, args, frame_range.weight.reshape(-1))
-        prepared = prepared._replace(record=np.concatenate([prepared.record, pack(inverse)]), tails=0)
+        prepared = prepared._replace(record=join(prepared.record, pack(inverse)), tails=0)
         return Prepared(key, prepared, spectra, y, len(D) * max(frames, 1) * self.n_fft * 32)
 
     def _run_in_lanes(self, D: Complex, out: Real, prepared: Prepared) -> None:
