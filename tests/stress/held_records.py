@@ -1,4 +1,4 @@
-"""Run as a program by `test_records.py`: every record in memory that is kept from call to call, and whose arrays it holds.
+"""Run as a program by `test_records.py`: the records that are kept from call to call, and the arrays they hold.
 
 Prints how many addresses of arrays such records hold for the kernels, by the kind of named tuple that they are in.
 """
@@ -79,9 +79,9 @@ def records() -> list[Array]:
         for it in gc.get_referents(owners.pop()):
             if isinstance(it, dict | tuple) and not gc.is_tracked(it):  # as one that holds arrays only is
                 owners.append(it)
-            if type(it) is np.ndarray and it.dtype == np.int64 and it.ndim == 1 and id(it) not in found:
-                if holds_arguments(it) or np.isin(it, kernels).any():
-                    found[id(it)] = it
+            is_record = type(it) is np.ndarray and it.dtype == np.int64 and it.ndim == 1
+            if is_record and (holds_arguments(it) or np.isin(it, kernels).any()):
+                found[id(it)] = it
     return list(found.values())
 
 
