@@ -17,11 +17,11 @@ from ..kernels.fft.realfft import COMPLEX, addresses
 from ..kernels.framing.polyphase import SignalArgs
 from ..kernels.runtime.layout import pack, scratch_size
 from ..kernels.runtime.tasks import run_items
-from ..kernels.runtime.threads import thread_count
 from ..kernels.stft import forward
 from ..kernels.stft.forward import ForwardArgs, WindowArgs
 from .epilogue import Epilogue
 from .memory import MemoryLayout, layout_of
+from .scipy_fft import rfft
 
 STRIP_BYTES = 96 << 10  # a strip of this size shares the second-level cache with the transform
 STREAM_BYTES = 8 << 20  # larger outputs bypass the caches
@@ -203,8 +203,6 @@ class ForwardTransform:
 
     def scipy_blocks(self, signals: SignalArgs, origin: int, frames: int) -> Iterator[tuple[slice, Complex]]:
         """(slice of frames counted over all signals, their spectra by SciPy), a block at a time."""
-        from scipy import fft
-
         total, window = len(signals.offsets) * frames, self.window.astype(self.dtype)
         block = max(1, SCIPY_BLOCK_BYTES // (self.n_fft * self.dtype.itemsize))
         buffer = np.empty((min(block, total), self.n_fft), self.dtype)
@@ -213,7 +211,7 @@ class ForwardTransform:
             args = WindowArgs(window, buffer.reshape(-1), first, frames, self.hop, origin)
             record = forward.WINDOW_LAYOUT.pack(signals, args)
             run_items(forward.window_frame, self.dtype, count, record, work=count * self.n_fft * 4)
-            yield slice(first, first + count), fft.rfft(buffer[:count], workers=thread_count())
+            yield slice(first, first + count), rfft(buffer[:count])
 
     def _run_scipy(
         self, signals: SignalArgs, origin: int, frames: int, layout: MemoryLayout, epilogue: Epilogue

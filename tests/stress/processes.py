@@ -1,10 +1,11 @@
 """Child processes that run Python on this checkout for a limited time: what is provoked in them may end in a hang."""
 
+import contextlib
+import ctypes
 import os
 import signal
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +39,29 @@ def wait(child, seconds=30):
 """`fork` a child whose exit code says whether its task was right, and `wait` for it."""
 
 
+def layers() -> list[str]:
+    """The threading layers that numba can use here; TBB, where `pip install tbb` has put it into the environment."""
+    found = ["omp", "workqueue"]
+    for name in (f"{sys.prefix}/lib/libtbb.so.12", "libtbb.so.12"):
+        with contextlib.suppress(OSError):
+            ctypes.CDLL(name)
+            return [*found, "tbb"]
+    return found
+
+
+def on_layer(layer: str) -> dict[str, str]:
+    """The environment in which numba uses a threading layer."""
+    libraries = filter(None, [f"{sys.prefix}/lib", os.environ.get("LD_LIBRARY_PATH")])
+    found = {"LD_LIBRARY_PATH": os.pathsep.join(libraries)} if layer == "tbb" else {}
+    return {"NUMBA_THREADING_LAYER": layer, **found}
+
+
 def start(program: str, *arguments: object, **environment: object) -> "subprocess.Popen[str]":
     """Python on a program, a file's path or its text; arguments by name are environment variables."""
     own = {k: v for k, v in os.environ.items() if not k.startswith(("FASTSPEC_NUM", "NUMBA_", "PYTEST_", "COV_"))}
     own |= {"PYTHONPATH": os.pathsep.join(map(str, PATHS)), "PYTHONFAULTHANDLER": "1", "NUMBA_NUM_THREADS": "4"}
     own |= {name: str(value) for name, value in environment.items()}
-    told = [program] if program.endswith(".py") else ["-c", textwrap.dedent(program)]
+    told = [program] if program.endswith(".py") else ["-c", program]
     return subprocess.Popen(
         [sys.executable, "-W", "ignore::DeprecationWarning", *told, *map(str, arguments)],
         text=True,
