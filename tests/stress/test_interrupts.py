@@ -22,7 +22,8 @@ from mixed_calls import all_right
 signal.signal(signal.SIGINT, signal.default_int_handler)
 rng = np.random.default_rng(0)
 y = rng.standard_normal(16_000 * 300).astype(np.float32)
-plan, odd, bank = fastspec.STFT(400, hop_length=160), fastspec.STFT(418, hop_length=160), fastspec.MelBank(16000, 400, 40)
+plan, odd = (fastspec.STFT(n_fft, hop_length=160) for n_fft in (400, 418))
+bank = fastspec.MelBank(16000, 400, 40)
 S, S_odd, M = plan.power(y, power=1), odd.power(y[:960_000], power=1), plan.mel(y[:960_000], bank)
 log = fastspec.pretty_spectrogram(y[:960_000], fft_size=512, step_size=64)
 rounds = 1_000_000
