@@ -3,7 +3,7 @@
 # make test-others  the tests that may depend on Python, on those of 3.12 and 3.13 that are installed: .venv-3.12 ...
 # make test-lowest  the same, on the lowest Python and the lowest versions of the dependencies that pyproject.toml allows
 # make fuzz         new random cases for SECONDS=600; `make test` draws the same ones every time
-# make stress       tests/stress with its long cases, for about an hour; SEED=... repeats what another run drew
+# make stress       tests/stress with its long cases, for about an hour, tests/engine on four threads; SEED=... draws again
 # make lint         ruff and mypy
 # make package      dist/: sdist and wheel, each installed and tried in an environment of its own
 # make bench        the measurements, and the README's tables written from them
@@ -50,6 +50,7 @@ fuzz: $(VENV)/.installed-test
 
 stress: $(VENV)/.installed-stress
 	$(BIN)/python -m pytest tests/stress --long --stress-seed=$(SEED) --hypothesis-seed=$(SEED)
+	$(BIN)/python -m pytest tests/engine tests/stress --parallel-threads=4
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

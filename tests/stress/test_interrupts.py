@@ -11,6 +11,8 @@ import pytest
 import soundfile
 from processes import interrupt, start
 
+pytestmark = pytest.mark.thread_unsafe(reason="starts processes")
+
 WITHIN_SECONDS = 1.0
 
 HOURS = """

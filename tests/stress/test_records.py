@@ -56,6 +56,7 @@ def test_memory_of_others_is_set_in_a_copy_only() -> None:
     kept.set_memory(record.copy(), x=(1, 1))
 
 
+@pytest.mark.thread_unsafe(reason="starts a process")
 def test_every_record_that_is_kept_holds_the_arrays_behind_its_addresses() -> None:
     words = run(str(HERE / "held_records.py"), seconds=300)
     counts = dict(word.split("=") for word in words[1:])
@@ -93,6 +94,7 @@ for table in tables + tables:
 
 
 @pytest.mark.long
+@pytest.mark.thread_unsafe(reason="starts processes")
 def test_memory_that_was_freed_or_never_written_is_in_no_result() -> None:
     def digests(**environment: object) -> list[str]:
         words = run(DIGESTS, HERE.parent / "package", seconds=400, NUMBA_NUM_THREADS=2, **environment)

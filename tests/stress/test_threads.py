@@ -3,6 +3,8 @@
 import pytest
 from processes import layers, on_layer, run
 
+pytestmark = pytest.mark.thread_unsafe(reason="starts processes")
+
 PREAMBLE = """
 import sys
 import numba
