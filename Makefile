@@ -1,8 +1,9 @@
 # make demo         hear and see it: .venv, install, the demo on a bundled recording of speech
 # make test         .venv, install with the test tools, pytest
 # make test-others  the tests that may depend on Python, on those of 3.12 and 3.13 that are installed: .venv-3.12 ...
+# make test-lowest  the same, on the lowest Python and the lowest versions of the dependencies that pyproject.toml allows
 # make fuzz         new random cases for SECONDS=600; `make test` draws the same ones every time
-# make stress       tests/stress with its long cases, for about an hour; SEED=... repeats what another run drew
+# make stress       tests/stress with its long cases, for about an hour, tests/engine on four threads; SEED=... draws again
 # make lint         ruff and mypy
 # make package      dist/: sdist and wheel, each installed and tried in an environment of its own
 # make bench        the measurements, and the README's tables written from them
@@ -20,7 +21,7 @@ endif
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test test-others test-portable fuzz stress lint package bench clean help
+.PHONY: demo test test-others test-lowest test-portable fuzz stress lint package bench clean help
 
 demo: $(VENV)/.installed-demo
 	$(BIN)/fastspec demo
@@ -35,8 +36,13 @@ test-on-%:
 	if [ -z "$$python" ]; then echo "Python $*: not installed, not tested"; \
 	else $(MAKE) --no-print-directory PYTHON="$$python" VENV=.venv-$* test-portable; fi
 
+test-lowest:
+	@python=$$(.ci/python 3.11); \
+	$(MAKE) --no-print-directory PYTHON="$${python:-$(PYTHON)}" VENV=.venv-lowest WITH="$$(.ci/lowest)" test-portable
+
 test-portable: $(VENV)/.installed-test
-	$(BIN)/python --version
+	@$(BIN)/python -c 'import sys, numpy, scipy, numba; \
+	print("Python", *sys.version.split()[:1], *(f"{m.__name__} {m.__version__}" for m in (numpy, scipy, numba)))'
 	$(BIN)/python -m pytest -m portable
 
 fuzz: $(VENV)/.installed-test
@@ -44,6 +50,7 @@ fuzz: $(VENV)/.installed-test
 
 stress: $(VENV)/.installed-stress
 	$(BIN)/python -m pytest tests/stress --long --stress-seed=$(SEED) --hypothesis-seed=$(SEED)
+	$(BIN)/python -m pytest tests/engine tests/stress --parallel-threads=4
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -70,7 +77,7 @@ EXTRAS_bench := bench
 
 # One stamp a set of extras, so that a second run installs nothing; editable, so that .venv sees the source tree.
 $(VENV)/.installed-%: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS_$*)]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS_$*)]' $(WITH)
 	@touch $@
 
 $(BIN)/python:

@@ -3,10 +3,10 @@
 `from fastspec import *` imports the fifteen functions of the notebook.  Names are loaded at their first use.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from . import moved
+from .forks import import_module
 
 if TYPE_CHECKING:
     from .patch import CallableModule

@@ -6,6 +6,8 @@ import importlib
 import importlib.metadata
 from types import ModuleType
 
+from .forks import import_module
+
 #: Extra -> the distributions it installs (``pip install "fastspec[EXTRA]"``).
 EXTRAS = {
     "audio": ("soundfile", "soxr"),
@@ -26,7 +28,8 @@ def load(module: str, extra: str, purpose: str) -> ModuleType:
         If the package is absent: a sentence with the command that installs it.
     """
     try:
-        return importlib.import_module(module)
+        # a library that we patch may call us while another thread imports it
+        return importlib.import_module(module) if extra == "librosa" else import_module(module)
     except ModuleNotFoundError as error:
         package = module.partition(".")[0]
         if (error.name or "").partition(".")[0] != package:

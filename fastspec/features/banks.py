@@ -3,10 +3,12 @@
 from typing import Any, Literal
 
 import numpy as np
+from numpy.fft import rfftfreq
 from numpy.typing import ArrayLike, DTypeLike
 
 from .. import checks
 from .._typing import Array, Real
+from ..forks import forks_wait
 from ..immutable import Immutable
 from ..warning import warn
 from .band_matrix import to_bands
@@ -113,7 +115,8 @@ class FilterBank(Immutable):
         UserWarning
             If a negative value is more than a tenth of the largest: no noise, but perhaps a logarithm.
         """
-        from .nnls import invert_filters  # imports the kernels, which banks alone do not need
+        with forks_wait:
+            from .nnls import invert_filters  # imports the kernels, which banks alone do not need
 
         return invert_filters(self, M, power=power, method=method, n_iter=n_iter, order=order, out=out)
 
@@ -202,7 +205,7 @@ class MelBank(FilterBank):
         """The filters [shape=(n_mels, n_bins)]; rounded to the dtype before and after scaling, as in librosa."""
         corners = mel_frequencies(self.n_mels + 2, self.fmin, self.fmax, self.htk)
         low, middle, high = (corners[i : self.n_mels + i, None] for i in range(3))
-        f = np.fft.rfftfreq(self.n_fft, 1 / self.sr)
+        f = rfftfreq(self.n_fft, 1 / self.sr)
         bank = np.maximum(0, np.minimum((f - low) / (middle - low), (high - f) / (high - middle))).astype(dtype)
         is_empty = (bank.max(axis=1) == 0) & (middle[:, 0] > 0)
         self._warn_of_empty_filters(int(is_empty.sum()), int((is_empty & (middle[:, 0] >= self.sr / 2)).sum()))

@@ -7,6 +7,7 @@ import numpy as np
 
 from .._typing import Array
 from ..checks import writable_view
+from ..forks import forks_wait
 from ..kernels.features import matmul
 from ..kernels.runtime.tasks import run_items
 
@@ -17,7 +18,8 @@ KERNEL_MIN_COLUMNS = 32  # fewer columns are multiplied in NumPy
 @lru_cache(16)
 def _matrix(bands: int, n_mfcc: int, dct_type: Any, norm: Any, lifter: float, dtype: np.dtype[Any]) -> Array:
     """DCT and liftering as one matrix [shape=(coefficients, bands)]."""
-    from scipy.fft import dct
+    with forks_wait:
+        from scipy.fft import dct
 
     rows = dct(np.eye(bands), axis=0, type=dct_type, norm=norm)[:n_mfcc]
     return np.ascontiguousarray(rows * lifter_weights(len(rows), lifter)[:, None], dtype)
@@ -59,7 +61,8 @@ def cepstrum(S: Array, n_mfcc: int, *, dct_type: int = 2, norm: str | None = "or
 @lru_cache(16)
 def _inverse_matrix(count: int, bands: int, dct_type: Any, norm: Any, lifter: float, dtype: np.dtype[Any]) -> Array:
     """Inverse DCT and inverse liftering as one matrix [shape=(bands, coefficients)]."""
-    from scipy.fft import idct
+    with forks_wait:
+        from scipy.fft import idct
 
     columns = idct(np.eye(count), axis=0, n=bands, type=dct_type, norm=norm)
     return np.ascontiguousarray(columns / lifter_weights(count, lifter), dtype)

@@ -65,7 +65,8 @@ def _tables(bank: Any, dtype: np.dtype[Any], scaled: bool) -> Tables:
     if scaled and is_nonzero.any():
         T, inverse = T / eigenvalues[-1], inverse * eigenvalues[-1]
     magnitude = np.abs(inverse)
-    inverse[magnitude < magnitude.max(axis=1, keepdims=True) * (np.finfo(dtype).eps / len(B))] = 0
+    share = dtype.type(np.finfo(dtype).eps / len(B))
+    inverse[magnitude < magnitude.max(axis=1, keepdims=True) * share] = 0
     matrices = _bands(B, dtype), _bands((B * T).T, dtype), _bands(inverse, dtype)
     return Tables(*matrices, tuple(pack(bands) for bands in matrices))
 

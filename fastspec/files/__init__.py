@@ -7,8 +7,9 @@
 One thread reads ahead and another writes behind (`pipeline`).  A file appears under its name when it is complete.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from ..forks import import_module
 
 if TYPE_CHECKING:
     from .sound_readers import Raw, Sound, open_sound

@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.fft import rfftfreq
 from numpy.typing import DTypeLike
 
 from .._typing import Array
@@ -47,7 +48,7 @@ def _is_unusual(args: _BankArgs) -> bool:
 def _build_unusual(args: _BankArgs) -> _Bank:
     """The formula of `MelBank` for any corners: it divides by zero where two of them are one."""
     corners = mel_frequencies(args.n_mels + 2, args.fmin, args.fmax, args.htk)
-    bins, widths = np.fft.rfftfreq(args.n_fft, 1 / args.sr), np.diff(corners)[:, None]
+    bins, widths = rfftfreq(args.n_fft, 1 / args.sr), np.diff(corners)[:, None]
     rising = (bins - corners[:-2, None]) / widths[:-1]
     falling = (corners[2:, None] - bins) / widths[1:]
     dense = np.maximum(0, np.minimum(rising, falling)).astype(args.dtype)

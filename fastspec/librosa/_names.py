@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, ParamSpec, TypeVar
 
+from .. import forks
 from ..warning import warn as warn
 
 P = ParamSpec("P")
@@ -53,7 +54,7 @@ def resolve(module: str, name: str, sources: Mapping[str, str] | None = None) ->
     """
     source = (sources or {}).get(name)
     if source is not None:
-        defining_module = import_module(source)
+        defining_module = forks.import_module(source)
         value = defining_module if source == f"{module}.{name}" else getattr(defining_module, name)
         setattr(sys.modules[module], name, value)
         return value

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from .._typing import Array
+from ..forks import forks_wait
 from ._banks import mel_filters
 from ._names import parameter_error, raise_parameter_errors, resolve
 
@@ -92,7 +93,8 @@ def get_window(window: Any, Nx: int, *, fftbins: bool = True) -> Array:
     if callable(window):
         return window(Nx)
     if isinstance(window, str | tuple) or np.isscalar(window):
-        from scipy.signal import get_window as scipy_window
+        with forks_wait:
+            from scipy.signal import get_window as scipy_window
 
         name: Any = window
         return scipy_window(name, Nx, fftbins=fftbins)

@@ -5,6 +5,7 @@ from numpy.typing import ArrayLike
 
 from .. import checks
 from .._typing import Array
+from ..forks import forks_wait
 from . import blockwise
 
 
@@ -25,7 +26,8 @@ def butter_bandpass(lowcut: float, highcut: float, fs: float, order: int = 5) ->
     b, a : np.ndarray [shape=(2 * order + 1,)]
         Numerator and denominator, as from `scipy.signal.butter`.
     """
-    from scipy.signal import butter
+    with forks_wait:
+        from scipy.signal import butter
 
     low, high, rate = (checks.as_finite(n, v) for n, v in (("lowcut", lowcut), ("highcut", highcut), ("fs", fs)))
     if not 0 < low < high < rate / 2:
@@ -57,7 +59,8 @@ def butter_bandpass_filter(
     y : np.ndarray [shape=(n,)]
         float32 if data is, else float64.
     """
-    from scipy.signal import lfilter
+    with forks_wait:
+        from scipy.signal import lfilter
 
     x = blockwise.as_channel("data", data).check_finite()
     b, a = butter_bandpass(lowcut, highcut, fs, order=order)

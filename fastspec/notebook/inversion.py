@@ -115,12 +115,17 @@ def recover(
         y = signals[(n_iter - i) % 2]
         current.synthesize(previous, y)
         if i and on_iteration is not None and previous is not None:
-            on_iteration(i, n_iter, previous if scale == 1 else previous / S.dtype.type(scale))
+            on_iteration(i, n_iter, _unscaled(previous, scale, S.dtype))
         previous = y
     if y is not result or scale != 1:
         for first, last in chunks(whole.length, BLOCK_SAMPLES):
-            result[first:last] = y[first:last] if scale == 1 else y[first:last] / S.dtype.type(scale)
+            result[first:last] = _unscaled(y[first:last], scale, S.dtype)
     return result
+
+
+def _unscaled(y: Real, scale: float, dtype: np.dtype[Any]) -> Real:
+    """y / scale in a dtype that holds the scale; segments are computed in float32."""
+    return y if scale == 1 else np.divide(y, scale, dtype=dtype)
 
 
 def _segmented_passes(
@@ -145,7 +150,8 @@ def _magnitude_source(
     def load(first: int, last: int) -> Real:
         rows, rows_logarithmic = S.block(first * factor, (last - 1) * factor + 1)[::factor], logarithmic
         if scale != 1:
-            scaled = np.power(10.0, rows + np.log10(scale), dtype=np.float64) if logarithmic else rows * scale
+            exponents = np.add(rows, np.log10(scale), dtype=np.float64) if logarithmic else None
+            scaled = rows * scale if exponents is None else np.power(10.0, exponents)
             rows, rows_logarithmic = scaled.astype(S.dtype), False
         rows = rows.astype(dtype, copy=False)
         return hermitian_magnitudes(rows, n_fft, logarithmic=rows_logarithmic, mirrored=mirrored)

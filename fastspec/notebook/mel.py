@@ -16,6 +16,7 @@ from ..features.banks import FilterBank, as_bank
 from ..features.decibels import from_db
 from ..features.log import check_exponents
 from ..features.scales import hz_to_mel, mel_to_hz
+from ..forks import forks_wait
 from ..warning import warn
 from . import blockwise
 
@@ -30,7 +31,8 @@ def resample_time(M: Real, factor: float) -> Array:
 
     See `scipy.ndimage.zoom`.
     """
-    from scipy.ndimage import zoom
+    with forks_wait:
+        from scipy.ndimage import zoom
 
     return zoom(M.astype(np.float32), [1, factor]).astype(np.float16)
 
@@ -117,7 +119,8 @@ def resample_columns(read: Callable[[int, int], Real], columns: int, new_columns
     away decays as 0.268**k (Unser, IEEE Signal Processing Magazine 16(6), 1999, 22-38), so that SPLINE_REACH_COLUMNS
     columns on either side determine it to the precision of float64.
     """
-    from scipy.ndimage import affine_transform
+    with forks_wait:
+        from scipy.ndimage import affine_transform
 
     ratio = (columns - 1) / max(1, new_columns - 1)
     a = max(0, int(first * ratio) - SPLINE_REACH_COLUMNS)

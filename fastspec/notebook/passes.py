@@ -27,6 +27,7 @@ from ..transform.framing import hamming, power_of_two_scale, window_sum
 from ..transform.inverse import prepare_overlap_add, run_overlap_add, sum_size, weight_columns
 from ..transform.memory import signal_args
 from ..transform.prepared import Workspace
+from ..transform.scipy_fft import irfft
 from .blockwise import chunks
 from .spectra import hamming_analysis
 
@@ -302,8 +303,6 @@ class Passes:
 
     def _synthesize_scipy(self, previous: Real | None, args: AlignArgs, start: int, stop: int) -> None:
         """Write frames start .. stop - 1 to the ring buffer by SciPy's transform, for sizes that the kernels lack."""
-        from scipy import fft
-
         if start >= stop:
             return
         n, half = self.n_fft, self.n_fft // 2 + 1
@@ -317,7 +316,7 @@ class Passes:
             blocks = hamming_analysis(n, self.hop, self.dtype).scipy_blocks(signals, start * self.hop, stop - start)
             bins = np.concatenate([D for _, D in blocks])
             bins *= values / np.maximum(np.abs(bins), args.least)
-        frames = fft.irfft(bins, n, workers=thread_count())
+        frames = irfft(bins, n)
         self.ring.frames_reversed.reshape(-1, n)[np.arange(start, stop) % args.ring_frames] = frames[:, ::-1]
 
 

@@ -6,8 +6,9 @@ Pictures of `files.spectrogram` and `files.mel` say what their pixels mean (`leg
 arguments say.  Needs matplotlib and Pillow: ``pip install "fastspec[plot]"``.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from ..forks import import_module
 
 if TYPE_CHECKING:
     from .levels import PictureLevels, to_levels

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import extras
+from ..forks import forks_wait
 
 Colours = NDArray[np.uint8]
 
@@ -45,7 +46,8 @@ def table(colormap: str) -> Colours:
 
 def positions(pixels: Colours, colours: Colours) -> tuple[NDArray[np.float32], float]:
     """(position from 0 to 1 of the nearest of `colours` (n, 3), for each pixel (..., 3); their rms distance)."""
-    from scipy.spatial import KDTree
+    with forks_wait:
+        from scipy.spatial import KDTree
 
     tree, flat = KDTree(colours.astype(np.float64)), pixels.reshape(-1, 3)
     result, squares = np.empty(len(flat), np.float32), 0.0
@@ -65,7 +67,8 @@ def find(pixels: Colours) -> tuple[str, float]:
     Maps of few colours, of grey, that repeat themselves and reversed ones are not looked at: of a map and its reverse,
     which have the same colours, the picture does not tell which it was drawn with.
     """
-    from scipy.spatial import KDTree
+    with forks_wait:
+        from scipy.spatial import KDTree
 
     counted = _count(pixels)
     best, least = "", np.inf

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from .. import checks
 from ..features.scales import hz_to_mel
+from ..forks import forks_wait
 from ..plan import STFT
 
 if TYPE_CHECKING:
@@ -78,7 +79,8 @@ def _means(at: NDArray[np.float64], reach: NDArray[np.float64], n: int, is_insid
 
     Positions beyond the ends are at the ends; rows that are not inside are 0.
     """
-    from scipy.sparse import csr_array
+    with forks_wait:
+        from scipy.sparse import csr_array
 
     at = np.clip(np.where(is_inside, at, 0), 0, n - 1)
     first = np.maximum(np.ceil(at - reach), 0).astype(np.int64)

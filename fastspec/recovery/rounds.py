@@ -13,7 +13,7 @@ from ..kernels.fft.realfft import BINS, addresses
 from ..kernels.recovery import griffin_lim
 from ..kernels.recovery.griffin_lim import RoundArgs
 from ..kernels.runtime.calls import aligned
-from ..kernels.runtime.layout import data_address, pack
+from ..kernels.runtime.layout import data_address, join, pack
 from ..kernels.runtime.tasks import run_items
 from ..kernels.runtime.threads import team_size
 from ..kernels.stft import overlap_add
@@ -99,8 +99,7 @@ class Rounds:
         """Records of the bank B, and of B' with its rows divided by their sums."""
         no_bank = np.zeros((1, 1))
         banks = [no_bank, no_bank] if self.bank is None else [np.asarray(self.bank), normalize_adjoint(self.bank)]
-        self.bands = [to_bands(B.astype(self.dtype)) for B in banks]  # kept: the records hold their addresses
-        return [pack(Bands(*bands)) for bands in self.bands]
+        return [pack(Bands(*to_bands(B.astype(self.dtype)))) for B in banks]
 
     @cached_attribute
     def norms(self) -> NDArray[np.float64]:
@@ -190,8 +189,8 @@ class Rounds:
         edges, layout = None, griffin_lim.LAYOUT
         record_key = (*key, method, kind)
         if record_key not in self._records:
-            args = self._round_args(key[0] if kind is None else kind, now, method)
-            self._records[record_key] = np.concatenate([prepared.record, pack(args), *self.filters])
+            args = self._round_args(key[0] if kind is None else kind, method)
+            self._records[record_key] = join(prepared.record, pack(args), *self.filters)
         record = self._records[record_key].copy()
         layout.set_memory(record, now=(data_address(now), now.size), before=(data_address(before), before.size))
         if self.has_edges:
@@ -200,11 +199,12 @@ class Rounds:
             layout.set_memory(record, edges=(data_address(edges), edges.size))
         return record, edges
 
-    def _round_args(self, kind: int, signals: Real, method: Method) -> RoundArgs:
+    def _round_args(self, kind: int, method: Method) -> RoundArgs:
         """The arguments of a round, except for the addresses of signals, edges and squared_errors."""
         pad = -self.plan.geometry.start if self.has_edges else 0
         relaxation = method if isinstance(method, Relaxation) else Relaxation(*(0.0,) * 7)
         momentum = method if isinstance(method, Momentum) else Momentum(1.0)
+        unset = np.zeros(0, self.dtype)
         return RoundArgs(
             kind=kind,
             shape={1.0: ROOT, 2.0: SQUARE}.get(self.power, EXPONENT),
@@ -214,11 +214,11 @@ class Rounds:
             right=pad,
             tiles=self.tiles,
             filters=0 if self.bank is None else len(self.bank),
-            now=signals,
-            before=signals,
-            edges=signals[:0],
-            state=self.state if kind == griffin_lim.RELAXED else np.zeros(0, self.dtype),
-            squared_errors=signals[:0],
+            now=unset,
+            before=unset,
+            edges=unset,
+            state=self.state if kind == griffin_lim.RELAXED else unset,
+            squared_errors=unset,
             now_gain=momentum.now,
             before_gain=momentum.before,
             kept_now=momentum.kept_now,

@@ -19,9 +19,10 @@ from ..kernels.recovery.rtisi import RtisiArgs, RtisiArrays
 from ..kernels.runtime.calls import aligned
 from ..kernels.runtime.layout import data_address, scratch_size
 from ..kernels.runtime.tasks import run_items
-from ..kernels.runtime.threads import team_size, thread_count
+from ..kernels.runtime.threads import team_size
 from ..plan import STFT
 from ..transform.memory import extent, nonnegative_strides
+from ..transform.scipy_fft import irfft, rfft
 from .segments import Segmentation, SegmentBatch, recover_segments
 
 ENDLESS_FRAMES = 1 << 60  # of a signal that has not ended
@@ -254,7 +255,7 @@ class LaneBuffers:
 
     def run_steps(self, first: int, last: int, batch: SegmentBatch) -> None:
         """Steps first .. last - 1; see `kernels.recovery.rtisi.run_steps`."""
-        args, record, layout, V = self.args, self.record, kernels.LAYOUT, lane_count(self.dtype)
+        args, record, layout, V = self.args, self.record.copy(), kernels.LAYOUT, lane_count(self.dtype)
         S, (signal_stride, bin_stride, frame_stride) = nonnegative_strides(batch.S)
         offsets = batch.rows * signal_stride + batch.firsts * frame_stride
         layout.set_memory(
@@ -330,8 +331,6 @@ class ScipyBuffers:
 
     def _iterate(self, column: int, buffered: int) -> None:
         """All rounds for the frames in the buffer, of which the first is frame `column`."""
-        from scipy import fft
-
         total = np.zeros_like(self.energy_sums)
         for d in range(buffered + 1):
             total[d * self.step : d * self.step + self.n] += self.energy
@@ -346,9 +345,9 @@ class ScipyBuffers:
             x, before = now + (MOMENTUM if r else 0) * (now - before), now
             if r == 0:
                 x[:, 0 if column == 0 else self.look_ahead :, self.peak] += PULSE
-            D = fft.rfft(x * self.window, workers=thread_count())
+            D = rfft(x * self.window)
             D *= self.S / np.maximum(np.abs(D), self.least_energy**0.5)
-            self.y = fft.irfft(D, self.n, workers=thread_count()) * self.window
+            self.y = irfft(D, self.n) * self.window
 
     def _write_out(self, column: int, count: int, batch: SegmentBatch) -> None:
         """The first `count` samples from frame `column` on, which are final."""

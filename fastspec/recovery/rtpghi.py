@@ -168,7 +168,7 @@ class PhaseIntegrator:
 
     def integrate(self, S: Real, first: int, last: int, *, total: int, begin: int, D: Complex) -> None:
         """Steps first .. last - 1: frame `first` is S[:, :, 0], frame `begin` goes to D[:, 0]."""
-        dtype, record, layout = self.plan.dtype, self.record, kernels.LAYOUT
+        dtype, record, layout = self.plan.dtype, self.record.copy(), kernels.LAYOUT
         S, (signal_stride, bin_stride, frame_stride) = nonnegative_strides(S)
         size = min(team_size(), self.signals) * scratch_size(kernels.scratch_sizes(self.args))
         if self.scratch.size < size:

@@ -15,9 +15,10 @@ from ..kernels.recovery.shifted import ShiftArgs, ShiftArrays
 from ..kernels.runtime.calls import aligned
 from ..kernels.runtime.layout import data_address, scratch_size
 from ..kernels.runtime.tasks import run_items
-from ..kernels.runtime.threads import team_size, thread_count
+from ..kernels.runtime.threads import team_size
 from ..plan import STFT
 from ..transform.memory import extent, nonnegative_strides
+from ..transform.scipy_fft import irfft, rfft
 from .segments import Segmentation, SegmentBatch, recover_segments
 
 FUTURE_ENERGY_WEIGHT = 0.01
@@ -120,7 +121,8 @@ def _recover_in_lanes(plan: STFT, batch: SegmentBatch) -> None:
         energy_ahead=_energy_ahead(plan).astype(dtype),
         window=plan.window.astype(dtype),
     )
-    record = kernels.LAYOUT.pack(arrays, tables, args)
+    packed = kernels.LAYOUT.pack(arrays, tables, args)
+    record = packed.copy()
     kernels.LAYOUT.set_memory(record, S=(data_address(S), extent(S, S.itemsize)[1]))
     size = scratch_size(kernels.scratch_sizes(args, V))
     scratch, operations = aligned(min(team_size(), tiles) * size, dtype), V * n * 32
@@ -134,18 +136,16 @@ def _recover_in_lanes(plan: STFT, batch: SegmentBatch) -> None:
 
 def _recover_scipy(plan: STFT, batch: SegmentBatch) -> None:
     """`_recover_in_lanes` for sizes that the kernels lack, by SciPy's transforms, all segments at once."""
-    from scipy import fft
-
     n, hop, dtype, count = plan.n_fft, plan.hop_length, plan.dtype, len(batch.rows)
     window, weight, energy_ahead = (a.astype(dtype) for a in (plan.window, _weight(plan), _energy_ahead(plan)))
     step, least_energy, gains, j = min(hop, n), float(np.finfo(dtype).tiny), _gains(batch)[:, None], np.arange(n)
-    sums, energy_sums, workers = np.zeros((count, n), dtype), np.zeros(n, dtype), thread_count()
+    sums, energy_sums = np.zeros((count, n), dtype), np.zeros(n, dtype)
     for m in range(batch.total):
         S = batch.S[batch.rows, :, batch.firsts + m]
         z = _normalize(sums, energy_sums + energy_ahead, least_energy) * (gains * weight)
-        R = fft.irfft(fft.rfft(z, workers=workers) * (S * gains), n, workers=workers)
+        R = irfft(rfft(z) * (S * gains), n)
         shifts = np.where(R.max(axis=1) != 0, R.argmax(axis=1), n // 2)
-        x = fft.irfft(S, n, workers=workers)
+        x = irfft(S, n)
         sums += window * np.take_along_axis(x, (j - shifts[:, None]) % n, axis=1)
         energy_sums += window * window
         n_final = step if m < batch.total - 1 else n

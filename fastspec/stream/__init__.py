@@ -8,9 +8,9 @@ StreamingRecover, StreamingRecoverMel and `recover` are those of `fastspec.recov
 folder, as recovery needs `inverse`; they are loaded when they are first used.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ..forks import import_module
 from .forward import StreamingMel, StreamingPower, StreamingSTFT
 from .inverse import StreamingISTFT
 from .iterators import istft, mel, power, stft

@@ -113,7 +113,7 @@ class Feed:
             self._out_offsets[0] = layout.offsets[0] + shift
         else:
             np.add(layout.offsets, shift, out=self._out_offsets)
-        record = prepared.record
+        record = prepared.record.copy()
         record[_N], record[_ORIGIN], record[_FRAMES] = x.n, origin, frames
         record[_STRIPS], record[_CONTIGUOUS] = items // signals, layout.frames_contiguous
         record[_STRIDE] = layout.row_stride

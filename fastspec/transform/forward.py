@@ -17,12 +17,12 @@ from ..kernels.fft.realfft import COMPLEX, addresses
 from ..kernels.framing.polyphase import SignalArgs
 from ..kernels.runtime.layout import pack, scratch_size
 from ..kernels.runtime.tasks import run_items
-from ..kernels.runtime.threads import thread_count
 from ..kernels.stft import forward
 from ..kernels.stft.forward import ForwardArgs, WindowArgs
 from .epilogue import Epilogue
 from .memory import MemoryLayout, layout_of
 from .prepared import Prepared
+from .scipy_fft import rfft
 
 STRIP_BYTES = 96 << 10  # a strip of this size shares the second-level cache with the transform
 STREAM_BYTES = 8 << 20  # larger outputs bypass the caches,
@@ -62,9 +62,9 @@ class ForwardTransform:
         return self.tables._replace(sample_offsets=offsets)
 
     @cached_attribute
-    def _tables_of_tiles(self) -> dict[bool, tuple[fft_tables.Tables, Integer]]:
-        """The tables, and the same packed, by whether tiles are mixed."""
-        return {mixed: (tables, pack(tables)) for mixed, tables in ((False, self.tables), (True, self.mixed_tables))}
+    def _packed(self) -> dict[bool, Integer]:
+        """The packed tables, by whether tiles are mixed."""
+        return {mixed: pack(self.mixed_tables if mixed else self.tables) for mixed in (False, True)}
 
     def run(
         self,
@@ -150,14 +150,13 @@ class ForwardTransform:
 
     def prepare(self, items: int, signals: SignalArgs, args: ForwardArgs, epilogue: Epilogue) -> Prepared:
         """The call of `forward.forward_strip` for `items` strips or mixed tiles."""
-        tables, packed_tables = self._tables_of_tiles[args.mixed and not args.from_bins]
+        packed_tables = self._packed[args.mixed and not args.from_bins]
         return Prepared(
             record=forward.LAYOUT.pack(signals, packed_tables, args, epilogue.record),
             items=items,
             work=self.work(args.signals, args.frames, epilogue),
             scratch=scratch_size(forward.scratch_sizes(args)),
             shared=items * args.strip_tiles * self.lanes,
-            referenced=(signals, tables, epilogue),
         )
 
     def prepare_signals(
@@ -183,9 +182,7 @@ class ForwardTransform:
             mean=number(0),
             scale=number(1),
         )
-        call = self.prepare(items, signals, args, epilogue)
-        forward.LAYOUT.set_memory(call.record, peaks=(0, call.shared))
-        return call
+        return self.prepare(items, signals, args, epilogue)
 
     def _run_in_lanes(
         self, items: int, signals: SignalArgs, args: ForwardArgs, epilogue: Epilogue, layout: MemoryLayout
@@ -203,8 +200,6 @@ class ForwardTransform:
 
     def scipy_blocks(self, signals: SignalArgs, origin: int, frames: int) -> Iterator[tuple[slice, Complex]]:
         """(slice of frames counted over all signals, their spectra by SciPy), a block at a time."""
-        from scipy import fft
-
         total, window = len(signals.offsets) * frames, self.window.astype(self.dtype)
         block = max(1, SCIPY_BLOCK_BYTES // (self.n_fft * self.dtype.itemsize))
         buffer = np.empty((min(block, total), self.n_fft), self.dtype)
@@ -213,7 +208,7 @@ class ForwardTransform:
             args = WindowArgs(window, buffer.reshape(-1), first, frames, self.hop, origin)
             record = forward.WINDOW_LAYOUT.pack(signals, args)
             run_items(forward.window_frame, self.dtype, count, record, work=count * self.n_fft * 4)
-            yield slice(first, first + count), fft.rfft(buffer[:count], workers=thread_count())
+            yield slice(first, first + count), rfft(buffer[:count])
 
     def _run_scipy(
         self, signals: SignalArgs, origin: int, frames: int, layout: MemoryLayout, epilogue: Epilogue

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import checks
+from ..forks import forks_wait
 
 Window = str | float | tuple[Any, ...] | ArrayLike | Callable[[int], ArrayLike]
 PadMode = str | Callable[..., Any]
@@ -157,7 +158,8 @@ def window_of(window: Window, size: int) -> NDArray[np.float64]:
     if callable(window):
         w = checks.as_array("window", window(size))
     elif isinstance(window, str | tuple | int | float):
-        from scipy.signal import get_window
+        with forks_wait:
+            from scipy.signal import get_window
 
         try:
             w = get_window(window, size, fftbins=True)

@@ -21,7 +21,7 @@ from numpy.typing import DTypeLike, NDArray
 from .._typing import Complex, Real
 from ..kernels.fft import tables as fft_tables
 from ..kernels.fft.realfft import BINS, addresses
-from ..kernels.runtime.layout import data_address, pack, scratch_size
+from ..kernels.runtime.layout import data_address, join, pack, scratch_size
 from ..kernels.runtime.tasks import Task, run_items
 from ..kernels.runtime.threads import team_size
 from ..kernels.stft import inverse as inverse_kernel
@@ -81,7 +81,7 @@ def prepare_overlap_add(tables: fft_tables.Tables, args: OverlapAddArgs, weight:
     arrays = overlap_add.OverlapAddArrays(empty, empty, empty, empty, weight)
     record = overlap_add.LAYOUT.pack(arrays, tables, args)
     scratch = scratch_size(overlap_add.scratch_sizes(args, V))
-    return Prepared(record, strips, work, scratch, tails, (tables, weight))
+    return Prepared(record, strips, work, scratch, tails)
 
 
 def run_overlap_add(
@@ -254,7 +254,7 @@ class InverseTransform:
         )
         work = len(D) * max(frames, 1) * self.n_fft * 32
         prepared = prepare_overlap_add(self.tables, args, frame_range.weight.reshape(-1), work)
-        record = np.concatenate([prepared.record, pack(inverse)])
+        record = join(prepared.record, pack(inverse))
         return prepared._replace(record=record, shared=0, extents=(spectra, y))
 
     def _run_in_lanes(self, D: Complex, out: Real, prepared: Prepared) -> None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._typing import Complex, Real
-from ..kernels.runtime.threads import thread_count
+from .scipy_fft import irfft
 
 BLOCK_NUMBERS = 1 << 18  # real numbers transformed at a time
 
@@ -55,15 +55,13 @@ def add_frames(
 
 def _sums(D: Complex, kept: Real, frame_range: FrameRange) -> Real:
     """Columns (signals, frames + kept, rows) of the sum of frames and the kept sums of earlier frames."""
-    from scipy import fft
-
     signals, _, count = D.shape
     _, columns, rows = kept.shape
     n, hop, sums = len(frame_range.window), frame_range.hop, np.zeros((signals, count + columns, rows), kept.dtype)
     sums[:, :columns] = kept
     if not count:
         return sums
-    frames = fft.irfft(np.swapaxes(D, 1, 2), n, workers=thread_count())
+    frames = irfft(np.swapaxes(D, 1, 2), n)
     frames *= frame_range.window
     reach = -(-n // hop)
     if count < reach:  # few frames: a frame at a time

@@ -12,14 +12,16 @@ Memory = tuple[int, int]
 
 
 class Prepared(NamedTuple):
-    """A call of the driver, for arrays of certain shapes and strides: everything but their addresses."""
+    """A call of the driver, for arrays of certain shapes and strides: everything but their addresses.
+
+    The record holds the tables and weights that were packed into it.
+    """
 
     record: Integer  # arguments of the task, see its LAYOUT; a call sets the addresses in a copy
     items: int
     work: int  # approximate operations of all items
     scratch: int  # real numbers of a worker
     shared: int  # real numbers that the items share: the peaks of frames, the tails of strips
-    referenced: tuple[Any, ...]  # keeps alive the arrays whose addresses are in the record
     extents: tuple[Memory, ...] = ()  # of arrays with strides of any sign, see `memory.extent`
 
 

@@ -121,7 +121,7 @@ class SignalTransform:
         if is_small:
             forward.run_alone(task, call.record, call.items, record, x, out, workspace)
             return
-        forward.set_arrays(call.record, record, x, out, workspace)
+        forward.set_arrays(call.record, call.items, record, x, out, workspace)
         if record[_STREAMED] and out.ctypes.data % STREAM_ALIGNMENT:
             record[_STREAMED] = 0
         claim_items.run_single_batch(

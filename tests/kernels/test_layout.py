@@ -96,7 +96,7 @@ def test_a_kernel_reads_what_python_packs(dtype: str) -> None:
 
 def test_fields_of_a_record_are_set_by_name() -> None:
     before, e = values("f8")
-    record, doubles = LAYOUT.pack(before, e), np.full(9, 0.1)
+    record, doubles = LAYOUT.pack(before, e).copy(), np.full(9, 0.1)
     LAYOUT.set_numbers(record, count=100, last=3)
     LAYOUT.set_memory(record, doubles=(doubles.ctypes.data, doubles.size))
     changed = e._replace(count=100, last=3, doubles=doubles)

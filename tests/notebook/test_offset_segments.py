@@ -110,3 +110,16 @@ def test_any_number_of_concurrent_segments_gives_the_same_bits(monkeypatch: pyte
     want = inverted(S, 64, 7)
     monkeypatch.setattr(notebook_segments, "MAX_CONCURRENT_SEGMENTS", 2)
     np.testing.assert_array_equal(inverted(S, 64, 7), want)
+
+
+@pytest.mark.portable
+@pytest.mark.parametrize("exponent", [-700, -200, 200, 700])
+@pytest.mark.parametrize("segments", [None, 2])
+def test_levels_far_beyond_those_of_float32_change_no_bits(exponent: int, segments: int | None) -> None:
+    S = 10 ** spectrogram(256, 64, 1, np.float64)  # segments are computed in float32
+    options: dict[str, Any] = {"fft_size": 256, "step_size": 64, "n_iter": 2, "segments": segments}
+    found, wanted = (fastspec.invert_pretty_spectrogram(X, log=False, **options) for X in (S * 2.0**exponent, S))
+    np.testing.assert_array_equal(found, wanted * 2.0**exponent)
+    logarithms = fastspec.invert_pretty_spectrogram(np.log10(S) + exponent * np.log10(2), **options)
+    assert np.isfinite(logarithms).all()
+    assert logarithms.any()

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2] / "fastspec"
 FLOORS = [
-    ["warning"],
+    ["warning", "forks"],
     ["kernels.runtime"],
     ["kernels.simd"],
     ["kernels.fft"],
@@ -153,6 +153,32 @@ def test_extras_are_imported_only_when_they_are_used(module: str) -> None:
     present = {"numpy", "scipy", *NUMBA, *AT_ONCE.get(module, ())}
     found = [i for i in foreign(module) if i.at_once and i.target.split(".")[0] not in present]
     assert not found, f"{module}: {found}"
+
+
+def unguarded_imports(module: str) -> list[str]:
+    """Imports inside functions, of others than the standard library, in the middle of which a fork may come."""
+
+    def visit(node: ast.AST, is_free: bool) -> Iterator[str]:
+        for child in ast.iter_child_nodes(node):
+            if is_free and isinstance(child, ast.Import | ast.ImportFrom):
+                found = targets(child, module)
+                yield from (target for target in found if target.split(".")[0] not in sys.stdlib_module_names)
+            if isinstance(child, ast.FunctionDef | ast.Lambda):
+                yield from visit(child, True)
+            elif not is_for_types(child):
+                waits = isinstance(child, ast.With) and ast.unparse(child.items[0]) == "forks_wait"
+                yield from visit(child, is_free and not waits)
+
+    return list(visit(TREES[module], False))
+
+
+@each_module
+def test_forks_wait_for_what_is_imported_at_its_first_use(module: str) -> None:
+    name = module.split(".")[1:2]
+    assert unguarded_imports("fastspec.__main__")
+    if floor(module)[0] < TOP or name in (["librosa"], ["files"], ["picture"], ["extras"], []):
+        assert not unguarded_imports(module), f"{module}: import it with forks_wait"
+        assert "from importlib import import_module" not in ast.unparse(TREES[module]) or name == ["librosa"]
 
 
 def test_a_module_that_needs_an_extra_at_once_is_imported_by_main_alone() -> None:

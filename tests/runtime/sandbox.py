@@ -147,7 +147,8 @@ class Sandbox:
         runtime.mkdir()
         for name in ("__init__.py", "jit.py", "cache.py", "threads.py"):
             shutil.copy(REAL / "runtime" / name, runtime / name)
-        shutil.copy(REAL.parent / "warning.py", self.kernels.parent)
+        for name in ("forks.py", "warning.py"):
+            shutil.copy(REAL.parent / name, self.kernels.parent)
         (self.kernels.parent / "__init__.py").touch()
         (self.kernels / "__init__.py").touch()
         self.write("callee", CALLEE)

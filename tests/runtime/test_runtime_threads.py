@@ -145,6 +145,29 @@ def test_calls_leave_numbas_own_setting_as_it_was(box: Sandbox) -> None:
     assert words == ["3", "TypeError", "3", "3", "3", "True"]
 
 
+@pytest.mark.parametrize("layer", layers())
+def test_each_thread_and_the_pool_inside_it_has_a_limit_of_its_own(box: Sandbox, layer: str) -> None:
+    words, _ = box.run(
+        """
+        import contextvars, numba
+        from concurrent.futures import ThreadPoolExecutor
+        def used(n):
+            own = numba.get_num_threads()
+            with threads.threads(n), ThreadPoolExecutor(2) as inner:
+                mine = {demo.team_used(tries=1) for _ in range(10)}
+                here = threads.team_size(), inner.submit(contextvars.copy_context().run, threads.team_size).result()
+                elsewhere = set(inner.map(lambda _: threads.team_size(), range(4)))
+            return mine <= set(range(1, n + 1)), here == (n, n), elsewhere == {4}, numba.get_num_threads() == own
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(used, [1, 2, 3, 4] * 5))
+        print(*map(all, zip(*found)), threads.threading_layer(), threads.team_size(), numba.get_num_threads())
+    """,
+        NUMBA_THREADING_LAYER=layer,
+        NUMBA_NUM_THREADS=4,
+    )
+    assert words == ["True", "True", "True", "True", layer, "4", "4"]
+
+
 def test_the_environment_limits_the_process(box: Sandbox) -> None:
     code = "print(threads.thread_count(), demo.right())"
     assert box.run(code, FASTSPEC_NUM_THREADS=1)[0] == ["1", "True"]

@@ -16,8 +16,10 @@ transform.  A call passes one record instead of sixty arguments.  A kernel decla
         args = unpack_args(scratch, record)
 
 and Python builds the record by ``LAYOUT.pack(GainArgs(x, x.size, 2.0))``.  Types, offsets and sizes all follow from the
-annotations.  A number takes one slot of the record, an array two: address and size.  The caller keeps packed arrays
-alive.
+annotations.  A number takes one slot of the record, an array two: address and size.
+
+A record holds the arguments that were packed, so that no address in it outlives its array.  A copy of it holds nothing:
+it is for one call, which sets the memory of its own arrays in it and keeps these and the record.
 """
 
 import struct
@@ -121,9 +123,28 @@ def _pack(values: Any) -> bytes:
     return packer(*numbers)
 
 
+class Numbers(bytearray):
+    """The numbers of a record, and the arguments that they were packed from."""
+
+    __slots__ = ("arguments",)
+    arguments: tuple[Any, ...]
+
+
+def _record(numbers: bytes, arguments: tuple[Any, ...]) -> NDArray[np.int64]:
+    """A record that holds its arguments: named tuples, or records of them."""
+    owner = Numbers(numbers)
+    owner.arguments = arguments
+    return np.frombuffer(owner, np.int64)
+
+
 def pack(values: Any) -> NDArray[np.int64]:
-    """A named tuple of arguments as numbers of a record."""
-    return np.frombuffer(bytearray(_pack(values)), np.int64)
+    """A named tuple of arguments as a part of a record."""
+    return _record(_pack(values), (values,))
+
+
+def join(*records: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Parts of a record, one after another, as one."""
+    return _record(b"".join(records), records)  # type: ignore[arg-type]  # arrays are buffers
 
 
 class Layout:
@@ -157,7 +178,7 @@ class Layout:
                 assert type(values) is kind, f"{type(values).__name__} instead of {kind.__name__}"
                 values = _pack(values)
             packed.append(values)
-        record = np.frombuffer(bytearray().join(packed), np.int64)
+        record = _record(b"".join(packed), arguments)
         assert record.size == self.size
         return record
 
@@ -168,7 +189,8 @@ class Layout:
         return slot
 
     def set_memory(self, record: NDArray[np.int64], **memory: tuple[int, int]) -> None:
-        """Set the (address, size) of arrays of a record by name."""
+        """Set the (address, size) of arrays by name, in a copy of a record."""
+        assert record.base is None, "a record holds the arrays that were packed, no others: set memory in a copy"
         for name, (address, size) in memory.items():
             slot = self._slots[name]
             record[slot], record[slot + 1] = address, size

@@ -29,6 +29,7 @@ import numba
 from numba import config
 from numba.core.compiler_lock import global_compiler_lock
 
+from ... import forks
 from .jit import build_dispatcher
 
 BATCH_SECONDS = 0.1  # at most in one call of compiled code: Ctrl-C acts between two
@@ -76,19 +77,7 @@ _pool_lock = threading.RLock()  # held together with numba's locks around its po
 _parallel_pid = _parallel_process()  # compared at each call, as a fork by C code calls no Python hook
 
 
-def _before_fork() -> None:
-    """Let other threads finish compiling, or the child would inherit locks that no thread releases."""
-    global_compiler_lock.acquire()
-    _pool_lock.acquire()
-
-
-def _after_fork() -> None:
-    _pool_lock.release()
-    global_compiler_lock.release()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
+forks.locks += [global_compiler_lock, _pool_lock]  # other threads finish compiling first
 
 
 @contextlib.contextmanager

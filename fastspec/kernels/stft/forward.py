@@ -54,7 +54,7 @@ class ForwardArgs(NamedTuple):
 
 LAYOUT = Layout(SignalArgs, Tables, ForwardArgs, Epilogue)
 unpack_signals, unpack_tables, unpack_args, unpack_epilogue = LAYOUT.unpackers
-X_SLOT, OUT_SLOT, PEAKS_SLOT = LAYOUT.slot("x"), LAYOUT.slot("out"), LAYOUT.slot("peaks")
+X_SLOT, OUT_SLOT, PEAKS_SLOT, TILES_SLOT = map(LAYOUT.slot, ("x", "out", "peaks", "strip_tiles"))
 
 
 @register_jitable
@@ -218,31 +218,36 @@ def forward_strip(item, worker, record, scratch):
 
 # ---- called from Python ----
 @kernel
-def copy_record(prepared, record, x, out, workspace):
-    """Copy a prepared record, and set samples, output and peaks in it; the peaks are the first of the workspace."""
+def copy_record(prepared, items, record, x, out, workspace):
+    """Copy a prepared record, and set samples, output and peaks in it.
+
+    Returns the number of peaks, with which the workspace begins.
+    """
+    peaks = items * prepared[TILES_SLOT] * lanes(x)
     for i in range(prepared.size):
         record[i] = prepared[i]
     record[X_SLOT], record[X_SLOT + 1] = address(x), x.size
     record[OUT_SLOT], record[OUT_SLOT + 1] = address(out), out.size
-    record[PEAKS_SLOT] = address(workspace)
+    record[PEAKS_SLOT], record[PEAKS_SLOT + 1] = address(workspace), peaks
+    return peaks
 
 
 @called_from_python("transform")
 def run_alone(function: int, prepared: Ints, items: int, record: Ints, x: Reals, out: Reals, workspace: Reals):
     """Call a task for all items of a prepared record, without other threads; `record` holds the copy of it.
 
-    The workspace holds the peaks, as many as the prepared record says, and scratch.  Passing many arguments takes
-    Numba microseconds, as long as the transform of a short signal.
+    The workspace holds peaks and scratch.  Passing many arguments takes Numba microseconds, as long as the transform of
+    a short signal.
     """
-    copy_record(prepared, record, x, out, workspace)
+    peaks = copy_record(prepared, items, record, x, out, workspace)
     for item in range(items):
-        call(function, (int64(item), int64(0), record, workspace[prepared[PEAKS_SLOT + 1] :]))
+        call(function, (int64(item), int64(0), record, workspace[peaks:]))
 
 
 @called_from_python("transform")
-def set_arrays(prepared: Ints, record: Ints, x: Reals, out: Reals, workspace: Reals):
+def set_arrays(prepared: Ints, items: int, record: Ints, x: Reals, out: Reals, workspace: Reals):
     """`copy_record`, for a call by the driver."""
-    copy_record(prepared, record, x, out, workspace)
+    copy_record(prepared, items, record, x, out, workspace)
 
 
 @called_from_python("transform")

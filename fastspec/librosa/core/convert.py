@@ -6,8 +6,10 @@ Each takes a number or an array-like of any shape and returns a NumPy scalar or 
 from typing import Any
 
 import numpy as np
+from numpy.fft import rfftfreq
 from numpy.typing import ArrayLike, NDArray
 
+from ...forks import forks_wait
 from .._names import is_before_1, resolve
 
 ScalarOrArray = Any
@@ -251,7 +253,7 @@ def fft_frequencies(*, sr: float = 22050, n_fft: int = 2048) -> NDArray[np.float
     frequencies : np.ndarray [shape=(1 + n_fft // 2,)]
         In Hz.
     """
-    frequencies: Any = np.fft.rfftfreq(n=n_fft, d=1.0 / sr)
+    frequencies: Any = rfftfreq(n=n_fft, d=1.0 / sr)
     return frequencies
 
 
@@ -270,7 +272,8 @@ def hz_to_mel(frequencies: ArrayLike, *, htk: bool = False) -> ScalarOrArray:
     mels : float
         Computed in float64; float32 and float16 keep their dtype, and masked arrays their masks.
     """
-    from ...features import scales
+    with forks_wait:
+        from ...features import scales
 
     return _keep_precision(frequencies, scales.hz_to_mel(frequencies, htk))
 
@@ -289,7 +292,8 @@ def mel_to_hz(mels: ArrayLike, *, htk: bool = False) -> ScalarOrArray:
     frequencies : float
         In Hz, of the dtype that `hz_to_mel` has.
     """
-    from ...features import scales
+    with forks_wait:
+        from ...features import scales
 
     return _keep_precision(mels, scales.mel_to_hz(mels, htk))
 
@@ -313,6 +317,7 @@ def mel_frequencies(
     frequencies : np.ndarray [shape=(n_mels,)]
         In Hz.
     """
-    from ...features import scales
+    with forks_wait:
+        from ...features import scales
 
     return scales.mel_frequencies(n_mels, fmin, fmax, htk)

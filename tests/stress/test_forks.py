@@ -1,0 +1,153 @@
+"""Processes forked after, and amid, the calls of threads; and those that start anew."""
+
+import pytest
+from processes import FORKS, layers, on_layer, run
+
+pytestmark = [pytest.mark.portable, pytest.mark.thread_unsafe(reason="starts processes")]
+
+PREAMBLE = (
+    FORKS
+    + """
+import random, sys, threading
+import fastspec
+from fastspec.kernels.runtime.threads import threading_layer
+from mixed_calls import all_right, calls, digest, digests, run_threads, wrong
+
+def is_all_right(_=None):
+    return all_right(seed, wanted)
+
+if __name__ == "__main__":
+    seed = int(sys.argv[1])
+    made = calls(seed)
+    wanted = digests(made)
+"""
+)
+
+POOLS = """
+import multiprocessing
+from functools import partial
+from joblib import Parallel, delayed
+
+if __name__ == "__main__":
+    task = partial(all_right, seed, wanted)
+    for method in "fork", "spawn", "forkserver":
+        with multiprocessing.get_context(method).Pool(3) as pool:
+            print(method, *[answer.get(timeout=200) for answer in [pool.apply_async(task) for _ in range(6)]])
+    print("loky", *Parallel(n_jobs=3, timeout=200)(delayed(task)() for _ in range(6)))
+    print("again", not wrong(made, wanted), threading_layer())
+"""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("layer", layers())
+def test_pools_of_processes_work_after_parallel_calls(layer: str, seed: int) -> None:
+    words = run(PREAMBLE + POOLS, seed, seconds=600, **{**on_layer(layer), "NUMBA_NUM_THREADS": 2})
+    right = ["True"] * 6
+    assert words == ["fork", *right, "spawn", *right, "forkserver", *right, "loky", *right, "again", "True", layer]
+
+
+LOADER = """
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+from mel_dataset import Mels
+
+dataset = Mels(seed, 64)
+alone = [dataset[k] for k in range(len(dataset))]
+for method in sys.argv[2:]:
+    loader = DataLoader(dataset, batch_size=4, num_workers=4, multiprocessing_context=method, timeout=200)
+    for _ in range(2):
+        found = [mel for batch in loader for mel in batch]
+        print(method, len(found), all(torch.equal(a, b) for a, b in zip(found, alone)))
+print(not wrong(made, wanted), threading_layer())
+"""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("layer", layers())
+def test_a_data_loader_of_torch_computes_mels_in_its_workers(layer: str, seed: int) -> None:
+    methods = ["fork", "spawn", "forkserver"]
+    words = run(PREAMBLE + LOADER, seed, *methods, seconds=600, **{**on_layer(layer), "NUMBA_NUM_THREADS": 2})
+    assert words == [*(word for method in methods for word in [method, "64", "True"] * 2), "True", layer]
+
+
+AMID = """
+stop, broken = threading.Event(), []
+
+def busy(k):
+    while not stop.is_set():
+        broken.extend(run_threads({name: made[name] for name in chosen}, wanted, 1, 10, seed + k))
+
+draw, codes = random.Random(seed), []
+chosen = [name for name in made if sys.argv[3] in name]
+threads = [threading.Thread(target=busy, args=(k,)) for k in range(3)]
+for thread in threads:
+    thread.start()
+for _ in range(int(sys.argv[2])):
+    time.sleep(draw.uniform(0, 0.02))
+    name = draw.choice(chosen)
+    codes.append(wait(fork(lambda: digest(made[name]()) == wanted[name])))
+    if codes[-1]:
+        break
+stop.set()
+for thread in threads:
+    thread.join()
+print(len(codes), codes[-1], len(broken), *broken)
+"""
+
+
+def test_forks_while_scipy_transforms_on_its_threads(seed: int) -> None:
+    assert run(PREAMBLE + AMID, seed, 60, "418") == ["60", "0", "0"]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("calls", ["", "418"])
+@pytest.mark.parametrize("layer", layers())
+def test_forks_while_other_threads_are_inside_calls(layer: str, calls: str, seed: int) -> None:
+    words = run(PREAMBLE + AMID, seed, 400, calls, seconds=600, **on_layer(layer))
+    print("stress: forks amid calls", words[-3], layer)
+    assert words[-3:] == ["400", "0", "0"]  # TBB grumbles before
+
+
+IMPORTS = """
+import sys, threading
+import numpy as np
+import fastspec
+
+y = np.random.default_rng(0).standard_normal(4000)
+S = abs(y[:3990].reshape(30, 133)) + 1
+first_uses = [
+    lambda: fastspec.MelBank(16000, 400, 40).inverse(np.ones((40, 3))),
+    lambda: fastspec.butter_bandpass(500, 4000, 16000, 1),
+    lambda: fastspec.STFT(400, window="hamming").forward(y),
+    lambda: fastspec.STFT(418).forward(y),
+    lambda: fastspec.librosa.feature.mfcc(y=y, sr=16000),
+    lambda: fastspec.librosa.mel_to_hz(7.0),
+    lambda: fastspec.make_mel(S, fastspec.create_mel_filter(266, 10, 300, 8000, 16000)[0], 2),
+    lambda: fastspec.stream.StreamingRecover(fastspec.STFT(400)).push(np.ones((201, 9))),
+    lambda: fastspec.pretty_spectrogram(y, fft_size=256, step_size=64),
+    lambda: fastspec.files.Raw(16000),
+    lambda: fastspec.picture.to_levels,
+]
+at, children, codes = [0], [], []
+
+def use_all():
+    for at[0], use in enumerate(first_uses):
+        use()
+
+thread = threading.Thread(target=use_all)
+thread.start()
+for k, use in enumerate(first_uses):
+    while at[0] < k:
+        time.sleep(0.001)
+    time.sleep(0.02)
+    children.append(fork(lambda: use() is not None or True))  # while the thread is at the same
+    if k:
+        codes.append(wait(children[-2], 100))
+thread.join()
+print(len(first_uses), {*codes, wait(children[-1], 100)})
+"""
+
+
+def test_forks_while_another_thread_imports_what_it_uses_for_the_first_time() -> None:
+    assert run(FORKS + IMPORTS, seconds=300) == ["11", "{0}"]
