@@ -46,8 +46,8 @@ class Finder:
     ) -> ModuleSpec | None:
         """A spec for the old paths only."""
         package, _, name = fullname.partition(".")
-        found = package == "fastspec" and name in MOVED
-        return ModuleSpec(fullname, self) if found else None  # type: ignore[arg-type]  # it need not subclass Loader
+        is_old = package == "fastspec" and name in MOVED
+        return ModuleSpec(fullname, self) if is_old else None  # type: ignore[arg-type]  # it need not subclass Loader
 
     def create_module(self, spec: ModuleSpec) -> None:
         """Leave that to Python."""
