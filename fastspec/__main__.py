@@ -1,7 +1,7 @@
 """``fastspec`` and ``python -m fastspec``: run a command; an error becomes one line and an exit code.
 
-Exit codes: 0 success, 1 failure (disk full, package missing), 2 wrong usage or invalid input, 130 interrupted by
-Ctrl-C, 143 terminated by SIGTERM.
+Exit codes: 0 success, 1 failure (disk full, package missing), 2 wrong usage or invalid input, 129 the terminal was
+closed (SIGHUP), 130 interrupted by Ctrl-C, 143 terminated by SIGTERM.
 """
 
 from __future__ import annotations
@@ -13,31 +13,55 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import NoReturn
 
 from . import extras
 from .kernels.runtime import CompilerDisabled
 
+_ENDS = {"SIGINT": (130, "interrupted"), "SIGTERM": (143, "terminated"), "SIGHUP": (129, "the terminal was closed")}
+"""Signals that end a command -> exit code, message."""
 
-class _Terminated(BaseException):
-    """Raised by SIGTERM, so that temporary files are removed on the way out."""
+
+class _Ended(BaseException):
+    """Raised by SIGTERM and SIGHUP, so that temporary files are removed on the way out."""
 
 
 @contextmanager
-def _raise_on_sigterm() -> Iterator[None]:
-    """Raise `_Terminated` on SIGTERM; only the main thread can handle signals."""
+def _end_on_signals() -> Iterator[list[str]]:
+    """Raise at the first signal of `_ENDS`, and leave at once at the second; yield the names of those that came.
 
-    def terminate(*_: object) -> None:
-        raise _Terminated
+    Signals that whoever started this process ignores, or handles, stay so; only the main thread can handle signals.
+    """
+    came: list[str] = []
 
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    previous = signal.signal(signal.SIGTERM, terminate)
+    def end(number: int, _: object) -> None:
+        came.append(signal.Signals(number).name)
+        if len(came) > 1:
+            if atomic := sys.modules.get(f"{__package__}.atomic"):
+                atomic.remove_temporaries()
+            code, message = _ENDS[came[0]]
+            _leave(_fail(code, message))
+        raise KeyboardInterrupt if number == signal.SIGINT else _Ended
+
+    previous = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in [getattr(signal, name) for name in _ENDS if hasattr(signal, name)]:
+            if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+                previous[number] = signal.signal(number, end)
     try:
-        yield
+        yield came
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _leave(code: int) -> NoReturn:
+    """End this process without waiting for a kernel that another thread compiles."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, OSError, ValueError):  # none, gone, or closed
+            stream.flush()
+    os._exit(code)
 
 
 class _LineHandler(logging.Handler):
@@ -63,6 +87,21 @@ def _print_log() -> Iterator[None]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command with `arguments` (those of the process if None) and return the exit code."""
+    with _end_on_signals() as came:
+        try:
+            code = _run(arguments)
+        except (KeyboardInterrupt, _Ended):
+            code = 130
+    if code == 130 or (came and code):
+        code, message = _ENDS[came[0] if came else "SIGINT"]
+        _fail(code, message)
+    if code > 128 and arguments is None:
+        _leave(code)
+    return code
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    """Run the command, explain errors, and return the exit code."""
     try:
         from . import cli
     except ModuleNotFoundError as error:
@@ -72,13 +111,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(1, extras.explain(missing, "cli", "the command line"))
     warnings.showwarning = lambda message, *_: print(f"fastspec: warning: {_single_line(message)}", file=sys.stderr)
     try:
-        with _raise_on_sigterm(), _print_log():
-            code = cli.app(arguments, prog_name="fastspec", standalone_mode=False) or 0
-        return _fail(130, "interrupted") if code == 130 else code  # Typer returns 130 on Ctrl-C, or raises Abort
-    except (KeyboardInterrupt, cli.Abort):
-        return _fail(130, "interrupted")
-    except _Terminated:
-        return _fail(143, "terminated")
+        with _print_log():
+            return cli.app(arguments, prog_name="fastspec", standalone_mode=False) or 0  # 130 on Ctrl-C, or Abort
+    except cli.Abort:
+        return 130
     except BrokenPipeError:
         os.dup2(
             os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
@@ -99,7 +135,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _fail(code: int, message: str) -> int:
     """Print the message on standard error and return the code."""
-    print(f"fastspec: {message}", file=sys.stderr)
+    with suppress(OSError):  # the terminal is gone
+        print(f"fastspec: {message}", file=sys.stderr)
     return code
 
 

@@ -6,20 +6,23 @@ import contextlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from ._typing import Array
 
+_unfinished: list[Callable[[], None]] = []  # each removes the temporary files of a write in progress
+
 
 @contextlib.contextmanager
 def replace_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary name in the folder of `path`; rename it over `path` when the block ends without an error.
 
-    If the block raises (Ctrl-C too), the temporary file is removed and `path` is as it was. The temporary name ends
-    in the suffix of `path`, so that writers which choose the format by the name choose the same one.
+    If the block raises (Ctrl-C too), the temporary file is removed and `path` is as it was; a file that is replaced
+    keeps its mode. The temporary name ends in the suffix of `path`, so that writers which choose the format by the name
+    choose the same one.
 
     Raises
     ------
@@ -32,12 +35,15 @@ def replace_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     if target.exists() and not target.is_file():
         raise ValueError(f"{path}: not a regular file, so it cannot be replaced")
     temporary = target.with_name(f".{target.stem}.{secrets.token_hex(4)}{target.suffix}")
-    try:
+
+    def clean() -> None:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+    with _cleaned(clean):
         yield temporary
+        _copy_mode(target, temporary)
         os.replace(temporary, target)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()
 
 
 @contextlib.contextmanager
@@ -58,19 +64,43 @@ def replace_folder(path: str | os.PathLike[str], *, marker: str) -> Iterator[Pat
         raise ValueError(f"{path}: not a folder with a file {marker}, so it is not replaced")
     token = secrets.token_hex(4)
     temporary, backup = (target.with_name(f".{target.stem}.{token}{ending}") for ending in (target.suffix, ".old"))
-    try:
+
+    def clean() -> None:
+        if backup.exists() and not target.exists():  # interrupted between the two renames
+            with contextlib.suppress(OSError):
+                os.rename(backup, target)
+        for leftover in (temporary, backup) if target.exists() else (temporary,):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+    with _cleaned(clean):
         yield temporary
         if target.exists():
+            _copy_mode(target, temporary)
             os.rename(target, backup)
-        try:
-            os.rename(temporary, target)
-        except OSError:
-            if backup.exists():
-                os.rename(backup, target)
-            raise
+        os.rename(temporary, target)
+
+
+@contextlib.contextmanager
+def _cleaned(clean: Callable[[], None]) -> Iterator[None]:
+    """Call `clean` at the end of the block, or in `remove_temporaries`."""
+    _unfinished.append(clean)
+    try:
+        yield
     finally:
-        for leftover in (temporary, backup):
-            shutil.rmtree(leftover, ignore_errors=True)
+        clean()
+        _unfinished.remove(clean)
+
+
+def remove_temporaries() -> None:
+    """Remove the temporary files of all writes in progress: for a program that is about to end without unwinding."""
+    for clean in [*_unfinished]:
+        clean()
+
+
+def _copy_mode(old: Path, new: Path) -> None:
+    """Give a file or folder the permissions of the one that it replaces, if there is one."""
+    with contextlib.suppress(OSError):
+        shutil.copymode(old, new)
 
 
 def _resolve(path: str | os.PathLike[str]) -> Path:

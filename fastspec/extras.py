@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 from types import ModuleType
 
 from .forks import import_module
@@ -44,7 +43,9 @@ def explain(package: str, extra: str, purpose: str) -> str:
 
 def version(distribution: str) -> str | None:
     """Version of an installed distribution, without importing it; None if it is absent."""
+    from importlib import metadata  # slow to import
+
     try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
         return None

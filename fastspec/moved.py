@@ -6,7 +6,6 @@ Plans and banks that 0.4 pickled name their classes by these paths.
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
@@ -39,7 +38,7 @@ MOVED = {
 """Old module -> the modules of its names today, below `fastspec`."""
 
 
-class Finder(MetaPathFinder, Loader):
+class Finder:
     """Imports old paths as modules that look their names up in today's modules."""
 
     def find_spec(
@@ -47,7 +46,11 @@ class Finder(MetaPathFinder, Loader):
     ) -> ModuleSpec | None:
         """A spec for the old paths only."""
         package, _, name = fullname.partition(".")
-        return ModuleSpec(fullname, self) if package == "fastspec" and name in MOVED else None
+        is_old = package == "fastspec" and name in MOVED
+        return ModuleSpec(fullname, self) if is_old else None  # type: ignore[arg-type]  # it need not subclass Loader
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        """Leave that to Python."""
 
     def exec_module(self, module: ModuleType) -> None:
         """Warn of the deprecation, and look attributes up in today's modules."""

@@ -56,7 +56,7 @@ def warmup() -> None:
             compile_kernel()
         update("kernels", len(steps), len(steps))
     folder = cache.cache_directory()
-    cached = f"cached in {folder}" if cache.cache_writable() else f"not cached: {folder} cannot be written"
+    cached = f"cached in {folder}" if cache.all_is_kept() else f"but each process compiles them anew: {folder}"
     print(f"{len(steps)} kernels ready in {perf_counter() - start:.1f} s, {cached}")
 
 
@@ -81,9 +81,8 @@ def doctor(
         "FASTSPEC_NUM_THREADS": lambda: os.environ.get("FASTSPEC_NUM_THREADS", "not set"),
         "threading layer": lambda: _LIMITS.get(layer := threads.threading_layer(), layer),
         "cache folder": lambda: cache.cache_directory(),
-        "cache writable": lambda: (
-            "yes" if cache.cache_writable() else "no, so every process compiles its kernels; see FASTSPEC_CACHE_DIR"
-        ),
+        "compiled kernels": lambda: f"{cache.count_kept()} in that folder",
+        "cache writable": lambda: "yes" if cache.cache_writable() else _of_unwritable(cache.count_kept()),
     }
     if not cache.compiler_enabled():
         facts["NUMBA_DISABLE_JIT"] = lambda: "set, so every computation is refused: unset it"
@@ -96,6 +95,12 @@ def doctor(
         except Exception as error:  # one broken package must not hide the others
             value = f"failed: {type(error).__name__}: {' '.join(str(error).split())}"
         print(f"{name:<{width}}  {value}")
+
+
+def _of_unwritable(kept: int) -> str:
+    """What a cache folder that cannot be written, but holds this many kernels, does."""
+    held = "loads the kernels that the folder holds and compiles any others" if kept else "compiles its kernels"
+    return f"no, so every process {held}; see FASTSPEC_CACHE_DIR"
 
 
 def _version_lookup(package: str, extra: str | None = None) -> Callable[[], str]:

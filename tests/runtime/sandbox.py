@@ -145,7 +145,7 @@ class Sandbox:
         self.kernels.mkdir(parents=True)
         runtime = self.kernels / "runtime"
         runtime.mkdir()
-        for name in ("__init__.py", "jit.py", "cache.py", "threads.py"):
+        for name in ("__init__.py", "jit.py", "apart.py", "cache.py", "threads.py"):
             shutil.copy(REAL / "runtime" / name, runtime / name)
         for name in ("forks.py", "warning.py"):
             shutil.copy(REAL.parent / name, self.kernels.parent)

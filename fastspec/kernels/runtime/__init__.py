@@ -1,4 +1,4 @@
-"""Compiling (jit, cache), threads, calls by address, layouts of arguments, and the one driver of tasks."""
+"""Compiling (jit, apart, cache), threads, calls by address, layouts of arguments, and the one driver of tasks."""
 
 
 class CompilerDisabled(RuntimeError):

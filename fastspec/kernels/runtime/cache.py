@@ -28,7 +28,7 @@ import time
 from collections.abc import Callable, Iterator
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import CodeType, FrameType
+from types import CodeType
 from typing import Any
 
 import llvmlite
@@ -37,6 +37,7 @@ import numba
 import numpy as np
 from numba import config
 from numba.core.compiler import CompileResult
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
 
@@ -45,6 +46,7 @@ from ...warning import warn
 _DIGEST = hashlib.sha256().digest_size
 _UNWRITABLE = Path(os.devnull)  # for users without a home folder: every write below it fails
 ABANDONED_SECONDS = 3600.0  # after which the writer of a temporary file is dead
+LARGEST_BYTES = 1 << 27  # of a file: kernels take a thousandth of it
 
 _warned_kinds: set[str] = set()
 _pending: list[str] = []
@@ -58,21 +60,14 @@ def warn_once(kind: str, text: str) -> None:
     if kind not in _warned_kinds:
         _warned_kinds.add(kind)
         _pending.append(f"fastspec: {text}")
-        _show_pending()
+        show_warnings()
 
 
-def _show_pending() -> None:
-    """Give the pending warnings, but not inside numba's type inference: it would give them again, at its own lines."""
-    while _pending and not _infers_types():
-        warn(_pending.pop(0), RuntimeWarning, may_raise=False)
-
-
-def _infers_types() -> bool:
-    """Whether numba calls us for a callee, while it infers the types of a caller."""
-    frame: FrameType | None = sys._getframe()
-    while frame is not None and frame.f_globals.get("__name__") != "numba.core.typeinfer":
-        frame = frame.f_back
-    return frame is not None
+def show_warnings() -> None:
+    """Give the warnings that are due, but not inside numba, which would give those of its type inference again."""
+    while _pending and not global_compiler_lock.is_locked():
+        with contextlib.suppress(IndexError):  # another thread was faster
+            warn(_pending.pop(0), RuntimeWarning, may_raise=False)
 
 
 def base_directory() -> Path:
@@ -84,7 +79,7 @@ def base_directory() -> Path:
         if folder:
             return Path(folder).expanduser().absolute()
         return Path.home() / {"win32": "AppData/Local", "darwin": "Library/Caches"}.get(sys.platform, ".cache")
-    except RuntimeError:  # this user has no home
+    except (RuntimeError, OSError):  # this user has no home, or the folder was removed that Python runs in
         return _UNWRITABLE
 
 
@@ -154,7 +149,9 @@ class Store:
         """The payload saved under this key; None if there is none or it is damaged."""
         path = self.path(name, key)
         try:
-            content = path.read_bytes()
+            if not path.is_file():  # to read a pipe would take for ever
+                return None
+            content = path.read_bytes() if path.stat().st_size <= LARGEST_BYTES else b""
         except OSError:
             return None
         payload = content[_DIGEST:]
@@ -172,7 +169,7 @@ class Store:
             temporary.write_bytes(hashlib.sha256(key.encode() + payload).digest() + payload)
             os.replace(temporary, path)
         except OSError as error:
-            if not os.path.exists(path):  # else another process was faster (Windows allows one writer)
+            if not os.path.isfile(path):  # else another process was faster (Windows allows one writer)
                 warn_once(
                     "unwritable",
                     f"cannot write to {path.parent}, so each process compiles anew ({error}); "
@@ -181,6 +178,13 @@ class Store:
         finally:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
+
+    def files(self) -> list[Path]:
+        """The files of compilations in the folder."""
+        try:
+            return sorted(self.directory.glob("*.bin"))
+        except OSError:
+            return []
 
     def writable(self) -> bool:
         """Whether a file can be written to the folder: tries it."""
@@ -251,7 +255,7 @@ class Overloads:
         return str(_store.directory)
 
     def _key(self, arguments: tuple[Any, ...], codegen: Any) -> str:
-        switches = config.OPT, config.BOUNDSCHECK, config.LOOP_VECTORIZE, config.SLP_VECTORIZE
+        switches = config.OPT, config.BOUNDSCHECK, config.LOOP_VECTORIZE, config.SLP_VECTORIZE, config.USING_SVML
         return repr((self.identity, [str(a) for a in arguments], codegen.magic_tuple(), [str(s) for s in switches]))
 
     def load_overload(self, signature: Any, target_context: Any) -> Any:
@@ -277,12 +281,11 @@ class Overloads:
         return compilation if tuple(compilation.signature.args) == arguments else None
 
     def save_overload(self, signature: Any, compiled: Any) -> None:
-        """Save a compilation, if it can be saved, and give the warnings of its callees."""
+        """Save a compilation, if it can be saved."""
         if self.is_cached:
             self._save(tuple(getattr(signature, "args", signature)), compiled)
         elif not _sources:
             warn_once("unkept", "the loader of its modules gives no sources, so each process compiles its kernels anew")
-        _show_pending()
 
     def _save(self, arguments: tuple[Any, ...], compiled: Any) -> None:
         try:
@@ -316,6 +319,16 @@ def cache_directory() -> Path:
 def cache_writable() -> bool:
     """Whether compiled kernels can be kept for the next process."""
     return _store.writable()
+
+
+def count_kept() -> int:
+    """How many compilations the folder holds."""
+    return len(_store.files())
+
+
+def all_is_kept() -> bool:
+    """Whether this process kept everything that it compiled, or compiled nothing."""
+    return not _warned_kinds & {"unwritable", "unkept"}
 
 
 def prune_cache() -> list[Path]:

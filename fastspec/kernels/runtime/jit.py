@@ -22,6 +22,7 @@ from numba.core.typing.templates import AbstractTemplate, infer_global, signatur
 from numba.extending import intrinsic, lower_builtin, models, register_jitable, register_model
 
 from . import CompilerDisabled
+from .apart import compiled_apart
 from .cache import Overloads
 
 __all__ = [  # ours, and the names of numba and llvmlite that the other kernel modules need
@@ -75,6 +76,7 @@ def build_dispatcher(function: Callable[..., Any], parallel: bool) -> Any:
         return UncompiledKernel(function)
     dispatcher = njit(function, parallel=parallel, nogil=True, **_OPTIONS)
     dispatcher._cache = Overloads(function, "parallel" if parallel else "serial")
+    dispatcher.compile = compiled_apart(dispatcher.compile, starts_pool=parallel)
     return dispatcher
 
 
@@ -94,6 +96,11 @@ def compile_entry(function: Callable[..., Any], *argument_types: Any) -> Any:
     if config.DISABLE_JIT:
         raise CompilerDisabled
     function = getattr(function, "py_func", function)
+    return _entries.get((function, argument_types)) or _build_entry(function, argument_types)
+
+
+@compiled_apart
+def _build_entry(function: Callable[..., Any], argument_types: tuple[Any, ...]) -> Any:
     with global_compiler_lock:
         compilation: Any = _entries.get((function, argument_types))
         if compilation is None:
