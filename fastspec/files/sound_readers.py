@@ -9,6 +9,7 @@ another sample rate needs soxr.  soundfile and soxr come with ``pip install "fas
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -20,9 +21,9 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
-from .. import checks, extras
+from .. import atomic, checks, extras
 from .._typing import Array, Real
-from . import ffmpeg, pcm, riff
+from . import ffmpeg, limits, pcm, riff
 from .pipeline import BufferRing
 from .sample_source import LOGGER, SampleSource, read_exactly
 from .soundfile_reader import UnreadableError, open_soundfile
@@ -106,7 +107,8 @@ class Sound:
         while most is None or self.read < most:
             size = size if most is None else min(size, most - self.read)
             interleaved = buffers.next_buffer(size * n_channels)
-            n = self._source.read_samples(interleaved) // n_channels
+            with atomic.name_errors(self.name):
+                n = self._source.read_samples(interleaved) // n_channels
             if n == 0:
                 break
             y = interleaved[: n * n_channels].reshape(n, n_channels)
@@ -221,16 +223,17 @@ def open_sound(
         If the header of a WAV file declares no length, or one that is not that of the samples read, or if ffmpeg went
         on after an error.
     """
-    rate = None if sr is None else checks.as_int("sr", sr, 1)
+    rate = None if sr is None else limits.as_rate("sr", sr)
     real_dtype = checks.as_real_dtype("dtype", dtype)
     with _open_unbuffered(path) as file, ExitStack() as stack:
-        is_stdin = file.fileno() == 0
+        is_stdin = os.fspath(path) == STDIN
         name = "standard input" if is_stdin else str(path)
         status = os.fstat(file.fileno())
         size = status.st_size if stat.S_ISREG(status.st_mode) else None
         if stat.S_ISDIR(status.st_mode):
             raise IsADirectoryError(21, "Is a directory", str(path))
-        header = _raw_header(raw) if raw is not None else riff.read_header(read_exactly(file), name)
+        with atomic.name_errors(name):
+            header = _raw_header(raw) if raw is not None else riff.read_header(read_exactly(file), name)
         if header is not None and header.coding is not None:
             source = open_wav(file, name, header, size, is_raw=raw is not None, is_stdin=is_stdin)
         elif size is None:
@@ -242,6 +245,7 @@ def open_sound(
             raise ValueError(f"{name}: the file is empty")
         else:
             source = _open_decoder(stack, file, None if is_stdin else Path(path), name)
+        limits.check_rate(name, source.rate)
         yield Sound(source, rate or source.rate, mono, real_dtype)
 
 
@@ -265,7 +269,9 @@ def _open_decoder(stack: ExitStack, file: BinaryIO, path: Path | None, name: str
 def _open_unbuffered(path: PathLike) -> Iterator[BinaryIO]:
     """The file without a buffer, whose lock a thread blocked in a read would hold when Python exits."""
     if os.fspath(path) == STDIN:
-        with open(0 if sys.stdin is None else sys.stdin.fileno(), "rb", buffering=0, closefd=False) as file:
+        if sys.stdin is None:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF), "standard input")
+        with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as file:
             yield file
     else:
         with open(path, "rb", buffering=0) as file:
@@ -276,5 +282,5 @@ def _raw_header(raw: Raw) -> riff.Header:
     """The header that a WAV file of such samples would have, its size unknown."""
     if raw.dtype not in pcm.CODING_OF_DTYPE:
         raise ValueError(f"dtype must be one of {', '.join(pcm.CODING_OF_DTYPE)}, got {raw.dtype!r}")
-    rate, channels = checks.as_int("rate", raw.rate, 1), checks.as_int("channels", raw.channels, 1)
+    rate, channels = limits.as_rate("rate", raw.rate), checks.as_int("channels", raw.channels, 1)
     return riff.Header(coding=pcm.CODING_OF_DTYPE[raw.dtype], rate=rate, channels=channels, size=0, offset=0)

@@ -24,6 +24,11 @@ class UnreadableError(ValueError):
         self.reason = reason
 
 
+def as_soundfile_path(path: os.PathLike[str]) -> str | bytes:
+    """A path as soundfile takes it, which cannot encode names that are not in the encoding of file names."""
+    return os.fsencode(path) if os.name == "posix" else os.fspath(path)
+
+
 @contextmanager
 def open_soundfile(file: BinaryIO, path: os.PathLike[str] | None, name: str) -> Iterator[SampleSource]:
     """A file in any format of soundfile's.
@@ -54,7 +59,7 @@ def open_soundfile(file: BinaryIO, path: os.PathLike[str] | None, name: str) -> 
 
     def open_file() -> Any:
         file.seek(0)
-        return open_decoder(file.fileno() if path is None else path)
+        return open_decoder(file.fileno() if path is None else as_soundfile_path(path))
 
     with ExitStack() as stack:
         decoder, pipe = open_file(), None

@@ -21,6 +21,7 @@ from ..kernels.runtime.threads import thread_count, threads
 from ..plan import STFT
 from . import array_writers, picture, pipeline, sound_readers
 from .metadata import N_MELS, Metadata, default_plan
+from .names import displayable
 from .sound_readers import PathLike, Raw, Sound, open_sound
 
 Progress = Callable[[int, int | None], object]
@@ -250,7 +251,7 @@ def _open_writer(
         raise ValueError(f"log must be None for a picture, whose levels are in dB, got {metadata.log!r}")
     if sound.channels is not None:
         raise ValueError("mono must be True for a picture, which shows one channel")
-    yield picture.PictureWriter(metadata, Path(out), Path(sound.name).name, db_range)
+    yield picture.PictureWriter(metadata, Path(out), displayable(sound.name), db_range)
 
 
 def _expected_frames(plan: STFT, sound: Sound) -> int | None:
