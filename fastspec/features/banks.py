@@ -14,7 +14,7 @@ from .scales import mel_frequencies
 
 Norm = Literal["slaney"] | float | None
 
-_DENSE_VALUES = 1 << 22  # of filters that are computed at once, most of them zeros
+_DENSE_VALUES = 1 << 20  # of filters that are computed at once, most of them zeros
 
 
 class FilterBank(Immutable):
