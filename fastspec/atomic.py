@@ -8,9 +8,10 @@ import os
 import secrets
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import numpy as np
 
@@ -106,6 +107,16 @@ def name_errors(name: object, temporary: Path | None = None) -> Iterator[None]:
         if error.filename is None or (temporary is not None and str(error.filename).startswith(str(temporary))):
             raise OSError(error.errno, error.strerror, str(name)) from error  # of the same class, which errno tells
         raise
+
+
+def unnamed_file(folder: Path | None = None) -> BinaryIO:
+    """A temporary file without a name in a folder, or where temporary files are; its OSError names no file either."""
+    try:
+        return cast("BinaryIO", tempfile.TemporaryFile(dir=folder))
+    except OSError as error:
+        if folder is None or error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror) from error
 
 
 def standard_output() -> BinaryIO:

@@ -266,8 +266,7 @@ def _spool(
     open_writer: Callable[[LevelsShape], FrameWriter],
 ) -> FrameWriter:
     """A `Spool` in a temporary file in `folder`, for a writer that needs the number of frames at once."""
-    file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - the stack closes it
-    spool = Spool(stack.enter_context(file), shape, open_writer)
+    spool = Spool(stack.enter_context(atomic.unnamed_file(folder)), shape, open_writer)
     return WhisperScaler(spool.frames, spool) if metadata.log == "whisper" else spool
 
 

@@ -8,7 +8,6 @@ written at once.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -184,7 +183,7 @@ def _scale_if_integer(
     if coding[0] == "f":
         yield open_writer()
         return
-    with tempfile.TemporaryFile(dir=folder) as file:
+    with atomic.unnamed_file(folder) as file:
         yield PeakScaler(file, channels, open_writer)
 
 

@@ -29,7 +29,7 @@ class Outcome(NamedTuple):
     out: str
     lines: list[str]  #: on standard error, without warnings
     seconds: float  #: of the processor
-    peak_mb: int  #: of the process, so far
+    peak_mb: int  #: of the process while it ran
 
 
 class Commands:
@@ -115,6 +115,12 @@ def _under(conditions: dict[str, Any]) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
 
 
+def _peak_kb() -> int:
+    """The largest resident memory since the last reset."""
+    status = Path("/proc/self/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("VmHWM:")).split()[1])
+
+
 def _serve() -> None:
     from fastspec.__main__ import main
 
@@ -125,6 +131,7 @@ def _serve() -> None:
         raw = {name: io.BytesIO() for name in ("stdout", "stderr")}
         streams = {name: io.TextIOWrapper(buffer, encoding, "strict") for name, buffer in raw.items()}
         streams["stderr"].reconfigure(errors="backslashreplace")
+        Path("/proc/self/clear_refs").write_text("5")  # the peak of memory starts again
         start = time.process_time()
         sys.stdout, sys.stderr = (None if name == closed else stream for name, stream in streams.items())
         try:
@@ -139,7 +146,7 @@ def _serve() -> None:
             stream.flush()
         out, err = (buffer.getvalue().decode(encoding, "surrogateescape") for buffer in raw.values())
         lines = [text for text in err.splitlines() if not text.startswith("fastspec: warning: ")]
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+        peak = _peak_kb() >> 10
         print(json.dumps([code, out, lines, seconds, peak]), file=answers, flush=True)
 
 
