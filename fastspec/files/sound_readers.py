@@ -33,6 +33,8 @@ PathLike = str | os.PathLike[str]
 
 BLOCK_SAMPLES = 1 << 20
 """Samples of all channels together in a block, by default."""
+MIXED_SAMPLES = 1 << 22
+"""Samples of all channels together that become a block where they are mixed down, at most."""
 RESAMPLER_BLOCK_SAMPLES = 1 << 16
 """Samples of a channel passed to soxr at once: constant, so that its output does not depend on the blocks read."""
 STDIN = "-"
@@ -60,6 +62,8 @@ class Sound:
         Sample rate of the file, in Hz.
     channels : int or None
         Channels of a block; None if they are mixed down.
+    file_channels : int
+        Channels of the file.
     total : int or None
         Samples of a channel in the file, at its rate; None if unknown before its end.
     is_estimate : bool
@@ -73,7 +77,7 @@ class Sound:
     def __init__(self, source: SampleSource, rate: int, mono: bool, dtype: np.dtype[Any]) -> None:
         self.name, self.total, self.is_estimate = source.name, source.total, source.is_estimate
         self.rate, self.file_rate = rate, source.rate
-        self.channels = None if mono else source.channels
+        self.channels, self.file_channels = None if mono else source.channels, source.channels
         self.samples = self.read = 0
         self._source, self._dtype = source, dtype
         if self.rate != self.file_rate:

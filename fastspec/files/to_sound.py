@@ -18,7 +18,7 @@ from ..picture import pixels
 from ..picture.levels import PictureLevels, to_levels
 from ..plan import STFT
 from ..recovery.methods import Chain
-from . import array_readers, limits, pipeline, sound_writers
+from . import array_readers, limits, pipeline, sound_readers, sound_writers
 from .metadata import Metadata, default_plan
 from .sound_readers import PathLike, Raw, Sound
 from .to_levels import Done, Progress, ProgressReport, as_sound, level_blocks
@@ -150,7 +150,7 @@ def resynth(
         plan = default_plan(sound.rate) if plan is None else plan
         metadata, report = Metadata(sound.rate, plan, None, 1.0, None), ProgressReport(sound, progress)
         recovery = MonitoredRecovery(plan, method=method, init=init, n_iter=n_iter, **options)
-        block_samples = _block_samples(plan, sound.channels or 1)
+        block_samples = _block_samples(plan, sound)
         with sound_writers.open_writer(out, sound.rate, sound.channels, subtype=subtype, raw=raw_out) as writer:
             with (
                 pipeline.read_ahead(sound.blocks(block_samples)) as blocks,
@@ -194,9 +194,10 @@ def _least_values(plan: STFT) -> int:
     return max(plan.n_bins, plan.hop_length) // 16
 
 
-def _block_samples(plan: STFT, channels: int) -> int:
+def _block_samples(plan: STFT, sound: Sound) -> int:
     """Samples of a block of sound with as many magnitudes as a block of stored levels has values."""
-    return max(1, array_readers.BLOCK_VALUES // (plan.n_bins * channels)) * plan.hop_length
+    samples = max(1, array_readers.BLOCK_VALUES // (plan.n_bins * (sound.channels or 1))) * plan.hop_length
+    return max(1, min(samples, sound_readers.MIXED_SAMPLES // sound.file_channels))
 
 
 def _length(metadata: Metadata, frames: int) -> int:

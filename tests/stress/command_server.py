@@ -5,7 +5,9 @@ A process that runs this file takes a command as a line of JSON and answers in o
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import io
 import json
 import os
@@ -30,6 +32,7 @@ class Outcome(NamedTuple):
     lines: list[str]  #: on standard error, without warnings
     seconds: float  #: of the processor
     peak_mb: int  #: of the process while it ran
+    grown_mb: int  #: of it, for the command
 
 
 class Commands:
@@ -76,14 +79,12 @@ class Commands:
             self._process.stdin.close()
 
 
-@contextlib.contextmanager
-def commands() -> Iterator[Commands]:
-    """A child process for the commands of a block."""
+@functools.cache
+def shared_commands() -> Commands:
+    """The child process that all tests share, as its start takes seconds."""
     child = Commands()
-    try:
-        yield child
-    finally:
-        child.close()
+    atexit.register(child.close)
+    return child
 
 
 def check_refused(outcome: Outcome, *names: str) -> str:
@@ -132,7 +133,7 @@ def _serve() -> None:
         streams = {name: io.TextIOWrapper(buffer, encoding, "strict") for name, buffer in raw.items()}
         streams["stderr"].reconfigure(errors="backslashreplace")
         Path("/proc/self/clear_refs").write_text("5")  # the peak of memory starts again
-        start = time.process_time()
+        start, base = time.process_time(), _peak_kb()
         sys.stdout, sys.stderr = (None if name == closed else stream for name, stream in streams.items())
         try:
             with _under(conditions):
@@ -146,8 +147,8 @@ def _serve() -> None:
             stream.flush()
         out, err = (buffer.getvalue().decode(encoding, "surrogateescape") for buffer in raw.values())
         lines = [text for text in err.splitlines() if not text.startswith("fastspec: warning: ")]
-        peak = _peak_kb() >> 10
-        print(json.dumps([code, out, lines, seconds, peak]), file=answers, flush=True)
+        peak, grown = _peak_kb() >> 10, (_peak_kb() - base) >> 10
+        print(json.dumps([code, out, lines, seconds, peak, grown]), file=answers, flush=True)
 
 
 if __name__ == "__main__":

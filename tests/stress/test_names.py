@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
-from command_server import Commands, check_refused, commands
+from command_server import Commands, check_refused, shared_commands
 from PIL import Image
 
 from fastspec.files.names import displayable
@@ -36,9 +35,8 @@ MORE_NAMES = [
 
 
 @pytest.fixture(scope="module")
-def child() -> Iterator[Commands]:
-    with commands() as started:
-        yield started
+def child() -> Commands:
+    return shared_commands()
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +114,9 @@ def test_the_page_of_the_demo_shows_any_name(child: Commands, tmp_path: Path, so
         image.load()
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
+@pytest.mark.parametrize(
+    "encoding", ["ascii", "latin-1", *(pytest.param(e, marks=pytest.mark.long) for e in ("cp1252", "utf-8"))]
+)
 def test_terminals_of_any_encoding_show_all_of_it(child: Commands, tmp_path: Path, sound: bytes, encoding: str) -> None:
     (tmp_path / "x.wav").write_bytes(sound)
     times = "x" if encoding == "ascii" else "×"

@@ -9,14 +9,13 @@ import struct
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 import zarr
-from command_server import Commands, check_refused, commands
+from command_server import Commands, check_refused, shared_commands
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -33,9 +32,8 @@ ROUNDS = ("--n-iter", "1", "-q")
 
 
 @pytest.fixture(scope="module")
-def child() -> Iterator[Commands]:
-    with commands() as started:
-        yield started
+def child() -> Commands:
+    return shared_commands()
 
 
 @pytest.fixture(scope="module")
