@@ -6,6 +6,7 @@ closed (SIGHUP), 130 interrupted by Ctrl-C, 143 terminated by SIGTERM.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import signal
@@ -14,6 +15,7 @@ import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from types import ModuleType
 from typing import NoReturn
 
 from . import extras
@@ -68,7 +70,7 @@ class _LineHandler(logging.Handler):
     """Prints what the package says, such as which program decodes a file, as one line on standard error."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(f"fastspec: {_single_line(record.getMessage())}", file=sys.stderr)
+        _print(_single_line(record.getMessage()))
 
 
 @contextmanager
@@ -109,7 +111,15 @@ def _run(arguments: Sequence[str] | None) -> int:
         if missing not in extras.EXTRAS["cli"]:
             raise
         return _fail(1, extras.explain(missing, "cli", "the command line"))
-    warnings.showwarning = lambda message, *_: print(f"fastspec: warning: {_single_line(message)}", file=sys.stderr)
+    from .cli.streams import any_encoding
+
+    warnings.showwarning = lambda message, *_: _print(f"warning: {_single_line(message)}")
+    with any_encoding():
+        return _run_command(cli, arguments)
+
+
+def _run_command(cli: ModuleType, arguments: Sequence[str] | None) -> int:
+    """Run one command and return the exit code."""
     try:
         with _print_log():
             return cli.app(arguments, prog_name="fastspec", standalone_mode=False) or 0  # 130 on Ctrl-C, or Abort
@@ -120,6 +130,8 @@ def _run(arguments: Sequence[str] | None) -> int:
             os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
         )  # or Python reports the broken pipe again at exit
         return 1
+    except IsADirectoryError as error:
+        return _fail(2, _os_message(error))
     except (CompilerDisabled, ImportError, OSError, MemoryError) as error:
         return _fail(
             1, _os_message(error) if isinstance(error, OSError) else _single_line(error) or type(error).__name__
@@ -135,9 +147,15 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 def _fail(code: int, message: str) -> int:
     """Print the message on standard error and return the code."""
-    with suppress(OSError):  # the terminal is gone
-        print(f"fastspec: {message}", file=sys.stderr)
+    _print(message)
     return code
+
+
+def _print(message: str) -> None:
+    """Print a line on standard error, if there is one."""
+    if sys.stderr is not None:
+        with suppress(OSError):  # the terminal is gone
+            print(f"fastspec: {message}", file=sys.stderr)
 
 
 def _single_line(message: object) -> str:
@@ -149,6 +167,8 @@ def _os_message(error: OSError) -> str:
     """The file and the reason, without the error number."""
     if error.strerror is None:
         return _single_line(error)
+    if error.filename is None and error.errno in (errno.ENOSPC, errno.EBADF, errno.EFBIG, errno.EIO):
+        return f"standard output: {error.strerror}"  # writers of files name them
     return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
 
 

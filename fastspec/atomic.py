@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import shutil
+import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import numpy as np
 
 from ._typing import Array
 
+STANDARD_OUTPUT = "standard output"
 _unfinished: list[Callable[[], None]] = []  # each removes the temporary files of a write in progress
 
 
@@ -20,12 +25,14 @@ _unfinished: list[Callable[[], None]] = []  # each removes the temporary files o
 def replace_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary name in the folder of `path`; rename it over `path` when the block ends without an error.
 
-    If the block raises (Ctrl-C too), the temporary file is removed and `path` is as it was; a file that is replaced
-    keeps its mode. The temporary name ends in the suffix of `path`, so that writers which choose the format by the name
-    choose the same one.
+    If the block raises (Ctrl-C too), the temporary file is removed and `path` is as it was. The temporary name ends
+    in the suffix of `path`, so that writers which choose the format by the name choose the same one.  The new file has
+    the permissions of the old one from the start, and its owner if that is allowed.
 
     Raises
     ------
+    OSError
+        Any of the block, with `path` in place of the temporary name, or of none.
     FileNotFoundError
         If the folder does not exist.
     ValueError
@@ -34,15 +41,19 @@ def replace_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = _resolve(path)
     if target.exists() and not target.is_file():
         raise ValueError(f"{path}: not a regular file, so it cannot be replaced")
-    temporary = target.with_name(f".{target.stem}.{secrets.token_hex(4)}{target.suffix}")
+    temporary = target.with_name(f".{_short(target.stem)}.{secrets.token_hex(4)}{target.suffix}")
 
     def clean() -> None:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
 
-    with _cleaned(clean):
+    with _cleaned(clean), name_errors(path, temporary):
+        if target.exists():
+            os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+            _copy_access(target, temporary, at_least=0o200)
         yield temporary
-        _copy_mode(target, temporary)
+        if target.exists():
+            _copy_access(target, temporary)
         os.replace(temporary, target)
 
 
@@ -63,19 +74,20 @@ def replace_folder(path: str | os.PathLike[str], *, marker: str) -> Iterator[Pat
     if target.exists() and not (target / marker).is_file():
         raise ValueError(f"{path}: not a folder with a file {marker}, so it is not replaced")
     token = secrets.token_hex(4)
-    temporary, backup = (target.with_name(f".{target.stem}.{token}{ending}") for ending in (target.suffix, ".old"))
+    stem = _short(target.stem)
+    temporary, backup = (target.with_name(f".{stem}.{token}{ending}") for ending in (target.suffix, ".old"))
 
     def clean() -> None:
-        if backup.exists() and not target.exists():  # interrupted between the two renames
+        if backup.exists() and not target.exists():  # an error, or Ctrl-C, between the two renames
             with contextlib.suppress(OSError):
                 os.rename(backup, target)
         for leftover in (temporary, backup) if target.exists() else (temporary,):
             shutil.rmtree(leftover, ignore_errors=True)
 
-    with _cleaned(clean):
+    with _cleaned(clean), name_errors(path, temporary):
         yield temporary
         if target.exists():
-            _copy_mode(target, temporary)
+            _copy_access(target, temporary)
             os.rename(target, backup)
         os.rename(temporary, target)
 
@@ -97,10 +109,53 @@ def remove_temporaries() -> None:
         clean()
 
 
-def _copy_mode(old: Path, new: Path) -> None:
-    """Give a file or folder the permissions of the one that it replaces, if there is one."""
-    with contextlib.suppress(OSError):
-        shutil.copymode(old, new)
+@contextlib.contextmanager
+def name_errors(name: object, temporary: Path | None = None) -> Iterator[None]:
+    """Put `name` into each OSError of the block that names no file, or the temporary one or what is in it.
+
+    Writes to an open file say what is wrong, but not where.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:
+            if temporary is None or str(name) in str(error):
+                raise
+            raise OSError(f"{name}: {str(error).replace(str(temporary), str(name))}") from error
+        if error.filename is None or (temporary is not None and str(error.filename).startswith(str(temporary))):
+            raise OSError(error.errno, error.strerror, str(name)) from error  # of the same class, which errno tells
+        raise
+
+
+def unnamed_file(folder: Path | None = None) -> BinaryIO:
+    """A temporary file without a name in a folder, or where temporary files are; its OSError names no file either."""
+    try:
+        return cast("BinaryIO", tempfile.TemporaryFile(dir=folder))
+    except OSError as error:
+        if folder is None or error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror) from error
+
+
+def standard_output() -> BinaryIO:
+    """The bytes of standard output; OSError if it is closed."""
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF), STANDARD_OUTPUT)
+    return sys.stdout.buffer
+
+
+def _short(stem: str) -> str:
+    """The start of a name, so that a temporary name is not longer than file systems allow."""
+    return stem[:32]
+
+
+def _copy_access(source: Path, target: Path, *, at_least: int = 0) -> None:
+    """Give a file the owner, where that is allowed, and the permissions of another."""
+    status = source.stat()
+    if hasattr(os, "chown"):
+        with contextlib.suppress(OSError):
+            os.chown(target, status.st_uid, status.st_gid)
+    os.chmod(target, status.st_mode & 0o777 | at_least)
 
 
 def _resolve(path: str | os.PathLike[str]) -> Path:

@@ -22,6 +22,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from ..files.names import displayable
+
 console = Console(stderr=True)
 _REFRESH_SECONDS = 0.05
 
@@ -75,7 +77,8 @@ def sound_bar(name: str, rate: float, *, quiet: bool) -> Iterator[Callable[[int,
         yield lambda done, total: None
         return
     columns = (
-        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(), _RealTimeFactor()
+        TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(),
+        _RealTimeFactor(),
     )  # fmt: skip
     bars = Progress(*columns, console=console)
     tasks: list[TaskID] = []
@@ -100,4 +103,4 @@ def sound_bar(name: str, rate: float, *, quiet: bool) -> Iterator[Callable[[int,
 
 def source_bar(source: Path, rate: float, *, quiet: bool) -> AbstractContextManager[Callable[[int, int | None], None]]:
     """A `sound_bar` with the name of an input file, or of standard input."""
-    return sound_bar("standard input" if str(source) == "-" else source.name, rate, quiet=quiet)
+    return sound_bar("standard input" if str(source) == "-" else displayable(source), rate, quiet=quiet)

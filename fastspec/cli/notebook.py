@@ -10,7 +10,9 @@ import typer
 from .. import atomic, pretty_spectrogram
 from .._typing import Real
 from ..files import audio
+from ..files.names import displayable
 from ..plot import figures
+from ..plot.canvas import literal
 from ..transform.framing import window_size
 from . import bars, methods, summaries
 
@@ -53,7 +55,7 @@ def spectrogram(source: Path, target: Path, options: NotebookOptions, *, quiet: 
             rate=rate,
             n_fft=n_fft,
             hop=hop,
-            title=source.name,
+            title=literal(displayable(source)),
             seconds=len(y) / rate,
             db_range=20 * options.threshold,
         )

@@ -10,7 +10,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from ..files import Raw
+from ..files import Raw, limits
 
 
 def check_exists(path: Path) -> Path:
@@ -42,13 +42,25 @@ ArrayTarget = Annotated[
 SoundTarget = Annotated[
     Path, typer.Argument(metavar="OUT", help="The sound file to write, OUT.wav; - is standard output.")
 ]
-Sr = Annotated[int | None, typer.Option("--sr", min=1, help="Resample to this rate, in Hz.")]
+Sr = Annotated[int | None, typer.Option("--sr", min=1, max=limits.MAX_RATE_HZ, help="Resample to this rate, in Hz.")]
 WindowSize = Annotated[
     int | None,
-    typer.Option("--n-fft", min=2, help="FFT size in samples; by default the power of two nearest to 46 ms."),
+    typer.Option(
+        "--n-fft",
+        min=2,
+        max=limits.MAX_N_FFT,
+        help="FFT size in samples; by default the power of two nearest to 46 ms.",
+    ),
 ]
 Hop = Annotated[
-    int | None, typer.Option("--hop", "--step", min=1, help="Hop between frames in samples; n_fft / 4 by default.")
+    int | None,
+    typer.Option(
+        "--hop",
+        "--step",
+        min=1,
+        max=limits.MAX_HOP_LENGTH,
+        help="Hop between frames in samples; n_fft / 4 by default.",
+    ),
 ]
 WinLength = Annotated[
     int | None, typer.Option("--win-length", min=1, help="Window length in samples; n_fft by default.")
@@ -94,8 +106,11 @@ Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="No progress bar, no notes and no summary.", callback=silence_notes)
 ]
 IsRaw = Annotated[bool, typer.Option("--raw", help="IN is samples without a header, and so is OUT on standard output.")]
-RawRate = Annotated[int | None, typer.Option("--rate", min=1, help="Sample rate of --raw samples, in Hz.")]
-Channels = Annotated[int, typer.Option("--channels", min=1, help="Number of channels of --raw samples.")]
+RawRate = Annotated[
+    int | None,
+    typer.Option("--rate", min=1, max=limits.MAX_RATE_HZ, help="Sample rate of --raw samples, in Hz."),
+]
+Channels = Annotated[int, typer.Option("--channels", min=1, max=65535, help="Number of channels of --raw samples.")]
 
 
 class Dtype(StrEnum):

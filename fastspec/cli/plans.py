@@ -98,4 +98,7 @@ def frame_rate(metadata: dict[str, Any], plan: STFT | None, rate: int | None) ->
     """Frames per second of stored levels, from the plan or else from their metadata; 0 if unknown."""
     if plan is not None:
         return (rate or 0) / plan.hop_length
-    return float(metadata.get("sr", 0)) / max(1, int(metadata.get("hop_length", 1)))
+    try:
+        return float(metadata.get("sr", 0)) / max(1, int(metadata.get("hop_length", 1)))
+    except (TypeError, ValueError, OverflowError):  # of damaged metadata, which `files.invert` names
+        return 0

@@ -6,6 +6,7 @@ from math import log10
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .. import atomic
 from . import bars
 
 if TYPE_CHECKING:  # whose module imports the kernels, which --help does not need
@@ -17,9 +18,10 @@ def print_summary(target: Path, text: str, *, quiet: bool) -> None:
     if quiet:
         return
     if str(target) == "-":
-        bars.console.print(text, highlight=False, soft_wrap=True)
+        bars.console.print(text, highlight=False, markup=False, soft_wrap=True)
     else:
-        print(f"{target}: {text}")
+        with atomic.name_errors(atomic.STANDARD_OUTPUT):
+            print(f"{target}: {text}", flush=True)
 
 
 def describe_sound(done: Done) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ..files import limits
 from . import bars, options, summaries
 from .options import (
     ArrayTarget,
@@ -42,7 +43,7 @@ def mel(
     hop: Hop = None,
     win_length: options.WinLength = None,
     window: options.Window = None,
-    n_mels: Annotated[int, typer.Option("--n-mels", min=1, help="Number of mel filters.")] = 80,
+    n_mels: Annotated[int, typer.Option("--n-mels", min=1, max=limits.MAX_N_MELS, help="Number of mel filters.")] = 80,
     fmin: options.Fmin = 0.0,
     fmax: options.Fmax = None,
     htk: options.Htk = False,

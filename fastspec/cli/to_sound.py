@@ -7,7 +7,7 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from ..files import Raw
+from ..files import Raw, limits
 from . import bars, options, pictures, summaries
 from .options import (
     Center,
@@ -65,13 +65,17 @@ def invert(
     ] = "accelerated",
     init: Init = "auto",
     n_iter: Rounds = None,
-    rate: Annotated[int | None, typer.Option("--rate", min=1, help="Sample rate of .npy levels, in Hz.")] = None,
+    rate: Annotated[
+        int | None,
+        typer.Option("--rate", min=1, max=limits.MAX_RATE_HZ, help="Sample rate of .npy levels, in Hz."),
+    ] = None,
     sr: Sr = None,
     n_fft: Annotated[
         int | None,
         typer.Option(
             "--n-fft",
             min=2,
+            max=limits.MAX_N_FFT,
             help="FFT size in samples, of .npy or a sound file; by default from the bins, or nearest to 46 ms.",
         ),
     ] = None,

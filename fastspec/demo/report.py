@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .. import atomic, extras
 from .._typing import Real
 from ..files import audio
+from ..files.names import displayable
 from ..plot import figures as plot_figures
 from . import page
 from .pipeline import Progress, Results, Settings, run
@@ -54,7 +55,7 @@ def demo(
         y, rate = audio.read(file, seconds=seconds)
     settings = Settings.for_rate(rate)
     folder.mkdir(parents=True, exist_ok=True)
-    return write(run(y, settings, progress), folder, file.name if file else None, progress)
+    return write(run(y, settings, progress), folder, displayable(file) if file else None, progress)
 
 
 def write(

@@ -26,3 +26,12 @@ def to_bands(dense: Array) -> Bands:
     stop = np.where(row_has_band, dense.shape[1] - is_nonzero[:, ::-1].argmax(axis=1), 0)
     weights = np.concatenate([row[a:b] for row, a, b in zip(dense, first, stop, strict=True)])
     return Bands(first.astype(np.int64), np.concatenate([[0], np.cumsum(stop - first)]).astype(np.int64), weights)
+
+
+def join_bands(parts: list[Bands]) -> Bands:
+    """The bands of matrices below one another."""
+    if len(parts) == 1:
+        return parts[0]
+    sizes = np.concatenate([np.diff(part.starts) for part in parts])
+    starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    return Bands(np.concatenate([part.first for part in parts]), starts, np.concatenate([p.weights for p in parts]))

@@ -11,10 +11,12 @@ from .._typing import Array, Real
 from ..forks import forks_wait
 from ..immutable import Immutable
 from ..warning import warn
-from .band_matrix import to_bands
+from .band_matrix import join_bands, to_bands
 from .scales import mel_frequencies
 
 Norm = Literal["slaney"] | float | None
+
+_DENSE_VALUES = 1 << 20  # of filters that are computed at once, most of them zeros
 
 
 class FilterBank(Immutable):
@@ -199,16 +201,23 @@ class MelBank(FilterBank):
         if not 0 <= self.fmin < self.fmax:
             raise ValueError(f"fmin and fmax must be 0 <= fmin < fmax, got {fmin!r} and {fmax!r}")
         self.htk, self.norm = bool(htk), norm
-        super().__init__(self._triangles(checks.as_real_dtype("dtype", dtype)))
-
-    def _triangles(self, dtype: np.dtype[Any]) -> Array:
-        """The filters [shape=(n_mels, n_bins)]; rounded to the dtype before and after scaling, as in librosa."""
+        self.shape, self.dtype = (self.n_mels, self.n_fft // 2 + 1), checks.as_real_dtype("dtype", dtype)
         corners = mel_frequencies(self.n_mels + 2, self.fmin, self.fmax, self.htk)
-        low, middle, high = (corners[i : self.n_mels + i, None] for i in range(3))
-        f = rfftfreq(self.n_fft, 1 / self.sr)
+        n = max(1, _DENSE_VALUES // self.shape[1])
+        groups = [
+            to_bands(checks.as_filters("weights", self._triangles(corners[i : i + n + 2])))
+            for i in range(0, self.n_mels, n)
+        ]
+        self.first, self.starts, self.weights = join_bands(groups)
+        middle, is_empty = corners[1:-1], (np.diff(self.starts) == 0) & (corners[1:-1] > 0)
+        self._warn_of_empty_filters(int(is_empty.sum()), int((is_empty & (middle >= self.sr / 2)).sum()))
+        self.__setstate__({})
+
+    def _triangles(self, corners: Array) -> Array:
+        """Some filters (n, n_bins), of n + 2 corners; rounded to the dtype before and after scaling, as in librosa."""
+        low, middle, high = (corners[i : len(corners) - 2 + i, None] for i in range(3))
+        f, dtype = rfftfreq(self.n_fft, 1 / self.sr), self.dtype
         bank = np.maximum(0, np.minimum((f - low) / (middle - low), (high - f) / (high - middle))).astype(dtype)
-        is_empty = (bank.max(axis=1) == 0) & (middle[:, 0] > 0)
-        self._warn_of_empty_filters(int(is_empty.sum()), int((is_empty & (middle[:, 0] >= self.sr / 2)).sum()))
         if self.norm is None:
             return bank
         if isinstance(self.norm, str):

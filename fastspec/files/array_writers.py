@@ -11,7 +11,6 @@ import io
 import json
 import os
 import shutil
-import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
@@ -227,11 +226,14 @@ def open_writer(out: PathLike, metadata: Metadata, channels: int | None, frames:
     shape = LevelsShape(metadata.rows, channels, metadata.plan.dtype)
     with ExitStack() as stack:
         if os.fspath(out) == STDOUT:
-            file = stack.enter_context(tempfile.TemporaryFile())
-            yield _npy_writer(file, shape, metadata)
+            stdout = atomic.standard_output()
+            with atomic.name_errors(f"temporary file in {tempfile.gettempdir()}"):
+                file = stack.enter_context(tempfile.TemporaryFile())
+                yield _npy_writer(file, shape, metadata)
             file.seek(0)
-            shutil.copyfileobj(file, sys.stdout.buffer, _COPY_BYTES)
-            sys.stdout.buffer.flush()
+            with atomic.name_errors(atomic.STANDARD_OUTPUT):
+                shutil.copyfileobj(file, stdout, _COPY_BYTES)
+                stdout.flush()
         elif suffix_of(out) == ".zarr":
             folder = stack.enter_context(atomic.replace_folder(out, marker="zarr.json"))
             if metadata.log == "whisper":
@@ -264,8 +266,7 @@ def _spool(
     open_writer: Callable[[LevelsShape], FrameWriter],
 ) -> FrameWriter:
     """A `Spool` in a temporary file in `folder`, for a writer that needs the number of frames at once."""
-    file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - the stack closes it
-    spool = Spool(stack.enter_context(file), shape, open_writer)
+    spool = Spool(stack.enter_context(atomic.unnamed_file(folder)), shape, open_writer)
     return WhisperScaler(spool.frames, spool) if metadata.log == "whisper" else spool
 
 

@@ -13,6 +13,7 @@ from ..features.banks import BinBank, FilterBank, MelBank, as_bank
 from ..features.log import log_scale, pad_mode_for
 from ..plan import STFT
 from ..transform.framing import window_size
+from . import limits
 
 N_MELS = 80
 """Filters by default."""
@@ -74,30 +75,46 @@ class Metadata:
         return entries
 
     @classmethod
-    def from_dict(cls, entries: Mapping[str, Any], dtype: np.dtype[Any], name: str) -> Metadata:
-        """The inverse of `to_dict`, for levels of `dtype` in the file `name`.
+    def from_dict(
+        cls, entries: Mapping[str, Any], dtype: np.dtype[Any], name: str, rows: int = limits.MAX_ROWS
+    ) -> Metadata:
+        """The inverse of `to_dict`, for levels of `dtype` and at most so many rows in the file `name`.
 
         Raises
         ------
         ValueError
-            If an entry is absent or out of its range.
+            If an entry is absent or out of its range, or there are more bins or filters than rows.
         """
         try:
             sizes = {key: entries[key] for key in ("n_fft", "hop_length", "win_length", "center", "pad_mode")}
+            n_fft = limits.as_n_fft("n_fft", entries["n_fft"])
+            limits.as_hop_length("hop_length", entries["hop_length"])
+            sr = limits.as_rate("sr", entries["sr"])
+            if "n_mels" in entries:
+                _check_rows(rows, checks.as_int("n_mels", entries["n_mels"], 1), "filters of the bank")
+            elif "filters" not in entries:
+                _check_rows(rows, n_fft // 2 + 1, "bins of n_fft")
             window = entries["window"] if isinstance(entries["window"], str) else np.array(entries["window"], float)
             plan = STFT(**sizes, window=window, dtype=dtype)
             bank: FilterBank | None = None
             if "n_mels" in entries:
                 mel = {key: entries[key] for key in ("n_mels", "fmin", "fmax", "htk")}
-                bank = MelBank(entries["sr"], plan.n_fft, **mel, norm=entries["norm"] or None, dtype=dtype)
+                bank = MelBank(sr, plan.n_fft, **mel, norm=entries["norm"] or None, dtype=dtype)
             elif "filters" in entries:
                 bank = as_bank(np.array(entries["filters"], dtype))
-            sr = checks.as_int("sr", entries["sr"], 1)
-            return cls(sr, plan, bank, entries["power"], entries["log"] or None, entries.get("samples"))
+            samples = entries.get("samples")
+            samples = None if samples is None else checks.as_int("samples", samples, 0)
+            return cls(sr, plan, bank, checks.as_finite("power", entries["power"]), entries["log"] or None, samples)
         except KeyError as error:
             raise ValueError(f"{name}: its metadata lack {error.args[0]}") from None
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"{name}: {error}") from None
+
+
+def _check_rows(rows: int, expected: int, kind: str) -> None:
+    """ValueError if the metadata speak of more bins or filters than there are rows."""
+    if expected > rows:
+        raise ValueError(f"has {rows} rows, but there are {expected} {kind}")
 
 
 def _window_entries(plan: STFT) -> dict[str, Any]:

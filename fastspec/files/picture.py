@@ -116,7 +116,7 @@ class PictureWriter(PooledColumns):
             left=(first_centre - plan.hop_length / 2) / metadata.sr,
             column=self.factor * plan.hop_length / metadata.sr,
             seconds=seconds,
-            title=self._title,
+            title=canvas.literal(self._title),
             n_levels=metadata.rows,
             levels_per_row=self.row_factor,
             nyquist=metadata.sr / 2 if bank is None else None,

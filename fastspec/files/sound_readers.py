@@ -9,6 +9,7 @@ another sample rate needs soxr.  soundfile and soxr come with ``pip install "fas
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -20,9 +21,9 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
-from .. import checks, extras
+from .. import atomic, checks, extras
 from .._typing import Array, Real
-from . import ffmpeg, pcm, riff
+from . import ffmpeg, limits, pcm, riff
 from .pipeline import BufferRing
 from .sample_source import LOGGER, SampleSource, read_exactly
 from .soundfile_reader import UnreadableError, open_soundfile
@@ -32,6 +33,8 @@ PathLike = str | os.PathLike[str]
 
 BLOCK_SAMPLES = 1 << 20
 """Samples of all channels together in a block, by default."""
+MIXED_SAMPLES = 1 << 22
+"""Samples of all channels together that become a block where they are mixed down, at most."""
 RESAMPLER_BLOCK_SAMPLES = 1 << 16
 """Samples of a channel passed to soxr at once: constant, so that its output does not depend on the blocks read."""
 STDIN = "-"
@@ -59,6 +62,8 @@ class Sound:
         Sample rate of the file, in Hz.
     channels : int or None
         Channels of a block; None if they are mixed down.
+    file_channels : int
+        Channels of the file.
     total : int or None
         Samples of a channel in the file, at its rate; None if unknown before its end.
     is_estimate : bool
@@ -72,7 +77,7 @@ class Sound:
     def __init__(self, source: SampleSource, rate: int, mono: bool, dtype: np.dtype[Any]) -> None:
         self.name, self.total, self.is_estimate = source.name, source.total, source.is_estimate
         self.rate, self.file_rate = rate, source.rate
-        self.channels = None if mono else source.channels
+        self.channels, self.file_channels = None if mono else source.channels, source.channels
         self.samples = self.read = 0
         self._source, self._dtype = source, dtype
         if self.rate != self.file_rate:
@@ -106,7 +111,8 @@ class Sound:
         while most is None or self.read < most:
             size = size if most is None else min(size, most - self.read)
             interleaved = buffers.next_buffer(size * n_channels)
-            n = self._source.read_samples(interleaved) // n_channels
+            with atomic.name_errors(self.name):
+                n = self._source.read_samples(interleaved) // n_channels
             if n == 0:
                 break
             y = interleaved[: n * n_channels].reshape(n, n_channels)
@@ -221,16 +227,17 @@ def open_sound(
         If the header of a WAV file declares no length, or one that is not that of the samples read, or if ffmpeg went
         on after an error.
     """
-    rate = None if sr is None else checks.as_int("sr", sr, 1)
+    rate = None if sr is None else limits.as_rate("sr", sr)
     real_dtype = checks.as_real_dtype("dtype", dtype)
     with _open_unbuffered(path) as file, ExitStack() as stack:
-        is_stdin = file.fileno() == 0
+        is_stdin = os.fspath(path) == STDIN
         name = "standard input" if is_stdin else str(path)
         status = os.fstat(file.fileno())
         size = status.st_size if stat.S_ISREG(status.st_mode) else None
         if stat.S_ISDIR(status.st_mode):
             raise IsADirectoryError(21, "Is a directory", str(path))
-        header = _raw_header(raw) if raw is not None else riff.read_header(read_exactly(file), name)
+        with atomic.name_errors(name):
+            header = _raw_header(raw) if raw is not None else riff.read_header(read_exactly(file), name)
         if header is not None and header.coding is not None:
             source = open_wav(file, name, header, size, is_raw=raw is not None, is_stdin=is_stdin)
         elif size is None:
@@ -242,6 +249,7 @@ def open_sound(
             raise ValueError(f"{name}: the file is empty")
         else:
             source = _open_decoder(stack, file, None if is_stdin else Path(path), name)
+        limits.check_rate(name, source.rate)
         yield Sound(source, rate or source.rate, mono, real_dtype)
 
 
@@ -265,7 +273,9 @@ def _open_decoder(stack: ExitStack, file: BinaryIO, path: Path | None, name: str
 def _open_unbuffered(path: PathLike) -> Iterator[BinaryIO]:
     """The file without a buffer, whose lock a thread blocked in a read would hold when Python exits."""
     if os.fspath(path) == STDIN:
-        with open(0 if sys.stdin is None else sys.stdin.fileno(), "rb", buffering=0, closefd=False) as file:
+        if sys.stdin is None:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF), "standard input")
+        with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as file:
             yield file
     else:
         with open(path, "rb", buffering=0) as file:
@@ -276,5 +286,5 @@ def _raw_header(raw: Raw) -> riff.Header:
     """The header that a WAV file of such samples would have, its size unknown."""
     if raw.dtype not in pcm.CODING_OF_DTYPE:
         raise ValueError(f"dtype must be one of {', '.join(pcm.CODING_OF_DTYPE)}, got {raw.dtype!r}")
-    rate, channels = checks.as_int("rate", raw.rate, 1), checks.as_int("channels", raw.channels, 1)
+    rate, channels = limits.as_rate("rate", raw.rate), checks.as_int("channels", raw.channels, 1)
     return riff.Header(coding=pcm.CODING_OF_DTYPE[raw.dtype], rate=rate, channels=channels, size=0, offset=0)

@@ -8,8 +8,6 @@ written at once.
 from __future__ import annotations
 
 import os
-import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +19,7 @@ from .. import atomic, extras
 from .._typing import Real
 from . import pcm, riff
 from .sound_readers import STDIN, PathLike
+from .soundfile_reader import as_soundfile_path
 
 PEAK = 0.95
 """Peak to which a sound that would clip is scaled: about half a decibel below full scale."""
@@ -77,7 +76,7 @@ class SoundfileWriter:
         self._soundfile = extras.load("soundfile", "audio", f"writing {path.suffix}")
         self._path, self._samples = path, 0
         with self._translate_errors():
-            self._file = self._soundfile.SoundFile(path, "w", rate, channels, subtype)
+            self._file = self._soundfile.SoundFile(as_soundfile_path(path), "w", rate, channels, subtype)
 
     def write(self, block: Real) -> None:
         with self._translate_errors():
@@ -87,7 +86,7 @@ class SoundfileWriter:
     def finish(self) -> None:
         """Close the file and read its last sample back: libsndfile does not report errors of the last flush."""
         self._file.close()
-        with self._translate_errors(), self._soundfile.SoundFile(self._path) as file:
+        with self._translate_errors(), self._soundfile.SoundFile(as_soundfile_path(self._path)) as file:
             file.seek(max(0, self._samples - 1))
             assert self._samples == 0 or len(file.read(1))
 
@@ -156,8 +155,9 @@ def open_writer(
     if pipe:
         assert coding is not None
         wav = WavFormat(coding, rate, count)
-        to_stdout = lambda: WavWriter(sys.stdout.buffer, wav, header=not raw, pipe=True)  # noqa: E731
-        with _scale_if_integer(None, count, coding, to_stdout) as writer:
+        stdout = atomic.standard_output()
+        to_stdout = lambda: WavWriter(stdout, wav, header=not raw, pipe=True)  # noqa: E731
+        with atomic.name_errors(atomic.STANDARD_OUTPUT), _scale_if_integer(None, count, coding, to_stdout) as writer:
             yield writer
         return
     path = Path(out)
@@ -183,7 +183,7 @@ def _scale_if_integer(
     if coding[0] == "f":
         yield open_writer()
         return
-    with tempfile.TemporaryFile(dir=folder) as file:
+    with atomic.unnamed_file(folder) as file:
         yield PeakScaler(file, channels, open_writer)
 
 

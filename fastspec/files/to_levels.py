@@ -21,6 +21,7 @@ from ..kernels.runtime.threads import thread_count, threads
 from ..plan import STFT
 from . import array_writers, picture, pipeline, sound_readers
 from .metadata import N_MELS, Metadata, default_plan
+from .names import displayable
 from .sound_readers import PathLike, Raw, Sound, open_sound
 
 Progress = Callable[[int, int | None], object]
@@ -180,7 +181,7 @@ def _write_levels(sound: Sound, out: PathLike, metadata: Metadata, db_range: flo
     with _open_writer(out, metadata, sound, db_range) as writer:
         block_values = PICTURE_BLOCK_VALUES if isinstance(writer, picture.PictureWriter) else BLOCK_VALUES
         with (
-            pipeline.read_ahead(sound.blocks(_block_samples(metadata, sound.channels or 1, block_values))) as blocks,
+            pipeline.read_ahead(sound.blocks(_block_samples(metadata, sound, block_values))) as blocks,
             pipeline.write_behind(writer.write) as write,
             threads(_kernel_threads()),
         ):
@@ -195,10 +196,12 @@ def _write_levels(sound: Sound, out: PathLike, metadata: Metadata, db_range: flo
     )  # fmt: skip
 
 
-def _block_samples(metadata: Metadata, channels: int, block_values: int) -> int:
+def _block_samples(metadata: Metadata, sound: Sound, block_values: int) -> int:
     """Samples of a block of sound: fewer than usual where they would become more than `block_values` levels."""
+    channels = sound.channels or 1
     frames = max(1, block_values // (metadata.rows * channels))
-    return max(1, min(sound_readers.BLOCK_SAMPLES // channels, frames * metadata.plan.hop_length))
+    most = min(sound_readers.BLOCK_SAMPLES // channels, sound_readers.MIXED_SAMPLES // sound.file_channels)
+    return max(1, min(most, frames * metadata.plan.hop_length))
 
 
 def level_blocks(sound: Sound, blocks: Iterable[Real], metadata: Metadata, report: ProgressReport) -> Iterator[Real]:
@@ -250,7 +253,7 @@ def _open_writer(
         raise ValueError(f"log must be None for a picture, whose levels are in dB, got {metadata.log!r}")
     if sound.channels is not None:
         raise ValueError("mono must be True for a picture, which shows one channel")
-    yield picture.PictureWriter(metadata, Path(out), Path(sound.name).name, db_range)
+    yield picture.PictureWriter(metadata, Path(out), displayable(sound.name), db_range)
 
 
 def _expected_frames(plan: STFT, sound: Sound) -> int | None:

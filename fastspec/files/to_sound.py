@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import checks, stream
+from .. import stream
 from .._typing import Real
 from ..features.banks import FilterBank, as_bank
 from ..picture import pixels
 from ..picture.levels import PictureLevels, to_levels
 from ..plan import STFT
 from ..recovery.methods import Chain
-from . import array_readers, pipeline, sound_writers
+from . import array_readers, limits, pipeline, sound_readers, sound_writers
 from .metadata import Metadata, default_plan
 from .sound_readers import PathLike, Raw, Sound
 from .to_levels import Done, Progress, ProgressReport, as_sound, level_blocks
@@ -84,13 +86,21 @@ def invert(
             plan, metadata.bank, metadata.power, method=method, init=init, n_iter=n_iter, **options
         )
         with sound_writers.open_writer(out, metadata.sr, levels.channels, subtype=subtype, raw=raw) as writer:
-            with pipeline.read_ahead(levels.blocks()) as blocks, pipeline.write_behind(writer.write) as write:
+            with (
+                pipeline.read_ahead(levels.blocks(_least_values(plan))) as blocks,
+                pipeline.write_behind(writer.write) as write,
+            ):
                 for block in blocks:
-                    write(recovery.push(levels.to_linear(block, metadata, done)))
+                    S = levels.to_linear(block, metadata, done)
+                    with _named(levels.name):
+                        y = recovery.push(S)
+                    write(y)
                     done += block.shape[-1]
                     if progress is not None:
                         progress(done, frames)
-                write(recovery.flush(_length(metadata, frames)))
+                with _named(levels.name):
+                    y = recovery.flush(_length(metadata, frames))
+                write(y)
             writer.finish()
     return Done(
         samples=recovery.samples, frames=frames, sr=metadata.sr, seconds=time.perf_counter() - start,
@@ -140,7 +150,7 @@ def resynth(
         plan = default_plan(sound.rate) if plan is None else plan
         metadata, report = Metadata(sound.rate, plan, None, 1.0, None), ProgressReport(sound, progress)
         recovery = MonitoredRecovery(plan, method=method, init=init, n_iter=n_iter, **options)
-        block_samples = _block_samples(plan, sound.channels or 1)
+        block_samples = _block_samples(plan, sound)
         with sound_writers.open_writer(out, sound.rate, sound.channels, subtype=subtype, raw=raw_out) as writer:
             with (
                 pipeline.read_ahead(sound.blocks(block_samples)) as blocks,
@@ -170,9 +180,24 @@ def _read_picture(
     return path if isinstance(path, PictureLevels) else to_levels(path, plan=plan, sr=sr)
 
 
-def _block_samples(plan: STFT, channels: int) -> int:
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Name the file in the error of what it holds."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
+def _least_values(plan: STFT) -> int:
+    """What a frame counts for in a block, which has fewer frames where bins or the hop are many more than rows."""
+    return max(plan.n_bins, plan.hop_length) // 16
+
+
+def _block_samples(plan: STFT, sound: Sound) -> int:
     """Samples of a block of sound with as many magnitudes as a block of stored levels has values."""
-    return max(1, array_readers.BLOCK_VALUES // (plan.n_bins * channels)) * plan.hop_length
+    samples = max(1, array_readers.BLOCK_VALUES // (plan.n_bins * (sound.channels or 1))) * plan.hop_length
+    return max(1, min(samples, sound_readers.MIXED_SAMPLES // sound.file_channels))
 
 
 def _length(metadata: Metadata, frames: int) -> int:
@@ -194,9 +219,10 @@ def _resolve_metadata(
     """The metadata of stored levels; arguments take precedence over the file."""
     filters = None if bank is None else as_bank(bank)
     if levels.entries:
-        stored = Metadata.from_dict(levels.entries, levels.dtype, levels.name)
+        rows = levels.shape[-2] if plan is None and filters is None else limits.MAX_ROWS
+        stored = Metadata.from_dict(levels.entries, levels.dtype, levels.name, rows)
         metadata = Metadata(
-            sr=sr or stored.sr,
+            sr=stored.sr if sr is None else limits.as_rate("sr", sr),
             plan=plan or stored.plan,
             bank=stored.bank if filters is None else filters,
             power=stored.power if power is None else power,
@@ -206,10 +232,10 @@ def _resolve_metadata(
     elif plan is None or sr is None:
         raise ValueError(f"{levels.name}: holds no metadata: plan and sr are required, and bank for a mel spectrogram")
     else:
-        metadata = Metadata(checks.as_int("sr", sr, 1), plan, filters, 1.0 if power is None else power, log)
+        metadata = Metadata(limits.as_rate("sr", sr), plan, filters, 1.0 if power is None else power, log)
     if levels.shape[-2] != metadata.rows:
-        rows = "bins of n_fft" if metadata.bank is None else "filters of the bank"
-        raise ValueError(f"{levels.name}: has {levels.shape[-2]} rows, but there are {metadata.rows} {rows}")
+        kind = "bins of n_fft" if metadata.bank is None else "filters of the bank"
+        raise ValueError(f"{levels.name}: has {levels.shape[-2]} rows, but there are {metadata.rows} {kind}")
     return metadata
 
 

@@ -11,6 +11,8 @@ from .. import checks
 KEY = "fastspec"
 """Keyword of the tEXt chunk."""
 VERSION = 1
+_MOST = {"bins_per_row": 1 << 12, "frames_per_column": 1 << 16, "n_colours": 256}
+"""More than the largest transforms and weeks of sound need."""
 NO_LEVELS = json.dumps({"version": VERSION, "levels": None})
 """The text of a figure whose pixels are not levels."""
 
@@ -95,6 +97,9 @@ class Legend:
         for name in (*sizes, "n_frames"):
             checks.as_int(name, getattr(self, name), 1)
         checks.as_int("n_colours", self.n_colours, 2)
+        for name, most in _MOST.items():
+            if getattr(self, name) > most:
+                raise ValueError(f"{name} must be at most {most}, got {getattr(self, name)!r}")
         if not isinstance(self.levels, dict):
             raise TypeError(f"levels must be a dictionary, got {self.levels!r}")
         if checks.as_finite("range_db", self.range_db) <= 0:

@@ -292,14 +292,18 @@ def _positions(source: pixels.Pixels, colormap: str | None) -> tuple[Real, str]:
 def _read_own(source: pixels.Pixels, legend: Legend) -> PictureLevels:
     """The levels of a picture of ours."""
     try:
-        metadata = Metadata.from_dict(legend.levels, np.dtype(np.float32), source.name)
+        rows = legend.rows * legend.bins_per_row
+        metadata = Metadata.from_dict(legend.levels, np.dtype(np.float32), source.name, rows)
     except AttributeError as error:
         raise ValueError(f"{source.name}: in its metadata, {error}") from None
     if -(-metadata.rows // legend.bins_per_row) != legend.rows:
         raise ValueError(
             f"{source.name}: in its metadata, {legend.rows} rows of {legend.bins_per_row} must hold {metadata.rows}"
         )
-    table = colours.palette(legend.colormap, legend.n_colours)
+    try:
+        table = colours.palette(legend.colormap, legend.n_colours)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{source.name}: in its metadata, {error}") from None
     v, distance = colours.positions(source.values, table)
     if distance > colours.NEAR_NAMED:
         raise ValueError(

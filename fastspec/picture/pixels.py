@@ -14,6 +14,7 @@ import numpy as np
 
 from .. import checks, extras
 from .._typing import Array
+from ..files import limits
 from .colours import is_grey
 from .legend import KEY, Legend
 
@@ -80,14 +81,24 @@ def _open(path: Path) -> Iterator[Image]:
             with warnings.catch_warnings():
                 warnings.simplefilter("error", pil.DecompressionBombWarning)
                 image = pil.open(file)
+                _check_size(image, str(path), os.fstat(file.fileno()).st_size)
                 image.load()
         except pil.UnidentifiedImageError:
             raise ValueError(f"{path}: is no picture of a format that Pillow reads") from None
         except (pil.DecompressionBombWarning, pil.DecompressionBombError) as error:
             raise ValueError(f"{path}: {error}") from None
-        except (OSError, SyntaxError, EOFError, ValueError) as error:
-            raise ValueError(f"{path}: not a readable picture ({error})") from None
+        except Exception as error:  # of any kind: Pillow has many decoders
+            if str(error).startswith(str(path)):
+                raise
+            raise ValueError(f"{path}: not a readable picture ({str(error) or type(error).__name__})") from None
         yield image
+
+
+def _check_size(image: Image, name: str, file_size: int) -> None:
+    """ValueError if the header of a PNG file declares more pixels than the file can hold."""
+    if image.format == "PNG":
+        width, height = image.size
+        limits.check_compressed(name, "pixels", width * height // 8, file_size, least=1 << 20)
 
 
 def _of_image(image: Image, name: str) -> Pixels:

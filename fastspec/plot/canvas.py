@@ -96,6 +96,11 @@ def draw_image(
     )
 
 
+def literal(text: str) -> str:
+    """A title of any characters, in which matplotlib finds no mathematics between dollar signs."""
+    return text.replace("$", r"\$")
+
+
 def label_axes(axes: Axes, title: str, *, x: str = "time (s)", y: str, is_last: bool = True) -> None:
     """Title and labels; of axes below one another only the last has a label and numbers along x."""
     axes.set_title(title, loc="left", color=INK, fontsize=12, fontweight="bold", pad=9)

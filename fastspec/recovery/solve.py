@@ -89,7 +89,12 @@ class Problem(NamedTuple):
             return M
         if not M.shape[-1]:
             return np.zeros((*M.shape[:-2], self.plan.n_bins, 0), M.dtype)
-        return self.bank.inverse(M, power=self.power)
+        S = self.bank.inverse(M, power=self.power)
+        if not np.isfinite(S.max()):  # kernels compare and round magnitudes
+            raise ValueError(
+                f"M goes up to {M.max():g}, where filters are inverted to magnitudes beyond {S.dtype}: scale it down"
+            )
+        return S
 
     def of_magnitudes(self) -> "Problem":
         """The second half of a cascade: the problem whose levels are magnitudes."""
