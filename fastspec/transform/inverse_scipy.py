@@ -9,6 +9,7 @@ import numpy as np
 
 from .._typing import Complex, Real
 from ..kernels.runtime.threads import thread_count
+from .quiet_rows import quiet_gains
 
 BLOCK_NUMBERS = 1 << 18  # real numbers transformed at a time
 
@@ -63,8 +64,12 @@ def _sums(D: Complex, kept: Real, frame_range: FrameRange) -> Real:
     sums[:, :columns] = kept
     if not count:
         return sums
-    frames = fft.irfft(np.swapaxes(D, 1, 2), n, workers=thread_count())
+    bins = np.swapaxes(D, 1, 2)
+    gains = quiet_gains(bins)
+    frames = fft.irfft(bins if gains is None else bins * gains, n, workers=thread_count())
     frames *= frame_range.window
+    if gains is not None:
+        frames *= 1 / gains
     reach = -(-n // hop)
     if count < reach:  # few frames: a frame at a time
         flat = sums.reshape(signals, -1)
