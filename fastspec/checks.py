@@ -13,21 +13,34 @@ from .warning import warn
 TRANSPOSED_RATIO = 100
 """Of the longest leading axis to the last one, from which signals shorter than a frame are taken for transposed."""
 
+SHOWN_CHARACTERS = 200
+"""Of a value in the text of an error."""
+
 MIX_DOWN = "mix channels down first, as with samples.mean(axis=1)"
 
 
-def as_int(name: str, value: object, least: int) -> int:
-    """An integer >= least; integral floats such as 128.0 are accepted."""
+def shown(value: object) -> str:
+    """A value as errors show it: of an array its dtype and shape, of a long text the beginning."""
+    if isinstance(value, np.ndarray) and value.ndim:
+        return f"an array of {value.dtype} of shape {value.shape}"
+    text = repr(value)
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."
+
+
+def as_int(name: str, value: object, least: int, most: int | None = None) -> int:
+    """An integer >= least, and <= most; integral floats such as 128.0 are accepted."""
     try:
         number = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
         if not isinstance(value, (float, np.floating)):
-            raise TypeError(f"{name} must be a whole number, got {value!r}") from None
+            raise TypeError(f"{name} must be a whole number, got {shown(value)}") from None
         if not math.isfinite(value) or value != int(value):
             raise ValueError(f"{name} must be a whole number, got {value!r}") from None
         number = int(value)
     if number < least:
-        raise ValueError(f"{name} must be at least {least}, got {value!r}")
+        raise ValueError(f"{name} must be at least {least}, got {shown(value)}")
+    if most is not None and number > most:
+        raise ValueError(f"{name} must be at most {most}, got {shown(value)}")
     return number
 
 
@@ -36,12 +49,23 @@ def as_finite(name: str, value: object) -> float:
     try:
         number = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
-        raise TypeError(f"{name} must be a real number, got {value!r}") from None
+        raise TypeError(f"{name} must be a real number, got {shown(value)}") from None
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise ValueError(f"{name} must be finite, got {value!r}")
+        raise ValueError(f"{name} must be finite, got {shown(value)}")
     return number
+
+
+def as_generator(name: str, seed: Any) -> np.random.Generator:
+    """The random generator that np.random.default_rng makes of a seed, or is given."""
+    try:
+        return np.random.default_rng(seed)
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            f"{name} must be None, a whole number from 0 up, a np.random.Generator or another seed that "
+            f"np.random.default_rng takes, got {shown(seed)}: {error}"
+        ) from None
 
 
 def as_real_dtype(name: str, value: DTypeLike) -> np.dtype[Any]:
@@ -56,11 +80,28 @@ def as_real_dtype(name: str, value: DTypeLike) -> np.dtype[Any]:
 
 
 def as_array(name: str, value: ArrayLike) -> NDArray[Any]:
-    """The value as an array of any dtype."""
+    """The value as an array of any dtype; no mask may be lost."""
     try:
-        return np.asarray(value)
+        array = np.asarray(value)
     except ValueError as error:  # lists of different lengths
         raise ValueError(f"{name} must be an array: {error}") from None
+    check_mask(name, value)
+    return array
+
+
+def check_mask(name: str, value: object) -> None:
+    """No value is masked."""
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise ValueError(
+            f"{name} must not have masked values, got {np.ma.count_masked(value)} of them: fill them first, as with "
+            f"{name}.filled(0)"
+        )
+
+
+def as_contiguous(array: NDArray[Any], dtype: DTypeLike | None = None) -> NDArray[Any]:
+    """The array C-contiguous and aligned, copied only if needed; `np.ascontiguousarray` leaves what is not aligned."""
+    a = np.ascontiguousarray(array, dtype)
+    return a if a.flags.aligned else a.copy()
 
 
 def as_float_array(name: str, array: ArrayLike) -> NDArray[np.floating]:
@@ -237,6 +278,7 @@ def as_levels(
     The error names an element of a larger array, of which this is [(*index, ..., frame:)].
     """
     S = as_level_array(name, array, rows).astype(dtype, copy=False)
+    S = S if S.flags.aligned else S.copy()
     least, most = float(S.min()), float(S.max())
     if not (least >= 0 and most < math.inf):
         at = np.unravel_index(int((~((S >= 0) & (math.inf > S))).argmax()), S.shape)
@@ -301,8 +343,32 @@ def check_out(
         raise ValueError(f"{name} must be an array of {dtype} of shape {expected}, got {got}")
     if not out.flags.writeable:
         raise ValueError(f"{name} must be writable")
+    if _overlaps_itself(out):
+        raise ValueError(f"{name} must hold each element at an address of its own, got strides {out.strides}")
     if np.may_share_memory(out, source):
         raise ValueError(f"{name} must not share memory with the input")
+
+
+def _overlaps_itself(a: NDArray[Any]) -> bool:
+    """Whether elements of an array share memory, as where a stride is 0."""
+    if a.flags.c_contiguous or a.flags.f_contiguous or not a.size:
+        return False
+    reach, is_nested = a.itemsize, True
+    axes = sorted((abs(stride), n) for stride, n in zip(a.strides, a.shape, strict=True) if n > 1)
+    for stride, n in axes:
+        is_nested = is_nested and stride >= reach
+        reach += (n - 1) * stride
+    if is_nested:
+        return False
+    if reach < a.size * a.itemsize or axes[0][0] == 0:
+        return True
+    used = np.zeros(reach, np.uint8)  # strides that interlock: count
+    elements = np.zeros(1, np.int64)
+    for stride, n in axes:
+        elements = (elements[:, None] + stride * np.arange(n)).reshape(-1)
+    for byte in range(a.itemsize):
+        np.add.at(used, elements + byte, 1)
+    return bool(used.max() > 1)
 
 
 def stream_out(

@@ -47,7 +47,7 @@ class STFT(Immutable):
     center : bool
         Whether frames are centred.
     pad_mode : str or callable
-        How signals are padded if they are: a mode of `numpy.pad`, or a function for it.
+        How signals are padded if they are: a mode of `numpy.pad` but "empty", or a function for it.
     dtype : float32 or float64
         Of the samples; spectra have the complex dtype of the same precision.
 
@@ -398,3 +398,16 @@ class STFT(Immutable):
         }
         name, *arguments = description if isinstance(description, tuple) else (description,)
         return epilogues[name](*arguments)
+
+
+def as_plan(name: str, value: object) -> STFT:
+    """A plan unchanged.
+
+    Raises
+    ------
+    TypeError
+        If it is none.
+    """
+    if not isinstance(value, STFT):
+        raise TypeError(f"{name} must be a fastspec.STFT, got {checks.shown(value)}")
+    return value

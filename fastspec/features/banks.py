@@ -64,7 +64,12 @@ class FilterBank(Immutable):
 
     def __matmul__(self, S: ArrayLike) -> Array:
         """Filtered levels M = bank @ S, S (..., n_bins, n_frames)."""
-        return np.asarray(self) @ np.asarray(S)
+        levels = checks.as_array("S", S)
+        if levels.dtype.kind not in "fiubc":
+            raise TypeError(f"S must hold numbers, got dtype {levels.dtype}")
+        if levels.shape[-2:-1] != self.shape[1:] and levels.shape != self.shape[1:]:
+            raise ValueError(f"S must have shape (..., {self.shape[1]}, n_frames), got {levels.shape}")
+        return np.asarray(self) @ levels
 
     def inverse(
         self,

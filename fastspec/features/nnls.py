@@ -106,8 +106,8 @@ def invert_filters(
 
 def _check_iterations(method: object, n_iter: object) -> tuple[int, bool]:
     """(iterations at most, whether they stop at convergence)."""
-    if method not in ("fista", "pinv", "nnls"):
-        raise ValueError(f"method must be 'fista', 'pinv' or 'nnls', got {method!r}")
+    if not isinstance(method, str) or method not in ("fista", "pinv", "nnls"):
+        raise ValueError(f"method must be 'fista', 'pinv' or 'nnls', got {checks.shown(method)}")
     if isinstance(n_iter, str):
         if n_iter != "auto":
             raise ValueError(f"n_iter must be a whole number or 'auto', got {n_iter!r}")

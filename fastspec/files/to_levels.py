@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import stream
+from .. import checks, stream
 from .._typing import Real
 from ..features.banks import FilterBank, MelBank, as_bank
 from ..features.log import Log
 from ..kernels.runtime.threads import thread_count, threads
-from ..plan import STFT
+from ..plan import STFT, as_plan
 from . import array_writers, picture, pipeline, sound_readers
 from .metadata import N_MELS, Metadata, default_plan
 from .names import displayable
@@ -121,7 +121,9 @@ def mel(
     with as_sound(path, plan, sr, mono, raw) as sound:
         plan = default_plan(sound.rate, log) if plan is None else plan
         filters = MelBank(sound.rate, plan.n_fft, N_MELS, dtype=plan.dtype) if bank is None else as_bank(bank)
-        return _write_levels(sound, out, Metadata(sound.rate, plan, filters, float(power), log), db_range, progress)
+        return _write_levels(
+            sound, out, Metadata(sound.rate, plan, filters, checks.as_finite("power", power), log), db_range, progress
+        )
 
 
 def spectrogram(
@@ -161,12 +163,15 @@ def spectrogram(
         raise ValueError("log must be None, 'db', 'ln' or 'log10', got 'whisper', which is for mel spectrograms")
     with as_sound(path, plan, sr, mono, raw) as sound:
         plan = default_plan(sound.rate) if plan is None else plan
-        return _write_levels(sound, out, Metadata(sound.rate, plan, None, float(power), log), db_range, progress)
+        return _write_levels(
+            sound, out, Metadata(sound.rate, plan, None, checks.as_finite("power", power), log), db_range, progress
+        )
 
 
 @contextmanager
 def as_sound(path: PathLike | Sound, plan: STFT | None, sr: int | None, mono: bool, raw: Raw | None) -> Iterator[Sound]:
     """An open sound itself, or the sound of a file, in the dtype of the plan."""
+    plan = None if plan is None else as_plan("plan", plan)
     if isinstance(path, Sound):
         yield path
     else:

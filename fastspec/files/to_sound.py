@@ -16,7 +16,7 @@ from .._typing import Real
 from ..features.banks import FilterBank, as_bank
 from ..picture import pixels
 from ..picture.levels import PictureLevels, to_levels
-from ..plan import STFT
+from ..plan import STFT, as_plan
 from ..recovery.methods import Chain
 from . import array_readers, limits, pipeline, sound_readers, sound_writers
 from .metadata import Metadata, default_plan
@@ -75,7 +75,7 @@ def invert(
     OSError, TypeError, ValueError, ImportError
         As in `mel`; if the file disagrees with its name, its header or the arguments.
     """
-    start, done = time.perf_counter(), 0
+    start, done, plan = time.perf_counter(), 0, None if plan is None else as_plan("plan", plan)
     sound_writers.check_format(out, subtype)
     if pixels.is_picture(path) or isinstance(path, PictureLevels):
         path, plan, sr = _read_picture(path, plan, sr, {"bank": bank, "power": power, "log": log}), None, None

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.fft import rfftfreq
 from numpy.typing import DTypeLike
 
+from .. import checks
 from .._typing import Array
 from ..features.banks import FilterBank, MelBank
 from ..features.scales import mel_frequencies
@@ -119,11 +120,11 @@ def mel_filters(
     if isinstance(norm, str) and norm != "slaney":
         raise parameter_error(f"Unsupported norm={norm!r}: must be 'slaney', a number or None")
     args = _BankArgs(
-        sr=float(sr),
+        sr=checks.as_finite("sr", sr),
         n_fft=n_fft,
         n_mels=int(n_mels),
-        fmin=float(fmin),
-        fmax=float(sr) / 2 if fmax is None else float(fmax),
+        fmin=checks.as_finite("fmin", fmin),
+        fmax=float(sr) / 2 if fmax is None else checks.as_finite("fmax", fmax),
         htk=bool(htk),
         norm=norm,
         dtype=np.dtype(dtype) if np.dtype(dtype) in (np.float16, np.float32) else np.dtype(np.float64),

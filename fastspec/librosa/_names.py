@@ -112,17 +112,28 @@ def parameter_error(*args: str) -> ValueError:
     return raised_error_class()(*args)
 
 
+_ERRORS_OF_ARGUMENTS = (
+    ValueError, TypeError, AttributeError, IndexError, OverflowError, ZeroDivisionError,
+)  # fmt: skip
+
+
 def raise_parameter_errors(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorate a public function so that each of its ValueErrors is a ParameterError, too."""
+    """Decorate a public function so that each of its ValueErrors is a ParameterError, too, and names an argument.
+
+    Of errors of other classes, too, that NumPy raises where it meets a wrong argument, only TypeErrors keep theirs.
+    """
 
     @wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return function(*args, **kwargs)
-        except ValueError as error:
-            if isinstance(error, parameter_error_class()):
+        except _ERRORS_OF_ARGUMENTS as error:
+            from ._arguments import explain
+
+            text, is_type = explain(function, args, kwargs, error), isinstance(error, TypeError | AttributeError)
+            if text == str(error) and isinstance(error, TypeError | parameter_error_class()):
                 raise
-            raise parameter_error(str(error)) from error
+            raise (TypeError(text) if is_type else parameter_error(text)) from error
 
     return wrapper
 

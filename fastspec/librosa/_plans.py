@@ -82,9 +82,14 @@ def build_plan(transform: Transform, dtype: np.dtype[Any]) -> STFT:
         win_length=win_length,
         window=_window_key(transform.window, win_length),
         center=bool(transform.center),
-        pad_mode=transform.pad_mode if transform.center else "constant",
+        pad_mode=transform.pad_mode if transform.center and not _is_empty(transform.pad_mode) else "constant",
     )
     return _build(key, dtype)
+
+
+def _is_empty(pad_mode: Any) -> bool:
+    """Whether padding would be what memory holds: zeros are as good."""
+    return isinstance(pad_mode, str) and pad_mode == "empty"
 
 
 def plan_for_signal(y: Array, transform: Transform, dtype: np.dtype[Any]) -> STFT:
@@ -128,7 +133,7 @@ def count_frames_of_zeros(y: Array, plan: STFT) -> int | None:
     n = y.shape[-1]
     if n:
         return plan.n_frames(n)
-    if plan.center and plan.pad_mode not in ("constant", "empty"):
+    if plan.center and plan.pad_mode != "constant":
         raise parameter_error(f"y must hold at least one sample for pad_mode={plan.pad_mode!r}, got shape {y.shape}")
     if plan.n_fft % 2 or not plan.center:
         raise parameter_error(f"y must hold at least one sample for n_fft={plan.n_fft}, got shape {y.shape}")

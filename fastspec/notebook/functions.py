@@ -19,14 +19,14 @@ from numpy.typing import ArrayLike
 
 from .. import checks
 from .._typing import Array
-from ..transform.framing import frame_count
+from ..transform.framing import LARGEST_N_FFT, frame_count
 from ..warning import warn
 from . import blockwise, inversion, spectra
 from .segments import auto_segments
 
 
 def _window_size(name: str, value: object) -> int:
-    size = checks.as_int(name, value, 2)
+    size = checks.as_int(name, value, 2, LARGEST_N_FFT)
     if size % 2:
         raise ValueError(f"Window size must be even! ({name} is {size})")
     return size
@@ -65,7 +65,9 @@ def overlap(X: ArrayLike, window_size: int, window_step: int, *, out: Array | No
         If window_size is odd or X is not one-dimensional.
     """
     size, step = _window_size("window_size", window_size), checks.as_int("window_step", window_step, 1)
-    x = np.asarray(X)
+    x = checks.as_array("X", X)
+    if x.dtype.kind not in "fiubc":
+        raise TypeError(f"X must hold numbers, got dtype {x.dtype}")
     if x.ndim != 1 or not x.size:
         raise ValueError(f"X must be one-dimensional, with at least one sample, got shape {x.shape}; {checks.MIX_DOWN}")
     single = x.dtype.kind in "fc" and x.dtype.itemsize == (4 if x.dtype.kind == "f" else 8)
@@ -175,7 +177,7 @@ def _powers_of_ten(S: Array) -> Array:
     with np.errstate(over="ignore", invalid="ignore"):
         exponents = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
         table = np.power(np.float16(10), exponents).astype(np.float64)
-    return table[np.ascontiguousarray(S).view(np.uint16)]
+    return table[np.ascontiguousarray(S, np.float16).view(np.uint16)]
 
 
 def _segment_count(segments: object, frames: int) -> int | None:
@@ -233,7 +235,7 @@ def invert_pretty_spectrogram(
     """
     hop, n_iter = checks.as_int("step_size", step_size, 1), checks.as_int("n_iter", n_iter, 0)
     raw = checks.as_array("X_s", X_s)
-    is_float16 = raw.dtype == np.float16
+    is_float16 = raw.dtype.newbyteorder("=") == np.float16
     S = blockwise.as_matrix("X_s", raw).check_finite(silence=bool(log))
     n_fft = 2 * S.shape[1]
     if log:
@@ -352,7 +354,7 @@ def invert_spectrogram(
         If step is half of the frame length or more: then offsets are found from `step` samples of each frame.
     """
     hop = checks.as_int("step", step, 1)
-    X = np.asarray(X_s)
+    X = checks.as_array("X_s", X_s)
     if X.ndim == 2 and X.shape[1] < 2:
         raise ValueError(f"X_s must have at least two columns, got shape {X.shape}")
     if calculate_offset and X.ndim == 2:

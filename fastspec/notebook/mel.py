@@ -217,7 +217,7 @@ def mel_to_spectrogram(
     S : np.ndarray [shape=(bins, round(columns * shorten_factor)), dtype=float16]
         The transpose of the argument of `invert_pretty_spectrogram`.
     """
-    M, bank = np.asarray(mel_spec), checks.as_spectrogram("mel_inversion_filter", mel_inversion_filter)
+    M, bank = checks.as_array("mel_spec", mel_spec), checks.as_spectrogram("mel_inversion_filter", mel_inversion_filter)
     blockwise.as_matrix("mel_spec", M).check_finite()
     thresh, factor = checks.as_finite("spec_thresh", spec_thresh), _check_factor(shorten_factor)
     if M.shape[0] != bank.shape[0]:
@@ -238,14 +238,21 @@ def mel_to_spectrogram(
     return result if out is None else out
 
 
+def _check_numbers(name: str, value: ArrayLike) -> ArrayLike:
+    """Real numbers as they are; masks stay."""
+    if not isinstance(value, float) and (dtype := np.asanyarray(value).dtype).kind not in "fiub":
+        raise TypeError(f"{name} must hold real numbers, got dtype {dtype}")
+    return value
+
+
 def hz2mel(hz: ArrayLike) -> Any:
     """Hz to mel on HTK's scale, 2595 log10(1 + hz / 700), elementwise."""
-    return hz_to_mel(hz, htk=True)
+    return hz_to_mel(_check_numbers("hz", hz), htk=True)
 
 
 def mel2hz(mel: ArrayLike) -> Any:
     """Mel to Hz on HTK's scale, 700 (10**(mel / 2595) - 1), elementwise."""
-    return mel_to_hz(mel, htk=True)
+    return mel_to_hz(_check_numbers("mel", mel), htk=True)
 
 
 def get_filterbanks(

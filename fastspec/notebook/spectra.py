@@ -89,6 +89,7 @@ def magnitude(
         out = aligned(frames * (n_fft // 2), x.dtype).reshape(frames, n_fft // 2)
     _, scale = _levels(x, FrameGrid(n_fft, hop, frames), out, shape=ROOT, mean=mean, floor=floor)
     if scale != 1:
+        out[out < scale * float(np.finfo(x.dtype).tiny)] = 0  # denormals would take long
         out /= x.dtype.type(scale)
     return out
 
@@ -126,12 +127,25 @@ def _levels(
         epilogue = levels_of_bins(grid.n_fft // 2, epilogue_args(x.dtype, shape=shape, least=floor * scale))
         return _analyse(x, grid, out, epilogue, mean, scale)
 
-    power = analyse(1.0)
-    if np.finfo(x.dtype).tiny ** 0.5 < power < np.inf:
-        return power, 1.0
+    least_power = float(np.finfo(x.dtype).tiny) ** 0.5
+    if not _is_quiet(x, mean, least_power**0.5 / (2 * grid.n_fft)):
+        power = analyse(1.0)
+        if least_power < power < np.inf:
+            return power, 1.0
+    scale = power_of_two_scale(_peak(x, mean), x.dtype)
+    return analyse(scale), scale
+
+
+def _peak(x: BlockArray, mean: float) -> float:
     least, largest = x.range()
-    scale = power_of_two_scale(max(largest - mean, mean - least), x.dtype)
-    return (power, scale) if scale == 1 else (analyse(scale), scale)
+    return max(largest - mean, mean - least)
+
+
+def _is_quiet(x: BlockArray, mean: float, peak: float) -> bool:
+    """Whether no sample differs from the mean by more than `peak`; mostly a few samples show that one does."""
+    step = max(1, len(x) // 64)
+    few = [x.block(i, i + 1)[0] for i in range(0, len(x), step)] if x.whole is None else x.whole[::step]
+    return bool(np.abs(np.subtract(few, mean, dtype=np.float64)).max() <= peak) and _peak(x, mean) <= peak
 
 
 def convergence(y: Real, S: Real | BlockArray, n_fft: int, hop: int) -> float:

@@ -13,7 +13,7 @@ from .. import checks
 from .._typing import Real
 from ..features.banks import FilterBank
 from ..files.metadata import Metadata
-from ..plan import STFT
+from ..plan import STFT, as_plan
 from ..transform.framing import window_size
 from ..warning import warn
 from . import colours, pixels, sampling
@@ -240,9 +240,7 @@ def _plan_for(reading: Reading, axis: sampling.Axis, n_rows: int, sr: int) -> ST
     for name in ("n_fft", "hop_length"):
         if getattr(reading, name) is not None:
             raise ValueError(f"{name} must be left out with plan, got {getattr(reading, name)!r}")
-    if not isinstance(reading.plan, STFT):
-        raise TypeError(f"plan must be a fastspec.STFT, got {reading.plan!r}")
-    return reading.plan
+    return as_plan("plan", reading.plan)
 
 
 def _length(duration: float | None, n_columns: int, plan: STFT, sr: int) -> tuple[int, int]:

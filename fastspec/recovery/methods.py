@@ -127,15 +127,16 @@ def parse_stages(method: Chain, n_iter: int | str, options: Mapping[str, Any]) -
     TypeError, ValueError
         If a name, a number of rounds or an option is unknown or out of its range.
     """
+    is_auto = isinstance(n_iter, str) and n_iter == "auto"
     if isinstance(method, str):
         if method in PRESETS:
             _check_options(options, f"method={method!r}")
             stages = [_parse_stage(*entry) for entry in PRESETS[method]]
-            if n_iter != "auto":
+            if not is_auto:
                 stages[-1] = stages[-1]._replace(rounds=checks.as_int("n_iter", n_iter, 0))
             return stages
-        return [_parse_stage(method, DEFAULT_ROUNDS.get(method, 0) if n_iter == "auto" else n_iter, options)]
-    if n_iter != "auto":
+        return [_parse_stage(method, DEFAULT_ROUNDS.get(method, 0) if is_auto else n_iter, options)]
+    if not is_auto:
         raise ValueError(f"n_iter must be left out where method is a chain, which has its own, got {n_iter!r}")
     _check_options(options, "a chain, whose entries take their own")
     entries = list(method) if isinstance(method, Sequence) else []

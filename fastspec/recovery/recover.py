@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import checks
 from .._typing import Array, Complex, Real
-from ..plan import STFT
+from ..plan import STFT, as_plan
 from . import starts
 from .blocks import MAX_WHOLE_BINS, check_block, make_solvers
 from .methods import Chain, Stage, fast, parse_stages
@@ -115,7 +115,7 @@ def recover(
     >>> y = fastspec.recover(plan.power(x, power=1), plan)
     >>> y, info = fastspec.recover(S, plan, method="best", rng=0, return_info=True)
     """
-    stages = parse_stages(method, n_iter, options)
+    plan, stages = as_plan("plan", plan), parse_stages(method, n_iter, options)
     magnitudes = checks.as_level_array("S", S, plan.n_bins)
     monitor = ConvergenceMonitor(magnitudes.shape[:-2], tol, callback, return_info)
     request = Request("S", plan, magnitudes, length, out, monitor, return_info)
@@ -232,7 +232,7 @@ class Request:
 
     def solve(self, problem: Problem, seed: Seed, block: int | str | None) -> Any:
         """The result of `recover`; phases of `problem.init` have the leading axes of the levels."""
-        rng, n_block_frames = np.random.default_rng(seed), self._block_frames(block)
+        rng, n_block_frames = checks.as_generator("rng", seed), self._block_frames(block)
         if self.monitor.is_measuring:
             self._solve_whole(problem, slice(None), rng)
         elif n_block_frames is None:

@@ -10,7 +10,7 @@ from .._typing import Real
 from ..features.banks import FilterBank, as_bank
 from ..features.log import log_scale
 from ..notebook.mel import mel_to_magnitudes
-from ..plan import STFT
+from ..plan import STFT, as_plan
 from .methods import Chain, Momentum, Stage, parse_stages
 from .recover import Request, Seed, check_init, fraction, recover
 from .solve import TOLERANCE, Callback, ConvergenceMonitor, Problem
@@ -87,6 +87,7 @@ def recover_mel(
     >>> plan, bank = fastspec.STFT(1024, hop_length=256), fastspec.MelBank(22050, 1024, 80)
     >>> y = fastspec.recover_mel(plan.mel(x, bank, log="db"), bank, plan, log="db")
     """
+    plan = as_plan("plan", plan)
     _check_method(method)
     if log == "notebook":
         inversion = {key: options.pop(key) for key in ("spec_thresh", "shorten_factor") if key in options}

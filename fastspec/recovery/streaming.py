@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from .. import checks
 from .._typing import Array, Real
 from ..features.banks import FilterBank
-from ..plan import STFT
+from ..plan import STFT, as_plan
 from ..stream.iterators import push_blocks
 from .blocks import BlockEngine, check_block
 from .engines import Engine, make_engine
@@ -99,8 +99,7 @@ class StreamingRecover:
         limit_ends: bool = True,
         **options: Any,
     ) -> None:
-        if not isinstance(plan, STFT):
-            raise TypeError(f"plan must be a fastspec.STFT, got {plan!r}")
+        plan = as_plan("plan", plan)
         name = ALIASES.get(method, method) if isinstance(method, str) else method
         if isinstance(name, str) and name in ONLINE and options.pop("segments", 1) != 1:
             raise ValueError("segments must be 1 for a stream, whose number of frames is not known in advance")
@@ -115,7 +114,7 @@ class StreamingRecover:
         plan = self.plan = problem.plan
         self._problem, self._block, self._rng = problem, check_block(plan, block), rng
         warn_unless_invertible(self._name, plan)
-        np.random.default_rng(rng)
+        checks.as_generator("rng", rng)
         self.latency = self._latency_of(self._make_engine(1, 0))
         self.reset()
 
@@ -319,8 +318,7 @@ class StreamingRecoverMel(StreamingRecover):
         limit_ends: bool = True,
         **options: Any,
     ) -> None:
-        if not isinstance(plan, STFT):
-            raise TypeError(f"plan must be a fastspec.STFT, got {plan!r}")
+        plan = as_plan("plan", plan)
         if not isinstance(init, str):
             raise TypeError(f"init must be the name of a start for a stream, got {type(init)!r}")
         mels, share = Mels(bank, power, log), fraction("tolerance", tolerance)

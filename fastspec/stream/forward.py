@@ -9,7 +9,7 @@ from .. import checks
 from .._typing import Array
 from ..features.banks import FilterBank
 from ..features.log import Log, log_scale
-from ..plan import STFT
+from ..plan import STFT, as_plan
 from ..transform.epilogue import Epilogue
 from ..transform.framing import LOCAL_PAD_MODES
 from ..transform.memory import MemoryLayout, layout_of
@@ -298,6 +298,7 @@ class StreamingSTFT(ForwardStream):
     """
 
     def __init__(self, plan: STFT, *, scale: bool = False) -> None:
+        plan = as_plan("plan", plan)
         super().__init__(plan, plan._complex_epilogue(), plan.complex_dtype, "F", scale)
 
 
@@ -323,6 +324,7 @@ class StreamingPower(ForwardStream):
     """
 
     def __init__(self, plan: STFT, *, power: float = 2.0, scale: bool = False) -> None:
+        plan = as_plan("plan", plan)
         super().__init__(plan, plan._level_epilogue(plan._exponent(power)), plan.dtype, "F", scale)
 
 
@@ -358,7 +360,7 @@ class StreamingMel(ForwardStream):
         log: Log | None = None,
         scale: bool = False,
     ) -> None:
-        exponent = plan._exponent(power)
+        exponent = as_plan("plan", plan)._exponent(power)
         scaling = log_scale(log, exponent, plan.dtype)
         if log == "whisper":
             raise ValueError(

@@ -15,7 +15,7 @@ from .._typing import Complex, Real
 from ..kernels.runtime.layout import data_address
 from ..kernels.runtime.threads import team_size
 from ..kernels.stft import inverse as inverse_kernel
-from ..plan import STFT
+from ..plan import STFT, as_plan
 from ..transform import inverse_scipy
 from ..transform.ends import EndEstimate
 from ..transform.inverse import arrays_at, run_overlap_add
@@ -73,8 +73,7 @@ class StreamingISTFT:
     """
 
     def __init__(self, plan: STFT, *, warn: bool = True, limit_ends: bool = True) -> None:
-        if not isinstance(plan, STFT):
-            raise TypeError(f"plan must be a fastspec.STFT, got {plan!r}")
+        plan = as_plan("plan", plan)
         if warn and not plan.invertible:
             checks.warn_nola("spectra", plan.win_length, plan.hop_length)
         self.plan = plan

@@ -22,6 +22,7 @@ from ..kernels.stft.forward import ForwardArgs, WindowArgs
 from .epilogue import Epilogue
 from .memory import MemoryLayout, layout_of
 from .prepared import Prepared
+from .quiet_rows import GAINS
 from .scipy_fft import rfft
 
 STRIP_BYTES = 96 << 10  # a strip of this size shares the second-level cache with the transform
@@ -203,12 +204,16 @@ class ForwardTransform:
         total, window = len(signals.offsets) * frames, self.window.astype(self.dtype)
         block = max(1, SCIPY_BLOCK_BYTES // (self.n_fft * self.dtype.itemsize))
         buffer = np.empty((min(block, total), self.n_fft), self.dtype)
+        gains, gain = np.ones(len(buffer), self.dtype), self.dtype.type(GAINS[self.dtype.itemsize])
         for first in range(0, total, block):
             count = min(block, total - first)
-            args = WindowArgs(window, buffer.reshape(-1), first, frames, self.hop, origin)
+            args = WindowArgs(window, buffer.reshape(-1), gains, gain, first, frames, self.hop, origin)
             record = forward.WINDOW_LAYOUT.pack(signals, args)
             run_items(forward.window_frame, self.dtype, count, record, work=count * self.n_fft * 4)
-            yield slice(first, first + count), rfft(buffer[:count])
+            D = rfft(buffer[:count])
+            if (gains[:count] != 1).any():
+                D *= 1 / gains[:count, None]
+            yield slice(first, first + count), D
 
     def _run_scipy(
         self, signals: SignalArgs, origin: int, frames: int, layout: MemoryLayout, epilogue: Epilogue

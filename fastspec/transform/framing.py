@@ -15,9 +15,11 @@ PadMode = str | Callable[..., Any]
 
 LOCAL_PAD_MODES = ("edge", "linear_ramp", "reflect", "symmetric")
 """Modes of `numpy.pad` whose p samples depend on at most the p + 1 samples of the signal beside them."""
+LARGEST_N_FFT = 1 << 28
+"""The longest frame: its tables take gigabytes."""
 LARGEST_HOP = 1 << 48
 """The longest hop: kernels compute offsets of hundreds of frames in 64 bits."""
-PAD_MODES = ("constant", *LOCAL_PAD_MODES, "empty", "maximum", "mean", "median", "minimum", "wrap")
+PAD_MODES = ("constant", *LOCAL_PAD_MODES, "maximum", "mean", "median", "minimum", "wrap")
 
 
 def frame_count(n: int, n_fft: int, hop_length: int) -> int:
@@ -74,7 +76,7 @@ class Geometry:
         An argument of `scipy.signal.get_window` (periodic), a function of win_length that returns it, or the window.
     center : bool
     pad_mode : str or callable
-        How the signal is padded on both sides if centred; see `numpy.pad`.
+        How the signal is padded on both sides if centred; see `numpy.pad`, whose "empty" is no mode here.
 
     Raises
     ------
@@ -91,15 +93,12 @@ class Geometry:
         center: bool,
         pad_mode: PadMode,
     ) -> None:
-        self.n_fft = checks.as_int("n_fft", n_fft, 2)
+        self.n_fft = checks.as_int("n_fft", n_fft, 2, LARGEST_N_FFT)
         self.win_length = self.n_fft if win_length is None else checks.as_int("win_length", win_length, 1)
         if self.win_length > self.n_fft:
             raise ValueError(f"win_length must be at most n_fft = {self.n_fft}, got {win_length!r}")
-        self.hop_length = (
-            max(1, self.win_length // 4) if hop_length is None else checks.as_int("hop_length", hop_length, 1)
-        )
-        if self.hop_length > LARGEST_HOP:
-            raise ValueError(f"hop_length must be at most {LARGEST_HOP}, got {hop_length!r}")
+        default_hop = max(1, self.win_length // 4)
+        self.hop_length = default_hop if hop_length is None else checks.as_int("hop_length", hop_length, 1, LARGEST_HOP)
         if not callable(pad_mode) and not (isinstance(pad_mode, str) and pad_mode in PAD_MODES):
             raise ValueError(f"pad_mode must be a function or one of {', '.join(PAD_MODES)}, got {pad_mode!r}")
         self.center, self.pad_mode = bool(center), pad_mode

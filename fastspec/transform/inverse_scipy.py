@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._typing import Complex, Real
+from .quiet_rows import quiet_gains
 from .scipy_fft import irfft
 
 BLOCK_NUMBERS = 1 << 18  # real numbers transformed at a time
@@ -61,8 +62,12 @@ def _sums(D: Complex, kept: Real, frame_range: FrameRange) -> Real:
     sums[:, :columns] = kept
     if not count:
         return sums
-    frames = irfft(np.swapaxes(D, 1, 2), n)
+    bins = np.swapaxes(D, 1, 2)
+    gains = quiet_gains(bins)
+    frames = irfft(bins if gains is None else bins * gains, n)
     frames *= frame_range.window
+    if gains is not None:
+        frames *= 1 / gains
     reach = -(-n // hop)
     if count < reach:  # few frames: a frame at a time
         flat = sums.reshape(signals, -1)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
+from .. import checks
 from .._typing import Complex, Integer, Real
 from ..kernels.fft.tables import lane_count
 from ..kernels.framing import magnitudes
@@ -115,7 +116,7 @@ def extent(a: NDArray[Any], width: int) -> tuple[int, int]:
 def nonnegative_strides(S: Real) -> tuple[Real, tuple[int, ...]]:
     """(S, its strides in elements); a copy, with contiguous rows of a frame, if a stride is negative or no multiple."""
     if not has_integer_strides(S) or any(step < 0 for step in S.strides):
-        S = np.ascontiguousarray(S.swapaxes(1, 2)).swapaxes(1, 2)
+        S = checks.as_contiguous(S.swapaxes(1, 2)).swapaxes(1, 2)
     return S, tuple(step // S.itemsize for step in S.strides)
 
 
@@ -183,7 +184,7 @@ def arrange_in_lanes(
     layout = layout_of(S)
     if layout is None:
         return arrange_in_lanes(
-            np.ascontiguousarray(S), first_rows, second_rows, logarithmic=logarithmic, scales=scales
+            checks.as_contiguous(S), first_rows, second_rows, logarithmic=logarithmic, scales=scales
         )
     (signals, rows, frames), V, dtype = S.shape, lane_count(S.dtype), S.dtype
     tiles = -(-frames // V)

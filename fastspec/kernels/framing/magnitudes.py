@@ -4,6 +4,7 @@ import math
 from typing import NamedTuple
 
 from ..runtime.calls import noinline
+from ..runtime.denormals import restore_mode, set_flushing
 from ..runtime.jit import kernel, register_jitable
 from ..runtime.layout import Ints, Layout, Reals, carve
 from ..runtime.tasks import task
@@ -75,8 +76,10 @@ def arrange_tile(item, worker, record, scratch):
     args = unpack_args(scratch, record)
     V, count = lanes(scratch), args.first_rows.size
     (c,) = carve(scratch, worker, scratch_sizes(args, V))
+    mode = set_flushing(False)  # what `scales` bring into the range of the dtype may be denormal
     load_rows(args, args.offsets[item // args.tiles], item % args.tiles * V, c)
     half = splat(c, c.dtype.type(0.5) * args.scales[item // args.tiles])
     o = item * count * V
     for m in range(count):
         store(args.out, o + m * V, (load(c, V * args.first_rows[m]) + load(c, V * args.second_rows[m])) * half)
+    restore_mode(mode)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .calls import aligned, call, claim, new_counter
+from .denormals import restore_mode, set_flushing
 from .jit import compile_entry, from_dtype, int64, kernel, prange, types
 from .layout import signature_of
 from .threads import parallel_kernel, team_size
@@ -104,17 +105,21 @@ def claim_items(serial, lo, hi, workers, counter, function, record, scratch):
     """function(item, worker, record, scratch) for items lo .. hi - 1; a worker that is free claims the next item.
 
     So no worker waits for a slower or busier processor.  `function` is the address of a task, `record` holds its
-    arguments (see `layout`), and each worker carves its own scratch.
+    arguments (see `layout`), and each worker carves its own scratch.  Tasks take denormals for zero, see `denormals`.
     """
     if serial:
+        mode = set_flushing(True)
         for item in range(lo, hi):
             call(function, (item, int64(0), record, scratch))
+        restore_mode(mode)
     else:
         for worker in prange(workers):
+            mode = set_flushing(True)
             item = claim(counter, 0, hi)
             while item >= 0:
                 call(function, (item, worker, record, scratch))
                 item = claim(counter, 0, hi)
+            restore_mode(mode)
 
 
 class Driver:

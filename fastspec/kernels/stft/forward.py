@@ -19,8 +19,9 @@ from ..framing.memory import (
 )
 from ..framing.polyphase import Signal, SignalArgs, clear, copy, interleave_rows, polyphase, read_padded
 from ..runtime.calls import address, call, noinline
+from ..runtime.denormals import restore_mode, set_flushing
 from ..runtime.jit import int64, kernel, register_jitable
-from ..runtime.layout import Ints, Layout, Reals, carve
+from ..runtime.layout import Ints, Layout, Number, Reals, carve
 from ..runtime.tasks import called_from_python, callee, task
 from ..simd.transpose import memory_fence
 from ..simd.vector import lanes, load, splat, store
@@ -186,7 +187,9 @@ def forward_strip(item, worker, record, scratch):
         if args.from_bins:
             load_tile(signals.x, first, total, args.bins, args.op, bins, tmp)
         else:
+            mode = set_flushing(signals.scale == 1)  # else it brings denormals into the range
             gather_frames(signals, first, args, strip, work)
+            restore_mode(mode)
             call(tables.forward, (args.op, strip, zero, tables, work, bins))
         call(args.epilogue, (bins, args, epilogue, tmp, zero, tmp_stride, False, signals.peaks, first))
         frame, stop = first, min(first + V, total)
@@ -198,7 +201,9 @@ def forward_strip(item, worker, record, scratch):
         return
     i, first = item // args.strips, item % args.strips * args.strip_tiles * V
     x0 = args.origin + first * args.hop
+    mode = set_flushing(signals.scale == 1)
     polyphase(select_signal(signals, i), x0, args.hop, args.rows, strip, args.strip_stride, work)
+    restore_mode(mode)
     tiles = (args.frames + V - 1) // V  # of a signal
     for g in range(min(args.strip_tiles, tiles - first // V)):
         f0 = first + g * V
@@ -240,8 +245,10 @@ def run_alone(function: int, prepared: Ints, items: int, record: Ints, x: Reals,
     a short signal.
     """
     peaks = copy_record(prepared, items, record, x, out, workspace)
+    mode = set_flushing(True)
     for item in range(items):
         call(function, (int64(item), int64(0), record, workspace[peaks:]))
+    restore_mode(mode)
 
 
 @called_from_python("transform")
@@ -262,6 +269,8 @@ class WindowArgs(NamedTuple):
 
     window: Reals
     windowed: Reals  # (frames, n_fft)
+    gains: Reals  # of each frame
+    gain: Number  # of quiet frames, see `transform.quiet_rows`
     first: int  # frame, counted over all signals
     frames: int  # of a signal
     hop: int
@@ -274,11 +283,21 @@ unpack_windowed_signals, unpack_window = WINDOW_LAYOUT.unpackers
 
 @task("transform")
 def window_frame(item, worker, record, scratch):
-    """Row `item` of the output = window times frame first + item, counted over all signals."""
+    """Row `item` of the output = gain window times frame first + item, counted over all signals."""
     signals, args = unpack_windowed_signals(scratch, record), unpack_window(scratch, record)
     n, frame = args.window.size, args.first + item
     o = item * n
     signal = select_signal(signals, frame // args.frames)
+    mode = set_flushing(signals.scale == 1)
     read_padded(signal, args.origin + frame % args.frames * args.hop, args.windowed, o, n)
+    restore_mode(mode)
+    one = args.windowed.dtype.type(1)
+    peak, gain = args.windowed.dtype.type(0), one
     for j in range(n):
+        peak = max(peak, abs(args.windowed[o + j]))
+    if 0 < peak < one / args.gain:
+        gain = args.gain
+    args.gains[item] = gain
+    for j in range(n):
+        args.windowed[o + j] *= gain
         args.windowed[o + j] *= args.window[j]

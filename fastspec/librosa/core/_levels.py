@@ -56,10 +56,13 @@ def _to_db(
     S: ArrayLike, name: str, ref: Reference, amin: float, top_db: float | None, axes: Axes, *, amplitude: bool
 ) -> Any:
     """Levels in dB, 20 log10 for amplitudes, else 10 log10; `name` is the public function, for its warning."""
+    if isinstance(S, np.ma.MaskedArray):  # what is masked counts as silence, and stays masked
+        found = _to_db(S.filled(0), name, ref, amin, top_db, axes, amplitude=amplitude)
+        return np.ma.masked_array(found, np.ma.getmaskarray(S))
     levels = np.asarray(S)
-    if amin <= 0:
+    if not amin > 0:
         raise parameter_error(f"amin must be strictly positive, got {amin!r}")
-    if top_db is not None and top_db < 0:
+    if top_db is not None and not top_db >= 0:
         raise parameter_error(f"top_db must be non-negative, got {top_db!r}")
     if levels.dtype.kind == "c":
         real_levels = "np.abs(D)" if amplitude else "np.abs(D)**2"

@@ -3,14 +3,16 @@
 Each takes a number or an array-like of any shape and returns a NumPy scalar or an array of that shape.
 """
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.fft import rfftfreq
 from numpy.typing import ArrayLike, NDArray
 
+from ... import checks
 from ...forks import forks_wait
-from .._names import is_before_1, resolve
+from .._names import is_before_1, raise_parameter_errors, resolve
 
 ScalarOrArray = Any
 """A NumPy scalar for a number, an array for an array-like."""
@@ -25,12 +27,32 @@ def _offset(n_fft: int | None) -> int:
     return 0 if n_fft is None else int(n_fft // 2)
 
 
+def _indices(x: ArrayLike) -> Any:
+    """An array whose integers may be multiplied: small ones in 64 bits."""
+    array = np.asanyarray(x)
+    return array.astype(np.int64) if array.dtype.kind in "iub" and array.dtype.itemsize < 4 else array
+
+
+def _rate(sr: float) -> float:
+    """The sampling rate as it is given.
+
+    Raises
+    ------
+    ValueError
+        If it is not finite or not above 0.
+    """
+    if not 0 < sr < math.inf:
+        raise ValueError(f"sr must be a finite number above 0, got {sr!r}")
+    return sr
+
+
 def _keep_precision(x: ArrayLike, result: Any) -> ScalarOrArray:
     """The float64 `result` of x, in x's dtype if that is float32 or float16."""
     dtype = getattr(x, "dtype", None)
     return result if dtype is None or dtype.kind != "f" or dtype.itemsize > 4 else result.astype(dtype.type)
 
 
+@raise_parameter_errors
 def frames_to_samples(frames: ArrayLike, *, hop_length: int = 512, n_fft: int | None = None) -> ScalarOrArray:
     """Frame indices to sample indices: frames * hop_length + offset.
 
@@ -47,9 +69,10 @@ def frames_to_samples(frames: ArrayLike, *, hop_length: int = 512, n_fft: int | 
     -------
     samples : int
     """
-    return (np.asanyarray(frames) * hop_length + _offset(n_fft)).astype(int)[()]
+    return (_indices(frames) * hop_length + _offset(n_fft)).astype(int)[()]
 
 
+@raise_parameter_errors
 def samples_to_frames(samples: ArrayLike, *, hop_length: int = 512, n_fft: int | None = None) -> ScalarOrArray:
     """Sample indices to frame indices: floor((samples - offset) / hop_length).
 
@@ -66,10 +89,11 @@ def samples_to_frames(samples: ArrayLike, *, hop_length: int = 512, n_fft: int |
         Negative for samples before the offset.  Of a number, an array without dimensions where the installed librosa is
         older than 1.0.
     """
-    frames = np.asarray(np.floor((np.asanyarray(samples) - _offset(n_fft)) // hop_length), dtype=int)
+    frames = np.asarray(np.floor((_indices(samples) - _offset(n_fft)) // hop_length), dtype=int)
     return frames if frames.ndim or is_before_1() else frames[()]
 
 
+@raise_parameter_errors
 def frames_to_time(
     frames: ArrayLike, *, sr: float = 22050, hop_length: int = 512, n_fft: int | None = None
 ) -> ScalarOrArray:
@@ -90,6 +114,7 @@ def frames_to_time(
     return samples_to_time(frames_to_samples(frames, hop_length=hop_length, n_fft=n_fft), sr=sr)
 
 
+@raise_parameter_errors
 def time_to_frames(
     times: ArrayLike, *, sr: float = 22050, hop_length: int = 512, n_fft: int | None = None
 ) -> ScalarOrArray:
@@ -111,6 +136,7 @@ def time_to_frames(
     return samples_to_frames(time_to_samples(times, sr=sr), hop_length=hop_length, n_fft=n_fft)
 
 
+@raise_parameter_errors
 def time_to_samples(times: ArrayLike, *, sr: float = 22050) -> ScalarOrArray:
     """Seconds to sample indices: times * sr, rounded towards zero.
 
@@ -125,9 +151,10 @@ def time_to_samples(times: ArrayLike, *, sr: float = 22050) -> ScalarOrArray:
     -------
     samples : int
     """
-    return (np.asanyarray(times) * sr).astype(int)[()]
+    return (_indices(times) * _rate(sr)).astype(int)[()]
 
 
+@raise_parameter_errors
 def samples_to_time(samples: ArrayLike, *, sr: float = 22050) -> ScalarOrArray:
     """Sample indices to seconds: samples / sr.
 
@@ -143,9 +170,10 @@ def samples_to_time(samples: ArrayLike, *, sr: float = 22050) -> ScalarOrArray:
     times : float
         In seconds.
     """
-    return np.asanyarray(samples)[()] / float(sr)
+    return np.asanyarray(samples)[()] / float(_rate(sr))
 
 
+@raise_parameter_errors
 def blocks_to_frames(blocks: ArrayLike, *, block_length: int) -> ScalarOrArray:
     """Block indices to the index of their first frame: blocks * block_length.
 
@@ -160,9 +188,10 @@ def blocks_to_frames(blocks: ArrayLike, *, block_length: int) -> ScalarOrArray:
     -------
     frames : int
     """
-    return block_length * np.asanyarray(blocks)[()]
+    return block_length * _indices(blocks)[()]
 
 
+@raise_parameter_errors
 def blocks_to_samples(blocks: ArrayLike, *, block_length: int, hop_length: int) -> ScalarOrArray:
     """Block indices to the index of their first sample: blocks * block_length * hop_length.
 
@@ -180,6 +209,7 @@ def blocks_to_samples(blocks: ArrayLike, *, block_length: int, hop_length: int) 
     return frames_to_samples(blocks_to_frames(blocks, block_length=block_length), hop_length=hop_length)
 
 
+@raise_parameter_errors
 def blocks_to_time(blocks: ArrayLike, *, block_length: int, hop_length: int, sr: float) -> ScalarOrArray:
     """Block indices to the time of their first sample in seconds: blocks * block_length * hop_length / sr.
 
@@ -198,6 +228,7 @@ def blocks_to_time(blocks: ArrayLike, *, block_length: int, hop_length: int, sr:
     return samples_to_time(blocks_to_samples(blocks, block_length=block_length, hop_length=hop_length), sr=sr)
 
 
+@raise_parameter_errors
 def samples_like(X: Any, *, hop_length: int = 512, n_fft: int | None = None, axis: int = -1) -> NDArray[Any]:
     """The sample index of each frame of a spectrogram; see `frames_to_samples`.
 
@@ -218,6 +249,7 @@ def samples_like(X: Any, *, hop_length: int = 512, n_fft: int | None = None, axi
     return frames_to_samples(np.arange(n_frames), hop_length=hop_length, n_fft=n_fft)
 
 
+@raise_parameter_errors
 def times_like(
     X: Any, *, sr: float = 22050, hop_length: int = 512, n_fft: int | None = None, axis: int = -1
 ) -> NDArray[Any]:
@@ -238,6 +270,7 @@ def times_like(
     return samples_to_time(samples_like(X, hop_length=hop_length, n_fft=n_fft, axis=axis), sr=sr)
 
 
+@raise_parameter_errors
 def fft_frequencies(*, sr: float = 22050, n_fft: int = 2048) -> NDArray[np.float64]:
     """Frequencies of the bins of an FFT: k sr / n_fft.
 
@@ -253,10 +286,11 @@ def fft_frequencies(*, sr: float = 22050, n_fft: int = 2048) -> NDArray[np.float
     frequencies : np.ndarray [shape=(1 + n_fft // 2,)]
         In Hz.
     """
-    frequencies: Any = rfftfreq(n=n_fft, d=1.0 / sr)
+    frequencies: Any = rfftfreq(n=n_fft, d=1.0 / _rate(sr))
     return frequencies
 
 
+@raise_parameter_errors
 def hz_to_mel(frequencies: ArrayLike, *, htk: bool = False) -> ScalarOrArray:
     """Hz to mel: Slaney's scale, linear below 1000 Hz and logarithmic above, or HTK's.
 
@@ -278,6 +312,7 @@ def hz_to_mel(frequencies: ArrayLike, *, htk: bool = False) -> ScalarOrArray:
     return _keep_precision(frequencies, scales.hz_to_mel(frequencies, htk))
 
 
+@raise_parameter_errors
 def mel_to_hz(mels: ArrayLike, *, htk: bool = False) -> ScalarOrArray:
     """Mel to Hz: the inverse of `hz_to_mel`.
 
@@ -298,6 +333,7 @@ def mel_to_hz(mels: ArrayLike, *, htk: bool = False) -> ScalarOrArray:
     return _keep_precision(mels, scales.mel_to_hz(mels, htk))
 
 
+@raise_parameter_errors
 def mel_frequencies(
     n_mels: int = 128, *, fmin: float = 0.0, fmax: float = 11025.0, htk: bool = False
 ) -> NDArray[np.float64]:
@@ -320,4 +356,5 @@ def mel_frequencies(
     with forks_wait:
         from ...features import scales
 
-    return scales.mel_frequencies(n_mels, fmin, fmax, htk)
+    corners = checks.as_finite("fmin", fmin), checks.as_finite("fmax", fmax)
+    return scales.mel_frequencies(n_mels, *corners, htk)

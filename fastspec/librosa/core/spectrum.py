@@ -212,7 +212,7 @@ def _generator(rng: Any, random_state: Any) -> np.random.Generator | np.random.R
             return _older_generator(random_state)
         warn(f"griffinlim(random_state={random_state!r}) is the older name, renamed to 'rng' in 1.0", FutureWarning)
         rng = random_state
-    return rng if isinstance(rng, np.random.RandomState) else np.random.default_rng(rng)
+    return rng if isinstance(rng, np.random.RandomState) else checks.as_generator("rng", rng)
 
 
 def _older_generator(random_state: Any) -> np.random.Generator | np.random.RandomState:
@@ -302,6 +302,7 @@ def griffinlim(
         pad_mode=pad_mode,
     )
     plan = build_plan(transform, transform_dtype(real_dtype))
+    checks.check_mask("S", S)
     if S.dtype.kind != "c":
         checks.warn_of_logarithms("S", S)
     magnitude = (np.abs(S) if S.dtype.kind == "c" else S).astype(plan.dtype, copy=False)
@@ -311,6 +312,7 @@ def griffinlim(
     return y.astype(real_dtype if dtype is None else dtype, copy=False)
 
 
+@raise_parameter_errors
 def magphase(D: Array, *, power: float = 1) -> tuple[Array, Array]:
     """Magnitude and phase of a spectrogram: D = |D| P.
 

@@ -94,6 +94,7 @@ def _all_finite(y: Array) -> bool:
     return bool(np.isfinite(y).all())
 
 
+@raise_parameter_errors
 def valid_int(x: float, *, cast: Callable[[float], float] | None = None) -> int:
     """`x` as an integer: `cast(x)`, or x rounded down by default."""
     if cast is not None and not callable(cast):
@@ -126,6 +127,7 @@ def pad_center(data: Array, *, size: int, axis: int = -1, **kwargs: Any) -> Arra
     return np.pad(data, widths, **{"mode": "constant", **kwargs})
 
 
+@raise_parameter_errors
 def fix_length(data: Array, *, size: int, axis: int = -1, **kwargs: Any) -> Array:
     """`data` truncated or padded at the end of an axis to exactly `size`; unchanged (no copy) if it has that size.
 
@@ -226,6 +228,7 @@ def _norms(magnitude: Array, norm: float, axis: int | None) -> tuple[Array, floa
     return norms, float(count ** (-1.0 / norm))
 
 
+@raise_parameter_errors
 def tiny(x: ArrayLike) -> Any:
     """The smallest normal number of `x`'s dtype, or of float32 if that is not a floating-point dtype."""
     dtype = np.asarray(x).dtype
