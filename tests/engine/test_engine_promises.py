@@ -98,6 +98,7 @@ SCRATCH = 8 << 20
 """Bytes the engine may take beside an output, whatever its size; those below have 20 and 41 MB."""
 
 
+@pytest.mark.thread_unsafe(reason="measures the memory of the process")
 @pytest.mark.parametrize("what", ["forward", "power"])
 @pytest.mark.parametrize("memory", ["F", "C", "strided"])
 @pytest.mark.parametrize("n_fft", [256, 251])

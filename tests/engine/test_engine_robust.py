@@ -303,6 +303,7 @@ def child(program: Path, code: str) -> "subprocess.Popen[str]":
     )
 
 
+@pytest.mark.thread_unsafe(reason="starts a process")
 def test_threads_forks_and_spawned_processes_give_the_same_bits(tmp_path: Path) -> None:
     out, err = child(tmp_path / "child.py", CHILD).communicate(timeout=120)
     assert out.strip() == "same", err
@@ -494,6 +495,7 @@ for n_fft in 1024, 1009:
 """
 
 
+@pytest.mark.thread_unsafe(reason="starts a process")
 def test_ctrl_c_stops_a_long_transform(tmp_path: Path) -> None:
     out, err = child(tmp_path / "child.py", SLOW).communicate(timeout=120)
     assert out.split() == ["stopped", "True"] * 2, err

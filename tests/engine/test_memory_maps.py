@@ -13,6 +13,8 @@ import fastspec
 from fastspec.transform import signals as signal_transforms
 from fastspec.transform.inverse import InverseTransform
 
+pytestmark = pytest.mark.thread_unsafe(reason="measures the memory of the process")
+
 Array = np.ndarray[Any, np.dtype[Any]]
 PLAN = fastspec.STFT(512, hop_length=128)
 BANK = fastspec.MelBank(16_000, 512, 40)
