@@ -272,10 +272,10 @@ def _open_zarr(path: PathLike, name: str) -> StoredLevels:
     )
 
 
-def _check_zarr_sizes(path: PathLike, name: str, array_bytes: int, chunk_bytes: int) -> None:
+def _check_zarr_sizes(path: PathLike, name: str, array_bytes: int, decoded_bytes: int) -> None:
     """ValueError if a chunk, which is decoded whole, or the array has more bytes than those stored can hold."""
-    if chunk_bytes <= limits.SMALL_BYTES and array_bytes <= _SPARSE_BYTES:
+    if decoded_bytes <= limits.SMALL_BYTES and array_bytes <= _SPARSE_BYTES:
         return
     stored = sum(file.stat().st_size for file in Path(path).rglob("*") if file.is_file())
-    limits.check_compressed(name, "values in a chunk", chunk_bytes, stored)
+    limits.check_compressed(name, "values in a chunk", decoded_bytes, stored)
     limits.check_compressed(name, "values", array_bytes, stored, least=_SPARSE_BYTES)

@@ -44,7 +44,7 @@ def check_rate(name: str, rate: int) -> None:
         raise ValueError(f"{name}: its header declares a sample rate of {rate} Hz, but it must be 1 to {MAX_RATE_HZ}")
 
 
-def check_compressed(name: str, what: str, declared: int, stored: int, least: int = SMALL_BYTES) -> None:
+def check_compressed(name: str, kind: str, declared: int, stored: int, least: int = SMALL_BYTES) -> None:
     """ValueError if `declared` bytes of something, more than `least`, cannot be in `stored` compressed ones."""
     if declared > least and declared > DEFLATE_RATIO * stored:
-        raise ValueError(f"{name}: its header declares {declared} bytes of {what}, more than {stored} bytes can hold")
+        raise ValueError(f"{name}: its header declares {declared} bytes of {kind}, more than {stored} bytes can hold")
