@@ -91,7 +91,7 @@ def as_array(name: str, value: ArrayLike) -> NDArray[Any]:
 
 def check_mask(name: str, value: object) -> None:
     """No value is masked."""
-    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+    if isinstance(value, np.ma.MaskedArray) and value.dtype.names is None and np.ma.is_masked(value):
         raise ValueError(
             f"{name} must not have masked values, got {np.ma.count_masked(value)} of them: fill them first, as with "
             f"{name}.filled(0)"

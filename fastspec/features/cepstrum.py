@@ -107,7 +107,7 @@ def inverse_cepstrum(
 
 def _working_dtype(S: Array) -> np.dtype[Any]:
     """The real dtype to compute in: float32 for float16, float32 and complex64, else float64."""
-    return np.dtype(np.float32 if S.dtype in (np.float32, np.complex64, np.float16) else np.float64)
+    return np.dtype(np.float32 if S.dtype.newbyteorder("=") in (np.float32, np.complex64, np.float16) else np.float64)
 
 
 def _product(A: Array, S: Array) -> Array:

@@ -73,11 +73,11 @@ def explain(function: Callable[..., Any], args: tuple[Any, ...], options: dict[s
     except TypeError:  # it names what is missing or unexpected
         return text
     values = {**bound, **bound.pop("kwargs", {})}
-    if any(re.search(rf"\b{name}\b", text) for name in values):
+    if not isinstance(error, AttributeError) and any(re.search(rf"\b{name}\b", text) for name in values):
         return text
     for name, value in values.items():
         rule = RULES.get(name)
         if rule is not None and not rule.holds(value):
             return f"{name} must be {rule.text}, got {checks.shown(value)}: {text}"
-    given = ", ".join(f"{name}={checks.shown(value)}" for name, value in values.items())
-    return f"{text}; the arguments must fit together, got {given}"
+    listed = ", ".join(f"{name}={checks.shown(value)}" for name, value in values.items())
+    return f"{text}; the arguments must fit together, got {listed}"

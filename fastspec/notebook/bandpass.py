@@ -8,6 +8,9 @@ from .._typing import Array
 from ..forks import forks_wait
 from . import blockwise
 
+LARGEST_ORDER = 1000
+"""The coefficients of orders from about 20 up are rounding errors anyway."""
+
 
 def butter_bandpass(lowcut: float, highcut: float, fs: float, order: int = 5) -> tuple[Array, Array]:
     """Transfer function coefficients of a Butterworth band-pass filter.
@@ -36,7 +39,7 @@ def butter_bandpass(lowcut: float, highcut: float, fs: float, order: int = 5) ->
             f"got lowcut={lowcut!r} and highcut={highcut!r}"
         )
     nyquist = 0.5 * rate
-    b, a = butter(checks.as_int("order", order, 1), [low / nyquist, high / nyquist], btype="band")
+    b, a = butter(checks.as_int("order", order, 1, LARGEST_ORDER), [low / nyquist, high / nyquist], btype="band")
     return b, a
 
 

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 
 from .. import checks
 from .._typing import Array
-from ..transform.framing import LARGEST_N_FFT, frame_count
+from ..transform.framing import LARGEST_HOP, LARGEST_N_FFT, frame_count
 from ..warning import warn
 from . import blockwise, inversion, spectra
 from .segments import auto_segments
@@ -64,7 +64,7 @@ def overlap(X: ArrayLike, window_size: int, window_step: int, *, out: Array | No
     ValueError
         If window_size is odd or X is not one-dimensional.
     """
-    size, step = _window_size("window_size", window_size), checks.as_int("window_step", window_step, 1)
+    size, step = _window_size("window_size", window_size), checks.as_int("window_step", window_step, 1, LARGEST_HOP)
     x = checks.as_array("X", X)
     if x.dtype.kind not in "fiubc":
         raise TypeError(f"X must hold numbers, got dtype {x.dtype}")
@@ -86,7 +86,7 @@ def _check_framing(
     names: tuple[str, str, str], X: ArrayLike, size: object, step: object
 ) -> tuple[blockwise.BlockArray, float, int, int, int]:
     """(samples, their mean, n_fft, hop, frames) of the arguments called `names` in errors."""
-    n_fft, hop = _window_size(names[1], size), checks.as_int(names[2], step, 1)
+    n_fft, hop = _window_size(names[1], size), checks.as_int(names[2], step, 1, LARGEST_HOP)
     x = blockwise.as_channel(names[0], X)
     return x, x.mean(), n_fft, hop, frame_count(len(x), n_fft, hop)
 
@@ -233,7 +233,7 @@ def invert_pretty_spectrogram(
     y : np.ndarray [shape=(frames * step_size + fft_size // 2,)]
         float32 if X_s is, else float64.  Magnitudes of float16 logarithms are rounded to float16, as in the notebook.
     """
-    hop, n_iter = checks.as_int("step_size", step_size, 1), checks.as_int("n_iter", n_iter, 0)
+    hop, n_iter = checks.as_int("step_size", step_size, 1, LARGEST_HOP), checks.as_int("n_iter", n_iter, 0)
     raw = checks.as_array("X_s", X_s)
     is_float16 = raw.dtype.newbyteorder("=") == np.float16
     S = blockwise.as_matrix("X_s", raw).check_finite(silence=bool(log))
@@ -293,7 +293,7 @@ def iterate_invert_spectrogram(
     y : np.ndarray [shape=(frames * step + fftsize // 2,)]
         float32 if X_s is, else float64.
     """
-    hop, n_iter = checks.as_int("step", step, 1), checks.as_int("n_iter", n_iter, 0)
+    hop, n_iter = checks.as_int("step", step, 1, LARGEST_HOP), checks.as_int("n_iter", n_iter, 0)
     S = blockwise.as_matrix("X_s", X_s).check_finite()
     n_fft = S.shape[1]
     if n_iter and _window_size("fftsize", fftsize) != n_fft:
@@ -353,7 +353,7 @@ def invert_spectrogram(
     UserWarning
         If step is half of the frame length or more: then offsets are found from `step` samples of each frame.
     """
-    hop = checks.as_int("step", step, 1)
+    hop = checks.as_int("step", step, 1, LARGEST_HOP)
     X = checks.as_array("X_s", X_s)
     if X.ndim == 2 and X.shape[1] < 2:
         raise ValueError(f"X_s must have at least two columns, got shape {X.shape}")

@@ -278,7 +278,8 @@ def get_filterbanks(
     """
     n_mels, n_fft = checks.as_int("nfilt", nfilt, 1), checks.as_int("nfft", nfft, 2)
     rate, low = checks.as_finite("samplerate", samplerate), checks.as_finite("lowfreq", lowfreq)
-    high = checks.as_finite("highfreq", highfreq or rate / 2)
+    is_default = highfreq is None or (isinstance(highfreq, int | float) and highfreq == 0)
+    high = rate / 2 if is_default else checks.as_finite("highfreq", highfreq)
     if not 0 <= low < high <= rate / 2:
         raise ValueError(
             f"corner frequencies must satisfy 0 <= lowfreq < highfreq <= samplerate / 2 = {rate / 2:g}, "

@@ -83,7 +83,10 @@ def signal_args(
     mean: float = 0.0,
     scale: float = 1.0,
 ) -> SignalArgs:
-    """Arguments for signals x (..., n) with a contiguous last axis, and padding (signals, pad_left + pad_right)."""
+    """Arguments for signals x (..., n) with a contiguous last axis, and padding (signals, pad_left + pad_right).
+
+    (x - mean) scale is transformed; scale is a power of two.
+    """
     flat, offsets = flatten(x, 1)
     number, empty = x.dtype.type, np.zeros(0, x.dtype)
     return SignalArgs(
@@ -96,7 +99,7 @@ def signal_args(
         n=x.shape[-1],
         pad_left=pad_left,
         pad_right=pad_right,
-        mean=number(mean),
+        mean=number(mean * scale),  # which may be a denormal before
         scale=number(scale),
     )
 

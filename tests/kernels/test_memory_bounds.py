@@ -4,7 +4,9 @@ A test build, a copy of the package, has guards between, before and behind all p
 a kernel gets it; afterwards the guards must still be, and the results must be those of the package as it is.
 """
 
+import importlib
 import os
+import pkgutil
 import shutil
 import subprocess
 import sys
@@ -13,9 +15,12 @@ from pathlib import Path
 
 import pytest
 
+import fastspec.kernels
+from fastspec.kernels.runtime import tasks
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-GEOMETRIES = 24
+GEOMETRIES, MANY = 24, 3000
 DTYPES = ["float32", "float64"]
 
 SIZES = '''
@@ -66,6 +71,7 @@ from . import layout as _layout
 from .calls import carved as _carved
 
 _plain_run_items = run_items
+ran = set()  # names of tasks
 
 
 def _check(array, sizes):
@@ -80,6 +86,7 @@ def _check(array, sizes):
 
 
 def run_items(task, dtype, items, record, *, work, scratch=0, memory=None):
+    ran.add(task.name)
     if memory is None:
         memory = aligned(scratch * min(team_size(), max(items, 1)), dtype)
     _plain_run_items(task, dtype, items, record, work=work, memory=memory)
@@ -108,12 +115,15 @@ def build(folder: Path, *edits: tuple[str, str, str]) -> Path:
 Process = subprocess.CompletedProcess[str]
 
 
-def run(root: Path, cache: Path | None, dtype: str, only: str = "") -> Process:
+def run(
+    root: Path, cache: Path | None, dtype: str, only: str = "", geometries: int = GEOMETRIES, seed: int = 11,
+    width: str = "narrow",
+) -> Process:  # fmt: skip
     environment = {**os.environ, "PYTHONPATH": str(root), "PYTHONWARNINGS": "ignore"}
     if cache is not None:
         environment["FASTSPEC_CACHE_DIR"] = str(cache)
-    command = [sys.executable, str(HERE / "guarded.py"), dtype, str(GEOMETRIES), only]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900, check=False)
+    command = [sys.executable, str(HERE / "guarded.py"), dtype, str(geometries), only, str(seed), width]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=3000, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +143,33 @@ def test_nothing_outside_is_read_or_written(dtype: str, guarded_runs: dict[str, 
     assert plain.returncode == 0, plain.stderr
     assert len(guarded.stdout.splitlines()) > 10 * GEOMETRIES
     assert guarded.stdout == plain.stdout
+
+
+BY_ADDRESS = {"align.prepare_strip", "align.align_and_add"}  # tasks that `align.worker_loop` calls
+
+
+@pytest.mark.long
+def test_thousands_of_geometries_and_every_task(tmp_path: Path, seed: int) -> None:
+    for module in pkgutil.walk_packages(fastspec.kernels.__path__, "fastspec.kernels."):
+        importlib.import_module(module.name)
+    expected = {entry.name for entry in tasks.registry if isinstance(entry, tasks.Task)} - BY_ADDRESS
+    root = build(tmp_path)
+    builds = {"guarded": (root, tmp_path / "cache"), "plain": (ROOT, None)}
+    with ThreadPoolExecutor() as pool:
+        jobs = {
+            (name, dtype): pool.submit(run, *builds[name], dtype, geometries=MANY, seed=seed, width="wide")
+            for name in builds
+            for dtype in DTYPES
+        }
+    calls = 0
+    for dtype in DTYPES:
+        guarded, plain = (jobs[name, dtype].result() for name in builds)
+        assert guarded.returncode == 0, guarded.stdout[-300:] + guarded.stderr
+        assert guarded.stdout == plain.stdout
+        ran = set(guarded.stderr.rpartition("tasks:")[2].split())
+        assert ran >= expected, expected - ran
+        calls += len(plain.stdout.splitlines())
+    print(f"stress: {MANY * len(DTYPES)} geometries between guards, {calls} calls")
 
 
 def test_a_part_that_is_too_small_is_noticed(tmp_path: Path) -> None:

@@ -245,7 +245,7 @@ def numbers(draw: st.DrawFn) -> Case:
 # ---- what may come of them ----
 SAYS_WHAT = re.compile(
     r"must|at least|at most|need|cannot|too (short|small|large|many)|finite|positive|empty|must|instead|unknown|"
-    r"[Uu]nsupported|[Ii]nvalid|[Mm]ismatch|expected|left out|Both"
+    r"[Uu]nsupported|[Ii]nvalid|[Mm]ismatch|expected|left out|Both|Cannot cast|not supported|is not|but there"
 )
 
 
@@ -343,6 +343,8 @@ def check_result(case: Case, result: Any, told: list[str]) -> None:
         raise Wrong(f"{case}: a clean copy is refused: {expected}") from expected
     wanted = numbers_of(expected)
     same = numbers.dtype.newbyteorder("=") == wanted.dtype and numbers.shape == wanted.shape
+    if same and case.name in exact_bits() and overflows:
+        return
     if same and case.name in exact_bits() and numbers.dtype.kind in "fc":
         with np.errstate(all="ignore"):
             scale = np.abs(wanted[np.isfinite(wanted)]).max(initial=0)

@@ -110,7 +110,7 @@ NOTEBOOK = rows_of(
         loops=("nfilt", "nfft"),
     ),
     create_mel_filter=Row(
-        fastspec.create_mel_filter,
+        lambda **a: np.concatenate([bank.reshape(-1) for bank in fastspec.create_mel_filter(**a)]),
         {"fft_size": 64, "n_freq_components": 5, "start_freq": 100, "end_freq": 4000, "samplerate": RATE},
         also=("nfft", "nfilt", "lowfreq", "highfreq", "samplerate"),
         loops=("fft_size", "n_freq_components"),
@@ -166,7 +166,7 @@ ENGINE = rows_of(
             {"y": "samples", "bank": "filters"},
         ),
         "STFT.inverse": Row(
-            method("inverse"), {"plan": NO_PLAN, "D": D, "warn": False}, {"D": "spectra"}
+            method("inverse"), {"plan": NO_PLAN, "D": D}, {"D": "spectra"}
         ),
         "STFT.n_frames": Row(P.n_frames, {"n_samples": 100}),
         "STFT.n_samples": Row(P.n_samples, {"n_frames": 10}),
@@ -393,7 +393,9 @@ def file_of_sound(bank: Any, plan: Any, power: Any = 2.0) -> int:
 
 FILES = rows_of(
     mel=Row(file_of_mels, {"bank": np.asarray(BANK), "plan": P, "power": 2.0}, {"bank": "filters"}),
-    invert=Row(file_of_sound, {"bank": np.asarray(BANK), "plan": P, "power": 2.0}, {"bank": "filters"}),
+    invert=Row(
+        file_of_sound, {"bank": np.asarray(BANK), "plan": P, "power": 2.0}, {"bank": "filters"}, also=("bins",)
+    ),
     spectrogram=Row(
         lambda plan, power: files.spectrogram(folder() / "y.wav", folder() / "s.npy", plan, power=power).frames,
         {"plan": P, "power": 1.0},

@@ -29,7 +29,7 @@ class SignalArgs(NamedTuple):
     n: int  # samples of a signal
     pad_left: int
     pad_right: int
-    mean: Number  # (x - mean) scale is transformed
+    mean: Number  # x scale - mean is transformed
     scale: Number
 
 
@@ -86,11 +86,11 @@ def read_padded(signal, s, out, o, count):
     mean, scale = splat(out, signal.mean), splat(out, signal.scale)
     k, o = signal.offset + b, o - s - signal.offset
     while k + V <= signal.offset + c:
-        store(out, o + k, (load(signal.x, k) - mean) * scale)
+        store(out, o + k, load(signal.x, k) * scale - mean)
         k += V
     remaining = signal.offset + c - k
     if remaining > 0:
-        store_partial(out, o + k, (load_partial(signal.x, k, remaining) - mean) * scale, remaining)
+        store_partial(out, o + k, load_partial(signal.x, k, remaining) * scale - mean, remaining)
     o += signal.offset
     copy(signal.padding, signal.padding_offset + signal.pad_left + c - signal.n, out, o + c, d - c)
     clear(out, o + d, stop - d)

@@ -291,11 +291,11 @@ def window_frame(item, worker, record, scratch):
     mode = set_flushing(signals.scale == 1)
     read_padded(signal, args.origin + frame % args.frames * args.hop, args.windowed, o, n)
     restore_mode(mode)
-    one = args.windowed.dtype.type(1)
-    peak, gain = args.windowed.dtype.type(0), one
+    unit = args.windowed.dtype.type(1)
+    peak, gain = args.windowed.dtype.type(0), unit
     for j in range(n):
         peak = max(peak, abs(args.windowed[o + j]))
-    if 0 < peak < one / args.gain:
+    if 0 < peak < unit / args.gain:
         gain = args.gain
     args.gains[item] = gain
     for j in range(n):

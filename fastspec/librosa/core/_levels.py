@@ -52,14 +52,21 @@ def _reference(ref: Callable[..., Any], S: Array, axes: Axes) -> Any:
         ) from error
 
 
+def _check_reference(ref: Any) -> None:
+    """A number that is a reference is not NaN."""
+    if isinstance(ref, float) and np.isnan(ref):
+        raise ValueError(f"ref must be a number, an array or, of decibels, a function, got {ref!r}")
+
+
 def _to_db(
     S: ArrayLike, name: str, ref: Reference, amin: float, top_db: float | None, axes: Axes, *, amplitude: bool
 ) -> Any:
     """Levels in dB, 20 log10 for amplitudes, else 10 log10; `name` is the public function, for its warning."""
     if isinstance(S, np.ma.MaskedArray):  # what is masked counts as silence, and stays masked
-        found = _to_db(S.filled(0), name, ref, amin, top_db, axes, amplitude=amplitude)
-        return np.ma.masked_array(found, np.ma.getmaskarray(S))
+        dB = _to_db(S.filled(0), name, ref, amin, top_db, axes, amplitude=amplitude)
+        return np.ma.masked_array(dB, np.ma.getmaskarray(S))
     levels = np.asarray(S)
+    _check_reference(ref)
     if not amin > 0:
         raise parameter_error(f"amin must be strictly positive, got {amin!r}")
     if top_db is not None and not top_db >= 0:
@@ -148,6 +155,7 @@ def db_to_amplitude(S_db: ArrayLike, *, ref: float = 1.0) -> Any:
 
 def _from_db(S_db: ArrayLike, factor: float, ref: Any) -> Any:
     """ref 10**(S_db / factor), where `ref` is a number or an array that broadcasts to S_db."""
+    _check_reference(ref)
     if isinstance(S_db, float) and isinstance(ref, float):
         return np.power(10.0, S_db / factor) * ref
     if isinstance(S_db, np.ma.MaskedArray):  # what is masked may overflow

@@ -235,6 +235,7 @@ def tiny(x: ArrayLike) -> Any:
     return np.finfo(dtype if dtype.kind in "fc" else np.float32).tiny
 
 
+@raise_parameter_errors
 def dtype_r2c(d: DTypeLike, *, default: Any = np.complex64) -> np.dtype[Any]:
     """The complex dtype of a real dtype: float32 -> complex64, float64 -> complex128, all others -> `default`."""
     dtype = np.dtype(d)
@@ -243,6 +244,7 @@ def dtype_r2c(d: DTypeLike, *, default: Any = np.complex64) -> np.dtype[Any]:
     )
 
 
+@raise_parameter_errors
 def dtype_c2r(d: DTypeLike, *, default: Any = np.float32) -> np.dtype[Any]:
     """The real dtype of a complex dtype: complex64 -> float32, complex128 -> float64, all others -> `default`."""
     dtype = np.dtype(d)
