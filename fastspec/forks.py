@@ -1,6 +1,7 @@
 """Locks that forks wait for: of what a child could not go on with if it were forked in the middle of it."""
 
 import importlib
+import logging  # noqa: F401  see `_before_fork`
 import os
 import threading
 from types import ModuleType
@@ -23,6 +24,11 @@ def import_module(name: str) -> ModuleType:
 
 
 def _before_fork() -> None:
+    """Take all locks.
+
+    What was registered last is called first: so these are taken before the lock of `logging`, which forks take as well,
+    and which modules ask for while they are imported.
+    """
     for lock in locks:  # and those that are added while it waits
         lock.acquire()
         _held.append(lock)
