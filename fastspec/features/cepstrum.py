@@ -7,7 +7,7 @@ import numpy as np
 
 from .._typing import Array
 from ..checks import writable_view
-from ..forks import forks_wait
+from ..forks import forks_wait, while_none_forks
 from ..kernels.features import matmul
 from ..kernels.runtime.tasks import run_items
 
@@ -21,7 +21,8 @@ def _matrix(bands: int, n_mfcc: int, dct_type: Any, norm: Any, lifter: float, dt
     with forks_wait:
         from scipy.fft import dct
 
-    rows = dct(np.eye(bands), axis=0, type=dct_type, norm=norm)[:n_mfcc]
+    with while_none_forks():
+        rows = dct(np.eye(bands), axis=0, type=dct_type, norm=norm)[:n_mfcc]
     return np.ascontiguousarray(rows * lifter_weights(len(rows), lifter)[:, None], dtype)
 
 
@@ -64,7 +65,8 @@ def _inverse_matrix(count: int, bands: int, dct_type: Any, norm: Any, lifter: fl
     with forks_wait:
         from scipy.fft import idct
 
-    columns = idct(np.eye(count), axis=0, n=bands, type=dct_type, norm=norm)
+    with while_none_forks():
+        columns = idct(np.eye(count), axis=0, n=bands, type=dct_type, norm=norm)
     return np.ascontiguousarray(columns / lifter_weights(count, lifter), dtype)
 
 

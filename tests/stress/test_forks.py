@@ -151,3 +151,28 @@ print(len(first_uses), {*codes, wait(children[-1], 100)})
 
 def test_forks_while_another_thread_imports_what_it_uses_for_the_first_time() -> None:
     assert run(FORKS + IMPORTS, seconds=300) == ["11", "{0}"]
+
+
+LOGGERS = """
+import fastspec
+import logging, threading
+from fastspec.forks import forks_wait
+
+begun = threading.Event()
+
+def import_slowly():
+    with forks_wait:
+        begun.set()
+        time.sleep(0.5)
+        logging.getLogger("of a module")
+
+thread = threading.Thread(target=import_slowly)
+thread.start()
+begun.wait()
+print(wait(fork(lambda: logging.getLogger("another"))))
+thread.join()
+"""
+
+
+def test_a_fork_amid_an_import_that_asks_for_a_logger() -> None:
+    assert run(FORKS + LOGGERS, seconds=60) == ["0"]
