@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from .. import checks
 from .._typing import Array
 from ..forks import forks_wait
 from ._banks import mel_filters
@@ -99,6 +100,7 @@ def get_window(window: Any, Nx: int, *, fftbins: bool = True) -> Array:
         name: Any = window
         return scipy_window(name, Nx, fftbins=fftbins)
     if isinstance(window, np.ndarray | list):
+        checks.check_mask("window", window)
         if len(window) != Nx:
             raise parameter_error(f"Window size mismatch: {len(window)} != {Nx}")
         return np.asarray(window)

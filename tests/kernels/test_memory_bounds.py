@@ -97,12 +97,18 @@ def run_items(task, dtype, items, record, *, work, scratch=0, memory=None):
 """
 
 
+PARTS = 'getattr(self, "parts", ()) != (self.__dict__.update(parts=prepared.scratch.sizes) or prepared.scratch.sizes)'
+"""Whether the parts are others than in the call before; remembers them."""
+
+
 def build(folder: Path, *edits: tuple[str, str, str]) -> Path:
     """A copy of the package with guards, and more edits: (file below kernels, text, its replacement)."""
     shutil.copytree(ROOT / "fastspec", folder / "fastspec", ignore=shutil.ignore_patterns("__pycache__"))
     kernels = folder / "fastspec" / "kernels"
     guard = ("runtime/layout.py", "GUARD_REALS = 0\n", "GUARD_REALS = 32\n")
-    for name, text, replacement in (guard, *edits):
+    size = "self.scratch.size < prepared.scratch * team"  # scratch is reused only if the next call has the same parts
+    fresh = ("../transform/inverse.py", size, f"{PARTS} or {size}")
+    for name, text, replacement in (guard, fresh, *edits):
         source = (kernels / name).read_text()
         assert source.count(text) == 1, (name, text)
         (kernels / name).write_text(source.replace(text, replacement))
