@@ -1,6 +1,6 @@
 """Sound files of every format, odd, cut off, and with headers that lie: the right samples, or one line and exit code 2.
 
-Not more than 300 MB of memory and 10 s, whatever a header declares.
+Not more than 300 MB of memory for the process and 10 s, whatever a header declares.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from fastspec import files
 from fastspec.files import riff
 
 RATE = 8000
-MAX_MB = 300
-MAX_GROWN_MB = 150  # for a file, also of 10 MHz, whose default n_fft is 2**19
+MAX_MB = 80  # beyond the 215 or so of a process that has loaded what it needs
+MAX_MB_AT_10_MHZ = 150  # where the default n_fft is 2**19
 Y = np.random.default_rng(0).uniform(-1, 1, (3000, 8))
 FORMATS = ("WAV", "RF64", "FLAC", "OGG", "MP3", "AIFF", "W64", "AU", "CAF")
 
@@ -205,7 +205,7 @@ def check_outcome(outcome: Outcome, path: Path) -> None:
     if outcome.code == 2:
         check_refused(outcome, str(path))
     assert outcome.seconds < MAX_SECONDS, outcome
-    assert outcome.grown_mb <= MAX_GROWN_MB, outcome
+    assert outcome.grown_mb <= MAX_MB_AT_10_MHZ, outcome
     assert [p.name for p in path.parent.iterdir() if p.name.startswith(".")] == []
 
 
@@ -219,7 +219,7 @@ def test_headers_that_lie(child: Commands, tmp_path: Path) -> None:
         if name in READ:
             samples = len(Y) // 1000 if "1000" in name else len(Y)
             assert np.load(tmp_path / "m.npy").shape == (80, 1 + samples // 128)
-        assert outcome.peak_mb <= MAX_MB, outcome
+        assert outcome.grown_mb <= MAX_MB, outcome
         assert outcome.code == 0 or not (tmp_path / "m.npy").exists()
         (tmp_path / "m.npy").unlink(missing_ok=True)
 
