@@ -128,7 +128,8 @@ def raise_parameter_errors(function: Callable[P, R]) -> Callable[P, R]:
         try:
             return function(*args, **kwargs)
         except _ERRORS_OF_ARGUMENTS as error:
-            from ._arguments import explain
+            with forks.forks_wait:
+                from ._arguments import explain
 
             text, is_type = explain(function, args, kwargs, error), isinstance(error, TypeError | AttributeError)
             if text == str(error) and isinstance(error, TypeError | parameter_error_class()):

@@ -83,7 +83,7 @@ def test_transposes_turn_a_block_on_its_side(dtype):
     transposed(src, dst, V + 5, V + 2)
     np.testing.assert_array_equal(dst[1:].reshape(V, V + 2)[:, :V], block.T)
     centred_block(src, dst, V + 5, V + 2)
-    np.testing.assert_array_equal(dst[1:].reshape(V, V + 2)[:, :V], (block.T - dtype(2)) * dtype(4))
+    np.testing.assert_array_equal(dst[1:].reshape(V, V + 2)[:, :V], block.T * dtype(4) - dtype(2))
     assert not dst[1:].reshape(V, V + 2)[:, V:].any()
     streamed = aligned(2 * V * V, dtype)
     transposed_past_caches(src, streamed, V + 5, 2 * V)

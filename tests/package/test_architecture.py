@@ -166,7 +166,7 @@ def unguarded_imports(module: str) -> list[str]:
             if isinstance(child, ast.FunctionDef | ast.Lambda):
                 yield from visit(child, True)
             elif not is_for_types(child):
-                waits = isinstance(child, ast.With) and ast.unparse(child.items[0]) == "forks_wait"
+                waits = isinstance(child, ast.With) and ast.unparse(child.items[0]).endswith("forks_wait")
                 yield from visit(child, is_free and not waits)
 
     return list(visit(TREES[module], False))
