@@ -58,7 +58,7 @@ def mel_to_stft(M: Array, *, sr: float = 22050, n_fft: int = 2048, power: float 
     """
     if M.ndim < 2:
         raise parameter_error(f"M must have shape (..., n_mels, n_frames), got {M.shape}")
-    dtype = M.dtype.newbyteorder("=") if M.dtype.kind == "f" else np.dtype(np.float64)
+    dtype = M.dtype if M.dtype.kind == "f" else np.dtype(np.float64)
     filter_dtype = np.dtype(np.float64) if dtype == np.float16 else dtype
     bank = mel_filters(sr=sr, n_fft=n_fft, n_mels=M.shape[-2], dtype=filter_dtype, **kwargs)
     if not isinstance(bank, FilterBank):
