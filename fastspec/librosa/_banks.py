@@ -119,6 +119,7 @@ def mel_filters(
     """
     if isinstance(norm, str) and norm != "slaney":
         raise parameter_error(f"Unsupported norm={norm!r}: must be 'slaney', a number or None")
+    native = np.dtype(dtype).newbyteorder("=")
     args = _BankArgs(
         sr=checks.as_finite("sr", sr),
         n_fft=n_fft,
@@ -127,7 +128,7 @@ def mel_filters(
         fmax=float(sr) / 2 if fmax is None else checks.as_finite("fmax", fmax),
         htk=bool(htk),
         norm=norm,
-        dtype=np.dtype(dtype) if np.dtype(dtype) in (np.float16, np.float32) else np.dtype(np.float64),
+        dtype=native if native in (np.float16, np.float32) else np.dtype(np.float64),
     )
     bank = _build_unusual(args) if _is_unusual(args) else _build(args)
     if bank.has_empty_filter:

@@ -146,8 +146,8 @@ def make_mel_problem(
 
 
 def _check_method(method: str) -> None:
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
+    if not isinstance(method, str) or method not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {checks.shown(method)}")
 
 
 def _parse_joint_stages(filters: FilterBank, rounds: Chain, n_iter: int | str, options: dict[str, Any]) -> list[Stage]:

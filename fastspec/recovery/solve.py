@@ -84,15 +84,22 @@ class Problem(NamedTuple):
         return checks.as_levels(name, levels, self.n_rows, self.plan.dtype, index, first_frame)
 
     def to_magnitudes(self, M: Real) -> Real:
-        """Magnitudes (..., n_bins, frames) of linear levels M (..., rows, frames), by `bank.inverse`."""
+        """Magnitudes (..., n_bins, frames) of linear levels M (..., rows, frames), by `bank.inverse`.
+
+        Raises
+        ------
+        ValueError
+            If they are not finite.
+        """
         if self.bank is None:
             return M
         if not M.shape[-1]:
             return np.zeros((*M.shape[:-2], self.plan.n_bins, 0), M.dtype)
         S = self.bank.inverse(M, power=self.power)
-        if not np.isfinite(S.max()):  # kernels compare and round magnitudes
+        if not np.isfinite(S.max()):  # kernels that sort bins take finite ones; NaN is its own maximum
             raise ValueError(
-                f"M goes up to {M.max():g}, where filters are inverted to magnitudes beyond {S.dtype}: scale it down"
+                f"M must be filtered levels of magnitudes that {S.dtype} holds, with this bank and "
+                f"power={self.power:g}: their largest is {S.max()}"
             )
         return S
 

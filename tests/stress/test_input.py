@@ -137,6 +137,8 @@ REFUSED: list[tuple[str, Callable[[], object]]] = [
     ("n_fft", lambda: fastspec.STFT(1 << 40)),
     *(("rng", lambda rng=rng: fastspec.recover(S, PLAN, rng=rng)) for rng in (-1, "x", 1.5, [1, -1], object())),
     ("rng", lambda: stream.StreamingRecover(PLAN, rng=-1)),
+    ("power", lambda: fastspec.recover_mel(M, BANK, PLAN, power=1e-300)),  # crashed
+    ("power", lambda: input_table.pushed(stream.StreamingRecoverMel(PLAN, BANK, power=1e-3), M * 1e6)),
     ("rng", lambda: lib.griffinlim(S, rng=-1)),
     *(
         ("plan", lambda call=call, plan=plan: call(plan))

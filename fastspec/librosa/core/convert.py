@@ -188,6 +188,8 @@ def blocks_to_frames(blocks: ArrayLike, *, block_length: int) -> ScalarOrArray:
     -------
     frames : int
     """
+    if block_length != block_length:
+        raise ValueError(f"block_length must be a whole number above 0, got {block_length!r}")
     return block_length * _indices(blocks)[()]
 
 

@@ -288,7 +288,7 @@ def griffinlim(
     generator = _generator(rng, random_state)
     if momentum > 1:
         warn(f"griffinlim() called with momentum={momentum} > 1: the iteration may diverge")
-    elif momentum < 0:
+    elif not momentum >= 0:
         raise parameter_error(f"griffinlim() called with momentum={momentum} < 0")
     if init not in ("random", None):
         raise parameter_error(f"init={init!r} must be 'random' or None")
@@ -328,6 +328,7 @@ def magphase(D: Array, *, power: float = 1) -> tuple[Array, Array]:
     magnitude, phase : np.ndarray [shape=D.shape]
         |D|**power, real; and P = exp(i arg D), complex, 1 where D is 0.
     """
+    power = checks.as_finite("power", power)
     magnitude = np.abs(D)
     is_zero = magnitude == 0
     phase = np.empty_like(D, dtype=util.dtype_r2c(D.dtype))
