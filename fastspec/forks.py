@@ -55,7 +55,7 @@ def _before_fork() -> None:
         lock.acquire()
         _held.append(lock)
     thread = threading.get_ident()
-    while any(inside != thread for inside in tuple(_inside)):  # for a moment: nobody comes in
+    while any(user != thread for user in tuple(_inside)):  # for a moment: nobody comes in
         time.sleep(POLL_SECONDS)
 
 
