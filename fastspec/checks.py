@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from .forks import while_none_forks
 from .warning import warn
 
 TRANSPOSED_RATIO = 100
@@ -219,7 +220,7 @@ def complex_norm(name: str, D: NDArray[Any]) -> float:
         for first in range(0, len(D), rows):
             yield np.ascontiguousarray(D[first : first + rows], kind)
 
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"), while_none_forks():
         energy = sum(float(np.vdot(block, block).real) for block in blocks())  # finite only if every number is
     if math.isfinite(energy) and energy > 0:
         return math.sqrt(energy)

@@ -27,8 +27,9 @@ _inside: list[int] = []  # the threads in `while_none_forks`
 def while_none_forks() -> Iterator[None]:
     """What any number of threads may do at the same time, but none while another forks.
 
-    Such as a transform by SciPy: before a fork its pool of threads is shut down, so that another thread that hands it
-    work gets an error; and the lock of its cache of plans, where a thread holds it, would never open in a child.
+    Such as transforms by SciPy and products by NumPy: before a fork their pools of threads are shut down, and another
+    thread that has handed work to one gets an error, or waits for ever; and the lock of SciPy's cache of plans, where a
+    thread holds it, would never open in a child.  What is inside imports nothing, and calls no kernel.
     """
     thread = threading.get_ident()
     with forks_wait:

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from .. import checks
 from .._typing import Array, Real
-from ..forks import forks_wait
+from ..forks import forks_wait, while_none_forks
 from ..immutable import Immutable
 from ..warning import warn
 from .band_matrix import join_bands, to_bands
@@ -62,6 +62,7 @@ class FilterBank(Immutable):
             row[a : a + end - w] = self.weights[w:end]
         return dense
 
+    @while_none_forks()
     def __matmul__(self, S: ArrayLike) -> Array:
         """Filtered levels M = bank @ S, S (..., n_bins, n_frames)."""
         levels = checks.as_array("S", S)

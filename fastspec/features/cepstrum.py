@@ -117,7 +117,8 @@ def _product(A: Array, S: Array) -> Array:
     dtype = A.dtype
     *leading, bands, n = S.shape
     if S.dtype.kind == "c" or n < KERNEL_MIN_COLUMNS or not S.size or not A.size:
-        return np.matmul(A, S)
+        with while_none_forks():
+            return np.matmul(A, S)
     C = np.empty((*leading, len(A), n), dtype)
     x = writable_view(np.ascontiguousarray(S, dtype)).reshape(-1)
     items = x.size // (bands * n) * -(-n // ITEM_COLUMNS)

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import checks
 from .._typing import Real
+from ..forks import while_none_forks
 from ..kernels.features import nnls
 from ..kernels.features.levels import Bands
 from ..kernels.fft.tables import lane_count
@@ -47,6 +48,7 @@ def _bands(dense: NDArray[np.float64], dtype: np.dtype[Any]) -> Bands:
 
 
 @lru_cache(16)
+@while_none_forks()
 def _tables(bank: Any, dtype: np.dtype[Any], scaled: bool) -> Tables:
     """B, T B^T and (B T B^T)^+ as bands, B the filters.
 

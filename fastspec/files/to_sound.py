@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from .. import stream
 from .._typing import Real
 from ..features.banks import FilterBank, as_bank
+from ..forks import while_none_forks
 from ..picture import pixels
 from ..picture.levels import PictureLevels, to_levels
 from ..plan import STFT, as_plan
@@ -316,6 +317,7 @@ def _supports_joint(method: Chain) -> bool:
     return all(name in ("griffinlim", "fast", "accelerated") for name in names)
 
 
+@while_none_forks()
 def _energy(S: Real) -> float:
     """||S||²."""
     flat = S.ravel(order="K")

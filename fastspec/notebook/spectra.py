@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._typing import Array, Complex, Real
+from ..forks import while_none_forks
 from ..kernels.features.levels import LOG, ROOT, half_log10
 from ..kernels.runtime.calls import aligned
 from ..transform.epilogue import Epilogue, clip_and_scale, complex_bins, epilogue_args, levels_of_bins
@@ -160,8 +161,9 @@ def convergence(y: Real, S: Real | BlockArray, n_fft: int, hop: int) -> float:
         samples = y[first * hop : (first + len(block) - 1) * hop + n_fft] if len(block) < len(S) else y
         target = block[:, : n_fft // 2]
         measured = magnitude(samples, n_fft, hop, len(block), mean=mean)
-        norms.append(float(np.linalg.norm(target)))
-        errors.append(float(np.linalg.norm(np.subtract(measured, target, out=measured))))
+        with while_none_forks():
+            norms.append(float(np.linalg.norm(target)))
+            errors.append(float(np.linalg.norm(np.subtract(measured, target, out=measured))))
         first += len(block)
     norm, error = float(np.linalg.norm(norms)), float(np.linalg.norm(errors))
     if error == 0 or norm == 0:

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from .._typing import Complex, Real
 from ..features.banks import FilterBank
+from ..forks import while_none_forks
 from ..kernels.fft import tables as fft_tables
 from ..kernels.recovery.griffin_lim import FIT_STEPS
 from ..plan import STFT
@@ -55,6 +56,7 @@ class ScipyRounds:
         c = number(method.out_set) * self._project(self.state) + number(method.out_state) * self.state
         self.plan.inverse(c, length=self.length, out=out, warn=False, limit_ends=False)
 
+    @while_none_forks()
     def _project(self, z: Complex) -> Complex:
         """P2(z): z with the magnitudes S, or with levels B |z|**power nearer to S by multiplicative updates (NMF)."""
         magnitudes = np.abs(z)
@@ -72,7 +74,8 @@ class ScipyRounds:
         """20 log10 (||levels of y - S|| / ||S||) of each signal, in dB, over all rows and frames."""
         levels: Real = self.plan.power(y, power=self.power)
         if self.bank is not None:
-            levels = self.B @ levels
+            with while_none_forks():
+                levels = self.B @ levels
         squared_errors = np.square(levels - self.S, dtype=np.float64).sum(axis=(1, 2))
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(self.norms > 0, 10 * np.log10(squared_errors) - 20 * np.log10(self.norms), -np.inf)

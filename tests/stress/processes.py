@@ -1,7 +1,6 @@
 """Child processes that run Python on this checkout for a limited time: what is provoked in them may end in a hang."""
 
-import contextlib
-import ctypes
+import ctypes.util
 import os
 import signal
 import subprocess
@@ -41,12 +40,8 @@ def wait(child, seconds=30):
 
 def layers() -> list[str]:
     """The threading layers that numba can use here; TBB, where `pip install tbb` has put it into the environment."""
-    found = ["omp", "workqueue"]
-    for name in (f"{sys.prefix}/lib/libtbb.so.12", "libtbb.so.12"):
-        with contextlib.suppress(OSError):
-            ctypes.CDLL(name)
-            return [*found, "tbb"]
-    return found
+    has_tbb = Path(sys.prefix, "lib", "libtbb.so.12").exists() or ctypes.util.find_library("tbb")
+    return ["omp", "workqueue", *(["tbb"] if has_tbb else [])]
 
 
 def on_layer(layer: str) -> dict[str, str]:

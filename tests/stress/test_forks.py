@@ -176,3 +176,35 @@ thread.join()
 
 def test_a_fork_amid_an_import_that_asks_for_a_logger() -> None:
     assert run(FORKS + LOGGERS, seconds=60) == ["0"]
+
+
+PRODUCTS = """
+import threading
+import numpy as np
+import fastspec
+
+M, stop = np.ones((128, 2)), threading.Event()
+
+def invert():
+    return fastspec.MelBank(48000, 2048, 128).inverse(M, method="pinv")  # of a new bank: eigenvalues, products
+
+def busy():
+    while not stop.is_set():
+        invert()
+
+wanted, codes = invert(), set()
+threads = [threading.Thread(target=busy) for _ in range(2)]
+for thread in threads:
+    thread.start()
+for k in range(100):
+    time.sleep(0.003)
+    codes.add(wait(fork(lambda: k % 50 or np.array_equal(invert(), wanted))))
+stop.set()
+for thread in threads:
+    thread.join()
+print(codes)
+"""
+
+
+def test_forks_while_threads_multiply_matrices() -> None:
+    assert run(FORKS + PRODUCTS, seconds=120, OPENBLAS_NUM_THREADS=2) == ["{0}"]

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..._typing import Array
 from ...features.cepstrum import cepstrum
+from ...forks import while_none_forks
 from .. import util
 from .._banks import mel_filters
 from .._names import parameter_error, raise_parameter_errors, resolve
@@ -69,7 +70,7 @@ def melspectrogram(
     if S is not None:
         if n_fft is None or n_fft // 2 + 1 != S.shape[-2]:
             n_fft = 2 * (S.shape[-2] - 1)
-        return np.matmul(np.asarray(mel_filters(sr=sr, n_fft=n_fft, **kwargs)), S)
+        return _product(np.asarray(mel_filters(sr=sr, n_fft=n_fft, **kwargs)), S)
     if n_fft is None:
         raise parameter_error("n_fft is needed to compute a spectrogram of y, got None")
     if y is None:
@@ -84,10 +85,15 @@ def melspectrogram(
     frames_of_zeros = count_frames_of_zeros(y, plan)
     filters = mel_filters(sr=sr, n_fft=n_fft, **kwargs)
     if frames_of_zeros is not None:
-        return np.asarray(filters, dtype) @ np.zeros((*y.shape[:-1], plan.n_bins, frames_of_zeros), dtype)
+        return _product(np.asarray(filters, dtype), np.zeros((*y.shape[:-1], plan.n_bins, frames_of_zeros), dtype))
     if isinstance(filters, np.ndarray):
-        return np.matmul(filters.astype(dtype), plan.power(y, power=power).astype(dtype, copy=False))
+        return _product(filters.astype(dtype), plan.power(y, power=power).astype(dtype, copy=False))
     return plan.mel(y, filters, power=power).astype(dtype, copy=False)
+
+
+@while_none_forks()
+def _product(filters: Array, S: Array) -> Array:
+    return np.matmul(filters, S)
 
 
 @raise_parameter_errors

@@ -9,6 +9,7 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import ArrayLike, DTypeLike
 
 from ..._typing import Array
+from ...forks import while_none_forks
 from .._names import parameter_error, raise_parameter_errors, resolve
 
 
@@ -84,6 +85,7 @@ def valid_audio(y: object) -> bool:
     return True
 
 
+@while_none_forks()
 def _all_finite(y: Array) -> bool:
     """Whether every value is finite: the sum of squares, one pass by BLAS, shows it unless it overflows."""
     if y.dtype.char in "fd" and (y.flags.c_contiguous or y.flags.f_contiguous):
