@@ -98,8 +98,7 @@ class Problem(NamedTuple):
         S = self.bank.inverse(M, power=self.power)
         if not np.isfinite(S.max()):  # kernels that sort bins take finite ones; NaN is its own maximum
             raise ValueError(
-                f"M must be filtered levels of magnitudes that {S.dtype} holds, with this bank and "
-                f"power={self.power:g}: their largest is {S.max()}"
+                f"M goes up to {M.max():g}, where filters are inverted to magnitudes beyond {S.dtype}: scale it down"
             )
         return S
 
