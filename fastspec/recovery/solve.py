@@ -98,7 +98,8 @@ class Problem(NamedTuple):
         S = self.bank.inverse(M, power=self.power)
         if not np.isfinite(S.max()):  # kernels that sort bins take finite ones; NaN is its own maximum
             raise ValueError(
-                f"M goes up to {M.max():g}, where filters are inverted to magnitudes beyond {S.dtype}: scale it down"
+                f"M goes up to {M.max():g}, where filters are inverted to magnitudes beyond {S.dtype} with "
+                f"power={self.power:g}: M must be smaller, or power larger"
             )
         return S
 

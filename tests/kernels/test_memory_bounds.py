@@ -96,6 +96,30 @@ def run_items(task, dtype, items, record, *, work, scratch=0, memory=None):
         _check(*entry)
 """
 
+CHECK_PREPARED = """
+
+_plain_run_call, _plain_aligned = SignalTransform._run_call, aligned
+
+
+def _run_call(self, call, x, out):
+    \"\"\"The same; the workspace, peaks and scratch, is looked at again.\"\"\"
+    global aligned
+    arrays = []
+
+    def aligned(count, dtype):
+        arrays.append(_plain_aligned(count, dtype))
+        return arrays[-1]
+
+    _plain_run_call(self, call, x, out)
+    _tasks.ran.add(forward.forward_strip.name)
+    _tasks._check(arrays[0][call.shared :], call.scratch.sizes)
+
+
+from ..kernels.runtime import tasks as _tasks
+
+SignalTransform._run_call = _run_call
+"""
+
 
 PARTS = 'getattr(self, "parts", ()) != (self.__dict__.update(parts=prepared.scratch.sizes) or prepared.scratch.sizes)'
 """Whether the parts are others than in the call before; remembers them."""
@@ -107,7 +131,7 @@ def build(folder: Path, *edits: tuple[str, str, str]) -> Path:
     kernels = folder / "fastspec" / "kernels"
     guard = ("runtime/layout.py", "GUARD_REALS = 0\n", "GUARD_REALS = 32\n")
     size = "self.scratch.size < prepared.scratch * team"  # scratch is reused only if the next call has the same parts
-    fresh = ("../transform/inverse.py", size, f"{PARTS} or {size}")
+    fresh = ("../transform/prepared.py", size, f"{PARTS} or {size}")
     for name, text, replacement in (guard, fresh, *edits):
         source = (kernels / name).read_text()
         assert source.count(text) == 1, (name, text)
@@ -115,6 +139,8 @@ def build(folder: Path, *edits: tuple[str, str, str]) -> Path:
     for name, addition in {"layout": SIZES, "calls": POISON, "tasks": CHECK}.items():
         with open(kernels / "runtime" / f"{name}.py", "a") as file:
             file.write(addition)
+    with open(kernels.parent / "transform" / "signals.py", "a") as file:
+        file.write(CHECK_PREPARED)
     return folder
 
 
