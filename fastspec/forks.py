@@ -56,7 +56,7 @@ def _before_fork() -> None:
         lock.acquire()
         _held.append(lock)
     thread = threading.get_ident()
-    while any(other != thread for other in tuple(_inside)):  # for a moment: nobody comes in
+    while any(user != thread for user in tuple(_inside)):  # for a moment: nobody comes in
         time.sleep(POLL_SECONDS)
 
 
