@@ -6,15 +6,16 @@ These use the kernels directly and change with them.
 from collections.abc import Callable
 from functools import partial
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from fastspec.kernels.fft import realfft
 from fastspec.kernels.fft import tables as fft_tables
 from fastspec.kernels.runtime.calls import aligned, call
-from fastspec.kernels.runtime.jit import int64, kernel, prange
-from fastspec.kernels.runtime.threads import parallel_kernel
+from fastspec.kernels.runtime.jit import int64
+from fastspec.kernels.runtime.layout import Layout, Reals
+from fastspec.kernels.runtime.tasks import run_items, task
 from fastspec.kernels.simd.transpose import memory_fence, transpose_block_streamed
 from fastspec.kernels.simd.vector import lanes
 
@@ -24,29 +25,32 @@ ELEMENTS_PER_ITEM = 1 << 16  # written by a work item
 
 
 # ---- writing ----
-@kernel
-def write_tiles(tile, out, start, stop):  # type: ignore[no-untyped-def]
-    """out[start:stop] = the tile over and over, past the caches as the transform writes."""
-    V = lanes(tile)
+class WriteArgs(NamedTuple):
+    """Arguments of `write_tiles`."""
+
+    tile: Reals
+    out: Reals
+
+
+WRITE_LAYOUT = Layout(WriteArgs)
+(unpack_write,) = WRITE_LAYOUT.unpackers
+
+
+@task("bench")
+def write_tiles(item, worker, record, scratch):  # type: ignore[no-untyped-def]
+    """The tile over and over into a part of `out`, past the caches as the transform writes."""
+    args = unpack_write(scratch, record)
+    V, start = lanes(args.tile), item * ELEMENTS_PER_ITEM
+    stop = min(args.out.size, start + ELEMENTS_PER_ITEM)
     for o in range(start, stop - V * V + 1, V * V):
-        transpose_block_streamed(tile, 0, V, out, o, V)
+        transpose_block_streamed(args.tile, 0, V, args.out, o, V)
     memory_fence()
-
-
-@parallel_kernel
-def write_items(serial, lo, hi, tile, out):  # type: ignore[no-untyped-def]
-    """Items lo .. hi - 1."""
-    if serial:
-        for i in range(lo, hi):
-            write_tiles(tile, out, i * ELEMENTS_PER_ITEM, min(out.size, (i + 1) * ELEMENTS_PER_ITEM))
-    else:
-        for i in prange(lo, hi):
-            write_tiles(tile, out, i * ELEMENTS_PER_ITEM, min(out.size, (i + 1) * ELEMENTS_PER_ITEM))
 
 
 def write(out: np.ndarray[Any, Any]) -> None:
     """Fill `out`: no call that gives an array is faster."""
-    write_items(-(-out.size // ELEMENTS_PER_ITEM), np.zeros(256, out.dtype), out, work=out.size * 64)
+    record = WRITE_LAYOUT.pack(WriteArgs(np.zeros(256, out.dtype), out))
+    run_items(write_tiles, out.dtype, -(-out.size // ELEMENTS_PER_ITEM), record, work=out.size * 64)
 
 
 def write_new(count: int, dtype: str) -> None:
@@ -55,23 +59,26 @@ def write_new(count: int, dtype: str) -> None:
 
 
 # ---- transforms ----
-@kernel
-def repeat(i, count, tile, p, scratch, work, width):  # type: ignore[no-untyped-def]
+class RepeatArgs(NamedTuple):
+    """Arguments of `repeat_transform`."""
+
+    tile: Reals
+    count: int
+    work: int  # real numbers of scratch of a transform
+    width: int  # of a worker, with room for the result
+
+
+REPEAT_LAYOUT = Layout(fft_tables.Tables, RepeatArgs)
+unpack_tables, unpack_repeat = REPEAT_LAYOUT.unpackers
+
+
+@task("bench")
+def repeat_transform(item, worker, record, scratch):  # type: ignore[no-untyped-def]
     """The same tile transformed `count` times, in scratch of its own."""
-    worker_scratch = scratch[i * width : (i + 1) * width]
-    for _ in range(count):
-        call(p.forward, (int64(0), tile, int64(0), p, worker_scratch[:work], worker_scratch[work:]))
-
-
-@parallel_kernel
-def transforms(serial, lo, hi, count, tile, p, scratch, work, width):  # type: ignore[no-untyped-def]
-    """Threads lo .. hi - 1."""
-    if serial:
-        for i in range(lo, hi):
-            repeat(i, count, tile, p, scratch, work, width)
-    else:
-        for i in prange(lo, hi):
-            repeat(i, count, tile, p, scratch, work, width)
+    args, p = unpack_repeat(scratch, record), unpack_tables(scratch, record)
+    mine = scratch[worker * args.width : (worker + 1) * args.width]
+    for _ in range(args.count):
+        call(p.forward, (int64(0), args.tile, int64(0), p, mine[: args.work], mine[args.work :]))
 
 
 def alone(n_fft: int, hop: int, shape: tuple[int, ...], dtype: str, threads: int) -> dict[str, Callable[[], object]]:
@@ -84,12 +91,12 @@ def alone(n_fft: int, hop: int, shape: tuple[int, ...], dtype: str, threads: int
     tile[:] = np.random.default_rng(0).standard_normal(tile.size)
     work = 2 * V * fft_tables.scratch_elements(n_fft)
     width = work + 2 * V * shape[-2]
-    scratch = aligned(width * threads, kind)
     count = -(-prod(shape) // shape[-2] // (V * threads))
+    record = REPEAT_LAYOUT.pack(p, RepeatArgs(tile, count, work, width))
     numbers = 2 * prod(shape)
     used = aligned(numbers, kind)
     return {
-        "transforms": lambda: transforms(threads, count, tile, p, scratch, work, width, work=1 << 40),
+        "transforms": lambda: run_items(repeat_transform, kind, threads, record, work=1 << 20, scratch=width),
         "writing": partial(write, used),
         "writing, new memory": partial(write_new, numbers, kind),
     }

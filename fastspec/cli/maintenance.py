@@ -17,12 +17,6 @@ import fastspec
 from .. import extras
 from . import bars
 
-_LIMITS = {
-    "workqueue": "workqueue, with which numba ends the process where parallel numba code of another library runs in a "
-    "second thread at the same time: set NUMBA_THREADING_LAYER=omp or, after pip install tbb, tbb"
-}
-"""Threading layers that have a limit, with a sentence on it."""
-
 
 def demo(
     file: Annotated[
@@ -77,9 +71,8 @@ def doctor(
         "system": platform.platform,
         **{package: _version_lookup(package) for package in ("numpy", "scipy", "numba", "llvmlite")},
         "CPU": lambda: f"{cache.cpu_name()}, {os.cpu_count()} cores",
-        "threads": lambda: threads.thread_count(),
+        "threads": lambda: f"{threads.thread_count()} ({threads.thread_limit()})",
         "FASTSPEC_NUM_THREADS": lambda: os.environ.get("FASTSPEC_NUM_THREADS", "not set"),
-        "threading layer": lambda: _LIMITS.get(layer := threads.threading_layer(), layer),
         "cache folder": lambda: cache.cache_directory(),
         "compiled kernels": lambda: f"{cache.count_kept()} in that folder",
         "cache writable": lambda: "yes" if cache.cache_writable() else _of_unwritable(cache.count_kept()),

@@ -11,9 +11,7 @@ import numpy as np
 from .._typing import Real
 from ..kernels.fft.realfft import COMPLEX
 from ..kernels.framing.polyphase import SignalArgs, update_history
-from ..kernels.runtime.calls import new_counter
-from ..kernels.runtime.tasks import claim_items
-from ..kernels.runtime.threads import team_size
+from ..kernels.runtime.threads import run_task, team_size
 from ..kernels.stft import forward
 from ..transform.epilogue import Epilogue
 from ..transform.forward import MIXED_COST, ForwardTransform
@@ -62,7 +60,6 @@ class Feed:
         self._offsets, self._out_offsets = np.zeros((2, signals), np.int64)
         self._stride = 0
         self._peaks = np.empty(signals * (self._call_frames + V) + V, transform.dtype)
-        self._counter = new_counter()
         self._prepared: dict[int, Prepared] = {}  # a strip of each signal, by its tiles
         self._workspace = Workspace(transform.dtype)
         self._transforms: dict[int, ForwardTransform] = {transform.strip_tiles: transform}
@@ -117,10 +114,9 @@ class Feed:
         record[_N], record[_ORIGIN], record[_FRAMES] = x.n, origin, frames
         record[_STRIPS], record[_CONTIGUOUS] = items // signals, layout.frames_contiguous
         record[_STRIDE] = layout.row_stride
-        self._counter[0] = 0
         forward.set_block(record, x.flat, layout.flat)
         scratch, work = self._workspace.scratch, self._work * frames
-        claim_items.run_single_batch(items, min(team, items), self._counter, self._function, record, scratch, work=work)
+        run_task(self._function, items, min(team, items), record, scratch, work=work)
 
     def _prepare(self, strip_tiles: int) -> Prepared:
         """The call for strips of strip_tiles tiles; for mixed tiles, of frames of several signals, if it is 0."""

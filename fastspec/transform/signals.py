@@ -11,9 +11,8 @@ from .. import checks
 from .._typing import Real
 from ..kernels.fft.realfft import COMPLEX
 from ..kernels.framing.polyphase import SignalArgs
-from ..kernels.runtime.calls import aligned, new_counter
-from ..kernels.runtime.tasks import claim_items
-from ..kernels.runtime.threads import SERIAL_OPERATIONS, team_size
+from ..kernels.runtime.calls import aligned
+from ..kernels.runtime.threads import SERIAL_OPERATIONS, run_task, team_size
 from ..kernels.stft import forward
 from .epilogue import Epilogue
 from .forward import STREAM_ALIGNMENT, ForwardTransform
@@ -124,9 +123,7 @@ class SignalTransform:
         forward.set_arrays(call.record, call.items, record, x, out, workspace)
         if record[_STREAMED] and out.ctypes.data % STREAM_ALIGNMENT:
             record[_STREAMED] = 0
-        claim_items.run_single_batch(
-            call.items, team, new_counter(), task, record, workspace[call.shared :], work=call.work
-        )
+        run_task(task, call.items, team, record, workspace[call.shared :], work=call.work)
 
     def _prepare_cached(self, key: tuple[Hashable, str, tuple[int, ...]]) -> tuple[Prepared, Output] | None:
         epilogue, order, shape = key

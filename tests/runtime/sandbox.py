@@ -27,61 +27,64 @@ KERNELS = """
 import math
 import numpy as np
 from .callee import weight
-from .runtime.jit import compile_entry, get_thread_id, intrinsic, ir, kernel, prange, types
-from .runtime.threads import parallel_kernel, team_size
+from typing import NamedTuple
+from .runtime.jit import compile_entry, int64, intrinsic, ir, kernel, types
+from .runtime.layout import Ints, Layout, Reals
+from .runtime.tasks import run_items, task
 
 X = np.random.default_rng(7).standard_normal((400, 60))
 MUCH = 1 << 24          # as the work of a call: far more than is done alone for being little
 
 @kernel
 def one_row(i, x, scratch, out):
-    for j in range(x.shape[1]):
-        scratch[j] = weight(x[i, j])
+    for j in range(scratch.size):
+        scratch[j] = weight(x[i * scratch.size + j])
     total = x.dtype.type(0)
-    for j in range(x.shape[1]):
+    for j in range(scratch.size):
         total += math.sin(scratch[j])
     out[i] = total
 
-@parallel_kernel
-def rows(serial, lo, hi, x, scratch, out):
-    if serial:
-        for i in range(lo, hi):
-            one_row(i, x, scratch[0], out)
-    else:
-        for i in prange(lo, hi):
-            one_row(i, x, scratch[get_thread_id()], out)
+class RowArgs(NamedTuple):
+    x: Reals
+    out: Reals
+    width: int
 
-@parallel_kernel
-def count(serial, lo, hi, visits, who):
-    if serial:
-        for i in range(lo, hi):
-            visits[i] += 1
-    else:
-        for i in prange(lo, hi):
-            visits[i] += 1
-            who[i] = get_thread_id()
+ROWS = Layout(RowArgs)
+(unpack_rows,) = ROWS.unpackers
 
-@kernel
-def spin(i, visits):
+@task("demo")
+def sum_row(item, worker, record, scratch):
+    args = unpack_rows(scratch, record)
+    one_row(item, args.x, scratch[worker * args.width : (worker + 1) * args.width], args.out)
+
+class VisitArgs(NamedTuple):
+    visits: Ints
+    who: Ints
+    rounds: int
+
+VISITS = Layout(VisitArgs)
+(unpack_visits,) = VISITS.unpackers
+
+@task("demo")
+def visit(item, worker, record, scratch):
+    args = unpack_visits(scratch, record)
     total = 0.0
-    for j in range(10_000):
+    for j in range(args.rounds):
         total += math.sin(total + j)
-    visits[i] += 1 + (total > 1e9)
+    args.visits[item] += int64(1) + (total > 1e9)
+    args.who[item] = worker
 
-@parallel_kernel
-def slow(serial, lo, hi, visits, who):
-    if serial:
-        for i in range(lo, hi):
-            spin(i, visits)
-    else:
-        for i in prange(lo, hi):
-            spin(i, visits)
-            who[i] = get_thread_id()
+def count(n, visits, who, work, rounds=0):
+    record = VISITS.pack(VisitArgs(visits, who, rounds))
+    run_items(visit, np.dtype(float), n, record, work=work)
 
-def team_used(n=200, work=MUCH, tries=20):
+def slow(n, visits, who, work):
+    count(n, visits, who, work, rounds=10_000)
+
+def team_used(n=200, work=MUCH, tries=200):
     who = np.zeros(n, int)
-    while len(set(who)) == 1 and tries:         # on a busy machine a pool that steals work may be late
-        slow(n, who.copy(), who, work=work)
+    while len(set(who)) == 1 and tries:         # on a busy machine helpers may be late
+        slow(n, who.copy(), who, work)
         tries -= 1
     return len(set(who))
 
@@ -116,7 +119,8 @@ def finite(x):
 
 def row_sums(x=X, work=MUCH):
     out = np.empty(len(x), x.dtype)
-    rows(len(x), x, np.empty((team_size(), x.shape[1]), x.dtype), out, work=work)
+    record = ROWS.pack(RowArgs(x.ravel(), out, x.shape[1]))
+    run_items(sum_row, x.dtype, len(x), record, work=work, scratch=x.shape[1])
     return out
 
 def right(factor=2.0, x=X):
@@ -143,10 +147,7 @@ class Sandbox:
         self.root, self.cache = root, root / "cache"
         self.kernels = root / "fastspec" / "kernels"
         self.kernels.mkdir(parents=True)
-        runtime = self.kernels / "runtime"
-        runtime.mkdir()
-        for name in ("__init__.py", "jit.py", "apart.py", "cache.py", "threads.py"):
-            shutil.copy(REAL / "runtime" / name, runtime / name)
+        shutil.copytree(REAL / "runtime", self.kernels / "runtime", ignore=shutil.ignore_patterns("__pycache__"))
         for name in ("forks.py", "warning.py"):
             shutil.copy(REAL.parent / name, self.kernels.parent)
         (self.kernels.parent / "__init__.py").touch()

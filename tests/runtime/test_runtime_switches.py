@@ -10,7 +10,7 @@ from sandbox import PREAMBLE, Sandbox, finish
 
 USE = """
 out = np.zeros(1)
-demo.one_row(0, demo.X, np.empty(60), out)
+demo.one_row(0, demo.X.ravel(), np.empty(60), out)
 print(np.isclose(out[0], np.sin(2 * demo.X[0]).sum()))
 """
 

@@ -14,33 +14,28 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
     box = Sandbox(tmp_path_factory.mktemp("threads"))
     box.run("""
         demo.right(), demo.finite(np.ones(1)), demo.team_used()
-        demo.count(2, np.zeros(2, int), np.zeros(2, int), work=demo.MUCH)
+        demo.count(2, np.zeros(2, int), np.zeros(2, int), work=1)
     """)
     return box
 
 
 # ---- results ----
-@pytest.mark.parametrize("layer", layers())
-def test_the_bits_do_not_depend_on_threads_or_slices(box: Sandbox, layer: str) -> None:
+def test_the_bits_do_not_depend_on_threads_or_slices(box: Sandbox) -> None:
     words, _ = box.run(
         """
         import hashlib
-        print(threads.threading_layer())
         for n in 1, 2, 3, 4:
             for work in 1, demo.MUCH, 1 << 40:              # alone, in one slice, in many
                 with threads.threads(n):
                     print(hashlib.sha256(demo.row_sums(work=work)).hexdigest())
     """,
-        NUMBA_THREADING_LAYER=layer,
         NUMBA_NUM_THREADS=4,
     )
-    assert words[0] == layer
-    assert len(words) == 13
-    assert len(set(words[1:])) == 1
+    assert len(words) == 12
+    assert len(set(words)) == 1
 
 
-@pytest.mark.parametrize("layer", layers())
-def test_every_item_is_done_once_by_a_thread_of_the_team(box: Sandbox, layer: str) -> None:
+def test_every_item_is_done_once_by_a_thread_of_the_team(box: Sandbox) -> None:
     words, _ = box.run(
         """
         for n in 0, 1, 2, 3, 7, 64, 1001:
@@ -48,19 +43,17 @@ def test_every_item_is_done_once_by_a_thread_of_the_team(box: Sandbox, layer: st
                 for work in 1, demo.MUCH, 1 << 36:
                     with threads.threads(team):
                         visits, who = np.zeros(n, int), np.zeros(n, int)
-                        demo.count(n, visits, who, work=work)
+                        demo.count(n, visits, who, work)
                         assert (visits == 1).all(), (n, team, work)
                         assert ((0 <= who) & (who < threads.team_size())).all(), (n, team, work, set(who))
         print(demo.team_used())
     """,
-        NUMBA_THREADING_LAYER=layer,
         NUMBA_NUM_THREADS=4,
     )
     assert 2 <= int(words[0]) <= 4
 
 
-@pytest.mark.parametrize("layer", layers())
-def test_many_python_threads_may_call_at_once(box: Sandbox, layer: str) -> None:
+def test_many_python_threads_may_call_at_once(box: Sandbox) -> None:
     words, _ = box.run(
         """
         from concurrent.futures import ThreadPoolExecutor
@@ -70,7 +63,31 @@ def test_many_python_threads_may_call_at_once(box: Sandbox, layer: str) -> None:
             barrier.wait()
             return all(np.array_equal(demo.row_sums(), want) for _ in range(100))
         with ThreadPoolExecutor(8) as pool:
-            print(all(pool.map(work, range(8))), threads.threading_layer())
+            print(all(pool.map(work, range(8))))
+    """,
+        NUMBA_NUM_THREADS=4,
+    )
+    assert words == ["True"]
+
+
+@pytest.mark.parametrize("layer", layers())
+def test_calls_beside_parallel_loops_of_numba_are_right(box: Sandbox, layer: str) -> None:
+    words, _ = box.run(
+        """
+        import numba
+        @numba.njit(parallel=True)
+        def others(x):
+            for i in numba.prange(len(x)):
+                x[i] += i
+        want, x, stop = demo.row_sums(), np.zeros(100_000), threading.Event()
+        others(x)
+        def loop():
+            while not stop.is_set():
+                others(x)
+        beside = threading.Thread(target=loop)
+        beside.start()
+        print(all(np.array_equal(demo.row_sums(), want) for _ in range(300)), numba.threading_layer())
+        stop.set(), beside.join()
     """,
         NUMBA_THREADING_LAYER=layer,
         NUMBA_NUM_THREADS=4,
@@ -90,9 +107,8 @@ def test_many_python_threads_may_make_the_first_call_at_once(tmp_path_factory: p
 def test_a_call_is_parallel_unless_it_is_small(box: Sandbox) -> None:
     words, _ = box.run("""
         print(demo.team_used(work=100), demo.team_used(work=demo.MUCH))
-        print(demo.team_used(200, work=0), demo.team_used(3000, work=0))        # guessed from the size of the arrays
     """)
-    assert words == ["1", "2", "1", "2"]
+    assert words == ["1", "2"]
 
 
 def test_not_a_number_stays_alive(box: Sandbox) -> None:
@@ -124,48 +140,115 @@ def test_threads_limits_this_block_of_this_python_thread(box: Sandbox) -> None:
     assert words == ["4", *["3", "4"], *["1", "1"], *["4", "4"], "3", "4"]
 
 
-def test_calls_leave_numbas_own_setting_as_it_was(box: Sandbox) -> None:
-    words, _ = box.run(
-        """
+def test_calls_start_no_pool_of_numbas(box: Sandbox) -> None:
+    words, _ = box.run("""
         import numba
-        numba.set_num_threads(3)
-        with threads.threads(2):
-            demo.row_sums()
-            print(numba.get_num_threads())
-            try:
-                demo.rows(400, demo.X, "no array", work=demo.MUCH)
-            except Exception as error:
-                print(type(error).__name__)
-            print(numba.get_num_threads())
-        demo.row_sums()
-        print(numba.get_num_threads(), threads.thread_count(), demo.right())
-    """,
-        NUMBA_NUM_THREADS=4,
-    )
-    assert words == ["3", "TypeError", "3", "3", "3", "True"]
+        print(demo.right(), demo.team_used())
+        try:
+            numba.threading_layer()
+        except ValueError:
+            print("none")
+    """)
+    assert words == ["True", "2", "none"]
 
 
-@pytest.mark.parametrize("layer", layers())
-def test_each_thread_and_the_pool_inside_it_has_a_limit_of_its_own(box: Sandbox, layer: str) -> None:
+def test_a_call_that_fails_leaves_the_team_to_the_next(box: Sandbox) -> None:
+    words, _ = box.run("""
+        record, scratch = np.zeros(4, int), np.zeros(4)
+        try:
+            threads.run_task("no address", 4, 2, record, scratch, work=demo.MUCH)
+        except ctypes.ArgumentError:
+            print("refused")
+        print(demo.team_used())
+    """)
+    assert words == ["refused", "2"]
+
+
+def test_a_call_waits_for_no_helper_that_has_not_begun(box: Sandbox) -> None:
+    words, _ = box.run("""
+        start = threading.Thread.start
+        threading.Thread.start = lambda thread: "helper" in thread.name or start(thread)    # the system never runs it
+        for work in demo.MUCH, 1 << 36:
+            visits, who = np.zeros(1001, int), np.zeros(1001, int)
+            demo.count(len(visits), visits, who, work)
+            print((visits == 1).all(), who.any())
+    """)
+    assert words == ["True", "False"] * 2
+
+
+def test_helpers_that_sleep_and_wake_do_every_item_once(box: Sandbox) -> None:
     words, _ = box.run(
         """
-        import contextvars, numba
+        import random
+        draw, helped = random.Random(0), 0
+        for _ in range(4000):
+            n, rounds = draw.randrange(2, 40), draw.choice([0, 30, 1000])
+            visits, who = np.zeros(n, int), np.zeros(n, int)
+            with threads.threads(draw.randrange(1, 8)):
+                demo.count(n, visits, who, demo.MUCH, rounds)
+                assert who.max() < min(n, threads.team_size())      # also those who were called by the call before
+            assert (visits == 1).all()
+            helped += who.any()
+            time.sleep(draw.choice([0, 0, 1e-5, 3e-4]))
+        print(helped > 100)
+        """,
+        NUMBA_NUM_THREADS=7,
+    )
+    assert words == ["True"]
+
+
+def test_who_was_called_by_an_earlier_call_takes_no_item_of_a_smaller_team(box: Sandbox) -> None:
+    """It would write to scratch that is not there: once a crash, where threads were late."""
+    words, _ = box.run(
+        """
+        late = 0
+        for k in range(3000):
+            for team, n, rounds in (7, 12, 300), (2, 8, 1000):
+                visits, who = np.zeros(n, int), np.zeros(n, int)
+                with threads.threads(team):
+                    demo.count(n, visits, who, demo.MUCH, rounds)
+                late += who.max() >= team
+            if k % 4 == 0:
+                time.sleep(1e-4)
+        print(late)
+        """,
+        NUMBA_NUM_THREADS=7,
+    )
+    assert words == ["0"]
+
+
+def test_where_no_thread_can_be_started_calls_work_alone(box: Sandbox) -> None:
+    words, _ = box.run("""
+        def refuse(thread):
+            if "helper" in thread.name:
+                raise RuntimeError("can't start new thread")
+            start(thread)
+        start, threading.Thread.start = threading.Thread.start, refuse
+        print(demo.right(), demo.team_used(tries=1))
+        threading.Thread.start = start
+        print(demo.right(), demo.team_used())
+    """)
+    assert words == ["True", "1", "True", "2"]
+
+
+def test_each_thread_and_those_inside_it_have_a_limit_of_their_own(box: Sandbox) -> None:
+    words, _ = box.run(
+        """
+        import contextvars
         from concurrent.futures import ThreadPoolExecutor
         def used(n):
-            own = numba.get_num_threads()
             with threads.threads(n), ThreadPoolExecutor(2) as inner:
                 mine = {demo.team_used(tries=1) for _ in range(10)}
                 here = threads.team_size(), inner.submit(contextvars.copy_context().run, threads.team_size).result()
                 elsewhere = set(inner.map(lambda _: threads.team_size(), range(4)))
-            return mine <= set(range(1, n + 1)), here == (n, n), elsewhere == {4}, numba.get_num_threads() == own
+            return mine <= set(range(1, n + 1)), here == (n, n), elsewhere == {4}
         with ThreadPoolExecutor(4) as pool:
             found = list(pool.map(used, [1, 2, 3, 4] * 5))
-        print(*map(all, zip(*found)), threads.threading_layer(), threads.team_size(), numba.get_num_threads())
+        print(*map(all, zip(*found)), threads.team_size())
     """,
-        NUMBA_THREADING_LAYER=layer,
         NUMBA_NUM_THREADS=4,
     )
-    assert words == ["True", "True", "True", "True", layer, "4", "4"]
+    assert words == ["True", "True", "True", "4"]
 
 
 def test_the_environment_limits_the_process(box: Sandbox) -> None:
@@ -199,7 +282,7 @@ def test_ctrl_c_stops_a_long_call_within_a_second_and_the_next_one_works(box: Sa
         demo.team_used()
         print("ready", flush=True)
         try:
-            demo.slow(len(visits), visits, visits.copy(), work=100_000 * len(visits))
+            demo.slow(len(visits), visits, visits.copy(), 100_000 * len(visits))
         except KeyboardInterrupt:
             print(time.time())
         done = np.flatnonzero(visits == 0)[0]
@@ -228,9 +311,6 @@ def test_an_import_starts_no_threads_and_loads_nothing_heavy(box: Sandbox) -> No
     assert words == ["none", "[]"]
 
 
-def test_the_pool_says_what_it_is(box: Sandbox) -> None:
-    words, _ = box.run(
-        "print(threads.threading_layer(), cache.cpu_name(), cache.cache_directory(), cache.cache_writable())"
-    )
-    assert words[0] in layers()
-    assert words[2:] == [str(box.files()[0].parent), "True"]
+def test_the_cache_says_what_it_is(box: Sandbox) -> None:
+    words, _ = box.run("print(cache.cpu_name(), cache.cache_directory(), cache.cache_writable())")
+    assert words[1:] == [str(box.files()[0].parent), "True"]

@@ -320,7 +320,7 @@ def test_every_change_of_a_kernel_runs_at_once(tmp_path: Path, seed: int) -> Non
         factor = draw.randrange(1, 8)
         box.write("callee", text.replace("2.0 *", f"{factor}.0 *"))
         words, warned = box.run(
-            "a = np.zeros(1); demo.one_row(0, demo.X, np.empty(60), a)\n"
+            "a = np.zeros(1); demo.one_row(0, demo.X.ravel(), np.empty(60), a)\n"
             f"print(np.isclose(a[0], np.sin({factor} * demo.X[0]).sum()), sum(demo.one_row.stats.cache_hits.values()))"
         )
         assert (words, warned) == (["True", str(int(factor in seen))], [])

@@ -1,7 +1,7 @@
 """Processes forked after, and amid, the calls of threads; and those that start anew."""
 
 import pytest
-from processes import FORKS, layers, on_layer, run
+from processes import FORKS, run
 
 pytestmark = [pytest.mark.portable, pytest.mark.thread_unsafe(reason="starts processes")]
 
@@ -10,7 +10,6 @@ PREAMBLE = (
     + """
 import random, sys, threading
 import fastspec
-from fastspec.kernels.runtime.threads import threading_layer
 from mixed_calls import all_right, calls, digest, digests, run_threads, wrong
 
 def is_all_right(_=None):
@@ -34,16 +33,15 @@ if __name__ == "__main__":
         with multiprocessing.get_context(method).Pool(3) as pool:
             print(method, *[answer.get(timeout=200) for answer in [pool.apply_async(task) for _ in range(6)]])
     print("loky", *Parallel(n_jobs=3, timeout=200)(delayed(task)() for _ in range(6)))
-    print("again", not wrong(made, wanted), threading_layer())
+    print("again", not wrong(made, wanted))
 """
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("layer", layers())
-def test_pools_of_processes_work_after_parallel_calls(layer: str, seed: int) -> None:
-    words = run(PREAMBLE + POOLS, seed, seconds=600, **{**on_layer(layer), "NUMBA_NUM_THREADS": 2})
+def test_pools_of_processes_work_after_parallel_calls(seed: int) -> None:
+    words = run(PREAMBLE + POOLS, seed, seconds=600, NUMBA_NUM_THREADS=2)
     right = ["True"] * 6
-    assert words == ["fork", *right, "spawn", *right, "forkserver", *right, "loky", *right, "again", "True", layer]
+    assert words == ["fork", *right, "spawn", *right, "forkserver", *right, "loky", *right, "again", "True"]
 
 
 LOADER = """
@@ -59,16 +57,15 @@ for method in sys.argv[2:]:
     for _ in range(2):
         found = [mel for batch in loader for mel in batch]
         print(method, len(found), all(torch.equal(a, b) for a, b in zip(found, alone)))
-print(not wrong(made, wanted), threading_layer())
+print(not wrong(made, wanted))
 """
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("layer", layers())
-def test_a_data_loader_of_torch_computes_mels_in_its_workers(layer: str, seed: int) -> None:
+def test_a_data_loader_of_torch_computes_mels_in_its_workers(seed: int) -> None:
     methods = ["fork", "spawn", "forkserver"]
-    words = run(PREAMBLE + LOADER, seed, *methods, seconds=600, **{**on_layer(layer), "NUMBA_NUM_THREADS": 2})
-    assert words == [*(word for method in methods for word in [method, "64", "True"] * 2), "True", layer]
+    words = run(PREAMBLE + LOADER, seed, *methods, seconds=600, NUMBA_NUM_THREADS=2)
+    assert words == [*(word for method in methods for word in [method, "64", "True"] * 2), "True"]
 
 
 AMID = """
@@ -102,11 +99,10 @@ def test_forks_while_scipy_transforms_on_its_threads(seed: int) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("calls", ["", "418"])
-@pytest.mark.parametrize("layer", layers())
-def test_forks_while_other_threads_are_inside_calls(layer: str, calls: str, seed: int) -> None:
-    words = run(PREAMBLE + AMID, seed, 400, calls, seconds=600, **on_layer(layer))
-    print("stress: forks amid calls", words[-3], layer)
-    assert words[-3:] == ["400", "0", "0"]  # TBB grumbles before
+def test_forks_while_other_threads_are_inside_calls(calls: str, seed: int) -> None:
+    words = run(PREAMBLE + AMID, seed, 400, calls, seconds=600)
+    print("stress: forks amid calls", words[-3])
+    assert words == ["400", "0", "0"]
 
 
 IMPORTS = """

@@ -156,8 +156,14 @@ def start_program(code: str, *arguments: object, **more: Any) -> "subprocess.Pop
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=_take_all_signals,  # a parent may ignore them, as nohup does
         **more,
     )
+
+
+def _take_all_signals() -> None:
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def end_of(child: "subprocess.Popen[str]", seconds: float = 60) -> tuple[int, list[str]]:

@@ -203,7 +203,7 @@ def worker_loop(item, worker, record, scratch):
     """
     noinline()
     args, work = unpack_args(scratch, record), unpack_work(scratch, record)
-    is_adding = fetch_add(work.counters, ARRIVALS) == 0
+    is_adding = fetch_add(work.counters, ARRIVALS, 1) == 0
     capacity = args.ring_frames // (args.strip_tiles * lanes(scratch))
     added, tries = work.first_strip, 0
     while added < work.last_strip:

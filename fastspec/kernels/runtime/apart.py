@@ -14,22 +14,13 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-import numba
 from numba.core.compiler_lock import global_compiler_lock
 
 from .cache import show_warnings
 
 
-def compiled_apart(compiling: Callable[..., Any], starts_pool: bool = False) -> Callable[..., Any]:
-    """A function that compiles, or loads, so that Ctrl-C cannot harm it; then it gives the warnings of the cache.
-
-    Parameters
-    ----------
-    compiling : callable
-        It takes numba's lock.
-    starts_pool : bool
-        Whether it starts numba's pool of threads, which belongs to the thread that does so: then that is the caller's.
-    """
+def compiled_apart(compiling: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that compiles, or loads, under numba's lock, so that Ctrl-C cannot harm it; then the cache warns."""
 
     @functools.wraps(compiling)
     def compile_it(*args: Any) -> Any:
@@ -38,9 +29,6 @@ def compiled_apart(compiling: Callable[..., Any], starts_pool: bool = False) -> 
         try:
             if threading.current_thread() is not threading.main_thread() or _imports():
                 return compiling(*args)  # no signal interrupts it; or it holds the locks of modules
-            if starts_pool:
-                with global_compiler_lock:
-                    numba.get_num_threads()
             return _call_apart(compiling, args)
         finally:
             show_warnings()

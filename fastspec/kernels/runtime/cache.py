@@ -272,8 +272,6 @@ class Overloads:
             payload = _store.load(self.name, self._key(arguments, target_context.codegen()))
             if payload is None:
                 return None
-            if b"get_thread_id" in payload:  # outside prange numba forgets to start the pool: a crash
-                numba.get_num_threads()
             compilation = CompileResult._rebuild(target_context, *pickle.loads(payload))
         except Exception as error:  # undamaged, but for another numba
             warn_once("damaged", f"compiling {self.name} anew: what {_store.directory} holds does not load ({error!r})")

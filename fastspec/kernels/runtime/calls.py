@@ -9,6 +9,7 @@ import os
 
 import numpy as np
 
+from .denormals import is_x86
 from .jit import I64, cgutils, data_pointer, int64, intrinsic, ir, kernel, types
 from .layout import data_address
 
@@ -64,15 +65,23 @@ def compare_exchange(typingctx, a, i, expected, value):
     return types.int64(a, types.int64, types.int64, types.int64), codegen
 
 
-@intrinsic
-def fetch_add(typingctx, a, i):
-    """Atomically: a[i] += 1; returns a[i] as it was before."""
-
+def _read_modify_write(operation, a):
     def codegen(context, builder, sig, args):
-        pointer = _pointer(context, builder, a, args[0], args[1])
-        return builder.atomic_rmw("add", pointer, ir.Constant(I64, 1), "seq_cst")
+        return builder.atomic_rmw(operation, _pointer(context, builder, a, args[0], args[1]), args[2], "seq_cst")
 
-    return types.int64(a, types.int64), codegen
+    return types.int64(a, types.int64, types.int64), codegen
+
+
+@intrinsic
+def fetch_add(typingctx, a, i, value):
+    """Atomically: a[i] += value; returns a[i] as it was before."""
+    return _read_modify_write("add", a)
+
+
+@intrinsic
+def exchange(typingctx, a, i, value):
+    """Atomically: a[i] = value; returns a[i] as it was before."""
+    return _read_modify_write("xchg", a)
 
 
 @intrinsic
@@ -124,6 +133,19 @@ def yield_cpu(typingctx):
 
 
 @intrinsic
+def pause(typingctx):
+    """Let the processor wait for a moment (some ten nanoseconds), for the sake of its other thread."""
+
+    def codegen(context, builder, sig, args):
+        if is_x86(builder):
+            kind = ir.FunctionType(ir.VoidType(), [])
+            builder.call(cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.sse2.pause"), [])
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
+@intrinsic
 def prefetch(typingctx, a, i):
     """Fetch the cache line of a[i] ahead of its use; i may lie outside the array."""
 
@@ -144,10 +166,3 @@ def aligned(count, dtype):
     buffer = np.empty(count + 64 // dtype.itemsize, dtype)
     skip = -data_address(buffer) % 64 // dtype.itemsize
     return buffer[skip : skip + count]
-
-
-def new_counter():
-    """Eight counters at zero, on a cache line of their own; workers take items by the first."""
-    counters = aligned(8, np.int64)
-    counters[:] = 0
-    return counters

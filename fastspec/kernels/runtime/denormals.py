@@ -9,7 +9,7 @@ from .jit import I32, I64, cgutils, int64, intrinsic, ir, types
 FLUSH_BITS = 0x8040  # of the register MXCSR: flush to zero, denormals are zero
 
 
-def _is_x86(builder):
+def is_x86(builder):
     return builder.module.triple.startswith(("x86_64", "i386", "i686"))
 
 
@@ -28,7 +28,7 @@ def set_flushing(typingctx, flushes):
     """
 
     def codegen(context, builder, sig, args):
-        if not _is_x86(builder):
+        if not is_x86(builder):
             return ir.Constant(I64, 0)
         pointer = cgutils.alloca_once(builder, I32)
         _access_mode(builder, "stmxcsr", pointer)
@@ -47,7 +47,7 @@ def restore_mode(typingctx, mode):
     """Set the mode that `set_flushing` returned."""
 
     def codegen(context, builder, sig, args):
-        if _is_x86(builder):
+        if is_x86(builder):
             pointer = cgutils.alloca_once(builder, I32)
             builder.store(builder.trunc(args[0], I32), pointer)
             _access_mode(builder, "ldmxcsr", pointer)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy.ma  # noqa: F401  numba does it in its first call, outside its lock: a fork at that moment would hang
 from llvmlite import ir
-from numba import config, float32, float64, from_dtype, get_thread_id, int64, njit, prange, types
+from numba import config, float32, float64, from_dtype, int64, njit, types
 from numba.core import cgutils
 from numba.core.ccallback import CFunc  # private to numba, as are the next name and the attribute `_cache` set below
 from numba.core.compiler_lock import global_compiler_lock
@@ -30,14 +30,12 @@ __all__ = [  # ours, and the names of numba and llvmlite that the other kernel m
     "I32",
     "I64",
     "AbstractTemplate",
-    "build_dispatcher",
     "cgutils",
     "compile_entry",
     "data_pointer",
     "float32",
     "float64",
     "from_dtype",
-    "get_thread_id",
     "infer_global",
     "int64",
     "intrinsic",
@@ -45,7 +43,6 @@ __all__ = [  # ours, and the names of numba and llvmlite that the other kernel m
     "kernel",
     "lower_builtin",
     "models",
-    "prange",
     "register_jitable",
     "register_model",
     "signature",
@@ -70,19 +67,14 @@ class UncompiledKernel:
     compile = __call__
 
 
-def build_dispatcher(function: Callable[..., Any], parallel: bool) -> Any:
-    """Numba's dispatcher of a function, with the disk cache of its compilations."""
+def kernel(function: Callable[..., Any]) -> Any:
+    """A kernel, callable from Python and from other kernels, compiled for each signature at its first call."""
     if config.DISABLE_JIT:
         return UncompiledKernel(function)
-    dispatcher = njit(function, parallel=parallel, nogil=True, **_OPTIONS)
-    dispatcher._cache = Overloads(function, "parallel" if parallel else "serial")
-    dispatcher.compile = compiled_apart(dispatcher.compile, starts_pool=parallel)
+    dispatcher = njit(function, nogil=True, **_OPTIONS)
+    dispatcher._cache = Overloads(function, "serial")
+    dispatcher.compile = compiled_apart(dispatcher.compile)
     return dispatcher
-
-
-def kernel(function: Callable[..., Any]) -> Any:
-    """A serial kernel, callable from Python and from other kernels, compiled for each signature at its first call."""
-    return build_dispatcher(function, parallel=False)
 
 
 _entries: dict[tuple[Any, ...], Any] = {}  # never removed: callers hold their addresses

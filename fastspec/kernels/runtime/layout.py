@@ -202,16 +202,27 @@ class Layout:
 
 
 # ---- inside kernels ----
-def _array(context: Any, builder: Any, kind: Any, address: Any, size: Any) -> Any:
+def _array(context: Any, builder: Any, kind: Any, address: Any, size: Any, itemsize: Any = None) -> Any:
     """A one-dimensional array at an address."""
     array = context.make_array(kind)(context, builder)
-    itemsize = ir.Constant(I64, kind.dtype.bitwidth // 8)
+    itemsize = ir.Constant(I64, kind.dtype.bitwidth // 8) if itemsize is None else itemsize
     array.data = builder.inttoptr(address, array.data.type)
     array.nitems, array.itemsize = size, itemsize
     array.shape, array.strides = cgutils.pack_array(builder, [size]), cgutils.pack_array(builder, [itemsize])
     array.meminfo = cgutils.get_null_value(array.meminfo.type)
     array.parent = cgutils.get_null_value(array.parent.type)
     return array._getvalue()
+
+
+@intrinsic
+def array_at(typingctx, address, size, itemsize):
+    """An array of `size` items at an address, typed as of integers whatever they are: to be passed on."""
+    kind = types.Array(types.int64, 1, "C")
+
+    def codegen(context, builder, sig, args):
+        return _array(context, builder, kind, *args)
+
+    return kind(types.int64, types.int64, types.int64), codegen
 
 
 def _unpacker(kind: Any, offset: int) -> Any:

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .calls import aligned, call, claim, new_counter
-from .denormals import restore_mode, set_flushing
-from .jit import compile_entry, from_dtype, int64, kernel, prange, types
+from .calls import aligned
+from .jit import compile_entry, from_dtype, int64, kernel, types
 from .layout import signature_of
-from .threads import parallel_kernel, team_size
+from .team import lead_team, serve_team, work_alone
+from .threads import run_task, team_size
 
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
@@ -99,40 +99,17 @@ def called_from_python(*needed_by: str, dtypes: tuple[Any, ...] = DTYPES) -> Cal
     return lambda function: CalledFromPython(function, needed_by, dtypes).dispatcher
 
 
-# ---- the driver ----
-@parallel_kernel
-def claim_items(serial, lo, hi, workers, counter, function, record, scratch):
-    """function(item, worker, record, scratch) for items lo .. hi - 1; a worker that is free claims the next item.
-
-    So no worker waits for a slower or busier processor.  `function` is the address of a task, `record` holds its
-    arguments (see `layout`), and each worker carves its own scratch.  Tasks take denormals for zero, see `denormals`.
-    """
-    if serial:
-        mode = set_flushing(True)
-        for item in range(lo, hi):
-            call(function, (item, int64(0), record, scratch))
-        restore_mode(mode)
-    else:
-        for worker in prange(workers):
-            mode = set_flushing(True)
-            item = claim(counter, 0, hi)
-            while item >= 0:
-                call(function, (item, worker, record, scratch))
-                item = claim(counter, 0, hi)
-            restore_mode(mode)
-
-
+# ---- calls ----
 class Driver:
-    """The driver as an entry of the registry."""
+    """What calls tasks, as an entry of the registry: the same for each dtype."""
 
-    name, needed_by, dtypes = "tasks.claim_items", ("transform", "features", "recovery", "notebook"), DTYPES
+    name, needed_by, dtypes = "team", ("transform", "features", "recovery", "notebook"), DTYPES
 
     @staticmethod
     def compile(dtype: Any) -> None:
         """Compile it, or load it from the cache."""
-        record, scratch = types.Array(int64, 1, "C"), types.Array(from_dtype(np.dtype(dtype)), 1, "C")
-        counter = types.Array(int64, 1, "C")
-        claim_items.dispatcher.compile((types.boolean, int64, int64, int64, counter, int64, record, scratch))
+        for function in work_alone, lead_team, serve_team:
+            function.compile()
 
 
 registry.append(Driver)
@@ -168,4 +145,4 @@ def run_items(
     workers = min(team_size(), max(items, 1))
     if memory is None:
         memory = aligned(scratch * workers, dtype)
-    claim_items(items, workers, new_counter(), task.address(dtype), record, memory, work=work)
+    run_task(task.address(dtype), items, workers, record, memory, work=work)
