@@ -2,8 +2,8 @@
 
 A call never waits for a thread that has not begun: it offers its items, wakes the others, and works itself until no
 item is left; only who is in the middle of an item then is waited for.  So other processes on the same cores slow a call
-down no more than they slow down one thread.  Who is done looks out for the next call for a moment before it sleeps, since
-waking a thread takes as long as a small call.
+down no more than they slow down one thread.  Who is done looks out for the next call for a moment before it sleeps,
+since waking a thread takes as long as a small call.
 
 All threads share one int64 array, the board, on cache lines of 8 numbers::
 
