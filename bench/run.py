@@ -17,7 +17,7 @@ from typing import Any
 
 from . import (
     accuracy,
-    cold,
+    first_calls,
     ends,
     engine,
     fft,
@@ -41,7 +41,7 @@ SUBJECTS: dict[str, Any] = {
     "ends": ends,
     "accuracy": accuracy,
     "notebook": notebook,
-    "cold": cold,
+    "first_calls": first_calls,
     "memory": memory,
     "fft": fft,
     "streams": streams,
@@ -52,7 +52,7 @@ SUBJECTS: dict[str, Any] = {
 
 DOCUMENTS = {
     "docs/benchmarks.md": (
-        "engine", "recovery", "notebook", "segments", "streams", "long_sound", "cold", "memory", "fft",
+        "engine", "recovery", "notebook", "segments", "streams", "long_sound", "first_calls", "memory", "fft",
     ),
     "docs/quality.md": ("quality", "ends", "accuracy"),
 }  # fmt: skip

@@ -8,6 +8,7 @@ from numpy.typing import DTypeLike
 from .. import checks
 from .._typing import Array
 from ..forks import forks_wait
+from ..transform.framing import COSINES, cosine_window
 from ._banks import mel_filters
 from ._names import parameter_error, raise_parameter_errors, resolve
 
@@ -93,6 +94,8 @@ def get_window(window: Any, Nx: int, *, fftbins: bool = True) -> Array:
     """
     if callable(window):
         return window(Nx)
+    if isinstance(window, str) and window in COSINES and fftbins and isinstance(Nx, int) and Nx > 0:
+        return cosine_window(COSINES[window], Nx)
     if isinstance(window, str | tuple) or np.isscalar(window):
         with forks_wait:
             from scipy.signal import get_window as scipy_window

@@ -15,6 +15,8 @@ PadMode = str | Callable[..., Any]
 
 LOCAL_PAD_MODES = ("edge", "linear_ramp", "reflect", "symmetric")
 """Modes of `numpy.pad` whose p samples depend on at most the p + 1 samples of the signal beside them."""
+COSINES = {"hann": (0.5, 0.5), "hamming": (0.54, 1 - 0.54), "blackman": (0.42, 0.5, 0.08), "boxcar": (1.0,)}
+"""Coefficients of windows that need no import of `scipy.signal`, which takes half a second."""
 LARGEST_N_FFT = 1 << 28
 """The longest frame: its tables take gigabytes."""
 LARGEST_HOP = 1 << 48
@@ -156,6 +158,8 @@ def window_of(window: Window, size: int) -> NDArray[np.float64]:
     """The window of `size` samples: by name (periodic), from a function, or the array itself."""
     if callable(window):
         w = checks.as_array("window", window(size))
+    elif isinstance(window, str) and window in COSINES:
+        w = cosine_window(COSINES[window], size)
     elif isinstance(window, str | tuple | int | float):
         with forks_wait:
             from scipy.signal import get_window
@@ -174,6 +178,14 @@ def window_of(window: Window, size: int) -> NDArray[np.float64]:
         raise ValueError(f"window must have win_length = {size} samples, got {len(w)}")
     checks.check_finite("window", w.astype(np.float64))
     return w.astype(np.float64)
+
+
+def cosine_window(coefficients: tuple[float, ...], size: int) -> NDArray[np.float64]:
+    """sum_k coefficients[k] cos(k t), t = -pi + 2 pi n / size, summed in the order of k, as SciPy does."""
+    t, w = np.linspace(-np.pi, np.pi, size + 1)[:-1], np.zeros(size)
+    for k, coefficient in enumerate(coefficients):
+        w += coefficient * np.cos(k * t)
+    return w if size > 1 else np.ones(size)
 
 
 def pad_window(window: NDArray[np.float64], n_fft: int) -> NDArray[np.float64]:

@@ -16,6 +16,7 @@ edited callee.
 """
 
 import contextlib
+import functools
 import hashlib
 import os
 import pickle
@@ -42,6 +43,7 @@ from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
 
 from ...warning import warn
+from . import nested
 
 _DIGEST = hashlib.sha256().digest_size
 _UNWRITABLE = Path(os.devnull)  # for users without a home folder: every write below it fails
@@ -289,7 +291,10 @@ class Overloads:
         try:
             if compiled.lifted or compiled.library.has_dynamic_globals:
                 raise ValueError("it refers to addresses of this process")
-            _store.save(self.name, self._key(arguments, compiled.library.codegen), dumps(compiled._reduce()))
+            library = compiled.library
+            if nested.fits():
+                library.serialize_using_object_code = functools.partial(nested.machine_code, library)
+            _store.save(self.name, self._key(arguments, library.codegen), dumps(compiled._reduce()))
         except Exception as error:
             warn_once("unkept", f"{self.name} cannot be kept, so each process compiles it anew ({error!r})")
 

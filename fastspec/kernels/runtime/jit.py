@@ -21,7 +21,7 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_jitable, register_model
 
-from . import CompilerDisabled
+from . import CompilerDisabled, nested
 from .apart import compiled_apart
 from .cache import Overloads
 
@@ -73,7 +73,16 @@ def kernel(function: Callable[..., Any]) -> Any:
         return UncompiledKernel(function)
     dispatcher = njit(function, nogil=True, **_OPTIONS)
     dispatcher._cache = Overloads(function, "serial")
-    dispatcher.compile = compiled_apart(dispatcher.compile)
+    compile_whole = dispatcher.compile = compiled_apart(dispatcher.compile)
+
+    def compile_it(signature: Any) -> Any:
+        if global_compiler_lock.is_locked():  # by this thread: it compiles a caller of this function
+            return nested.compile_nested(dispatcher, signature)
+        nested.forget_nested(dispatcher, signature)
+        return compile_whole(signature)
+
+    if nested.fits():
+        dispatcher.compile = compile_it
     return dispatcher
 
 
