@@ -17,10 +17,11 @@ from typing import Any
 
 from . import (
     accuracy,
-    first_calls,
+    busy,
     ends,
     engine,
     fft,
+    first_calls,
     long_sound,
     memory,
     notebook,
@@ -42,6 +43,7 @@ SUBJECTS: dict[str, Any] = {
     "accuracy": accuracy,
     "notebook": notebook,
     "first_calls": first_calls,
+    "busy": busy,
     "memory": memory,
     "fft": fft,
     "streams": streams,
@@ -52,7 +54,7 @@ SUBJECTS: dict[str, Any] = {
 
 DOCUMENTS = {
     "docs/benchmarks.md": (
-        "engine", "recovery", "notebook", "segments", "streams", "long_sound", "first_calls", "memory", "fft",
+        "engine", "recovery", "notebook", "segments", "streams", "long_sound", "first_calls", "busy", "memory", "fft",
     ),
     "docs/quality.md": ("quality", "ends", "accuracy"),
 }  # fmt: skip

@@ -16,6 +16,7 @@ from ..kernels.fft.single_frame import Correlator, correlator, correlator_scratc
 from ..kernels.notebook import align
 from ..kernels.notebook.align import AlignArgs, AlignArrays, RingArrays, WorkArgs, excerpt_lag
 from ..kernels.notebook.xcorr_offset import TOLERANCE
+from ..kernels.runtime.ahead import announce
 from ..kernels.runtime.calls import aligned
 from ..kernels.runtime.layout import data_address, scratch_size
 from ..kernels.runtime.tasks import run_items
@@ -170,6 +171,7 @@ class Passes:
     ) -> None:
         self.frames, self.n_fft, self.hop, self.dtype, self.source = frames, n_fft, hop, dtype, source
         self.search = search
+        announce("notebook", dtype)
         bins = n_fft if source.is_complex else 0
         self.tables, self.correlator, args = _pass_tables(n_fft, hop, frames, dtype, bins=bins, search=search)
         self.strip_frames = args.strip_tiles * fft_tables.lane_count(dtype)

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import checks
 from .._typing import Array, Complex, Real
+from ..kernels.runtime.ahead import announce
 from ..plan import STFT, as_plan
 from . import starts
 from .blocks import MAX_WHOLE_BINS, check_block, make_solvers
@@ -121,6 +122,8 @@ def recover(
     request = Request("S", plan, magnitudes, length, out, monitor, return_info)
     start = check_init("init", init, magnitudes.shape, stages)
     problem = Problem(plan, stages, start, fraction("tolerance", tolerance), limits_ends=bool(limit_ends))
+    way = stages[0].name if problem.is_online else start if isinstance(start, str) else "random"
+    announce(f"recover {way}", plan.dtype)
     return request.solve(problem, rng, block)
 
 

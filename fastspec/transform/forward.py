@@ -15,6 +15,7 @@ from ..immutable import cached_attribute
 from ..kernels.fft import tables as fft_tables
 from ..kernels.fft.realfft import COMPLEX, addresses
 from ..kernels.framing.polyphase import SignalArgs
+from ..kernels.runtime.ahead import announce
 from ..kernels.runtime.layout import pack, scratch_size
 from ..kernels.runtime.tasks import run_items
 from ..kernels.stft import forward
@@ -125,6 +126,8 @@ class ForwardTransform:
             and layout.row_stride * dtype.itemsize % STREAM_ALIGNMENT == 0
             and not (layout.offsets * dtype.itemsize % STREAM_ALIGNMENT).any()
         )
+        if self.in_lanes:
+            announce("forward", dtype, epilogue.kernel.name)
         return ForwardArgs(
             epilogue=epilogue.kernel.address(dtype),
             op=epilogue.op,

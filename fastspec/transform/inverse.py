@@ -21,6 +21,7 @@ from numpy.typing import DTypeLike, NDArray
 from .._typing import Complex, Real
 from ..kernels.fft import tables as fft_tables
 from ..kernels.fft.realfft import BINS, addresses
+from ..kernels.runtime.ahead import announce
 from ..kernels.runtime.layout import data_address, join, pack, scratch_size
 from ..kernels.runtime.tasks import Task, run_items
 from ..kernels.runtime.threads import team_size
@@ -133,6 +134,7 @@ class InverseTransform:
         self._weights: tuple[int, Real] = (-1, np.empty(0, self.dtype))
         self._prepared: tuple[Any, Prepared] | None = None  # (shapes and strides of the last call, the call)
         if self.in_lanes:
+            announce("inverse", self.dtype)
             kernels = addresses(n_fft, self.dtype, forwards=False)
             self.tables = fft_tables.transform_tables(n_fft, hop, 0, self.window, self.window, self.dtype, kernels)
 

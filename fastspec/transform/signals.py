@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from .. import checks
 from .._typing import Real
+from ..immutable import cached_attribute
 from ..kernels.fft.realfft import COMPLEX
 from ..kernels.framing.polyphase import SignalArgs
 from ..kernels.runtime.calls import aligned
@@ -59,6 +60,11 @@ class SignalTransform:
             make_epilogue,
         )
         self._calls: dict[Hashable, tuple[Prepared, Output] | None] = {}
+
+    @cached_attribute
+    def _task(self) -> int:
+        """The address of the kernel."""
+        return forward.forward_strip.address(self.dtype)
 
     @property
     def pads_with_zeros(self) -> bool:
@@ -113,7 +119,7 @@ class SignalTransform:
 
     def _run_call(self, call: Prepared, x: Real, out: Real) -> None:
         """Run a prepared call on this thread alone if it is small, else by the driver."""
-        task, is_small = forward.forward_strip.address(self.dtype), call.items == 1 or call.work < SERIAL_OPERATIONS
+        task, is_small = self._task, call.items == 1 or call.work < SERIAL_OPERATIONS
         team = 1 if is_small else min(team_size(), call.items)
         workspace = aligned(call.shared + call.scratch * team, self.dtype)
         record = np.empty(call.record.size, np.int64)

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from fastspec.kernels.fft.tables import lane_count as lanes_of
-from fastspec.kernels.runtime.calls import address, aligned, compare_exchange, fetch_add, load_acquire, store_release
+from fastspec.kernels.runtime.calls import (
+    address,
+    aligned,
+    compare_exchange,
+    exchange,
+    fetch_add,
+    load_acquire,
+    store_release,
+)
 from fastspec.kernels.runtime.jit import kernel
 from fastspec.kernels.simd import transpose, vector
 from fastspec.kernels.simd.log import exp10, log10
@@ -130,15 +138,16 @@ def test_logarithm_of_nothing_is_minus_infinity_and_powers_saturate(dtype):
 
 @kernel
 def agree(a):
-    first = fetch_add(a, 0)
+    first = fetch_add(a, 0, 1)
     refused = compare_exchange(a, 0, 7, 9)
     taken = compare_exchange(a, 0, 1, 5)
     store_release(a, 1, a[0] + 1)
-    return first, refused, taken, load_acquire(a, 1), address(a) % 64
+    before = exchange(a, 2, 8)
+    return first, refused, taken, load_acquire(a, 1), before, exchange(a, 2, 3), fetch_add(a, 2, -4), address(a) % 64
 
 
 def test_what_threads_agree_by_is_read_and_written_in_one_step():
     a = aligned(4, np.int64)
     a[:] = 0
-    assert agree(a) == (0, 1, 1, 6, 0)
-    assert a[0] == 5
+    assert agree(a) == (0, 1, 1, 6, 0, 8, 3, 0)
+    assert a.tolist() == [5, 6, -1, 0]

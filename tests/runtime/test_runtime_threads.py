@@ -167,7 +167,7 @@ def test_a_call_that_fails_leaves_the_team_to_the_next(box: Sandbox) -> None:
 def test_a_call_waits_for_no_helper_that_has_not_begun(box: Sandbox) -> None:
     words, _ = box.run("""
         start = threading.Thread.start
-        threading.Thread.start = lambda thread: "helper" in thread.name or start(thread)    # the system never runs it
+        threading.Thread.start = lambda thread: "team" in thread.name or start(thread)    # the system never runs it
         for work in demo.MUCH, 1 << 36:
             visits, who = np.zeros(1001, int), np.zeros(1001, int)
             demo.count(len(visits), visits, who, work)
@@ -220,7 +220,7 @@ def test_who_was_called_by_an_earlier_call_takes_no_item_of_a_smaller_team(box: 
 def test_where_no_thread_can_be_started_calls_work_alone(box: Sandbox) -> None:
     words, _ = box.run("""
         def refuse(thread):
-            if "helper" in thread.name:
+            if "team" in thread.name:
                 raise RuntimeError("can't start new thread")
             start(thread)
         start, threading.Thread.start = threading.Thread.start, refuse

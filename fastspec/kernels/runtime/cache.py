@@ -43,7 +43,7 @@ from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
 
 from ...warning import warn
-from . import nested
+from . import claims, nested
 
 _DIGEST = hashlib.sha256().digest_size
 _UNWRITABLE = Path(os.devnull)  # for users without a home folder: every write below it fails
@@ -243,6 +243,7 @@ class Overloads:
         path = function.__module__.split(".")  # which an archive's code objects have without their folder
         is_of_its_module = list(Path(code.co_filename).with_suffix("").parts[-len(path) :]) == path
         self.is_cached = "<" not in self.name and function.__module__ in _sources and is_of_its_module
+        self._claimed: Path | None = None
         self.identity = (
             kind,
             function.__module__,
@@ -260,8 +261,12 @@ class Overloads:
         switches = config.OPT, config.BOUNDSCHECK, config.LOOP_VECTORIZE, config.SLP_VECTORIZE, config.USING_SVML
         return repr((self.identity, [str(a) for a in arguments], codegen.magic_tuple(), [str(s) for s in switches]))
 
+    def path(self, arguments: tuple[Any, ...], codegen: Any) -> Path | None:
+        """The file of the compilation for these argument types; None if it is not kept."""
+        return _store.path(self.name, self._key(arguments, codegen)) if self.is_cached else None
+
     def load_overload(self, signature: Any, target_context: Any) -> Any:
-        """The compilation for these argument types, or None.
+        """The compilation for these argument types; None if this process has to compile it, and claims to.
 
         numba would first set up its whole type system (0.3 s, SciPy's BLAS included); machine code needs only the
         memory runtime, and the next compilation sets up the rest.
@@ -271,7 +276,13 @@ class Overloads:
         arguments = tuple(getattr(signature, "args", signature))
         try:
             rtsys.initialize(target_context)
-            payload = _store.load(self.name, self._key(arguments, target_context.codegen()))
+            key = self._key(arguments, target_context.codegen())
+            payload = _store.load(self.name, key)
+            if payload is None:
+                self._claimed = _store.path(self.name, key)
+                if claims.claim_or_wait(self._claimed):
+                    return None
+                self._claimed, payload = None, _store.load(self.name, key)
             if payload is None:
                 return None
             compilation = CompileResult._rebuild(target_context, *pickle.loads(payload))
@@ -298,6 +309,12 @@ class Overloads:
         except Exception as error:
             warn_once("unkept", f"{self.name} cannot be kept, so each process compiles it anew ({error!r})")
 
+    def release(self) -> None:
+        """Give up the claim of what was compiled, or could not be."""
+        if self._claimed:
+            claims.release(self._claimed)
+            self._claimed = None
+
     def flush(self) -> None:
         """Do nothing: a compilation that is saved again replaces the old one."""
 
@@ -312,6 +329,11 @@ def cpu_name() -> str:
 def compiler_enabled() -> bool:
     """Whether kernels can be compiled, as they can unless NUMBA_DISABLE_JIT is set."""
     return not config.DISABLE_JIT
+
+
+def scope() -> str:
+    """The name of the folder, which stands for the sources of all kernels and the toolchain."""
+    return _store.scope
 
 
 def cache_directory() -> Path:

@@ -10,6 +10,7 @@ as lambdas compile anew in each process.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy.ma  # noqa: F401  numba does it in its first call, outside its lock: a fork at that moment would hang
@@ -18,6 +19,7 @@ from numba import config, float32, float64, from_dtype, int64, njit, types
 from numba.core import cgutils
 from numba.core.ccallback import CFunc  # private to numba, as are the next name and the attribute `_cache` set below
 from numba.core.compiler_lock import global_compiler_lock
+from numba.core.registry import cpu_target
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_jitable, register_model
 
@@ -73,7 +75,7 @@ def kernel(function: Callable[..., Any]) -> Any:
         return UncompiledKernel(function)
     dispatcher = njit(function, nogil=True, **_OPTIONS)
     dispatcher._cache = Overloads(function, "serial")
-    compile_whole = dispatcher.compile = compiled_apart(dispatcher.compile)
+    compile_whole = dispatcher.compile = compiled_apart(_releasing(dispatcher.compile, dispatcher._cache))
 
     def compile_it(signature: Any) -> Any:
         if global_compiler_lock.is_locked():  # by this thread: it compiles a caller of this function
@@ -84,6 +86,27 @@ def kernel(function: Callable[..., Any]) -> Any:
     if nested.fits():
         dispatcher.compile = compile_it
     return dispatcher
+
+
+def _releasing(compiling: Callable[..., Any], overloads: Overloads) -> Callable[..., Any]:
+    """A function that compiles and then gives up the claim, also where it fails."""
+
+    def compile_it(*args: Any) -> Any:
+        try:
+            return compiling(*args)
+        finally:
+            overloads.release()
+
+    return compile_it
+
+
+def files_of(function: Any, *argument_types: Any) -> list[Path]:
+    """The file that the cache has, or would have, for an entry of these types, or for a kernel called from Python."""
+    with global_compiler_lock:
+        codegen = cpu_target.target_context.codegen()
+        overloads = getattr(function, "_cache", None) or Overloads(function, "entry")
+        path = overloads.path(argument_types, codegen)
+    return [path] if path else []
 
 
 _entries: dict[tuple[Any, ...], Any] = {}  # never removed: callers hold their addresses
@@ -107,7 +130,7 @@ def _build_entry(function: Callable[..., Any], argument_types: tuple[Any, ...]) 
         if compilation is None:
             compilation = CFunc(function, (argument_types, types.void), {}, {"nopython": True, **_OPTIONS})
             compilation._cache = Overloads(function, "entry")
-            compilation.compile()
+            _releasing(compilation.compile, compilation._cache)()
             _entries[function, argument_types] = compilation
     return compilation
 

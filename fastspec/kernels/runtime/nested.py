@@ -1,13 +1,13 @@
 """Compiling what only other kernels call.
 
 Numba optimises each callee with all that it calls, generates machine code for it that nobody runs, and optimises it
-again inside each caller.  A callee that is compiled here is only translated to LLVM's language; its callers link it in,
-and optimise all at once.
+again inside each caller.  A callee that is compiled here is only translated to LLVM's language; its callers link it
+in, and optimise all at once.
 
 The same goes for the cache: what it keeps of an entry is machine code alone, as nobody links it in.
 
-Whatever is private to Numba in this is in this file.  Where it no longer `fits`, callees are compiled, and entries kept,
-the ordinary way.
+Whatever is private to Numba in this is in this file.  Where it no longer `fits`, callees are compiled, and entries
+kept, the ordinary way.
 """
 
 import functools
@@ -41,6 +41,10 @@ def fits() -> bool:
 class CalleeLibrary(JITCodeLibrary):
     """The code of one function, never optimised nor loaded by itself."""
 
+    def _optimize_functions(self, module: Any) -> None:
+        """Leave that to the callers."""
+        module.data_layout = self._codegen._data_layout
+
     def finalize(self) -> None:
         """Nothing more is added."""
         self._finalized = True
@@ -51,7 +55,7 @@ class CalleeLibrary(JITCodeLibrary):
             module = self._own_module()
             for library in self._callees([]):
                 module.link_in(library._own_module(), preserve=False)
-            for library in self._others([]):
+            for library in self._numbas():
                 module.link_in(library._get_module_for_linking(), preserve=True)
             self._shared_module = module
         return self._shared_module
@@ -64,17 +68,19 @@ class CalleeLibrary(JITCodeLibrary):
                 function.linkage = "linkonce_odr"
         return module
 
-    def _callees(self, found: list[Any]) -> list[Any]:
+    def _callees(self, listed: list[Any]) -> list[Any]:
+        """Those listed, and what this function and its callees call, that was compiled here."""
         for library in self._linking_libraries:
-            if isinstance(library, CalleeLibrary) and library not in found:
-                found.append(library)
-                library._callees(found)
-        return found
+            if isinstance(library, CalleeLibrary) and library not in listed:
+                listed.append(library)
+                library._callees(listed)
+        return listed
 
-    def _others(self, found: list[Any]) -> list[Any]:
-        for owner in [self, *self._callees([])]:
-            found += [it for it in owner._linking_libraries if not isinstance(it, CalleeLibrary) and it not in found]
-        return found
+    def _numbas(self) -> list[Any]:
+        """What this function and its callees call of Numba's own functions."""
+        owners = [self, *self._callees([])]
+        libraries = [it for owner in owners for it in owner._linking_libraries if not isinstance(it, CalleeLibrary)]
+        return list(dict.fromkeys(libraries))
 
 
 class CalleeEntry:
@@ -102,9 +108,9 @@ def compile_nested(dispatcher: Any, signature: Any) -> Any:
     The caller holds numba's lock.  Where the function was compiled for Python before, Python still finds that.
     """
     arguments, return_type = sigutils.normalize_signature(signature)
-    found = dispatcher.overloads.get(tuple(arguments))
-    if _is_nested(found):
-        return found.entry_point
+    earlier = dispatcher.overloads.get(tuple(arguments))
+    if _is_nested(earlier):
+        return earlier.entry_point
     context = cpu_target.target_context
     flags = compiler.Flags()
     cpu_target.options.parse_as_flags(flags, dispatcher.targetoptions)

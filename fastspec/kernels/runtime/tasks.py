@@ -10,13 +10,14 @@ librosa's face), "features" (decibels, cepstra, the inverse of filter banks), "r
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .calls import aligned
-from .jit import compile_entry, from_dtype, int64, kernel, types
+from .jit import compile_entry, files_of, from_dtype, int64, kernel, types
 from .layout import signature_of
 from .team import lead_team, serve_team, work_alone
 from .threads import run_task, team_size
@@ -24,7 +25,7 @@ from .threads import run_task, team_size
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
 registry: list[Any] = []
-"""All kernels to compile: objects with name, needed_by, dtypes and compile(dtype)."""
+"""All kernels to compile: objects with name, needed_by, dtypes, compile(dtype) and files(dtype)."""
 
 
 class Callee:
@@ -60,6 +61,10 @@ class Callee:
 
     compile = address
 
+    def files(self, dtype: np.dtype[Any]) -> list[Path]:
+        """The files of the cache that hold it."""
+        return files_of(self.function, *self.signature(from_dtype(dtype)))
+
 
 class Task(Callee):
     """A kernel of (item, worker, record, scratch)."""
@@ -82,6 +87,10 @@ class CalledFromPython:
     def compile(self, dtype: np.dtype[Any]) -> None:
         """Compile it, or load it from the cache."""
         self.dispatcher.compile(signature_of(self.dispatcher.py_func, from_dtype(dtype)))
+
+    def files(self, dtype: np.dtype[Any]) -> list[Path]:
+        """The files of the cache that hold it."""
+        return files_of(self.dispatcher, *signature_of(self.dispatcher.py_func, from_dtype(dtype)))
 
 
 def task(*needed_by: str, dtypes: tuple[Any, ...] = DTYPES) -> Callable[[Callable[..., Any]], Task]:
@@ -110,6 +119,11 @@ class Driver:
         """Compile it, or load it from the cache."""
         for function in work_alone, lead_team, serve_team:
             function.compile()
+
+    @staticmethod
+    def files(dtype: Any) -> list[Path]:
+        """The files of the cache that hold it."""
+        return [path for function in (lead_team, serve_team) for path in function.files()]
 
 
 registry.append(Driver)

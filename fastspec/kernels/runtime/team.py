@@ -20,6 +20,7 @@ Locks are those of Python, which need no interpreter: acquired by who sleeps, re
 import ctypes
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ from numpy.typing import NDArray
 from .calls import aligned, call, claim, compare_exchange, exchange, fetch_add, load_acquire, pause, store_release
 from .cores import default_threads
 from .denormals import restore_mode, set_flushing
-from .jit import compile_entry, int64, kernel
+from .jit import compile_entry, files_of, int64, kernel
 from .layout import array_at, data_address
 
 LINE = 8
@@ -158,6 +159,10 @@ class IntegerCall:
         address = compile_entry(self.function, *[int64] * self.count).address
         self._call = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * self.count)(address)
 
+    def files(self) -> list[Path]:
+        """The file of the cache that holds it."""
+        return files_of(self.function, *[int64] * self.count)
+
     def __call__(self, *numbers: int) -> None:
         if self._call is None:
             self.compile()
@@ -212,6 +217,16 @@ class Team:
             raise
         return True
 
+    def work_once(self, items: int, helpers: int, *arguments: int) -> bool:
+        """Work on all items if this call can have the team; whether it could."""
+        if not self.join(helpers):
+            return False
+        try:
+            self.work(0, items, helpers, *arguments)
+        finally:
+            self._used.release()
+        return True
+
     def leave(self) -> None:
         """Let other calls have the team."""
         self._used.release()
@@ -229,7 +244,7 @@ class Team:
         while self._helpers < helpers:
             self._board[MAIL + LINE * self._helpers + 1] = _new_lock()
             arguments = self._helpers, *self._where
-            thread = threading.Thread(target=serve_team, args=arguments, name="fastspec helper", daemon=True)
+            thread = threading.Thread(target=serve_team, args=arguments, name="fastspec-team", daemon=True)
             try:
                 thread.start()
             except RuntimeError:  # so many threads are allowed, or Python ends

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ... import forks
 from .cores import default_threads
-from .layout import data_address
+from .layout import locate
 from .team import Team, work_alone
 
 BATCH_SECONDS = 0.1  # at most in one call of compiled code: Ctrl-C acts between two
@@ -119,18 +119,18 @@ def run_task(
     work : int
         Approximate operations of all items.
     """
-    arguments = task, data_address(record), record.size, data_address(scratch), scratch.size, scratch.itemsize
+    arguments = task, *locate(record, scratch)
     if work < SERIAL_OPERATIONS:
         work_alone(0, items, *arguments)
         return
-    if workers < 2 or items < 2 or os.getpid() != _process or not _team.join(workers - 1):
+    may_share = workers > 1 and items > 1 and os.getpid() == _process
+    if may_share and work <= FIRST_BATCH_OPERATIONS and _team.work_once(items, workers - 1, *arguments):
+        return
+    if not may_share or not _team.join(workers - 1):
         _run_batches(lambda first, last: work_alone(first, last, *arguments), items, 1, work)
         return
     try:
-        if work <= FIRST_BATCH_OPERATIONS:
-            _team.work(0, items, workers - 1, *arguments)
-        else:
-            _run_batches(lambda first, last: _team.work(first, last, workers - 1, *arguments), items, workers, work)
+        _run_batches(lambda first, last: _team.work(first, last, workers - 1, *arguments), items, workers, work)
     finally:
         _team.leave()
 

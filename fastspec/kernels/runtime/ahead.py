@@ -1,0 +1,114 @@
+"""Compiling side by side: a call that finds no compiled kernels starts helpers, processes that fill the cache with it.
+
+Entries do not depend on each other.  A helper compiles those of the call from the last to the first, the call itself
+from the first to the last, and `claims` keep both from compiling the same.  A helper that fails, or dies, costs
+nothing: whatever is not in the cache the call compiles by itself.
+"""
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from .cache import compiler_enabled, scope
+from .claims import is_claimed
+from .tasks import registry
+from .threads import team_size
+
+FORWARD = ("rows.transform_rows", "realfft.forward", "forward.forward_strip", "team", "forward.set_arrays")
+PATHS = {
+    "forward": FORWARD,
+    "inverse": ("rows.transform_rows", "realfft.inverse", "inverse.inverse_strip", "team"),
+    "recover pghi": (
+        "rows.transform_rows", "realfft.forward", "realfft.inverse", "pghi.integrate_block", "team",
+        "pghi.join_blocks", "pghi.finish_block", "phase.polar_to_complex", "overlap_add.overlap_add_strip",
+        "overlap_add.add_tails", "magnitudes.arrange_tile", "griffin_lim.round_strip",
+    ),
+    "recover rtisi": ("rows.transform_rows", "realfft.forward", "realfft.inverse", "rtisi.run_steps"),
+    "recover rtpghi": (
+        "rows.transform_rows", "realfft.forward", "realfft.inverse", "rtpghi.run_steps", "inverse.inverse_strip",
+        "team",
+    ),
+    "recover random": (
+        "rows.transform_rows", "realfft.forward", "realfft.inverse", "magnitudes.arrange_tile", "team",
+        "griffin_lim.round_strip", "overlap_add.add_tails",
+    ),
+    "notebook": (
+        "magnitudes.arrange_tile", "team", "rows.transform_rows", "realfft.inverse", "align.align_and_add",
+        "align.prepare_strip", "align.worker_loop",
+    ),
+}  # fmt: skip
+"""The kernels that a call compiles for usual sizes and options, in its order."""
+MOST_HELPERS = 3
+FEWEST_KERNELS = 2  # not in the cache: for one a helper would come too late
+
+_announced: set[Any] = set()
+_helpers: list[subprocess.Popen[bytes]] = []
+_process = os.getpid()
+
+
+def announce(path: str, dtype: np.dtype[Any], *first: str) -> None:
+    """Say that kernels of a path, after those named `first`, are needed now: helpers start if the cache lacks them."""
+    key = path, dtype.char, first
+    if key in _announced or path not in PATHS:
+        return
+    _announced.add(key)
+    if _may_start() and not any(helper.poll() is None for helper in _helpers):
+        missing = [name for name in (*first, *PATHS[path]) if not is_kept(name, dtype)]
+        if len(missing) >= FEWEST_KERNELS:
+            with contextlib.suppress(OSError):  # no process can be started
+                _start(missing, dtype)
+
+
+def entries(name: str, dtype: np.dtype[Any]) -> list[Any]:
+    """The kernels of that name in the registry."""
+    return [entry for entry in registry if entry.name == name and dtype in entry.dtypes]
+
+
+def is_kept(name: str, dtype: np.dtype[Any]) -> bool:
+    """Whether the cache holds a kernel; True for one that is not registered, and needs no help."""
+    return all(path.exists() for entry in entries(name, dtype) for path in entry.files(dtype))
+
+
+def _may_start() -> bool:
+    """Whether this process may start others: not if it is a worker itself, or its program is no interpreter."""
+    process = sys.modules.get("multiprocessing.process")
+    is_child = os.getpid() != _process or bool(process and process.parent_process())
+    is_interpreter = os.path.basename(sys.executable or "").lower().startswith(("python", "pypy"))
+    is_helper = "FASTSPEC_HELPS" in os.environ
+    is_worker = is_child or is_helper or getattr(sys, "frozen", False)
+    return compiler_enabled() and team_size() > 1 and is_interpreter and not is_worker
+
+
+def _start(names: list[str], dtype: np.dtype[Any]) -> None:
+    """Start the helpers; each begins at another kernel."""
+    count = min(team_size() - 1, MOST_HELPERS, len(names) - 1)
+    paths = os.pathsep.join(path for path in sys.path if path)
+    environment = {**os.environ, "PYTHONPATH": paths, "FASTSPEC_HELPS": str(os.getpid())}
+    for helper in range(count):
+        first = helper * len(names) // count
+        order = names[::-1][first:] + names[::-1][:first]
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "fastspec.warmup", scope(), dtype.name, *order],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is for the call; a helper ends when its parent is gone
+        )
+        _helpers.append(process)
+        threading.Thread(target=process.wait, name="fastspec-helper", daemon=True).start()
+
+
+def fill(names: Iterable[str], dtype: np.dtype[Any], parent: int) -> None:
+    """Compile kernels that the cache lacks and nobody else compiles, while the parent process lives."""
+    for entry in (entry for name in names for entry in entries(name, dtype)):
+        if os.name == "posix" and os.getppid() != parent:
+            return
+        if not all(path.exists() or is_claimed(path) for path in entry.files(dtype)):
+            entry.compile(dtype)
