@@ -55,10 +55,10 @@ _process = os.getpid()
 def announce(path: str, dtype: np.dtype[Any], *first: str) -> None:
     """Say that kernels of a path, after those named `first`, are needed now: helpers start if the cache lacks them."""
     key = path, dtype.char, first
-    if key in _announced or path not in PATHS:
+    if key in _announced or path not in PATHS or any(helper.poll() is None for helper in _helpers):
         return
     _announced.add(key)
-    if _may_start() and not any(helper.poll() is None for helper in _helpers):
+    if _may_start():
         missing = [name for name in (*first, *PATHS[path]) if not is_kept(name, dtype)]
         if len(missing) >= FEWEST_KERNELS:
             with contextlib.suppress(OSError):  # no process can be started

@@ -146,6 +146,19 @@ def pause(typingctx):
 
 
 @intrinsic
+def cycles(typingctx):
+    """The processor's counter of cycles, which all cores share; 0 on other processors than x86."""
+
+    def codegen(context, builder, sig, args):
+        if not is_x86(builder):
+            return ir.Constant(I64, 0)
+        kind = ir.FunctionType(I64, [])
+        return builder.call(cgutils.get_or_insert_function(builder.module, kind, "llvm.readcyclecounter"), [])
+
+    return types.int64(), codegen
+
+
+@intrinsic
 def prefetch(typingctx, a, i):
     """Fetch the cache line of a[i] ahead of its use; i may lie outside the array."""
 

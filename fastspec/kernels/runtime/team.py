@@ -11,7 +11,8 @@ All threads share one int64 array, the board, on cache lines of 8 numbers::
     NEXT    the next item
     CURSOR  the next helper to call
     JOB     the call: its last item, task, record and scratch
-    LOCKS   addresses of the functions that lock and unlock, and of the caller's lock
+    LOCKS   addresses of the functions that lock and unlock, and of the caller's lock; how often to look before
+            sleeping, and when helpers were called
     MAIL    of each helper, a line: IDLE, CALLED or ASLEEP, and the lock that it sleeps on
 
 Locks are those of Python, which need no interpreter: acquired by who sleeps, released by who wakes it.
@@ -26,7 +27,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .calls import aligned, call, claim, compare_exchange, exchange, fetch_add, load_acquire, pause, store_release
+from .calls import (
+    aligned,
+    call,
+    claim,
+    compare_exchange,
+    cycles,
+    exchange,
+    fetch_add,
+    load_acquire,
+    pause,
+    store_release,
+)
 from .cores import default_threads
 from .denormals import restore_mode, set_flushing
 from .jit import compile_entry, files_of, int64, kernel
@@ -35,15 +47,18 @@ from .layout import array_at, data_address
 LINE = 8
 DOOR, NEXT, CURSOR, JOB, LOCKS, MAIL = 0, 8, 16, 24, 32, 40
 LAST, TASK, RECORD, RECORD_SIZE, SCRATCH, SCRATCH_SIZE, ITEMSIZE, HELPERS = range(JOB, JOB + 8)
-LOCK, UNLOCK, CALLERS_LOCK = range(LOCKS, LOCKS + 3)
+LOCK, UNLOCK, CALLERS_LOCK, SPINS, CALLED_AT = range(LOCKS, LOCKS + 5)
 OPEN, WAITING = 1 << 40, 1 << 30
 IDLE, CALLED, ASLEEP = 0, 1, 2
 
-SPINS = 1000
-"""How often a thread looks before it sleeps: some 24 µs, about as long as waking it takes.
+FEWEST_SPINS, MOST_SPINS = 1000, 8000
+"""How often a thread looks before it sleeps: some 24 µs, half as long as waking it takes, to 200 µs.
 
-Fewer cost time where nothing else runs, and more cost time beside other processes (`bench.busy`).
+Fewer cost time where nothing else runs, more cost time beside other processes (`bench.busy`).  So a helper that comes
+late, as another process has its core, makes them few, and those that come in time make them more again.
 """
+MORE_SPINS = 100  # for each helper in time
+LATE_CYCLES = 500_000  # some 200 µs; waking a thread takes 50
 
 
 @kernel
@@ -73,6 +88,15 @@ def call_helpers(board, count):
 
 
 @kernel
+def set_spins(board):
+    """Look less often where this helper comes late, and more often where it comes in time."""
+    if cycles() - board[CALLED_AT] > LATE_CYCLES or board[CALLED_AT] == 0:
+        board[SPINS] = FEWEST_SPINS
+    else:
+        board[SPINS] = min(board[SPINS] + MORE_SPINS, MOST_SPINS)
+
+
+@kernel
 def enter(board):
     """Whether a helper got inside: while the door is open."""
     while True:
@@ -88,7 +112,7 @@ def wait_for_helpers(board):
     """Close the door, and wait until nobody is inside."""
     if fetch_add(board, DOOR, -OPEN) == OPEN:
         return
-    for _ in range(SPINS):
+    for _ in range(board[SPINS]):
         if load_acquire(board, DOOR) == 0:
             return
         pause()
@@ -105,13 +129,14 @@ def serve(helper: int, address: int, size: int) -> None:
         if load_acquire(board, mail) == CALLED:
             store_release(board, mail, IDLE)
             spins = 0
+            set_spins(board)
             if enter(board):
                 if helper < board[HELPERS]:  # else an earlier call meant it, and this one has no scratch for it
                     call_helpers(board, 2)
                     take_items(board, helper + 1)
                 if fetch_add(board, DOOR, -1) == WAITING + 1:
                     call(board[UNLOCK], (board[CALLERS_LOCK],))
-        elif spins < SPINS:
+        elif spins < board[SPINS]:
             spins += 1
             pause()
         elif compare_exchange(board, mail, IDLE, ASLEEP) == IDLE:
@@ -127,6 +152,7 @@ def lead(
     board[NEXT], board[LAST], board[TASK], board[CURSOR], board[HELPERS] = first, last, task, 0, helpers
     board[RECORD], board[RECORD_SIZE] = record, record_size
     board[SCRATCH], board[SCRATCH_SIZE], board[ITEMSIZE] = scratch, scratch_size, itemsize
+    board[CALLED_AT] = cycles()
     store_release(board, DOOR, OPEN)
     call_helpers(board, 2)
     take_items(board, int64(0))
