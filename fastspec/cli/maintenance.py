@@ -38,12 +38,23 @@ def demo(
     print(f"Open this in a browser: {page}")
 
 
-def warmup() -> None:
+def warmup(
+    only: Annotated[
+        str,
+        typer.Option("--only", metavar="CALLS", help="For these calls only: stft, mel, inverse, recover, notebook."),
+    ] = "",
+) -> None:
     """Compile all kernels and cache them on disk, so that later calls start without delay."""
     from .. import warmup as kernels
     from ..kernels.runtime import cache
 
-    start, steps = perf_counter(), kernels.steps()
+    calls = [call.strip() for call in only.split(",") if call.strip()]
+    for call in calls:
+        if call not in kernels.CALLS:
+            raise ValueError(f"--only must name calls of {', '.join(kernels.CALLS)}, with commas, got {call!r}")
+    needed_by = {name for call in calls for name in kernels.CALLS[call]}
+    start, steps = perf_counter(), kernels.steps(needed_by=needed_by)
+    kernels.start_helpers(needed_by=needed_by)
     with bars.stage_bars() as update:
         for done, (_, compile_kernel) in enumerate(steps):
             update("kernels", done, len(steps))

@@ -22,7 +22,7 @@ from .. import checks
 from .._typing import Real
 from ..notebook import inversion, spectra
 from ..transform.framing import window_size
-from ..warmup import steps
+from ..warmup import start_helpers, steps
 
 Progress = Callable[[str, int, int], None]
 """Called as progress(stage, done, total) when a stage begins (done = 0) and as it proceeds."""
@@ -213,7 +213,8 @@ def load_kernels(settings: Settings, dtype: np.dtype[Any], monitor: _Monitor) ->
 
     Afterwards the pipeline is run on noise once, so that the times of the stages include no imports.
     """
-    s, kernels = settings, steps(dtype, needed_by="notebook")
+    s, kernels = settings, steps(dtype, needed_by=["notebook"])
+    start_helpers(dtype, needed_by=["notebook"])
     with monitor.stage("kernels", len(kernels) + 1):
         for done, (_, compile_or_load) in enumerate(kernels, 1):
             compile_or_load()

@@ -314,7 +314,26 @@ def test_warmup_runs_every_step(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     from fastspec import warmup
 
     done: list[str] = []
-    monkeypatch.setattr(warmup, "steps", lambda: [(name, lambda name=name: done.append(name)) for name in "abc"])
+    monkeypatch.setattr(warmup, "start_helpers", lambda **_: None)
+    monkeypatch.setattr(warmup, "steps", lambda **_: [(name, lambda name=name: done.append(name)) for name in "abc"])
     assert main(["warmup"]) == 0
     assert done == ["a", "b", "c"]
     assert capsys.readouterr().out.startswith("3 kernels ready in ")
+
+
+def test_warmup_compiles_what_calls_need(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from fastspec import warmup
+
+    chosen: list[set[str]] = []
+    monkeypatch.setattr(warmup, "start_helpers", lambda **_: None)
+    monkeypatch.setattr(warmup, "steps", lambda needed_by: chosen.append(set(needed_by)) or [])
+    assert main(["warmup", "--only", "stft, notebook"]) == 0
+    assert chosen == [{"transform", "notebook"}]
+    assert main(["warmup", "--only", "mfcc"]) == 2
+    assert "stft, mel, inverse, recover, notebook, with commas, got 'mfcc'" in capsys.readouterr().err
+    assert {name for names in warmup.CALLS.values() for name in names} <= {
+        name for kernel in warmup.registry for name in kernel.needed_by
+    }
+    monkeypatch.undo()
+    some, every = (len(warmup.steps(needed_by=calls)) for calls in (["transform"], ()))
+    assert 10 < some < every

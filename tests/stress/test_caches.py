@@ -227,7 +227,8 @@ def test_doctor_says_what_a_cache_does_that_cannot_be_written(tmp_path: Path, ke
 def test_warmup_says_whether_the_next_process_compiles(tmp_path: Path) -> None:
     code = (
         "import sys\nfrom fastspec import warmup\nfrom fastspec.__main__ import main\n"
-        "few = warmup.steps()[:2]\nwarmup.steps = lambda: few\nsys.exit(main(['warmup']))"
+        "few = warmup.steps()[:2]\nwarmup.steps, warmup.start_helpers = lambda **_: few, lambda **_: None\n"
+        "sys.exit(main(['warmup']))"
     )
     told = []
     for mode in (0o555, 0o755, 0o555):

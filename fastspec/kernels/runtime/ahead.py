@@ -58,8 +58,13 @@ def announce(path: str, dtype: np.dtype[Any], *first: str) -> None:
     if key in _announced or path not in PATHS or any(helper.poll() is None for helper in _helpers):
         return
     _announced.add(key)
+    compile_beside([*first, *PATHS[path]], dtype)
+
+
+def compile_beside(names: list[str], dtype: np.dtype[Any]) -> None:
+    """Start helpers for those of the kernels that the cache lacks, beginning with the last, if this process may."""
     if _may_start():
-        missing = [name for name in (*first, *PATHS[path]) if not is_kept(name, dtype)]
+        missing = [name for name in names if not is_kept(name, dtype)]
         if len(missing) >= FEWEST_KERNELS:
             with contextlib.suppress(OSError):  # no process can be started
                 _start(missing, dtype)
