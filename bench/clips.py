@@ -135,8 +135,9 @@ def tables(result: dict[str, Any]) -> str:
         "Recovery of clips: time a second of sound over that of a minute.",
         table(["method", "1 s", "3 s", "6 s", "a second of a minute takes"], shares),
         f"A batch of 32 clips of a second takes {batch['32 clips'] / batch['32 s']:.2f} times as long as one of 32 s. "
-        f"`forward` of 17 frames takes {duration(beside['17 frames'])}, {duration(beside['work of 17 frames'])} of them "
-        f"work; `mel` of a second {duration(beside['mel of 1 s'])}; `forward` of a second "
+        f"`forward` of 17 frames takes {duration(beside['17 frames'])}, of which the work is "
+        f"{duration(beside['work of 17 frames'])}; "
+        f"`mel` of a second {duration(beside['mel of 1 s'])}; `forward` of a second "
         f"{duration(beside['forward of 1 s'])}, and by librosa's name {duration(beside[_FACE])}.",
         machine_line(result),
     )
