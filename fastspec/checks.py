@@ -2,8 +2,9 @@
 
 import math
 import operator
+import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -90,9 +91,17 @@ def as_array(name: str, value: ArrayLike) -> NDArray[Any]:
     return array
 
 
+def is_masked_array(value: object) -> TypeGuard[np.ma.MaskedArray[Any, Any]]:
+    """Whether it is one of `numpy.ma`, which NumPy imports at its first use, and then anybody who makes one has.
+
+    A fork amid that import would leave the child with its lock.
+    """
+    return isinstance(value, getattr(sys.modules.get("numpy.ma"), "MaskedArray", ()))
+
+
 def check_mask(name: str, value: object) -> None:
     """No value is masked."""
-    if isinstance(value, np.ma.MaskedArray) and value.dtype.names is None and np.ma.is_masked(value):
+    if is_masked_array(value) and value.dtype.names is None and np.ma.is_masked(value):
         raise ValueError(
             f"{name} must not have masked values, got {np.ma.count_masked(value)} of them: fill them first, as with "
             f"{name}.filled(0)"

@@ -149,6 +149,43 @@ def test_forks_while_another_thread_imports_what_it_uses_for_the_first_time() ->
     assert run(FORKS + IMPORTS, seconds=300) == ["11", "{0}"]
 
 
+LATE = """
+import sys, warnings
+import numpy as np
+import fastspec
+from fastspec.forks import forks_wait
+
+class Watch:
+    def find_spec(self, name, path=None, target=None):
+        lock = sys.modules.get("numba.core.compiler_lock")
+        if not (forks_wait._is_owned() or lock and lock.global_compiler_lock.is_locked()):
+            print(name)
+
+sys.meta_path.insert(0, Watch())
+warnings.simplefilter("ignore")
+y, plan = np.sin(np.arange(4000.0)), fastspec.STFT(400, hop_length=160)
+S, T, bank = abs(y[:3990].reshape(30, 133)) + 1, np.ones((201, 9)), fastspec.MelBank(16000, 400, 40)
+bank.inverse(np.ones((40, 3)))
+fastspec.butter_bandpass_filter(y, 500, 4000, 16000, 1)
+fastspec.make_mel(S, fastspec.create_mel_filter(266, 10, 300, 8000, 16000)[0], 2)
+for window in "hamming", ("kaiser", 4.0):
+    fastspec.STFT(400, window=window).forward(y)
+fastspec.STFT(418).forward(y)
+fastspec.recover(T, plan, n_iter=1), fastspec.recover_mel(np.ones((40, 9)), bank, plan, n_iter=1)
+fastspec.invert_pretty_spectrogram(fastspec.pretty_spectrogram(y, fft_size=256, step_size=64), True, 256, 64, 1)
+fastspec.invert_spectrogram(fastspec.stft(y, 256, 64, compute_onesided=False), 64), fastspec.overlap(y, 256, 64)
+fastspec.librosa.griffinlim(S, n_iter=1), fastspec.librosa.power_to_db(S)
+fastspec.librosa.feature.mfcc(y=y, sr=16000), fastspec.librosa.mel_to_hz(7.0)
+fastspec.stream.StreamingRecover(plan).push(T), fastspec.stream.StreamingISTFT(plan).push(T + 0j)
+fastspec.files.Raw(16000), fastspec.picture.to_levels
+print("end")
+"""
+
+
+def test_whatever_is_imported_at_a_first_use_keeps_forks_waiting() -> None:
+    assert run(LATE, seconds=300) == ["end"]
+
+
 LOGGERS = """
 import fastspec
 import logging, threading

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ...forks import forks_wait
 from .cache import compiler_enabled, scope
 from .claims import is_claimed
 from .tasks import registry
@@ -66,7 +67,8 @@ def compile_beside(names: list[str], dtype: np.dtype[Any]) -> None:
     if _may_start():
         missing = [name for name in names if not is_kept(name, dtype)]
         if len(missing) >= FEWEST_KERNELS:
-            with contextlib.suppress(OSError):  # no process can be started
+            # a fork amid `Popen` would inherit its pipe, and keep it waiting
+            with forks_wait, contextlib.suppress(OSError):  # no process can be started
                 _start(missing, dtype)
 
 

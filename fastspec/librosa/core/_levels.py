@@ -6,6 +6,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ... import checks
 from ..._typing import Array
 from ...features import decibels
 from .._names import is_before_1, parameter_error, raise_parameter_errors, warn
@@ -62,7 +63,7 @@ def _to_db(
     S: ArrayLike, name: str, ref: Reference, amin: float, top_db: float | None, axes: Axes, *, amplitude: bool
 ) -> Any:
     """Levels in dB, 20 log10 for amplitudes, else 10 log10; `name` is the public function, for its warning."""
-    if isinstance(S, np.ma.MaskedArray):  # what is masked counts as silence, and stays masked
+    if checks.is_masked_array(S):  # what is masked counts as silence, and stays masked
         dB = _to_db(S.filled(0), name, ref, amin, top_db, axes, amplitude=amplitude)
         return np.ma.masked_array(dB, np.ma.getmaskarray(S))
     levels = np.asarray(S)
@@ -158,7 +159,7 @@ def _from_db(S_db: ArrayLike, factor: float, ref: Any) -> Any:
     _check_reference(ref)
     if isinstance(S_db, float) and isinstance(ref, float):
         return np.power(10.0, S_db / factor) * ref
-    if isinstance(S_db, np.ma.MaskedArray):  # what is masked may overflow
+    if checks.is_masked_array(S_db):  # what is masked may overflow
         return np.ma.masked_array(_from_db(S_db.filled(0), factor, ref), np.ma.getmaskarray(S_db))
     if isinstance(ref, _NUMBERS) or np.ndim(ref) == 0:
         return decibels.from_db(np.asarray(S_db), factor=factor, scale=float(ref))[()]
