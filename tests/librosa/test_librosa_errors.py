@@ -126,3 +126,10 @@ def test_samples_whose_squares_overflow_are_finite_all_the_same(value: float) ->
     assert ours.util.valid_audio(
         np.full((2, 100), value, np.float16 if value < 1 and value > 0 else np.float32)[:, ::2]
     )
+
+
+@pytest.mark.parametrize("n_fft", [None, 30])
+def test_masked_spectra_of_other_sizes_are_refused(n_fft: int | None) -> None:
+    D = np.ma.masked_array(np.ones((8, 4), np.int16), np.eye(8, 4) > 0)
+    with pytest.raises(ours.ParameterError, match="stft_matrix must not have masked values, got 4"):
+        ours.istft(D, n_fft=n_fft)

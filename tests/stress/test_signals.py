@@ -307,12 +307,12 @@ def test_ctrl_c_in_a_cold_command_ends_it_soon(sound: Path, tmp_path: Path, seed
         child = start_program(BEFORE_MAIN, *words, environment=environment)
         assert child.stdout
         assert child.stdout.readline() == "ready\n"
-        time.sleep(1 + 4 * draw.random())
+        time.sleep(0.2 + 3 * draw.random())
         child.send_signal(signal.SIGINT)
         begin = time.monotonic()
         end = end_of(child)
         waits.append(time.monotonic() - begin)
-        assert end in [(130, ["fastspec: interrupted"]), (0, [])]
+        assert end in [(130, ["fastspec: interrupted"]), (0, []), (-signal.SIGINT, [])]  # the last two: at its end
     print("stress: Ctrl-C in a cold command", len(waits), "longest seconds to its end", round(max(waits), 2))
     assert sorted(waits)[5] < 1
     assert max(waits) < 5

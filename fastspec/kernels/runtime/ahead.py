@@ -14,8 +14,10 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from numba.core.compiler_lock import global_compiler_lock
 
 from ...forks import forks_wait
+from .apart import compiled_apart
 from .cache import compiler_enabled, scope
 from .claims import is_claimed
 from .tasks import registry
@@ -65,7 +67,7 @@ def announce(path: str, dtype: np.dtype[Any], *first: str) -> None:
 def compile_beside(names: list[str], dtype: np.dtype[Any]) -> None:
     """Start helpers for those of the kernels that the cache lacks, beginning with the last, if this process may."""
     if _may_start():
-        missing = [name for name in names if not is_kept(name, dtype)]
+        missing = _missing(names, dtype)
         if len(missing) >= FEWEST_KERNELS:
             # a fork amid `Popen` would inherit its pipe, and keep it waiting
             with forks_wait, contextlib.suppress(OSError):  # no process can be started
@@ -80,6 +82,13 @@ def entries(name: str, dtype: np.dtype[Any]) -> list[Any]:
 def is_kept(name: str, dtype: np.dtype[Any]) -> bool:
     """Whether the cache holds a kernel; True for one that is not registered, and needs no help."""
     return all(path.exists() for entry in entries(name, dtype) for path in entry.files(dtype))
+
+
+@compiled_apart
+def _missing(names: list[str], dtype: np.dtype[Any]) -> list[str]:
+    """Those of the kernels that the cache lacks; looked up as kernels are compiled, since it sets up the compiler."""
+    with global_compiler_lock:
+        return [name for name in names if not is_kept(name, dtype)]
 
 
 def _may_start() -> bool:

@@ -179,6 +179,7 @@ def istft(
     reconstructed; `STFT.inverse` has one.  The division is librosa's, too: at ends that few frames cover (center=False)
     errors of a spectrum become loud, which `STFT.inverse` limits.
     """
+    checks.check_mask("stft_matrix", stft_matrix)  # which other bins than those of n_fft would lose
     result_dtype = np.dtype(util.dtype_c2r(stft_matrix.dtype) if dtype is None else dtype) if out is None else out.dtype
     transform = Transform(
         n_fft=_transform_size(stft_matrix, n_fft),
