@@ -101,7 +101,9 @@ def get_window(window: Any, Nx: int, *, fftbins: bool = True) -> Array:
             from scipy.signal import get_window as scipy_window
 
         name: Any = window
-        return scipy_window(name, Nx, fftbins=fftbins)
+        samples: Array = scipy_window(name, Nx, fftbins=fftbins)
+        checks.check_finite("window", samples)  # of a parameter that is not a number
+        return samples
     if isinstance(window, np.ndarray | list):
         checks.check_mask("window", window)
         if len(window) != Nx:

@@ -84,6 +84,7 @@ def test_signals_that_need_a_check_are_checked(shape: tuple[int, ...]) -> None:
             plan.forward(y)
 
 
+@pytest.mark.thread_unsafe(reason="profiles the calls of the process")
 def test_mel_enters_eight_modules_once_it_is_prepared() -> None:
     plan, bank = fastspec.STFT(512, hop_length=128), fastspec.MelBank(16000, 512, 40)
     y = np.random.default_rng(0).standard_normal(20000).astype(np.float32)

@@ -133,3 +133,9 @@ def test_masked_spectra_of_other_sizes_are_refused(n_fft: int | None) -> None:
     D = np.ma.masked_array(np.ones((8, 4), np.int16), np.eye(8, 4) > 0)
     with pytest.raises(ours.ParameterError, match="stft_matrix must not have masked values, got 4"):
         ours.istft(D, n_fft=n_fft)
+
+
+@pytest.mark.parametrize("window", [np.nan, ("kaiser", np.nan)])
+def test_windows_that_librosa_gives_as_nan_are_refused(window: Any) -> None:
+    with pytest.raises(ours.ParameterError, match="window.*must be finite"):
+        ours.filters.get_window(window, 9)

@@ -15,6 +15,8 @@ from PIL import Image
 from fastspec.files.names import displayable
 from fastspec.plot import canvas, figures
 
+pytestmark = pytest.mark.thread_unsafe(reason="asks the one command server of the process, or changes its umask")
+
 RATE = 8000
 NAMES = [
     b"$x_$",

@@ -18,6 +18,8 @@ from command_server import Commands, Outcome, shared_commands
 
 from fastspec import atomic
 
+pytestmark = pytest.mark.thread_unsafe(reason="asks the one command server of the process, or changes its umask")
+
 RATE = 8000
 SECONDS = 0.75
 WRITERS = {

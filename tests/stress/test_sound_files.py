@@ -28,6 +28,8 @@ from scipy.io import wavfile
 from fastspec import files
 from fastspec.files import riff
 
+pytestmark = pytest.mark.thread_unsafe(reason="asks the one command server of the process, or changes its umask")
+
 RATE = 8000
 MAX_MB = 80  # beyond the 215 or so of a process that has loaded what it needs
 MAX_MB_AT_10_MHZ = 150  # where the default n_fft is 2**19

@@ -24,6 +24,8 @@ from fastspec import STFT, MelBank, files
 from fastspec.files import array_readers
 from fastspec.picture.legend import KEY
 
+pytestmark = pytest.mark.thread_unsafe(reason="asks the one command server of the process, or changes its umask")
+
 RATE = 8000
 PLAN = STFT(256)
 BANK = MelBank(RATE, 256, 8)
