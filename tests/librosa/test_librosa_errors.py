@@ -137,5 +137,5 @@ def test_masked_spectra_of_other_sizes_are_refused(n_fft: int | None) -> None:
 
 @pytest.mark.parametrize("window", [np.nan, ("kaiser", np.nan)])
 def test_windows_that_librosa_gives_as_nan_are_refused(window: Any) -> None:
-    with pytest.raises(ours.ParameterError, match="window.*must be finite"):
+    with pytest.raises(ours.ParameterError, match=r"window.*must be finite"):
         ours.filters.get_window(window, 9)
