@@ -266,6 +266,8 @@ def _positions(source: pixels.Pixels, colormap: str | None) -> tuple[Real, str]:
         grey = values if values.dtype == np.uint8 else (values >> 8).astype(np.uint8)
         values = np.repeat(grey[..., None], 3, axis=2)
     is_drawn = np.ones(values.shape[:2], bool) if source.is_empty is None else ~source.is_empty
+    if not is_drawn.any():
+        raise ValueError(f"{source.name}: must have pixels that are not transparent, got {is_drawn.size} that are")
     if colormap is None:
         colormap, distance = colours.find(values[is_drawn])
         if distance > colours.NEAR:

@@ -645,3 +645,11 @@ def test_by_default_25_seconds_have_a_pixel_for_each_frame(tmp_path: Path, rate:
     assert fits or seconds > 25
     finer = STFT(plan.n_fft, hop_length=plan.n_fft // 16).n_frames(rate * seconds)
     assert (plan.hop_length == plan.n_fft // 16) == (finer <= min(9600, drawing.max_columns(plan.n_bins)))
+
+
+@pytest.mark.parametrize("colormap", [None, "viridis"])
+def test_a_picture_that_is_all_transparent_is_refused(colormap: str | None) -> None:
+    clear = np.zeros((8, 8, 4), np.uint8)
+    clear[..., 0] = 255
+    with pytest.raises(ValueError, match="must have pixels that are not transparent, got 64 that are"):
+        to_levels(clear, sr=8000, n_fft=64, hop_length=16, duration=1, colormap=colormap)
