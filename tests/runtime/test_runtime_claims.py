@@ -67,10 +67,13 @@ def test_claims_of_the_dead_count_for_nothing(tmp_path: Path) -> None:
         assert claims.is_claimed(path)
 
 
-def test_nobody_waits_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_waits_for_ever_and_the_claim_of_another_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "kernel.bin"
+    claim_by(path, "1 elsewhere", age=-1)
     monkeypatch.setattr(claims, "LONGEST_SECONDS", 0.1)
-    claim_by(tmp_path / "kernel.bin", "1 elsewhere")
-    assert claims.claim_or_wait(tmp_path / "kernel.bin")
+    assert claims.claim_or_wait(path)
+    claims.release(path)
+    assert claims.claim_of(path).read_text() == "1 elsewhere"
 
 
 def test_where_nothing_can_be_written_each_works_for_itself(tmp_path: Path) -> None:

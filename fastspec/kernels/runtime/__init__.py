@@ -1,4 +1,4 @@
-"""Compiling (jit, apart, cache), threads, calls by address, layouts of arguments, and the one driver of tasks."""
+"""Compiling (jit, nested, apart), keeping (cache, claims, ahead), threads (cores, team), arguments (layout), calls."""
 
 
 class CompilerDisabled(RuntimeError):

@@ -66,6 +66,8 @@ def compare_exchange(typingctx, a, i, expected, value):
 
 
 def _read_modify_write(operation, a):
+    """(signature, code) of an atomic operation of LLVM on a[i]."""
+
     def codegen(context, builder, sig, args):
         return builder.atomic_rmw(operation, _pointer(context, builder, a, args[0], args[1]), args[2], "seq_cst")
 

@@ -25,14 +25,14 @@ def claim_or_wait(path: Path) -> bool:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with open(claim, "x", encoding="utf-8") as file:
-                file.write(f"{os.getpid()} {socket.gethostname()}")
+                file.write(_owner())
             if not path.exists():
                 return True
             release(path)  # the other has just written it, and given up its claim
             return False
         except FileExistsError:
             if not _is_alive(claim):
-                release(path)
+                _remove(claim)
         except OSError:  # the folder cannot be written
             return True
         if path.exists():
@@ -48,9 +48,21 @@ def is_claimed(path: Path) -> bool:
 
 
 def release(path: Path) -> None:
-    """Remove the claim."""
+    """Give up the claim, if it is this process that has it."""
+    claim = claim_of(path)
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        if claim.read_text("utf-8") == _owner():
+            _remove(claim)
+
+
+def _owner() -> str:
+    """What a claim of this process holds."""
+    return f"{os.getpid()} {socket.gethostname()}"
+
+
+def _remove(claim: Path) -> None:
     with contextlib.suppress(OSError):
-        claim_of(path).unlink(missing_ok=True)
+        claim.unlink(missing_ok=True)
 
 
 def _is_alive(claim: Path) -> bool:

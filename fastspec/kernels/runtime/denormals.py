@@ -10,6 +10,7 @@ FLUSH_BITS = 0x8040  # of the register MXCSR: flush to zero, denormals are zero
 
 
 def is_x86(builder):
+    """Whether LLVM compiles for an x86 processor."""
     return builder.module.triple.startswith(("x86_64", "i386", "i686"))
 
 

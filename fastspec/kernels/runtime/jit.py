@@ -1,8 +1,8 @@
 """Compiling kernels.  Only this folder imports Numba, and only this file offers its names to the other kernels.
 
 ``@kernel`` functions do the work of one item and may call each other.  ``compile_entry(function, *types)`` builds
-such a function as machine code with an address, which other kernels call without compiling it again.  Parallel loops
-are those of `threads`; `cache` keeps compiled code on disk.
+such a function as machine code with an address, which other kernels call without compiling it again.  What only
+kernels call is compiled with its callers (`nested`); `cache` keeps compiled code on disk.
 
 Nothing compiles on import.  A kernel may depend on nothing that can change outside the sources of kernels: on no
 constants of other folders, on no environment variables.  Functions defined in other folders, inside other functions, or
