@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fastspec.kernels.runtime.ahead import PATHS
+from fastspec.kernels.runtime.ahead import NEEDED
 
 CALLS = {
     "forward": "plan.forward(y)",
@@ -49,10 +49,10 @@ print(*dict.fromkeys(loaded))
 """
 
 
-@pytest.mark.parametrize("path", PATHS)
-def test_the_kernels_of_a_call_are_those_that_it_compiles_in_its_order(path: str) -> None:
-    names = [name for name in run(ORDER.format(call=CALLS[path])) if name not in ("forward.write_complex", "alone")]
-    assert tuple(names) == PATHS[path]
+@pytest.mark.parametrize("call", NEEDED)
+def test_the_kernels_of_a_call_are_those_that_it_compiles_in_its_order(call: str) -> None:
+    names = [name for name in run(ORDER.format(call=CALLS[call])) if name not in ("forward.write_complex", "alone")]
+    assert tuple(names) == NEEDED[call]
 
 
 START = """
@@ -81,7 +81,7 @@ def test_only_a_process_of_its_own_starts_others(tmp_path: Path, change: str, st
     words = run(code, FASTSPEC_CACHE_DIR=str(tmp_path))
     assert words[0] == str(starts)
     if starts:
-        assert words[1:] == ["float32", *PATHS["inverse"][::-1]]
+        assert words[1:] == ["float32", *NEEDED["inverse"][::-1]]
 
 
 def test_what_the_cache_holds_starts_nobody() -> None:

@@ -23,9 +23,8 @@ from .claims import is_claimed
 from .tasks import registry
 from .threads import team_size
 
-FORWARD = ("rows.transform_rows", "realfft.forward", "forward.forward_strip", "team", "forward.set_arrays")
-PATHS = {
-    "forward": FORWARD,
+NEEDED = {
+    "forward": ("rows.transform_rows", "realfft.forward", "forward.forward_strip", "team", "forward.set_arrays"),
     "inverse": ("rows.transform_rows", "realfft.inverse", "inverse.inverse_strip", "team"),
     "recover pghi": (
         "rows.transform_rows", "realfft.forward", "realfft.inverse", "pghi.integrate_block", "team",
@@ -55,13 +54,13 @@ _helpers: list[subprocess.Popen[bytes]] = []
 _process = os.getpid()
 
 
-def announce(path: str, dtype: np.dtype[Any], *first: str) -> None:
-    """Say that kernels of a path, after those named `first`, are needed now: helpers start if the cache lacks them."""
-    key = path, dtype.char, first
-    if key in _announced or path not in PATHS or any(helper.poll() is None for helper in _helpers):
+def announce(call: str, dtype: np.dtype[Any], *first: str) -> None:
+    """Say that a call needs its kernels now, after those named `first`: helpers start if the cache lacks them."""
+    key = call, dtype.char, first
+    if key in _announced or call not in NEEDED or any(helper.poll() is None for helper in _helpers):
         return
     _announced.add(key)
-    compile_beside([*first, *PATHS[path]], dtype)
+    compile_beside([*first, *NEEDED[call]], dtype)
 
 
 def compile_beside(names: list[str], dtype: np.dtype[Any]) -> None:

@@ -16,26 +16,37 @@ from typing import Any
 
 from llvmlite import binding
 from numba.core import compiler, sigutils
+from numba.core.base import BaseContext
 from numba.core.codegen import CPUCodegen, JITCodeLibrary
 from numba.core.dispatcher import Dispatcher
 from numba.core.registry import cpu_target
 
 PRIVATE = {
-    JITCodeLibrary: ("_get_module_for_linking", "_get_compiled_object", "_ensure_finalized", "finalize"),
-    CPUCodegen: ("_create_empty_module", "create_library"),
+    JITCodeLibrary: (
+        *("_get_module_for_linking", "_get_compiled_object", "_ensure_finalized", "_optimize_functions", "finalize"),
+        *("_finalized", "_final_module", "_shared_module", "_linking_libraries", "_codegen", "enable_object_caching"),
+    ),
+    CPUCodegen: ("_create_empty_module", "_data_layout"),
     compiler.CompileResult: ("_replace", "_reduce"),
-    Dispatcher: ("compile", "get_call_template", "get_overload", "add_overload"),
+    Dispatcher: ("compile", "get_call_template", "get_overload", "overloads", "targetoptions", "_compiling_counter"),
+    BaseContext: ("insert_user_function",),
 }
-"""Names of Numba's that this needs."""
+"""Attributes of Numba's classes that this needs."""
 
 
 @functools.cache
 def fits() -> bool:
     """Whether this version of Numba has what is needed here."""
-    has_names = all(hasattr(owner, name) for owner, names in PRIVATE.items() for name in names)
+    has_names = all(_has(owner, name) for owner, names in PRIVATE.items() for name in names)
     takes_library = "library" in inspect.signature(compiler.compile_extra).parameters
     flags = compiler.Flags()
     return has_names and takes_library and all(hasattr(flags, f"no_{it}") for it in ("compile", "cfunc_wrapper"))
+
+
+def _has(owner: type, name: str) -> bool:
+    """Whether a class, or the start of one of its objects, sets an attribute."""
+    starts = [getattr(base.__init__, "__code__", None) for base in owner.__mro__]
+    return hasattr(owner, name) or any(start and name in start.co_names for start in starts)
 
 
 class CalleeLibrary(JITCodeLibrary):
@@ -55,7 +66,7 @@ class CalleeLibrary(JITCodeLibrary):
             module = self._own_module()
             for library in self._callees([]):
                 module.link_in(library._own_module(), preserve=False)
-            for library in self._numbas():
+            for library in self._numba_libraries():
                 module.link_in(library._get_module_for_linking(), preserve=True)
             self._shared_module = module
         return self._shared_module
@@ -76,7 +87,7 @@ class CalleeLibrary(JITCodeLibrary):
                 library._callees(listed)
         return listed
 
-    def _numbas(self) -> list[Any]:
+    def _numba_libraries(self) -> list[Any]:
         """What this function and its callees call of Numba's own functions."""
         owners = [self, *self._callees([])]
         libraries = [it for owner in owners for it in owner._linking_libraries if not isinstance(it, CalleeLibrary)]

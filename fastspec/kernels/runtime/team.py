@@ -1,21 +1,22 @@
 """The team: threads that help a call with its items, and sleep between calls.
 
-A call never waits for a thread that has not begun: it offers its items, wakes the others, and works itself until no
-item is left; only who is in the middle of an item then is waited for.  So other processes on the same cores slow a call
-down no more than they slow down one thread.  Who is done looks out for the next call for a moment before it sleeps,
+A call never waits for a helper that has not begun: the calling thread wakes the helpers and works itself until no item
+is left, and then waits only for those in the middle of an item.  So other processes on the same cores slow a call down
+no more than they slow down one thread.  A helper that is done polls for the next call for a moment before it sleeps,
 since waking a thread takes as long as a small call.
 
-All threads share one int64 array, the board, on cache lines of 8 numbers::
+All threads share one int64 array, `control`, on cache lines of 8 numbers::
 
-    DOOR    how many helpers are inside the call, plus OPEN while items are left, plus WAITING while the caller sleeps
-    NEXT    the next item
-    CURSOR  the next helper to call
-    JOB     the call: its last item, task, record and scratch
-    LOCKS   addresses of the functions that lock and unlock, and of the caller's lock; how often to look before
-            sleeping, and when helpers were called
-    MAIL    of each helper, a line: IDLE, CALLED or ASLEEP, and the lock that it sleeps on
+    ACTIVE       how many helpers work on the call; plus OPEN while more may join, plus WAITING while the caller sleeps
+    NEXT_ITEM    not yet claimed
+    NEXT_HELPER  to be called
+    CALL         its last item, task, record and scratch
+    SHARED       addresses of the functions that lock and unlock, and of the caller's lock; how often to poll before
+                 sleeping, and when helpers were called
+    STATUS       of each helper, a line: IDLE, CALLED or ASLEEP, and the lock that it sleeps on
 
-Locks are those of Python, which need no interpreter: acquired by who sleeps, released by who wakes it.
+Locks are those of Python, which need no interpreter: acquired by the thread that sleeps, released by the one that wakes
+it.
 """
 
 import ctypes
@@ -45,102 +46,102 @@ from .jit import compile_entry, files_of, int64, kernel
 from .layout import array_at, data_address
 
 LINE = 8
-DOOR, NEXT, CURSOR, JOB, LOCKS, MAIL = 0, 8, 16, 24, 32, 40
-LAST, TASK, RECORD, RECORD_SIZE, SCRATCH, SCRATCH_SIZE, ITEMSIZE, HELPERS = range(JOB, JOB + 8)
-LOCK, UNLOCK, CALLERS_LOCK, SPINS, CALLED_AT = range(LOCKS, LOCKS + 5)
+ACTIVE, NEXT_ITEM, NEXT_HELPER, CALL, SHARED, STATUS = 0, 8, 16, 24, 32, 40
+LAST, TASK, RECORD, RECORD_SIZE, SCRATCH, SCRATCH_SIZE, ITEMSIZE, HELPERS = range(CALL, CALL + 8)
+LOCK, UNLOCK, CALLERS_LOCK, POLLS, CALLED_AT = range(SHARED, SHARED + 5)
 OPEN, WAITING = 1 << 40, 1 << 30
 IDLE, CALLED, ASLEEP = 0, 1, 2
 
-FEWEST_SPINS, MOST_SPINS = 1000, 8000
-"""How often a thread looks before it sleeps: some 24 µs, half as long as waking it takes, to 200 µs.
+FEWEST_POLLS, MOST_POLLS = 1000, 8000
+"""How often a thread polls before it sleeps: some 24 µs, half as long as waking it takes, to 200 µs.
 
 Fewer cost time where nothing else runs, more cost time beside other processes (`bench.busy`).  So a helper that comes
 late, as another process has its core, makes them few, and those that come in time make them more again.
 """
-MORE_SPINS = 100  # for each helper in time
+MORE_POLLS = 100  # for each helper in time
 LATE_CYCLES = 500_000  # some 200 µs; waking a thread takes 50
 
 
 @kernel
-def take_items(board, worker):
-    """Call the task of the job for items that nobody has taken, until none is left."""
-    record = array_at(board[RECORD], board[RECORD_SIZE], int64(8))
-    scratch = array_at(board[SCRATCH], board[SCRATCH_SIZE], board[ITEMSIZE])
-    task, last = board[TASK], board[LAST]
+def take_items(control, worker):
+    """Run the task for items that no thread has claimed, until none is left."""
+    record = array_at(control[RECORD], control[RECORD_SIZE], int64(8))
+    scratch = array_at(control[SCRATCH], control[SCRATCH_SIZE], control[ITEMSIZE])
+    task, last = control[TASK], control[LAST]
     mode = set_flushing(True)
-    item = claim(board, NEXT, last)
+    item = claim(control, NEXT_ITEM, last)
     while item >= 0:
         call(task, (item, worker, record, scratch))
-        item = claim(board, NEXT, last)
+        item = claim(control, NEXT_ITEM, last)
     restore_mode(mode)
 
 
 @kernel
-def call_helpers(board, count):
-    """Call up to `count` helpers that nobody has called, while items are left."""
+def wake_helpers(control, count):
+    """Wake up to `count` more helpers, while items are left."""
     for _ in range(count):
-        helper = claim(board, CURSOR, board[HELPERS])
-        if helper < 0 or load_acquire(board, NEXT) >= board[LAST]:
+        helper = claim(control, NEXT_HELPER, control[HELPERS])
+        if helper < 0 or load_acquire(control, NEXT_ITEM) >= control[LAST]:
             return
-        mail = MAIL + LINE * helper
-        if exchange(board, mail, CALLED) == ASLEEP:
-            call(board[UNLOCK], (board[mail + 1],))
+        status = STATUS + LINE * helper
+        if exchange(control, status, CALLED) == ASLEEP:
+            call(control[UNLOCK], (control[status + 1],))
 
 
 @kernel
-def set_spins(board):
-    """Look less often where this helper comes late, and more often where it comes in time."""
-    if cycles() - board[CALLED_AT] > LATE_CYCLES or board[CALLED_AT] == 0:
-        board[SPINS] = FEWEST_SPINS
+def set_polls(control):
+    """Poll less often where this helper comes late, and more often where it comes in time."""
+    if cycles() - control[CALLED_AT] > LATE_CYCLES or control[CALLED_AT] == 0:
+        control[POLLS] = FEWEST_POLLS
     else:
-        board[SPINS] = min(board[SPINS] + MORE_SPINS, MOST_SPINS)
+        control[POLLS] = min(control[POLLS] + MORE_POLLS, MOST_POLLS)
 
 
 @kernel
-def enter(board):
-    """Whether a helper got inside: while the door is open."""
+def join_call(control):
+    """Whether a helper may work on the call: while it is open."""
     while True:
-        door = load_acquire(board, DOOR)
-        if door < OPEN:
+        active = load_acquire(control, ACTIVE)
+        if active < OPEN:
             return False
-        if compare_exchange(board, DOOR, door, door + 1) == door:
+        if compare_exchange(control, ACTIVE, active, active + 1) == active:
             return True
 
 
 @kernel
-def wait_for_helpers(board):
-    """Close the door, and wait until nobody is inside."""
-    if fetch_add(board, DOOR, -OPEN) == OPEN:
+def wait_for_helpers(control):
+    """Let no more helpers join, and wait until those that did are done."""
+    if fetch_add(control, ACTIVE, -OPEN) == OPEN:
         return
-    for _ in range(board[SPINS]):
-        if load_acquire(board, DOOR) == 0:
+    for _ in range(control[POLLS]):
+        if load_acquire(control, ACTIVE) == 0:
             return
         pause()
-    if fetch_add(board, DOOR, WAITING) != 0:
-        call(board[LOCK], (board[CALLERS_LOCK], int64(1)))
-    store_release(board, DOOR, 0)
+    if fetch_add(control, ACTIVE, WAITING) != 0:
+        call(control[LOCK], (control[CALLERS_LOCK], int64(1)))
+    store_release(control, ACTIVE, 0)
 
 
 def serve(helper: int, address: int, size: int) -> None:
     """Help with one call after another, for ever."""
-    board = array_at(address, size, int64(8))
-    mail, spins = MAIL + LINE * helper, 0
+    control = array_at(address, size, int64(8))
+    status, polls = STATUS + LINE * helper, 0
     while True:
-        if load_acquire(board, mail) == CALLED:
-            store_release(board, mail, IDLE)
-            spins = 0
-            set_spins(board)
-            if enter(board):
-                if helper < board[HELPERS]:  # else an earlier call meant it, and this one has no scratch for it
-                    call_helpers(board, 2)
-                    take_items(board, helper + 1)
-                if fetch_add(board, DOOR, -1) == WAITING + 1:
-                    call(board[UNLOCK], (board[CALLERS_LOCK],))
-        elif spins < board[SPINS]:
-            spins += 1
+        if load_acquire(control, status) == CALLED:
+            store_release(control, status, IDLE)
+            polls = 0
+            set_polls(control)
+            if join_call(control):
+                if helper < control[HELPERS]:  # else an earlier call woke it, and this one has no scratch for it
+                    wake_helpers(control, 2)
+                    take_items(control, helper + 1)
+                if fetch_add(control, ACTIVE, -1) == WAITING + 1:
+                    call(control[UNLOCK], (control[CALLERS_LOCK],))
+        elif polls < control[POLLS]:
+            polls += 1
             pause()
-        elif compare_exchange(board, mail, IDLE, ASLEEP) == IDLE:
-            call(board[LOCK], (board[mail + 1], int64(1)))
+        elif compare_exchange(control, status, IDLE, ASLEEP) == IDLE:
+            call(control[LOCK], (control[status + 1], int64(1)))
 
 
 def lead(
@@ -148,16 +149,17 @@ def lead(
     task: int, record: int, record_size: int, scratch: int, scratch_size: int, itemsize: int,
 ) -> None:  # fmt: skip
     """Work on items first .. last - 1 with up to `helpers` others; returns when all are done."""
-    board = array_at(address, size, int64(8))
-    board[NEXT], board[LAST], board[TASK], board[CURSOR], board[HELPERS] = first, last, task, 0, helpers
-    board[RECORD], board[RECORD_SIZE] = record, record_size
-    board[SCRATCH], board[SCRATCH_SIZE], board[ITEMSIZE] = scratch, scratch_size, itemsize
-    board[CALLED_AT] = cycles()
-    store_release(board, DOOR, OPEN)
-    call_helpers(board, 2)
-    take_items(board, int64(0))
-    wait_for_helpers(board)
-    board[TASK], board[RECORD], board[SCRATCH] = 0, 0, 0
+    control = array_at(address, size, int64(8))
+    control[NEXT_ITEM], control[LAST], control[TASK] = first, last, task
+    control[NEXT_HELPER], control[HELPERS] = 0, helpers
+    control[RECORD], control[RECORD_SIZE] = record, record_size
+    control[SCRATCH], control[SCRATCH_SIZE], control[ITEMSIZE] = scratch, scratch_size, itemsize
+    control[CALLED_AT] = cycles()
+    store_release(control, ACTIVE, OPEN)
+    wake_helpers(control, 2)
+    take_items(control, int64(0))
+    wait_for_helpers(control)
+    control[TASK], control[RECORD], control[SCRATCH] = 0, 0, 0
 
 
 def take_alone(
@@ -214,13 +216,13 @@ def _address_of(name: str) -> int:
     return ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value or 0
 
 
-def _new_board(helpers: int) -> NDArray[np.int64]:
-    """A board for at most so many helpers."""
-    board = aligned(MAIL + LINE * helpers, np.int64)
-    board[:] = 0
-    board[LOCK], board[UNLOCK] = map(_address_of, ("PyThread_acquire_lock", "PyThread_release_lock"))
-    board[CALLERS_LOCK] = _new_lock()
-    return board
+def _new_control(helpers: int) -> NDArray[np.int64]:
+    """The shared array of a call for at most so many helpers."""
+    control = aligned(STATUS + LINE * helpers, np.int64)
+    control[:] = 0
+    control[LOCK], control[UNLOCK] = map(_address_of, ("PyThread_acquire_lock", "PyThread_release_lock"))
+    control[CALLERS_LOCK] = _new_lock()
+    return control
 
 
 class Team:
@@ -229,7 +231,7 @@ class Team:
     def __init__(self) -> None:
         self._used = threading.Lock()
         self._helpers = 0
-        self._where = 0, 0  # the address and the size of the board
+        self._where = 0, 0  # address and size of `control`
 
     def join(self, helpers: int) -> bool:
         """Whether this call has the team from now on, with at most so many helpers; it has to `leave` it."""
@@ -265,10 +267,10 @@ class Team:
         """Start threads until there are so many helpers, or the system starts no more."""
         serve_team.compile()
         if not self._helpers:
-            self._board = _new_board(default_threads()[0] - 1)
-            self._where = data_address(self._board), self._board.size
+            self._control = _new_control(default_threads()[0] - 1)
+            self._where = data_address(self._control), self._control.size
         while self._helpers < helpers:
-            self._board[MAIL + LINE * self._helpers + 1] = _new_lock()
+            self._control[STATUS + LINE * self._helpers + 1] = _new_lock()
             arguments = self._helpers, *self._where
             thread = threading.Thread(target=serve_team, args=arguments, name="fastspec-team", daemon=True)
             try:
