@@ -18,6 +18,7 @@ from typing import Any
 from . import (
     accuracy,
     busy,
+    clips,
     ends,
     engine,
     fft,
@@ -44,6 +45,7 @@ SUBJECTS: dict[str, Any] = {
     "notebook": notebook,
     "first_calls": first_calls,
     "busy": busy,
+    "clips": clips,
     "memory": memory,
     "fft": fft,
     "streams": streams,
@@ -54,7 +56,7 @@ SUBJECTS: dict[str, Any] = {
 
 DOCUMENTS = {
     "docs/benchmarks.md": (
-        "engine", "recovery", "notebook", "segments", "streams", "long_sound", "first_calls", "busy", "memory", "fft",
+        "engine", "recovery", "notebook", "segments", "streams", "long_sound", "first_calls", "clips", "busy", "memory", "fft",
     ),
     "docs/quality.md": ("quality", "ends", "accuracy"),
 }  # fmt: skip
