@@ -17,8 +17,8 @@ from .transform.epilogue import Epilogue, complex_bins, epilogue_args, filtered_
 from .transform.forward import ForwardTransform
 from .transform.framing import Geometry, PadMode, Window
 from .transform.inverse import InverseTransform, window_energy
-from .transform.memory import pair_signals
 from .transform.signals import SignalTransform
+from .transform.spectra import SpectraTransform
 
 Order = Literal["F", "C"]
 
@@ -101,7 +101,7 @@ class STFT(Immutable):
 
     def __getstate__(self) -> dict[str, Any]:
         """The state without objects that hold addresses of this process."""
-        transforms = "forward_transform", "inverse_transform", "ends", "_signals"
+        transforms = "forward_transform", "inverse_transform", "ends", "_signals", "_spectra"
         return {name: value for name, value in vars(self).items() if name not in transforms}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -311,14 +311,19 @@ class STFT(Immutable):
         """
         if warn and not self.invertible:
             checks.warn_nola("D", self.win_length, self.hop_length)
+        prepared = self._spectra.run_prepared(D, length, out, limit_ends)
+        if prepared is not None:
+            return prepared
         X = checks.as_spectra("D", D, self.n_bins)
         size = self.n_samples(X.shape[-1]) if length is None else checks.as_int("length", length, 0)
         y = checks.output_array("out", out, (*X.shape[:-2], size), self.dtype, "C", X)
-        for spectra, signals in pair_signals(X, y) if y.size else ():
-            self.inverse_transform.run_any(spectra, signals, start=-self.geometry.start)
-            if limit_ends:
-                self.ends.limit(signals, spectra)
+        if y.size:
+            self._spectra.run(X, y, limit_ends)
         return y
+
+    @cached_attribute
+    def _spectra(self) -> SpectraTransform:
+        return SpectraTransform(-self.geometry.start, self.inverse_transform, self.ends)
 
     @cached_attribute
     def ends(self) -> Ends:

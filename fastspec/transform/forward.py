@@ -22,13 +22,12 @@ from ..kernels.stft import forward
 from ..kernels.stft.forward import ForwardArgs, WindowArgs
 from .epilogue import Epilogue
 from .memory import MemoryLayout, layout_of
-from .prepared import Prepared
+from .prepared import ArrayCall, Prepared
 from .quiet_rows import GAINS
 from .scipy_fft import rfft
 
 STRIP_BYTES = 96 << 10  # a strip of this size shares the second-level cache with the transform
-STREAM_BYTES = 8 << 20  # larger outputs bypass the caches,
-STREAM_ALIGNMENT = 64  # if every row of them starts on a cache line
+STREAM_BYTES = 8 << 20  # larger outputs bypass the caches, if every row of them starts on a cache line
 SCIPY_BLOCK_BYTES = 2 << 20  # of frames that SciPy transforms at a time
 MIXED_COST = 1.4  # relative time of a tile gathered frame by frame; a tile of a strip is 1
 
@@ -123,8 +122,8 @@ class ForwardTransform:
         streamed = (
             not layout.frames_contiguous
             and nbytes > STREAM_BYTES
-            and layout.row_stride * dtype.itemsize % STREAM_ALIGNMENT == 0
-            and not (layout.offsets * dtype.itemsize % STREAM_ALIGNMENT).any()
+            and layout.row_stride * dtype.itemsize % forward.STREAM_ALIGNMENT == 0
+            and not (layout.offsets * dtype.itemsize % forward.STREAM_ALIGNMENT).any()
         )
         if self.in_lanes:
             announce("forward", dtype, epilogue.kernel.name)
@@ -165,7 +164,7 @@ class ForwardTransform:
 
     def prepare_signals(
         self, count: int, n: int, origin: int, frames: int, epilogue: Epilogue, *, frames_contiguous: bool
-    ) -> Prepared:
+    ) -> ArrayCall:
         """`run` for `count` signals of n samples, one after another in memory, as the frames of the output are."""
         reals = 2 if epilogue.op == COMPLEX else 1
         empty, number = np.zeros(0, self.dtype), self.dtype.type
@@ -186,14 +185,15 @@ class ForwardTransform:
             mean=number(0),
             scale=number(1),
         )
-        return self.prepare(items, signals, args, epilogue)
+        call = self.prepare(items, signals, args, epilogue)
+        inputs, outputs = {"x": (0, count * n)}, {"out": (0, count * frames * epilogue.width * reals)}
+        return ArrayCall(forward.forward_strip, forward.LAYOUT, self.dtype, call, inputs, outputs, "peaks")
 
     def _run_in_lanes(
         self, items: int, signals: SignalArgs, args: ForwardArgs, epilogue: Epilogue, layout: MemoryLayout
     ) -> Real:
         peaks = np.empty(items * args.strip_tiles * self.lanes, self.dtype)
         signals = signals._replace(out=layout.flat, out_offsets=layout.offsets, peaks=peaks)
-        args = args._replace(streamed=args.streamed and layout.flat.ctypes.data % STREAM_ALIGNMENT == 0)
         call = self.prepare(items, signals, args, epilogue)
         run_items(forward.forward_strip, self.dtype, items, call.record, work=call.work, scratch=call.scratch)
         return peaks

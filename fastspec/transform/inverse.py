@@ -24,7 +24,7 @@ from ..kernels.fft.realfft import BINS, addresses
 from ..kernels.runtime.ahead import announce
 from ..kernels.runtime.layout import data_address, join, pack, scratch_size
 from ..kernels.runtime.tasks import Task, run_items
-from ..kernels.runtime.threads import team_size
+from ..kernels.runtime.threads import SERIAL_OPERATIONS, team_size
 from ..kernels.stft import inverse as inverse_kernel
 from ..kernels.stft import overlap_add
 from ..kernels.stft.inverse import InverseArgs
@@ -33,7 +33,7 @@ from . import inverse_scipy
 from .framing import window_sum
 from .inverse_scipy import FrameRange
 from .memory import extent, writable
-from .prepared import Memory, Prepared, Workspace
+from .prepared import ArrayCall, Kept, Memory, Prepared, Workspace
 
 SUM_BYTES = 160 << 10  # of the sum of a few tiles, which shares the second-level cache with the transform
 SIGNAL_SUM_BYTES = 1 << 20  # of the sums of whole signals, each number of which is read once
@@ -131,8 +131,9 @@ class InverseTransform:
         self.window = np.array(window, np.float64)
         self.reach = -(-n_fft // hop)
         self.in_lanes = fft_tables.has_inverse(n_fft)
+        self._kind = np.result_type(self.dtype, np.complex64)
+        self._calls: Kept[ArrayCall | None] = Kept()
         self._weights: tuple[int, Real] = (-1, np.empty(0, self.dtype))
-        self._prepared: tuple[Any, Prepared] | None = None  # (shapes and strides of the last call, the call)
         if self.in_lanes:
             announce("inverse", self.dtype)
             kernels = addresses(n_fft, self.dtype, forwards=False)
@@ -140,7 +141,7 @@ class InverseTransform:
 
     def run_any(self, D: NDArray[Any], out: Real, *, start: int) -> None:
         """`run` for D of any dtype, with all its frames: converted block by block if it is long."""
-        kind, count = np.result_type(self.dtype, np.complex64), D.shape[2]
+        kind, count = self._kind, D.shape[2]
         block = max(16, CONVERTED_NUMBERS // (D.shape[0] * D.shape[1]))
         if D.dtype == kind or count <= block:
             self.run(D.astype(kind, copy=False), out, start=start)
@@ -179,27 +180,16 @@ class InverseTransform:
         at least g + ceil(n_fft / hop).  A sample has the same bits for any strides of D, any number of threads and
         signals, and any range of frames that contains all of its own.
         """
-        key = (
-            D.dtype,
-            D.shape,
-            D.strides,
-            out.dtype,
-            out.shape,
-            out.strides,
-            start,
-            first_frame,
-            total_frames,
-            team_size(),
-        )
-        last, is_aligned = self._prepared, D.flags.aligned and out.flags.aligned and out.flags.writeable
-        if last is not None and is_aligned and last[0] == key:
-            self._run_in_lanes(D, out, last[1])
+        key = D.shape, D.strides, out.shape, out.strides, start, first_frame, total_frames, team_size()
+        is_plain = D.dtype == self._kind and out.dtype == self.dtype and D.flags.aligned and out.flags.behaved
+        call = self._calls.get(key, None) if is_plain else None
+        if call is not None:
+            call.run(D.swapaxes(-1, -2), out)
             return
         total = first_frame + D.shape[-1] if total_frames is None else total_frames
         self._check(D, out, start, first_frame, total)
         length = out.shape[1]
-        low = max(first_frame, -((self.n_fft - 1 - start) // self.hop))
-        high = min(first_frame + D.shape[2], (start + length - 1) // self.hop + 1)
+        low, high = self._frames_of(start, length, first_frame, D.shape[2])
         frame_range = self.frame_range(start, low, total)
         if not out.size or low >= high:
             out[...] = 0
@@ -210,15 +200,33 @@ class InverseTransform:
         elif not D.flags.aligned:
             self.run(D.copy(), out, start=start, first_frame=first_frame, total_frames=total)
         else:
-            prepared = self.prepare(D, out, frame_range, high - low, low - first_frame)
-            self._prepared = key, prepared
-            self._run_in_lanes(D, out, prepared)
+            call = self._array_call(D, out, frame_range, high - low, low - first_frame)
+            self._calls.keep(key, call)
+            call.run(D.swapaxes(-1, -2), out)
+
+    def prepare_call(self, D: Complex, out: Real, start: int) -> ArrayCall | None:
+        """`run` for arrays of these shapes and strides; None where the kernels cannot write all of the output."""
+        (low, high), total = self._frames_of(start, out.shape[1], 0, D.shape[2]), D.shape[2]
+        if not self.in_lanes or low >= high or not writable(out):
+            return None
+        return self._array_call(D, out, self.frame_range(start, low, total), high - low, low)
+
+    def _array_call(self, D: Complex, out: Real, frame_range: FrameRange, frames: int, skip: int) -> ArrayCall:
+        prepared = self.prepare(D, out, frame_range, frames, skip)
+        spectra, y = prepared.extents
+        task, layout = inverse_kernel.inverse_strip, inverse_kernel.LAYOUT
+        return ArrayCall(task, layout, self.dtype, prepared, {"spectra": spectra}, {"y": y, "previous": y})
+
+    def _frames_of(self, start: int, length: int, first_frame: int, frames: int) -> tuple[int, int]:
+        """The first of the frames that overlap samples start .. start + length - 1, and the frame after the last."""
+        low = max(first_frame, -((self.n_fft - 1 - start) // self.hop))
+        return low, min(first_frame + frames, (start + length - 1) // self.hop + 1)
 
     def _check(self, D: Complex, out: Real, start: int, first_frame: int, total: int) -> None:
         """Check shapes, dtypes and ranges: the kernels do not."""
         if D.ndim != 3 or D.shape[1] != self.n_fft // 2 + 1 or out.ndim != 2 or out.shape[0] != D.shape[0]:
             raise ValueError(f"no signals {out.shape} of spectra {D.shape} with n_fft={self.n_fft}")
-        if D.dtype != np.result_type(self.dtype, np.complex64) or out.dtype != self.dtype:
+        if D.dtype != self._kind or out.dtype != self.dtype:
             raise TypeError(f"no signals {out.dtype} of spectra {D.dtype} with dtype {self.dtype}")
         if start < 0 or first_frame < 0 or total < first_frame + D.shape[2]:
             raise ValueError(f"no start={start}, first_frame={first_frame}, total_frames={total} of {D.shape[2]}")
@@ -254,28 +262,26 @@ class InverseTransform:
             origin=spectra[0] + skip * strides[2],
             y_offset=y[0],
         )
-        work = len(D) * max(frames, 1) * self.n_fft * 32
+        work = self._work(len(D), frames)
         prepared = prepare_overlap_add(self.tables, args, frame_range.weight.reshape(-1), work)
         record = join(prepared.record, pack(inverse))
         return prepared._replace(record=record, shared=0, extents=(spectra, y))
-
-    def _run_in_lanes(self, D: Complex, out: Real, prepared: Prepared) -> None:
-        arrays = arrays_at(prepared, data_address(D), data_address(out), self.dtype.itemsize)
-        run_overlap_add(prepared, inverse_kernel.inverse_strip, arrays, Workspace(self.dtype))
 
     def _arguments(self, signals: int, frames: int, strides: list[int], lag: int) -> tuple[OverlapAddArgs, InverseArgs]:
         """Arguments for `frames` frames; strides: of signals, bins and frames of D, and of signals of y."""
         n_fft, hop, dtype, reach = self.n_fft, self.hop, self.dtype, self.reach
         V, rows, kept = fft_tables.lane_count(dtype), min(hop, n_fft), reach - 1 + lag
+        strip_frames = self._strip_frames(signals, frames)
         tiles = -(-frames // V)
         signal_sums = sum_size((frames + kept) * rows, V, dtype)
         fewer_tiles = -(-signals // V) * frames * 11 < signals * tiles * 10
         signals_in_lanes = fewer_tiles and signal_sums * dtype.itemsize <= SIGNAL_SUM_BYTES
-        strip_tiles = max(1, min(tiles, (SUM_BYTES // (rows * dtype.itemsize) // V * V - kept) // V))
+        strip_tiles = -(-min(frames, strip_frames + reach - 1) // V)
+        strip_tiles = max(1, min(strip_tiles, (SUM_BYTES // (rows * dtype.itemsize) // V * V - kept) // V))
         sum_stride = _round_up(strip_tiles * V + kept, V)
         sum_stride += V if sum_stride % (4 * V) == 0 else 0  # else rows would share a set of the cache
         empty = np.empty(0, dtype)
-        inverse = InverseArgs(self._strip_frames(signals, frames), lag, kept, empty, empty)
+        inverse = InverseArgs(strip_frames, lag, kept, empty, empty)
         args = OverlapAddArgs(
             source=BINS,
             folded=False,
@@ -287,7 +293,7 @@ class InverseTransform:
             direction=1,
             reach=reach,
             signals=signals,
-            strips=max(1, -(-frames // inverse.strip_frames)),
+            strips=max(1, -(-frames // strip_frames)),
             frames=frames,
             first_frame=0,
             total_frames=0,
@@ -314,10 +320,18 @@ class InverseTransform:
         )
         return args, inverse
 
+    def _work(self, signals: int, frames: int) -> int:
+        """Approximate number of operations."""
+        return signals * max(frames, 1) * self.n_fft * 32
+
     def _strip_frames(self, signals: int, frames: int) -> int:
         """Frames of a strip: enough strips for all threads, and whole tiles with the warm-up."""
         V, warm_up, team = fft_tables.lane_count(self.dtype), self.reach - 1, team_size()
-        strips = 1 if team == 1 else -(-STRIPS_PER_THREAD * team // signals)
+        strips = (
+            1
+            if team == 1 or self._work(signals, frames) < SERIAL_OPERATIONS
+            else -(-STRIPS_PER_THREAD * team // signals)
+        )
         least = max(LEAST_STRIP_WARM_UPS * warm_up, V)
         most = max(-(-frames // strips), least)
         return _round_up(min(most, max(STRIP_SAMPLES // self.n_fft, least)) + warm_up, V) - warm_up

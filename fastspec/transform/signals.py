@@ -9,26 +9,20 @@ from numpy.typing import NDArray
 
 from .. import checks
 from .._typing import Real
-from ..immutable import cached_attribute
 from ..kernels.fft.realfft import COMPLEX
 from ..kernels.framing.polyphase import SignalArgs
-from ..kernels.runtime.calls import aligned
-from ..kernels.runtime.threads import SERIAL_OPERATIONS, run_task, team_size
-from ..kernels.stft import forward
 from .epilogue import Epilogue
-from .forward import STREAM_ALIGNMENT, ForwardTransform
+from .forward import ForwardTransform
 from .framing import Geometry
 from .memory import MemoryLayout, has_integer_strides, layout_of, signal_args
-from .prepared import Prepared
+from .prepared import ArrayCall, Kept
 
-CACHED_CALLS = 256  # combinations of epilogue, order of memory and shape, of a plan
 CALL_SIGNALS = 1 << 12  # of a prepared call, which holds two offsets of each
 CONVERTED_SAMPLES = 1 << 22  # converted at a time
 CALL_FRAMES = 1 << 18  # of a signal, transformed in a call of the kernels
 BUFFERED_NUMBERS = 1 << 18  # of results, held at a time if they cannot be written to the output directly
 
 _MISSING: Any = object()
-_STREAMED = forward.LAYOUT.slot("streamed")
 
 
 class Output(NamedTuple):
@@ -59,12 +53,7 @@ class SignalTransform:
             transform.dtype,
             make_epilogue,
         )
-        self._calls: dict[Hashable, tuple[Prepared, Output] | None] = {}
-
-    @cached_attribute
-    def _task(self) -> int:
-        """The address of the kernel."""
-        return forward.forward_strip.address(self.dtype)
+        self._calls: Kept[tuple[ArrayCall, Output] | None] = Kept()
 
     @property
     def pads_with_zeros(self) -> bool:
@@ -90,7 +79,7 @@ class SignalTransform:
     def run_prepared(self, y: Any, epilogue: Hashable, out: Any, order: str) -> NDArray[Any] | None:
         """The result (..., rows, frames) by a prepared call; None if the signals need a conversion, padding or a check.
 
-        `epilogue` is an argument of `make_epilogue`; the calls of the latest CACHED_CALLS shapes are kept.
+        `epilogue` is an argument of `make_epilogue`; the calls of the latest shapes are kept.
         """
         is_plain = type(y) is np.ndarray and y.dtype == self.dtype and y.flags.carray and y.ndim
         if not is_plain or order not in ("F", "C"):
@@ -102,7 +91,7 @@ class SignalTransform:
         key = epilogue, order, y.shape
         cached = self._calls.get(key, _MISSING)
         if cached is _MISSING:
-            cached = self._prepare_cached(key)
+            cached = self._calls.keep(key, self._prepare(*key))
         if cached is None:
             return None
         call, output = cached
@@ -114,30 +103,10 @@ class SignalTransform:
             if not _matches(result, output) or np.may_share_memory(out, y):
                 return None
             flat = result.reshape(-1).view(self.dtype)
-        self._run_call(call, y.reshape(-1), flat)
+        call.run(y, flat)
         return out if out is not None else result if order == "C" else result.swapaxes(-1, -2)
 
-    def _run_call(self, call: Prepared, x: Real, out: Real) -> None:
-        """Run a prepared call on this thread alone if it is small, else by the driver."""
-        task, is_small = self._task, call.items == 1 or call.work < SERIAL_OPERATIONS
-        team = 1 if is_small else min(team_size(), call.items)
-        workspace = aligned(call.shared + call.scratch * team, self.dtype)
-        record = np.empty(call.record.size, np.int64)
-        if is_small:
-            forward.run_alone(task, call.record, call.items, record, x, out, workspace)
-            return
-        forward.set_arrays(call.record, call.items, record, x, out, workspace)
-        if record[_STREAMED] and out.ctypes.data % STREAM_ALIGNMENT:
-            record[_STREAMED] = 0
-        run_task(task, call.items, team, record, workspace[call.shared :], work=call.work)
-
-    def _prepare_cached(self, key: tuple[Hashable, str, tuple[int, ...]]) -> tuple[Prepared, Output] | None:
-        epilogue, order, shape = key
-        if len(self._calls) >= CACHED_CALLS:
-            self._calls.clear()
-        return self._calls.setdefault(key, self._prepare(epilogue, order, shape))
-
-    def _prepare(self, name: Hashable, order: str, shape: tuple[int, ...]) -> tuple[Prepared, Output] | None:
+    def _prepare(self, name: Hashable, order: str, shape: tuple[int, ...]) -> tuple[ArrayCall, Output] | None:
         """The call for signals of this shape, and its output; None where `run` has to check, pad or divide them."""
         geometry, n, count = self.geometry, shape[-1], math.prod(shape[:-1])
         start, is_plain = geometry.start, self.transform.in_lanes and self.pads_with_zeros

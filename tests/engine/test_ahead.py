@@ -11,7 +11,7 @@ from fastspec.kernels.runtime.ahead import NEEDED
 
 CALLS = {
     "forward": "plan.forward(y)",
-    "inverse": "plan.inverse(np.ones((513, 200), np.complex64))",
+    "inverse": "plan.inverse(np.ones((513, 800), np.complex64))",
     "recover pghi": "fastspec.recover(S, plan, rng=0)",
     "recover random": "fastspec.recover(S, plan, init='random', rng=0)",
     "recover rtisi": "fastspec.recover(S, plan, method='rtisi')",
@@ -22,11 +22,11 @@ PREAMBLE = """
 import os, sys, threading
 import numpy as np
 import fastspec
-from fastspec.kernels.runtime import ahead, jit, team
+from fastspec.kernels.runtime import ahead, jit, prepared, team
 from fastspec.kernels.runtime.tasks import registry
 
 y = np.random.default_rng(0).standard_normal(2_000_000).astype(np.float32)
-S, plan = np.ones((513, 200), np.float32), fastspec.STFT(1024, hop_length=256)
+S, plan = np.ones((513, 800), np.float32), fastspec.STFT(1024, hop_length=256)
 """
 
 
@@ -41,8 +41,8 @@ def run(code: str, **environment: str) -> list[str]:
 ORDER = """
 {call}
 names = {{entry.function: entry.name for entry in registry if hasattr(entry, "function")}}
-names |= {{function.function: "team" for function in (team.lead_team, team.serve_team)}}
-names |= {{team.work_alone.function: "alone"}}
+names |= {{function.function: "team" for function in (team.lead_team, team.serve_team, prepared.set_addresses)}}
+names |= {{function.function: "alone" for function in (team.work_alone, prepared.run_alone)}}
 loaded = [names[function] for function, _ in jit._entries]
 loaded += [it.name for it in registry if hasattr(it, "dispatcher") and it.dispatcher.overloads]
 print(*dict.fromkeys(loaded))

@@ -66,7 +66,7 @@ def fences(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
     monkeypatch.setattr(tasks, "aligned", fenced)
     monkeypatch.setattr(prepared, "aligned", fenced)
-    monkeypatch.setattr(signal_transforms, "aligned", fenced)
+    monkeypatch.setattr(prepared, "new_workspace", fenced)
     return check
 
 

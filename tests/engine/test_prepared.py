@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import fastspec
 from bench.versions import walk
-from fastspec.transform import signals as signal_transforms
+from fastspec.transform import prepared
 
 Array = np.ndarray[Any, np.dtype[Any]]
 SIZES = [(2, 1), (5, 2), (16, 3), (30, 7), (64, 100), (34, 8), (400, 160), (512, 128)]
@@ -68,7 +68,7 @@ def test_an_output_beyond_the_caches_is_the_same_on_and_off_a_cache_line() -> No
 
 
 def test_no_more_calls_are_kept_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signal_transforms, "CACHED_CALLS", 4)
+    monkeypatch.setattr(prepared, "KEPT_CALLS", 4)
     plan, rng = fastspec.STFT(64), np.random.default_rng(0)
     for n in (*range(100, 110), *range(100, 110)):
         y = rng.standard_normal(n).astype(np.float32)

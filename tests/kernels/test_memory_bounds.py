@@ -100,26 +100,27 @@ def run_items(task, dtype, items, record, *, work, scratch=0, memory=None):
 
 CHECK_PREPARED = """
 
-_plain_run_call, _plain_aligned = SignalTransform._run_call, aligned
-
-
-def _run_call(self, call, x, out):
-    \"\"\"The same; the workspace, peaks and scratch, is looked at again.\"\"\"
-    global aligned
-    arrays = []
-
-    def aligned(count, dtype):
-        arrays.append(_plain_aligned(count, dtype))
-        return arrays[-1]
-
-    _plain_run_call(self, call, x, out)
-    _tasks.ran.add(forward.forward_strip.name)
-    _tasks._check(arrays[0][call.shared :], call.scratch.sizes)
-
-
 from ..kernels.runtime import tasks as _tasks
 
-SignalTransform._run_call = _run_call
+_plain_run = ArrayCall.run
+
+
+def _run(self, x, y):
+    \"\"\"The same; the workspace is looked at again.\"\"\"
+    global new_workspace
+    arrays = []
+
+    def new_workspace(reals, dtype):
+        arrays.append(aligned(reals, dtype))
+        return arrays[-1]
+
+    _plain_run(self, x, y)
+    _tasks.ran.add(self.task.name)
+    at = self._scratch_at // self.dtype.itemsize
+    _tasks._check(arrays[0][at : at + arrays[0].size - self._reals], self.prepared.scratch.sizes)
+
+
+ArrayCall.run = _run
 """
 
 
@@ -141,7 +142,7 @@ def build(folder: Path, *edits: tuple[str, str, str]) -> Path:
     for name, addition in {"layout": SIZES, "calls": POISON, "tasks": CHECK}.items():
         with open(kernels / "runtime" / f"{name}.py", "a") as file:
             file.write(addition)
-    with open(kernels.parent / "transform" / "signals.py", "a") as file:
+    with open(kernels.parent / "transform" / "prepared.py", "a") as file:
         file.write(CHECK_PREPARED)
     return folder
 

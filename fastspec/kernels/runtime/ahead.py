@@ -24,7 +24,7 @@ from .tasks import registry
 from .threads import team_size
 
 NEEDED = {
-    "forward": ("rows.transform_rows", "realfft.forward", "forward.forward_strip", "team", "forward.set_arrays"),
+    "forward": ("rows.transform_rows", "realfft.forward", "forward.forward_strip", "team"),
     "inverse": ("rows.transform_rows", "realfft.inverse", "inverse.inverse_strip", "team"),
     "recover pghi": (
         "rows.transform_rows", "realfft.forward", "realfft.inverse", "pghi.integrate_block", "team",

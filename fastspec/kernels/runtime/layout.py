@@ -111,6 +111,11 @@ def data_address(a: NDArray[Any]) -> int:
         return int(a.__array_interface__["data"][0])
 
 
+def data_addresses(*arrays: NDArray[Any]) -> list[int]:
+    """The addresses of the first elements of arrays."""
+    return [data_address(a) for a in arrays]
+
+
 def locate(record: NDArray[np.int64], scratch: NDArray[Any]) -> tuple[int, int, int, int, int]:
     """(address and size of a record, address, size and size of an item of scratch), for a call of a task."""
     return data_address(record), record.size, data_address(scratch), scratch.size, scratch.itemsize

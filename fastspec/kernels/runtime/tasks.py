@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from .calls import aligned
 from .jit import compile_entry, files_of, from_dtype, int64, kernel, types
 from .layout import signature_of
+from .prepared import run_alone, set_addresses
 from .team import lead_team, serve_team, work_alone
 from .threads import run_task, team_size
 
@@ -113,17 +114,18 @@ class Driver:
     """What calls tasks, as an entry of the registry: the same for each dtype."""
 
     name, needed_by, dtypes = "team", ("transform", "features", "recovery", "notebook"), DTYPES
+    functions = work_alone, lead_team, serve_team, run_alone, set_addresses
 
     @staticmethod
     def compile(dtype: Any) -> None:
         """Compile it, or load it from the cache."""
-        for function in work_alone, lead_team, serve_team:
+        for function in Driver.functions:
             function.compile()
 
     @staticmethod
     def files(dtype: Any) -> list[Path]:
         """The files of the cache that hold it."""
-        return [path for function in (lead_team, serve_team) for path in function.files()]
+        return [path for function in Driver.functions for path in function.files()]
 
 
 registry.append(Driver)

@@ -12,7 +12,8 @@ All threads share one int64 array, `control`, on cache lines of 8 numbers::
     NEXT_HELPER  to be called
     CALL         its last item, task, record and scratch
     SHARED       addresses of the functions that lock and unlock, and of the caller's lock; how often to poll before
-                 sleeping, and when helpers were called
+                 sleeping; when helpers were called, and when the last call ended; whether to wake those that sleep,
+                 and how many small calls do not
     STATUS       of each helper, a line: IDLE, CALLED or ASLEEP, and the lock that it sleeps on
 
 Locks are those of Python, which need no interpreter: acquired by the thread that sleeps, released by the one that wakes
@@ -48,7 +49,7 @@ from .layout import array_at, data_address
 LINE = 8
 ACTIVE, NEXT_ITEM, NEXT_HELPER, CALL, SHARED, STATUS = 0, 8, 16, 24, 32, 40
 LAST, TASK, RECORD, RECORD_SIZE, SCRATCH, SCRATCH_SIZE, ITEMSIZE, HELPERS = range(CALL, CALL + 8)
-LOCK, UNLOCK, CALLERS_LOCK, POLLS, CALLED_AT = range(SHARED, SHARED + 5)
+LOCK, UNLOCK, CALLERS_LOCK, POLLS, CALLED_AT, ENDED_AT, WAKES, REST = range(SHARED, SHARED + 8)
 OPEN, WAITING = 1 << 40, 1 << 30
 IDLE, CALLED, ASLEEP = 0, 1, 2
 
@@ -60,6 +61,14 @@ late, as another process has its core, makes them few, and those that come in ti
 """
 MORE_POLLS = 100  # for each helper in time
 LATE_CYCLES = 500_000  # some 200 µs; waking a thread takes 50
+WAKING_WORK = 1 << 23
+"""Approximate operations from which a call wakes helpers that sleep: some 100 µs, as a helper comes after 50.
+
+A smaller call takes those that poll, and wakes others only if it follows another call at once: they will then poll for
+the next.  As long as they come too late for that, as other processes have their cores, few such calls try it.
+"""
+SOON_CYCLES = 250_000  # some 100 µs
+SMALL_CALLS = 15  # that wake no helper, after one that did
 
 
 @kernel
@@ -78,12 +87,15 @@ def take_items(control, worker):
 
 @kernel
 def wake_helpers(control, count):
-    """Wake up to `count` more helpers, while items are left."""
-    for _ in range(count):
+    """Call up to `count` more helpers, while items are left."""
+    while count > 0:
         helper = claim(control, NEXT_HELPER, control[HELPERS])
         if helper < 0 or load_acquire(control, NEXT_ITEM) >= control[LAST]:
             return
         status = STATUS + LINE * helper
+        if control[WAKES] == 0 and load_acquire(control, status) == ASLEEP:
+            continue
+        count -= 1
         if exchange(control, status, CALLED) == ASLEEP:
             call(control[UNLOCK], (control[status + 1],))
 
@@ -95,6 +107,20 @@ def set_polls(control):
         control[POLLS] = FEWEST_POLLS
     else:
         control[POLLS] = min(control[POLLS] + MORE_POLLS, MOST_POLLS)
+
+
+@kernel
+def wakes(control, work):
+    """Whether a call of so much work wakes helpers that sleep."""
+    if work >= WAKING_WORK:
+        return True
+    if control[CALLED_AT] - control[ENDED_AT] >= SOON_CYCLES:
+        return False
+    if control[REST] > 0:
+        control[REST] -= 1
+        return False
+    control[REST] = SMALL_CALLS
+    return True
 
 
 @kernel
@@ -132,6 +158,7 @@ def serve(helper: int, address: int, size: int) -> None:
             polls = 0
             set_polls(control)
             if join_call(control):
+                control[REST] = 0
                 if helper < control[HELPERS]:  # else an earlier call woke it, and this one has no scratch for it
                     wake_helpers(control, 2)
                     take_items(control, helper + 1)
@@ -145,21 +172,23 @@ def serve(helper: int, address: int, size: int) -> None:
 
 
 def lead(
-    address: int, size: int, first: int, last: int, helpers: int,
+    address: int, size: int, first: int, last: int, helpers: int, work: int,
     task: int, record: int, record_size: int, scratch: int, scratch_size: int, itemsize: int,
 ) -> None:  # fmt: skip
-    """Work on items first .. last - 1 with up to `helpers` others; returns when all are done."""
+    """Work on items first .. last - 1, `work` operations, with up to `helpers` others; returns when all are done."""
     control = array_at(address, size, int64(8))
     control[NEXT_ITEM], control[LAST], control[TASK] = first, last, task
     control[NEXT_HELPER], control[HELPERS] = 0, helpers
     control[RECORD], control[RECORD_SIZE] = record, record_size
     control[SCRATCH], control[SCRATCH_SIZE], control[ITEMSIZE] = scratch, scratch_size, itemsize
     control[CALLED_AT] = cycles()
+    control[WAKES] = int64(wakes(control, work))
     store_release(control, ACTIVE, OPEN)
     wake_helpers(control, 2)
     take_items(control, int64(0))
     wait_for_helpers(control)
     control[TASK], control[RECORD], control[SCRATCH] = 0, 0, 0
+    control[ENDED_AT] = cycles()
 
 
 def take_alone(
@@ -245,12 +274,12 @@ class Team:
             raise
         return True
 
-    def work_once(self, items: int, helpers: int, *arguments: int) -> bool:
+    def work_once(self, items: int, helpers: int, work: int, *arguments: int) -> bool:
         """Work on all items if this call can have the team; whether it could."""
         if not self.join(helpers):
             return False
         try:
-            self.work(0, items, helpers, *arguments)
+            self.work(0, items, helpers, work, *arguments)
         finally:
             self._used.release()
         return True
@@ -259,9 +288,9 @@ class Team:
         """Let other calls have the team."""
         self._used.release()
 
-    def work(self, first: int, last: int, helpers: int, *arguments: int) -> None:
-        """Work on items first .. last - 1."""
-        lead_team(*self._where, first, last, min(helpers, self._helpers), *arguments)
+    def work(self, first: int, last: int, helpers: int, work: int, *arguments: int) -> None:
+        """Work on items first .. last - 1, approximately so many operations."""
+        lead_team(*self._where, first, last, min(helpers, self._helpers), work, *arguments)
 
     def _start(self, helpers: int) -> None:
         """Start threads until there are so many helpers, or the system starts no more."""

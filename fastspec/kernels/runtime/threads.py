@@ -24,7 +24,7 @@ from .team import Team, work_alone
 
 BATCH_SECONDS = 0.1  # at most in one call of compiled code: Ctrl-C acts between two
 FIRST_BATCH_OPERATIONS = 1 << 26  # in the first batch of a call, before their speed is measured
-SERIAL_OPERATIONS = 1 << 18  # below which waking the threads costs more than it saves
+SERIAL_OPERATIONS = 1 << 20  # some 15 µs, below which the team costs more than it saves
 
 
 # ---- how many ----
@@ -119,18 +119,22 @@ def run_task(
     work : int
         Approximate operations of all items.
     """
-    arguments = task, *locate(record, scratch)
+    run_at(items, workers, work, (task, *locate(record, scratch)))
+
+
+def run_at(items: int, workers: int, work: int, arguments: tuple[int, int, int, int, int, int]) -> None:
+    """`run_task` for (task, address and size of the record, address, size and size of an item of scratch)."""
     if work < SERIAL_OPERATIONS:
         work_alone(0, items, *arguments)
         return
     may_share = workers > 1 and items > 1 and os.getpid() == _process
-    if may_share and work <= FIRST_BATCH_OPERATIONS and _team.work_once(items, workers - 1, *arguments):
+    if may_share and work <= FIRST_BATCH_OPERATIONS and _team.work_once(items, workers - 1, work, *arguments):
         return
     if not may_share or not _team.join(workers - 1):
         _run_batches(lambda first, last: work_alone(first, last, *arguments), items, 1, work)
         return
     try:
-        _run_batches(lambda first, last: _team.work(first, last, workers - 1, *arguments), items, workers, work)
+        _run_batches(lambda first, last: _team.work(first, last, workers - 1, work, *arguments), items, workers, work)
     finally:
         _team.leave()
 

@@ -55,7 +55,9 @@ class ForwardArgs(NamedTuple):
 
 LAYOUT = Layout(SignalArgs, Tables, ForwardArgs, Epilogue)
 unpack_signals, unpack_tables, unpack_args, unpack_epilogue = LAYOUT.unpackers
-X_SLOT, OUT_SLOT, PEAKS_SLOT, TILES_SLOT = map(LAYOUT.slot, ("x", "out", "peaks", "strip_tiles"))
+X_SLOT, OUT_SLOT = map(LAYOUT.slot, ("x", "out"))
+
+STREAM_ALIGNMENT = 64  # an output bypasses the caches if every row of it starts on a cache line
 
 
 @register_jitable
@@ -205,6 +207,7 @@ def forward_strip(item, worker, record, scratch):
     polyphase(select_signal(signals, i), x0, args.hop, args.rows, strip, args.strip_stride, work)
     restore_mode(mode)
     tiles = (args.frames + V - 1) // V  # of a signal
+    streamed = args.streamed and address(signals.out) % STREAM_ALIGNMENT == 0
     for g in range(min(args.strip_tiles, tiles - first // V)):
         f0 = first + g * V
         peaks_offset, o = i * tiles * V + f0, signals.out_offsets[i] + f0 * frame_stride
@@ -212,51 +215,16 @@ def forward_strip(item, worker, record, scratch):
         if f0 + V <= args.frames:
             call(
                 args.epilogue,
-                (bins, args, epilogue, signals.out, o, args.row_stride, args.streamed, signals.peaks, peaks_offset),
+                (bins, args, epilogue, signals.out, o, args.row_stride, streamed, signals.peaks, peaks_offset),
             )
         else:
             call(args.epilogue, (bins, args, epilogue, tmp, zero, tmp_stride, False, signals.peaks, peaks_offset))
             scatter_tile(tmp, zero, args.frames - f0, V, args, signals.out, o)
-    if args.streamed:
+    if streamed:
         memory_fence()
 
 
 # ---- called from Python ----
-@kernel
-def copy_record(prepared, items, record, x, out, workspace):
-    """Copy a prepared record, and set samples, output and peaks in it.
-
-    Returns the number of peaks, with which the workspace begins.
-    """
-    peaks = items * prepared[TILES_SLOT] * lanes(x)
-    for i in range(prepared.size):
-        record[i] = prepared[i]
-    record[X_SLOT], record[X_SLOT + 1] = address(x), x.size
-    record[OUT_SLOT], record[OUT_SLOT + 1] = address(out), out.size
-    record[PEAKS_SLOT], record[PEAKS_SLOT + 1] = address(workspace), peaks
-    return peaks
-
-
-@called_from_python("transform")
-def run_alone(function: int, prepared: Ints, items: int, record: Ints, x: Reals, out: Reals, workspace: Reals):
-    """Call a task for all items of a prepared record, without other threads; `record` holds the copy of it.
-
-    The workspace holds peaks and scratch.  Passing many arguments takes Numba microseconds, as long as the transform of
-    a short signal.
-    """
-    peaks = copy_record(prepared, items, record, x, out, workspace)
-    mode = set_flushing(True)
-    for item in range(items):
-        call(function, (int64(item), int64(0), record, workspace[peaks:]))
-    restore_mode(mode)
-
-
-@called_from_python("transform")
-def set_arrays(prepared: Ints, items: int, record: Ints, x: Reals, out: Reals, workspace: Reals):
-    """`copy_record`, for a call by the driver."""
-    copy_record(prepared, items, record, x, out, workspace)
-
-
 @called_from_python("transform")
 def set_block(record: Ints, x: Reals, out: Reals):
     """Set the addresses of samples and output in a record: Python takes a microsecond for each."""

@@ -1,0 +1,72 @@
+"""Arrays of spectra -> their signals: by a prepared call, or after a conversion of what needs one."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._typing import Complex, Real
+from ..kernels.runtime.threads import team_size
+from .ends import Ends
+from .inverse import InverseTransform
+from .memory import pair_signals
+from .prepared import ArrayCall, Kept
+
+_MISSING: Any = object()
+
+
+class SpectraTransform:
+    """The inverse transform of whole signals, whose ends are limited.
+
+    Parameters
+    ----------
+    start : int
+        The first sample of signals in the sum of their frames.
+    transform : InverseTransform
+    ends : Ends
+    """
+
+    def __init__(self, start: int, transform: InverseTransform, ends: Ends) -> None:
+        self.start, self.transform, self.ends, self.dtype = start, transform, ends, transform.dtype
+        self._kind = np.result_type(self.dtype, np.complex64)
+        self._calls: Kept[tuple[ArrayCall, tuple[int, ...]] | None] = Kept()
+
+    def run(self, D: NDArray[Any], y: Real, limit_ends: bool) -> None:
+        """Write the signals of spectra (..., bins, frames) to y (..., length), which is not empty."""
+        for spectra, signals in pair_signals(D, y):
+            self.transform.run_any(spectra, signals, start=self.start)
+            if limit_ends:
+                self.ends.limit(signals, spectra)
+
+    def run_prepared(self, D: Any, length: Any, out: Any, limit_ends: bool) -> Real | None:
+        """The signals by a prepared call, or None if the arrays need a conversion or a check, or ends are limited."""
+        if type(D) is not np.ndarray or D.dtype != self._kind or not D.flags.aligned or type(length) is not int:
+            return None
+        key = D.shape, D.strides, length, limit_ends, team_size()
+        kept = self._calls.get(key, _MISSING)
+        if kept is _MISSING:
+            kept = self._calls.keep(key, self._prepare(D, length, limit_ends))
+        if kept is None:
+            return None
+        call, shape = kept
+        if out is None:
+            y = np.empty(shape, self.dtype)
+        elif type(out) is np.ndarray and out.flags.carray and out.dtype == self.dtype and out.shape == shape:
+            if np.may_share_memory(out, D):
+                return None
+            y = out
+        else:
+            return None
+        call.run(D.swapaxes(-1, -2), y)  # contiguous if the bins of a frame are neighbours
+        return y
+
+    def _prepare(self, D: Complex, length: int, limit_ends: bool) -> tuple[ArrayCall, tuple[int, ...]] | None:
+        """The call for spectra of this shape and these strides, and the shape of its output."""
+        shape = *D.shape[:-2], length
+        if D.ndim < 2 or D.shape[-2] != self.transform.n_fft // 2 + 1 or not D.size or length < 1:
+            return None
+        if limit_ends and self.ends.are_weak(D.shape[-1], length):
+            return None
+        pairs = list(pair_signals(D, np.empty(shape, self.dtype)))
+        call = self.transform.prepare_call(*pairs[0], self.start) if len(pairs) == 1 else None
+        return None if call is None else (call, shape)
