@@ -60,8 +60,9 @@ class Rounds:
         self.strip_tiles = self._strip_tiles(V)
         n_fft, hop = plan.n_fft, plan.hop_length
         self.strip_stride = fft_tables.strip_stride(n_fft, hop, self.strip_tiles, self.dtype)
-        self.tables = fft_tables.transform_tables(
-            n_fft, hop, self.strip_stride, plan.window, plan.window, self.dtype, addresses(n_fft, self.dtype)
+        self.tables = plan.inverse_transform.tables._replace(
+            forward=addresses(n_fft, self.dtype)[1],
+            sample_offsets=fft_tables.sample_offsets(n_fft, hop, self.strip_stride),
         )
         self.workspace = Workspace(self.dtype)
         self._prepared: dict[tuple[int, float], Prepared] = {}  # by kind and gain
@@ -80,7 +81,7 @@ class Rounds:
     @cached_attribute
     def S_in_fft_order(self) -> Real:
         """Magnitudes in lanes, in the order in which the inverse transform reads them."""
-        return arrange_in_lanes(self.S, fft_tables.bin_order(self.plan.n_fft), scales=self.scales**self.power)
+        return arrange_in_lanes(self.S, self.plan.inverse_transform.bin_order, scales=self.scales**self.power)
 
     @cached_attribute
     def S_in_row_order(self) -> Real:
@@ -258,7 +259,7 @@ class Rounds:
         plan, V = self.plan, fft_tables.lane_count(self.dtype)
         n_fft, hop, stride, signals = plan.n_fft, plan.hop_length, self.strip_stride, len(self.S)
         rows = min(hop, n_fft)
-        count = fft_tables.bin_order(n_fft).size if kind == griffin_lim.MAGNITUDES else self.S.shape[1]
+        count = plan.inverse_transform.bin_order.size if kind == griffin_lim.MAGNITUDES else self.S.shape[1]
         return OverlapAddArgs(
             source=BINS,
             folded=False,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .. import checks
 from .._typing import Real
-from ..kernels.fft.tables import bin_order, has_inverse, lane_count, scratch_elements
+from ..kernels.fft.tables import has_inverse, lane_count, scratch_elements
 from ..kernels.recovery import rtisi as kernels
 from ..kernels.recovery.rtisi import RtisiArgs, RtisiArrays
 from ..kernels.runtime.calls import aligned
@@ -210,7 +210,7 @@ class LaneBuffers:
         n, hop, dtype, V = plan.n_fft, plan.hop_length, plan.dtype, lane_count(plan.dtype)
         offsets = (np.arange(n) * V).astype(np.uint32)
         self.dtype, self.tables = dtype, plan.inverse_transform.tables._replace(sample_offsets=offsets)
-        self.order = bin_order(n)
+        self.order = plan.inverse_transform.bin_order
         self.energy, self.buffer_energy = (a.astype(dtype).reshape(-1) for a in _window_energies(plan, look_ahead))
         tile_signals = V // (look_ahead + 1)
         self.tiles = -(-signals // tile_signals)

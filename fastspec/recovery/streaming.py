@@ -10,9 +10,10 @@ from numpy.typing import ArrayLike
 from .. import checks
 from .._typing import Array, Real
 from ..features.banks import FilterBank
+from ..kernels.runtime.tasks import prepare_team
 from ..plan import STFT, as_plan
 from ..stream.iterators import push_blocks
-from .blocks import BlockEngine, check_block
+from .blocks import BlockEngine, check_block, margin_frames
 from .engines import Engine, make_engine
 from .methods import ONLINE, Chain, parse_stages
 from .recover import Seed, check_init, fraction
@@ -132,6 +133,22 @@ class StreamingRecover:
 
     def __getstate__(self) -> dict[str, Any]:
         raise TypeError(f"a {type(self).__name__} can be neither copied nor pickled: make another")
+
+    def prepare(self) -> None:
+        """Compile, or load, all that `push` and `flush` call, so that no first push does in an audio callback.
+
+        The state of the stream, and of a generator that is its `rng`, stay as they are.  It takes as long as the
+        recovery of a short signal; for methods in blocks, of one of two of their smallest blocks.
+        """
+        prepare_team(self.plan.dtype)
+        twin = object.__new__(type(self))
+        vars(twin).update(vars(self))
+        twin._rng, twin._block = 0, margin_frames(self.plan)
+        twin.reset()
+        levels = np.random.default_rng(0).random((self._problem.n_rows, 3 * twin._block))
+        for block in np.array_split(levels, 2, axis=1):
+            twin.push(block)
+        twin.flush()
 
     def reset(self) -> None:
         """Forget everything: as new."""

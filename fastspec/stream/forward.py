@@ -9,6 +9,7 @@ from .. import checks
 from .._typing import Array
 from ..features.banks import FilterBank
 from ..features.log import Log, log_scale
+from ..kernels.runtime.tasks import prepare_team
 from ..plan import STFT, as_plan
 from ..transform.epilogue import Epilogue
 from ..transform.framing import LOCAL_PAD_MODES
@@ -39,6 +40,21 @@ class ForwardStream:
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         raise TypeError(f"a {type(self).__name__} cannot be copied or pickled, as it holds addresses: pickle its plan")
+
+    def prepare(self) -> None:
+        """Compile, or load, all that `push` and `flush` call, so that no first push does in an audio callback.
+
+        The state of the stream stays as it is.
+        """
+        prepare_team(self.plan.dtype)
+        twin = object.__new__(type(self))
+        vars(twin).update(vars(self))
+        twin.reset()
+        block = np.zeros(4 * self.plan.n_fft + self.latency, self.plan.dtype)
+        block[0] = 1
+        for _ in range(2):
+            twin.push(block)
+        twin.flush()
 
     def reset(self) -> None:
         """Return to the state of a new stream; the next block may have other leading axes."""

@@ -4,6 +4,7 @@ Between blocks the overlap-add sums of the samples that later frames overlap are
 any hop.  Frames are always added in their order, so that continuing these sums gives the bits of `plan.inverse`.
 """
 
+import copy
 from math import prod
 from typing import Any
 
@@ -13,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from .. import checks
 from .._typing import Complex, Real
 from ..kernels.runtime.layout import data_address
+from ..kernels.runtime.tasks import prepare_team
 from ..kernels.runtime.threads import team_size
 from ..kernels.stft import inverse as inverse_kernel
 from ..plan import STFT, as_plan
@@ -95,6 +97,19 @@ class StreamingISTFT:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update({**state, "_sum_addresses": [data_address(sums) for sums in state["_sums"]]})
+
+    def prepare(self) -> None:
+        """Compile, or load, all that `push` and `flush` call, so that no first push does in an audio callback.
+
+        The state of the stream stays as it is.
+        """
+        prepare_team(self.plan.dtype)
+        twin = copy.copy(self)
+        twin.reset()
+        block = np.ones((self.plan.n_bins, 4), self.plan.complex_dtype)
+        for _ in range(2):
+            twin.push(block)
+        twin.flush()
 
     def reset(self) -> None:
         """Return to the state of a new stream."""

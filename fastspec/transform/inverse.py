@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from .._typing import Complex, Real
+from .._typing import Complex, Integer, Real
+from ..immutable import cached_attribute
 from ..kernels.fft import tables as fft_tables
 from ..kernels.fft.realfft import BINS, addresses
 from ..kernels.runtime.ahead import announce
@@ -138,6 +139,11 @@ class InverseTransform:
             announce("inverse", self.dtype)
             kernels = addresses(n_fft, self.dtype, forwards=False)
             self.tables = fft_tables.transform_tables(n_fft, hop, 0, self.window, self.window, self.dtype, kernels)
+
+    @cached_attribute
+    def bin_order(self) -> Integer:
+        """Bins in the order in which the kernels read them."""
+        return fft_tables.bin_order(self.n_fft)
 
     def run_any(self, D: NDArray[Any], out: Real, *, start: int) -> None:
         """`run` for D of any dtype, with all its frames: converted block by block if it is long."""

@@ -126,6 +126,12 @@ def sample_order(n_fft):
     return np.arange(n_fft) if n_fft % 2 == 0 else np.repeat(np.arange(n_fft), 2)
 
 
+def sample_offsets(n_fft, hop, stride):
+    """Where `sample_order` is in a strip whose rows are `stride` numbers apart."""
+    j = sample_order(n_fft)
+    return (j % hop * stride + j // hop).astype(np.uint32)
+
+
 def _transform_weights(window):
     """Weights of re and im of the complex numbers: half the window; for odd sizes the window and zeros."""
     return window * 0.5 if len(window) % 2 == 0 else np.stack([window, np.zeros(len(window))], -1).ravel()
@@ -142,7 +148,6 @@ def transform_tables(n_fft, hop, stride, window, synthesis, dtype, addresses, fa
     `addresses` are those of the row transform, the forward and the inverse transform; see `realfft.addresses`.
     """
     n1, n2, radices = factors or factorise(n_fft // 2 if n_fft % 2 == 0 else n_fft)
-    j = sample_order(n_fft)
     return Tables(
         *addresses,
         n1,
@@ -152,7 +157,7 @@ def transform_tables(n_fft, hop, stride, window, synthesis, dtype, addresses, fa
         column_twiddles(n1, n2, dtype),
         pass_twiddles(n2, radices, dtype),
         split_twiddles(n_fft, dtype),
-        (j % hop * stride + j // hop).astype(np.uint32),
+        sample_offsets(n_fft, hop, stride),
         _transform_weights(window).astype(dtype),
         (synthesis / n_fft).astype(dtype),
     )

@@ -21,7 +21,7 @@ from .jit import compile_entry, files_of, from_dtype, int64, kernel, types
 from .layout import signature_of
 from .prepared import run_alone, set_addresses
 from .team import lead_team, serve_team, work_alone
-from .threads import run_task, team_size
+from .threads import run_task, start_team, team_size
 
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
@@ -129,6 +129,12 @@ class Driver:
 
 
 registry.append(Driver)
+
+
+def prepare_team(dtype: np.dtype[Any]) -> None:
+    """Compile, or load, what calls tasks, and start the helpers."""
+    Driver.compile(dtype)
+    start_team()
 
 
 def run_items(

@@ -95,6 +95,13 @@ _team = Team()
 
 forks.locks += [global_compiler_lock]  # other threads finish compiling first
 
+
+def start_team() -> None:
+    """Start the threads of the team, as many as a call may have."""
+    if thread_count() > 1 and _team.join(thread_count() - 1):
+        _team.leave()
+
+
 Batch = Callable[[int, int], None]
 """Works on items first .. last - 1."""
 
