@@ -5,8 +5,8 @@ table.py      Markdown tables, losses in bold, goals;    summary.py    the two t
 timing.py     medians of shuffled rounds, fresh processes, the machine
 metrics.py    how near a recovered signal is;            sounds.py     signals that recovery is judged on
 peers.py      the other libraries;                       limits.py     the transforms alone, the writing alone
-subjects      engine  recovery  notebook  segments  streams  long_sound  first_calls  clips  busy  memory  fft  quality  ends
-              accuracy
+subjects      engine  recovery  notebook  segments  streams  long_sound  first_calls  clips  busy  loaders  memory  fft
+              quality  ends  accuracy
 digests.py    the bits of a fixed set of calls, to compare two versions
 librosa_suites.py  librosa's own tests: plain, patched, through the face
 librosa_calls.py   small calls beside librosa's

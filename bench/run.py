@@ -23,6 +23,7 @@ from . import (
     engine,
     fft,
     first_calls,
+    loaders,
     long_sound,
     memory,
     notebook,
@@ -45,6 +46,7 @@ SUBJECTS: dict[str, Any] = {
     "notebook": notebook,
     "first_calls": first_calls,
     "busy": busy,
+    "loaders": loaders,
     "clips": clips,
     "memory": memory,
     "fft": fft,
@@ -56,7 +58,8 @@ SUBJECTS: dict[str, Any] = {
 
 DOCUMENTS = {
     "docs/benchmarks.md": (
-        "engine", "recovery", "notebook", "segments", "streams", "long_sound", "first_calls", "clips", "busy", "memory", "fft",
+        "engine", "recovery", "notebook", "segments", "streams", "long_sound", "first_calls", "clips", "busy",
+        "loaders", "memory", "fft",
     ),
     "docs/quality.md": ("quality", "ends", "accuracy"),
 }  # fmt: skip

@@ -22,9 +22,11 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from .. import status
 from ..files.names import displayable
 
 console = Console(stderr=True)
+status.is_wanted = False  # it would be written across the bars
 _REFRESH_SECONDS = 0.05
 
 

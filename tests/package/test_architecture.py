@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2] / "fastspec"
 FLOORS = [
-    ["warning", "forks"],
+    ["warning", "forks", "status"],
     ["kernels.runtime"],
     ["kernels.simd"],
     ["kernels.fft"],

@@ -42,7 +42,7 @@ def test_the_state_stays_as_it_is(name: str) -> None:
         np.testing.assert_array_equal(prepared.push(block), expected.push(block))
     np.testing.assert_array_equal(prepared.flush(), expected.flush())
     prepared.prepare()
-    with pytest.raises(ValueError, match="stream has (ended|been flushed)"):
+    with pytest.raises(ValueError, match=r"stream has (ended|been flushed)"):
         prepared.push(blocks[0])
 
 
@@ -74,6 +74,8 @@ print(after > before, compiled() == after)
 @pytest.mark.parametrize("name", STREAMS)
 def test_nothing_is_compiled_after_it(name: str) -> None:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([os.path.dirname(__file__), *sys.path])}
-    ran = subprocess.run([sys.executable, "-c", NOTHING_IS_COMPILED, name], env=environment, capture_output=True, text=True)
+    ran = subprocess.run(
+        [sys.executable, "-c", NOTHING_IS_COMPILED, name], env=environment, capture_output=True, text=True
+    )
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.split() == ["True", "True"]

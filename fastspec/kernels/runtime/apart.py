@@ -16,7 +16,10 @@ from typing import Any
 
 from numba.core.compiler_lock import global_compiler_lock
 
+from ...status import CompilationStatus
 from .cache import show_warnings
+
+_status = CompilationStatus()
 
 
 def compiled_apart(compiling: Callable[..., Any]) -> Callable[..., Any]:
@@ -63,7 +66,7 @@ def _call_apart(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         thread.start()
     except RuntimeError:  # no thread can be had, as while Python ends
         return function(*args)
-    finished.acquire()  # a signal ends it
+    _status.wait_for(finished)  # a signal ends it
     result, error = outcome.pop()
     if error is not None:
         raise error
