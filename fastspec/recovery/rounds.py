@@ -19,14 +19,19 @@ from ..kernels.runtime.threads import team_size
 from ..kernels.stft import overlap_add
 from ..kernels.stft.overlap_add import OverlapAddArgs
 from ..plan import STFT
-from ..transform.inverse import prepare_overlap_add, run_overlap_add, sum_size
+from ..transform.inverse import prepare_overlap_add, run_overlap_add, run_strips, set_overlap_add, sum_size
 from ..transform.memory import arrange_in_lanes, extent
 from ..transform.prepared import Prepared, Workspace
 from .methods import Method, Momentum, Relaxation
 
 STRIP_BYTES = 96 << 10  # a strip, its samples and the sum of its frames share the second-level cache
 MIN_STRIPS = 8  # of a signal that is long enough, for several threads
+KEPT_STEPS = 32
+"""Calls of rounds, by method and the addresses of signals, that are kept: three arrays take turns."""
 LEAST_MAGNITUDE = 1e-15  # smaller bins have no phase, where the largest magnitude is about 1
+
+Step = tuple[Prepared, Integer, tuple[Real | None, Real]]
+"""The call of a round, its record, and what that points to: the padding of the signals, and the tails of strips."""
 
 
 class Rounds:
@@ -67,6 +72,7 @@ class Rounds:
         self.workspace = Workspace(self.dtype)
         self._prepared: dict[tuple[int, float], Prepared] = {}  # by kind and gain
         self._records: dict[tuple[object, ...], Integer] = {}
+        self._steps: dict[tuple[object, ...], Step] = {}  # by method and addresses
 
     def _strip_tiles(self, V: int) -> int:
         """Tiles of a strip.  It depends only on the sizes of one signal, as the bits of the result depend on it."""
@@ -132,6 +138,19 @@ class Rounds:
     # ---- one round ----
     def step(self, now: Real, before: Real, out: Real, method: Method) -> None:
         """out = the signals (signals, length) of the round after `now`, which came after `before`; see `methods`."""
+        key = method, data_address(now), data_address(before), data_address(out), team_size()
+        call = self._steps.get(key)
+        if call is None:
+            call = self._prepare_step(now, before, out, method)
+            if not self.has_edges:  # which differ from round to round
+                if len(self._steps) >= KEPT_STEPS:
+                    self._steps.clear()
+                self._steps[key] = call
+        prepared, record, _ = call
+        run_strips(prepared, griffin_lim.round_strip, record, self.workspace)
+
+    def _prepare_step(self, now: Real, before: Real, out: Real, method: Method) -> Step:
+        """The call of a round for these arrays."""
         if isinstance(method, Relaxation):
             gain, kind, S = 1.0, griffin_lim.RELAXED, self.S_in_row_order
         elif self.bank is None:
@@ -141,8 +160,8 @@ class Rounds:
         prepared = self._prepare(kind, gain)
         record, edges = self._record(prepared, (kind, gain), now, before, method)
         arrays = {name: (data_address(a), a.size) for name, a in {"y": out, "previous": now, "spectra": S}.items()}
-        run_overlap_add(prepared, griffin_lim.round_strip, arrays, self.workspace, record)
-        del edges  # it had to live as long as the record
+        record = set_overlap_add(prepared, arrays, self.workspace, record)
+        return prepared, record, (edges, self.workspace.shared)
 
     def convergence(self, y: Real) -> NDArray[np.float64]:
         """20 log10 (||levels of y - S|| / ||S||) of each signal, in dB, over all rows and frames."""

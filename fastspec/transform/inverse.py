@@ -97,16 +97,28 @@ def run_overlap_add(
 
     `arrays` are those of `overlap_add.OverlapAddArrays` by name; `record` is the prepared one by default.
     """
-    record = (prepared.record if record is None else record).copy()
+    record = set_overlap_add(prepared, arrays, workspace, prepared.record if record is None else record)
+    run_strips(prepared, task, record, workspace)
+
+
+def set_overlap_add(
+    prepared: Prepared, arrays: dict[str, Memory], workspace: Workspace, record: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """A copy of the record with the addresses of these arrays and of the workspace, which is reserved."""
+    record = record.copy()
     workspace.reserve(prepared, team_size())
-    dtype, tails = workspace.scratch.dtype, workspace.shared
-    overlap_add.LAYOUT.set_memory(
-        record, **arrays, tails=(data_address(tails) if prepared.shared else 0, prepared.shared)
-    )
-    run_items(task, dtype, prepared.items, record, work=prepared.work, memory=workspace.scratch)
+    tails = data_address(workspace.shared) if prepared.shared else 0, prepared.shared
+    overlap_add.LAYOUT.set_memory(record, **arrays, tails=tails)
+    return record
+
+
+def run_strips(prepared: Prepared, task: Task, record: NDArray[np.int64], workspace: Workspace) -> None:
+    """Call a task for all strips, then add the tails."""
+    dtype, memory = workspace.scratch.dtype, workspace.scratch
+    run_items(task, dtype, prepared.items, record, work=prepared.work, memory=memory)
     if prepared.shared:
         tail_work = 4 * prepared.shared + 1
-        run_items(overlap_add.add_tails, dtype, prepared.items, record, work=tail_work, memory=workspace.scratch)
+        run_items(overlap_add.add_tails, dtype, prepared.items, record, work=tail_work, memory=memory)
 
 
 def _round_up(count: int, V: int) -> int:
