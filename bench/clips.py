@@ -16,6 +16,7 @@ from . import peers, timing
 from .table import Goal, duration, machine_line, paragraphs, speedup, table
 
 RATE, N_FFT, HOP, THREADS = 16_000, 512, 128, 2
+SETTLE = 0.003  # seconds of the same call before each timed one: torch's threads spin for a while after its calls
 CLIPS = {"2,200 samples": 2200, "0.5 s": 8000, "1 s": 16_000, "3 s": 48_000, "10 s": 160_000}
 METHODS: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
     "default": ((1, 3, 6), {}),
@@ -36,9 +37,12 @@ def against_torch(rounds: int) -> dict[str, Any]:
     for name, n in CLIPS.items():
         y = noise(n)
         D = plan.forward(y)
+        spectrum, samples = np.empty_like(D), np.empty_like(y)
         ours: dict[str, timing.Call] = {
             "forward": lambda y=y: plan.forward(y),
             "inverse": lambda D=D, n=n: plan.inverse(D, length=n),
+            "forward, out=": lambda y=y, out=spectrum: plan.forward(y, out=out),
+            "inverse, out=": lambda D=D, n=n, out=samples: plan.inverse(D, length=n, out=out),
         }
         theirs = {
             "forward": peers.stft(y, N_FFT, HOP, contiguous=False).get("torch"),
@@ -47,10 +51,10 @@ def against_torch(rounds: int) -> dict[str, Any]:
         calls = {}
         for what, call in ours.items():
             calls[f"fastspec {what}"] = call, rounds
-            if theirs[what]:
+            if theirs.get(what):
                 np.testing.assert_allclose(peers.numpy_of(theirs[what]()), call(), atol=2e-4)
                 calls[f"torch {what}"] = theirs[what], rounds
-        found[name] = timing.medians(calls, warm=True)
+        found[name] = timing.medians(calls, settle=SETTLE)
         print(name, {key: duration(value) for key, value in found[name].items()}, flush=True)
     return found
 
@@ -69,11 +73,11 @@ def beside_the_work(rounds: int) -> dict[str, float]:
             "forward of 1 s": (lambda: plan.forward(second), rounds),
             "librosa's stft of 1 s": (lambda: face(second, **padded), rounds),
         },
-        warm=True,
+        settle=SETTLE,
     )
     with fastspec.threads(1):
         alone = timing.medians(
-            {"few": (lambda: plan.forward(few), rounds), "many": (lambda: plan.forward(many), rounds)}, warm=True
+            {"few": (lambda: plan.forward(few), rounds), "many": (lambda: plan.forward(many), rounds)}, settle=SETTLE
         )
     seconds["work of 17 frames"] = (alone["many"] - alone["few"]) / 512 * 17
     print({key: duration(value) for key, value in seconds.items()}, flush=True)
@@ -117,7 +121,11 @@ def tables(result: dict[str, Any]) -> str:
         row = [name]
         for what in ("forward", "inverse"):
             ours, theirs = seconds[f"fastspec {what}"], seconds.get(f"torch {what}")
-            row += [duration(ours), speedup(theirs, ours) if theirs else ""]
+            row += [
+                duration(ours),
+                duration(seconds[f"fastspec {what}, out="]),
+                speedup(theirs, ours) if theirs else "",
+            ]
         rows.append(row)
     shares = [
         [
@@ -130,8 +138,9 @@ def tables(result: dict[str, Any]) -> str:
     ]
     beside, batch = result["beside"], result["recover"]["batch"]
     return paragraphs(
-        "Clips at 16 kHz, 512/128, float32, two threads, new arrays for results; beside each the speed against torch.",
-        table(["clip", "`forward`", "× torch.stft", "`inverse`", "× torch.istft"], rows),
+        "Clips at 16 kHz, 512/128, float32, two threads: new arrays for results, and `out=`; beside them the speed "
+        "of the former against torch, whose results are new arrays, too.",
+        table(["clip", "`forward`", "`out=`", "× torch.stft", "`inverse`", "`out=`", "× torch.istft"], rows),
         "Recovery of clips: time a second of sound over that of a minute.",
         table(["method", "1 s", "3 s", "6 s", "a second of a minute takes"], shares),
         f"A batch of 32 clips of a second takes {batch['32 clips'] / batch['32 s']:.2f} times as long as one of 32 s. "

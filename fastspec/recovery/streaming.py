@@ -141,14 +141,14 @@ class StreamingRecover:
         recovery of a short signal; for methods in blocks, of one of two of their smallest blocks.
         """
         prepare_team(self.plan.dtype)
-        twin = object.__new__(type(self))
-        vars(twin).update(vars(self))
-        twin._rng, twin._block = 0, margin_frames(self.plan)
-        twin.reset()
-        levels = np.random.default_rng(0).random((self._problem.n_rows, 3 * twin._block))
+        spare = object.__new__(type(self))
+        vars(spare).update(vars(self))
+        spare._rng, spare._block = 0, margin_frames(self.plan)
+        spare.reset()
+        levels = np.random.default_rng(0).random((self._problem.n_rows, 3 * spare._block))
         for block in np.array_split(levels, 2, axis=1):
-            twin.push(block)
-        twin.flush()
+            spare.push(block)
+        spare.flush()
 
     def reset(self) -> None:
         """Forget everything: as new."""

@@ -47,14 +47,14 @@ class ForwardStream:
         The state of the stream stays as it is.
         """
         prepare_team(self.plan.dtype)
-        twin = object.__new__(type(self))
-        vars(twin).update(vars(self))
-        twin.reset()
+        spare = object.__new__(type(self))
+        vars(spare).update(vars(self))
+        spare.reset()
         block = np.zeros(4 * self.plan.n_fft + self.latency, self.plan.dtype)
         block[0] = 1
         for _ in range(2):
-            twin.push(block)
-        twin.flush()
+            spare.push(block)
+        spare.flush()
 
     def reset(self) -> None:
         """Return to the state of a new stream; the next block may have other leading axes."""

@@ -104,12 +104,12 @@ class StreamingISTFT:
         The state of the stream stays as it is.
         """
         prepare_team(self.plan.dtype)
-        twin = copy.copy(self)
-        twin.reset()
+        spare = copy.copy(self)
+        spare.reset()
         block = np.ones((self.plan.n_bins, 4), self.plan.complex_dtype)
         for _ in range(2):
-            twin.push(block)
-        twin.flush()
+            spare.push(block)
+        spare.flush()
 
     def reset(self) -> None:
         """Return to the state of a new stream."""
