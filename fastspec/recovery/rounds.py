@@ -25,7 +25,7 @@ from ..transform.prepared import Prepared, Workspace
 from .methods import Method, Momentum, Relaxation
 
 STRIP_BYTES = 96 << 10  # a strip, its samples and the sum of its frames share the second-level cache
-MIN_STRIPS = 8  # of a signal that is long enough, for several threads
+MIN_STRIPS = 4  # of a signal that is long enough, for several threads: each reads the samples of its first frames twice
 KEPT_STEPS = 32
 """Calls of rounds, by method and the addresses of signals, that are kept: three arrays take turns."""
 LEAST_MAGNITUDE = 1e-15  # smaller bins have no phase, where the largest magnitude is about 1
