@@ -61,8 +61,10 @@ def _before_fork() -> None:
 
 
 def _after_fork() -> None:
-    while _held:
-        _held.pop().release()
+    """Release them; once the first is free, another fork may begin, whose locks are not ours."""
+    held, _held[:] = _held[::-1], []
+    for lock in held:
+        lock.release()
 
 
 if hasattr(os, "register_at_fork"):

@@ -148,7 +148,7 @@ class Sandbox:
         self.kernels = root / "fastspec" / "kernels"
         self.kernels.mkdir(parents=True)
         shutil.copytree(REAL / "runtime", self.kernels / "runtime", ignore=shutil.ignore_patterns("__pycache__"))
-        for name in ("forks.py", "warning.py"):
+        for name in ("forks.py", "status.py", "warning.py"):
             shutil.copy(REAL.parent / name, self.kernels.parent)
         (self.kernels.parent / "__init__.py").touch()
         (self.kernels / "__init__.py").touch()

@@ -202,3 +202,31 @@ print(threads.thread_count(), demo.right())
         preamble="import numpy as np\n",
     )
     assert words == ["0", "2", "True"]
+
+
+def test_threads_that_fork_at_the_same_time_release_their_own_locks_only(box: Sandbox) -> None:
+    words, _ = box.run(
+        WAIT
+        + """
+from fastspec import forks
+from numba.core.compiler_lock import global_compiler_lock
+
+assert demo.right()  # the compiler's lock is one of those that forks take
+sys.setswitchinterval(1e-6)
+codes = []
+def forking():
+    for _ in range(200):
+        codes.append(wait(fork(lambda: 0)))
+running = [threading.Thread(target=forking, daemon=True) for _ in range(6)]
+for thread in running:
+    thread.start()
+end = time.monotonic() + 60
+for thread in running:
+    thread.join(max(0, end - time.monotonic()))
+free = [lock.acquire(blocking=False) for lock in (forks.forks_wait, global_compiler_lock._lock)]
+print(len(codes), set(codes) == {0}, *free)
+sys.stdout.flush()
+os._exit(0)
+"""
+    )
+    assert words == ["1200", "True", "True", "True"]
