@@ -58,13 +58,13 @@ def phases(plan: STFT, S: Array, *, tol: float, rng: np.random.Generator, prefix
     items, scratch = signals * args.blocks, scratch_size(kernels.scratch_sizes(args, lane_count(dtype)))
     arrays = _allocate(plan, args, flatten_by_frames(S), tol, seeds, out)
     record = kernels.LAYOUT.pack(arrays, args)
-    run_items(kernels.integrate_block, dtype, items, record, work=200 * out.size, scratch=scratch)
+    run_items(kernels.integrate_block, dtype, items, record, work=2500 * out.size, scratch=scratch)
     arrays = _allocate_trees(arrays, args)
     record = kernels.LAYOUT.pack(arrays, args)
-    run_items(kernels.join_blocks, dtype, signals, record, work=100 * arrays.saddle_steps.size)
+    run_items(kernels.join_blocks, dtype, signals, record, work=2000 * arrays.saddle_steps.size)
     if prefix is not None:
         _align_to_prefix(plan, S, prefix, args.rows, arrays, out)
-    run_items(kernels.finish_block, dtype, items, record, work=20 * out.size)
+    run_items(kernels.finish_block, dtype, items, record, work=80 * out.size)
     return out.swapaxes(1, 2)
 
 

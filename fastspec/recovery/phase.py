@@ -80,7 +80,7 @@ def polar(S: Array, phase: Array) -> Array:
     out = np.empty((*leading, frames, bins), np.result_type(S.dtype, np.complex64))
     flat = out.reshape(-1).view(S.dtype)
     args = kernels.PolarArgs(S=flatten_by_frames(S), phase=flatten_by_frames(phase), out=flat, item_values=ITEM_VALUES)
-    items, work = -(-S.size // ITEM_VALUES), 10 * S.size
+    items, work = -(-S.size // ITEM_VALUES), 30 * S.size
     run_items(kernels.polar_to_complex, S.dtype, items, kernels.LAYOUT.pack(args), work=work)
     return out.swapaxes(-1, -2)
 

@@ -187,7 +187,7 @@ class PhaseIntegrator:
         steps = max(1, CALL_BINS // self.plan.n_bins)
         for a in range(first, last, steps):
             layout.set_numbers(record, first=a, last=min(last, a + steps))
-            work = self.signals * min(steps, last - a) * self.plan.n_bins * 60
+            work = self.signals * min(steps, last - a) * self.plan.n_bins * 1000
             run_items(kernels.run_steps, dtype, self.signals, record, work=work, memory=self.scratch)
 
     def _reserve(self, columns: int) -> Complex:

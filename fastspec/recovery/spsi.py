@@ -53,7 +53,7 @@ def phases(plan: STFT, S: Array) -> Array:
         least=1e-20,
     )
     record, scratch = kernels.LAYOUT.pack(args), scratch_size(kernels.scratch_sizes(args))
-    run_items(kernels.follow_peaks, plan.dtype, signals * blocks, record, work=20 * out.size, scratch=scratch)
-    run_items(kernels.join_blocks, plan.dtype, signals, record, work=20 * args.starts.size)
-    run_items(kernels.finish_block, plan.dtype, signals * blocks, record, work=10 * out.size)
+    run_items(kernels.follow_peaks, plan.dtype, signals * blocks, record, work=500 * out.size, scratch=scratch)
+    run_items(kernels.join_blocks, plan.dtype, signals, record, work=500 * args.starts.size)
+    run_items(kernels.finish_block, plan.dtype, signals * blocks, record, work=80 * out.size)
     return out.swapaxes(1, 2)

@@ -94,5 +94,5 @@ def clip_and_scale(
         gain=gain,
         offset=offset,
     )
-    items, work = -(-signals * rows // item_rows), signals * rows * width
+    items, work = -(-signals * rows // item_rows), 16 * signals * rows * width
     run_items(levels.clip_and_scale, dtype, items, levels.CLIP_LAYOUT.pack(args), work=work)

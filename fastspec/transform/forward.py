@@ -18,6 +18,7 @@ from ..kernels.framing.polyphase import SignalArgs
 from ..kernels.runtime.ahead import announce
 from ..kernels.runtime.layout import pack, scratch_size
 from ..kernels.runtime.tasks import run_items
+from ..kernels.runtime.threads import thread_count
 from ..kernels.stft import forward
 from ..kernels.stft.forward import ForwardArgs, WindowArgs
 from .epilogue import Epilogue
@@ -29,6 +30,8 @@ from .scipy_fft import rfft
 STRIP_BYTES = 96 << 10  # a strip of this size shares the second-level cache with the transform
 STREAM_BYTES = 8 << 20  # larger outputs bypass the caches, if every row of them starts on a cache line
 SCIPY_BLOCK_BYTES = 2 << 20  # of frames that SciPy transforms at a time
+STRIPS_PER_THREAD = 4  # at least, so that threads end at about the same time,
+LEAST_STRIP_TILES = 6  # of so many tiles: neighbouring strips read n_fft - hop samples twice
 MIXED_COST = 1.4  # relative time of a tile gathered frame by frame; a tile of a strip is 1
 
 
@@ -86,20 +89,25 @@ class ForwardTransform:
         if not self.in_lanes:
             return self._run_scipy(signals, origin, frames, layout, epilogue)
         count = len(signals.offsets)
-        mixed, items = self.items(count, frames)
-        args = self.args(count, frames, layout, epilogue, mixed=mixed)._replace(origin=origin)
+        mixed, strip_tiles = self.division(count, frames)
+        args = self.args(count, frames, layout, epilogue, strip_tiles, mixed=mixed)._replace(origin=origin)
+        items = -(-count * frames // self.lanes) if mixed else count * args.strips
         peaks = self._run_in_lanes(items, signals, args, epilogue, layout)
         if mixed:
             return peaks[: count * frames].reshape(count, frames)
         padded = -(-frames // self.lanes) * self.lanes
         return peaks[: count * padded].reshape(count, padded)[:, :frames]
 
-    def items(self, count: int, frames: int) -> tuple[bool, int]:
-        """(whether tiles are mixed, number of items) for `count` signals of `frames` frames."""
+    def division(self, count: int, frames: int) -> tuple[bool, int]:
+        """(whether tiles are mixed, tiles of a strip) for `count` signals of `frames` frames."""
         tiles, mixed = -(-frames // self.lanes), -(-count * frames // self.lanes)
         if count > 1 and mixed * MIXED_COST < count * tiles:
-            return True, mixed
-        return False, count * -(-tiles // min(self.strip_tiles, tiles))
+            return True, 1
+        team = thread_count()
+        if team == 1 or count * tiles < 2 * LEAST_STRIP_TILES:
+            return False, self.strip_tiles
+        fair_share = max(LEAST_STRIP_TILES, -(-count * tiles // (STRIPS_PER_THREAD * team)))
+        return False, min(self.strip_tiles, fair_share)
 
     def args(
         self,
@@ -107,13 +115,14 @@ class ForwardTransform:
         frames: int,
         layout: MemoryLayout,
         epilogue: Epilogue,
+        strip_tiles: int | None = None,
         *,
         mixed: bool,
         from_bins: bool = False,
     ) -> ForwardArgs:
         """Arguments for `count` signals of `frames` frames; `streamed` holds for an aligned output only."""
         V, dtype = self.lanes, self.dtype
-        strip_tiles = min(self.strip_tiles, -(-frames // V))
+        strip_tiles = min(strip_tiles or self.strip_tiles, -(-frames // V))
         rows, stride = (self.n_fft, V) if mixed else (min(self.hop, self.n_fft), self.strip_stride)
         reals = 2 if epilogue.op == COMPLEX else 1
         tile_size = V * max(2 * self.bins, epilogue.width * reals, self.bins + epilogue.width)
@@ -170,8 +179,10 @@ class ForwardTransform:
         empty, number = np.zeros(0, self.dtype), self.dtype.type
         stride = (frames if frames_contiguous else epilogue.width) * reals
         layout = MemoryLayout(empty, np.arange(count) * (frames * epilogue.width * reals), frames_contiguous, stride)
-        mixed, items = (True, 1) if count == 1 and frames <= self.lanes else self.items(count, frames)
-        args = self.args(count, frames, layout, epilogue, mixed=mixed)._replace(origin=origin)
+        is_tile = count == 1 and frames <= self.lanes
+        mixed, strip_tiles = (True, 1) if is_tile else self.division(count, frames)
+        args = self.args(count, frames, layout, epilogue, strip_tiles, mixed=mixed)._replace(origin=origin)
+        items = -(-count * frames // self.lanes) if mixed else count * args.strips
         signals = SignalArgs(
             x=empty,
             offsets=np.arange(count) * n,

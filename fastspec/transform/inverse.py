@@ -117,7 +117,7 @@ def run_strips(prepared: Prepared, task: Task, record: NDArray[np.int64], worksp
     dtype, memory = workspace.scratch.dtype, workspace.scratch
     run_items(task, dtype, prepared.items, record, work=prepared.work, memory=memory)
     if prepared.shared:
-        tail_work = 4 * prepared.shared + 1
+        tail_work = 32 * prepared.shared + 1
         run_items(overlap_add.add_tails, dtype, prepared.items, record, work=tail_work, memory=memory)
 
 

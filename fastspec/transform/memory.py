@@ -207,6 +207,6 @@ def arrange_in_lanes(
         logarithmic=logarithmic,
     )
     scratch = scratch_size(magnitudes.scratch_sizes(args, V))
-    work = S.size * (30 if logarithmic else 4)
+    work = S.size * (60 if logarithmic else 16)
     run_items(magnitudes.arrange_tile, dtype, signals * tiles, magnitudes.LAYOUT.pack(args), work=work, scratch=scratch)
     return out

@@ -27,17 +27,17 @@ NEEDED = {
     "forward": ("rows.transform_rows", "realfft.forward", "forward.forward_strip", "team"),
     "inverse": ("rows.transform_rows", "realfft.inverse", "inverse.inverse_strip", "team"),
     "recover pghi": (
-        "rows.transform_rows", "realfft.forward", "realfft.inverse", "pghi.integrate_block", "team",
+        "rows.transform_rows", "realfft.inverse", "realfft.forward", "pghi.integrate_block", "team",
         "pghi.join_blocks", "pghi.finish_block", "phase.polar_to_complex", "overlap_add.overlap_add_strip",
         "overlap_add.add_tails", "magnitudes.arrange_tile", "griffin_lim.round_strip",
     ),
-    "recover rtisi": ("rows.transform_rows", "realfft.forward", "realfft.inverse", "rtisi.run_steps"),
+    "recover rtisi": ("rows.transform_rows", "realfft.inverse", "realfft.forward", "rtisi.run_steps", "team"),
     "recover rtpghi": (
-        "rows.transform_rows", "realfft.forward", "realfft.inverse", "rtpghi.run_steps", "inverse.inverse_strip",
+        "rows.transform_rows", "realfft.inverse", "realfft.forward", "rtpghi.run_steps", "inverse.inverse_strip",
         "team",
     ),
     "recover random": (
-        "rows.transform_rows", "realfft.forward", "realfft.inverse", "magnitudes.arrange_tile", "team",
+        "rows.transform_rows", "realfft.inverse", "realfft.forward", "magnitudes.arrange_tile", "team",
         "griffin_lim.round_strip", "overlap_add.add_tails",
     ),
     "notebook": (
