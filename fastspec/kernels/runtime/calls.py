@@ -6,12 +6,16 @@ annotations (`tasks.callee`).
 """
 
 import os
+import sys
 
 import numpy as np
 
 from .denormals import is_x86
 from .jit import I64, cgutils, data_pointer, int64, intrinsic, ir, kernel, types
 from .layout import data_address
+
+MASK_WORDS = 16
+"""Of 64 cores each, of the system's type for the cores of a thread."""
 
 
 @intrinsic
@@ -132,6 +136,43 @@ def yield_cpu(typingctx):
         return context.get_dummy_value()
 
     return types.void(), codegen
+
+
+def _call_system(builder, name, kinds, values):
+    """Call a function of the system's library that returns an int, on Linux; -1 elsewhere."""
+    if not sys.platform.startswith("linux"):
+        return ir.Constant(I64, -1)
+    function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.IntType(32), kinds), name)
+    return builder.sext(builder.call(function, values), I64)
+
+
+@intrinsic
+def current_core(typingctx):
+    """The number of the core that this thread runs on; -1 where the system does not say."""
+    return types.int64(), lambda context, builder, sig, args: _call_system(builder, "sched_getcpu", [], [])
+
+
+def _affinity(name, a):
+    """(signature, code) of a call that reads or sets the cores of a thread, one bit each, in a[i : i + MASK_WORDS]."""
+
+    def codegen(context, builder, sig, args):
+        thread, mask = builder.trunc(args[0], ir.IntType(32)), _pointer(context, builder, a, args[1], args[2])
+        values = [thread, ir.Constant(I64, 8 * MASK_WORDS), mask]
+        return _call_system(builder, name, [value.type for value in values], values)
+
+    return types.int64(types.int64, a, types.int64), codegen
+
+
+@intrinsic
+def get_affinity(typingctx, thread, a, i):
+    """Read the cores that a thread of the system, 0 for this one, may run on; negative if that fails."""
+    return _affinity("sched_getaffinity", a)
+
+
+@intrinsic
+def set_affinity(typingctx, thread, a, i):
+    """Set the cores that a thread of the system, 0 for this one, may run on; negative if that fails."""
+    return _affinity("sched_setaffinity", a)
 
 
 @intrinsic

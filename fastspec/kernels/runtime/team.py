@@ -14,7 +14,8 @@ All threads share one int64 array, `control`, on cache lines of 8 numbers::
     SHARED       addresses of the functions that lock and unlock, and of the caller's lock; how often to poll before
                  sleeping; when helpers were called, and when the last call ended; whether to wake those that sleep,
                  and how many small calls do not
-    STATUS       of each helper, a line: IDLE, CALLED or ASLEEP, and the lock that it sleeps on
+    STATUS       of each helper, four lines: IDLE, CALLED or ASLEEP; the lock that it sleeps on; its number in the
+                 system; the core on which it fell asleep; 1 + the core that it was kept from; and cores as a mask
 
 Locks are those of Python, which need no interpreter: acquired by the thread that sleeps, released by the one that wakes
 it.
@@ -30,15 +31,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .calls import (
+    MASK_WORDS,
     aligned,
     call,
     claim,
     compare_exchange,
+    current_core,
     cycles,
     exchange,
     fetch_add,
+    get_affinity,
     load_acquire,
     pause,
+    set_affinity,
     store_release,
 )
 from .cores import default_threads
@@ -46,10 +51,11 @@ from .denormals import restore_mode, set_flushing
 from .jit import compile_entry, files_of, int64, kernel
 from .layout import array_at, data_address
 
-LINE = 8
+LINE, HELPER_LINES = 8, 32
 ACTIVE, NEXT_ITEM, NEXT_HELPER, CALL, SHARED, STATUS = 0, 8, 16, 24, 32, 40
 LAST, TASK, RECORD, RECORD_SIZE, SCRATCH, SCRATCH_SIZE, ITEMSIZE, HELPERS = range(CALL, CALL + 8)
 LOCK, UNLOCK, CALLERS_LOCK, POLLS, CALLED_AT, ENDED_AT, WAKES, REST = range(SHARED, SHARED + 8)
+SLEEPS_ON, THREAD, CORE, KEPT_FROM, MASK = 1, 2, 3, 4, 16  # behind the status of a helper
 OPEN, WAITING = 1 << 40, 1 << 30
 IDLE, CALLED, ASLEEP = 0, 1, 2
 
@@ -68,7 +74,7 @@ A smaller call takes those that poll, and wakes others only if it follows anothe
 the next.  As long as they come too late for that, as other processes have their cores, few such calls try it.
 """
 SOON_CYCLES = 250_000  # some 100 µs
-SMALL_CALLS = 15  # that wake no helper, after one that did
+SMALL_CALLS = 7  # that wake no helper, after one that did
 
 
 @kernel
@@ -86,18 +92,49 @@ def take_items(control, worker):
 
 
 @kernel
+def keep_from_this_core(control, status):
+    """Before a helper is woken: if it fell asleep on the core of this thread, it may run on all others only.
+
+    Systems wake threads where they fell asleep, rather than on a core that has been idle for long, and on virtual
+    machines leave them there, beside the caller.
+    """
+    core, mask = current_core(), status + MASK
+    if core < 0 or core != control[status + CORE] or control[status + THREAD] == 0:
+        return
+    if core >= 64 * MASK_WORDS or get_affinity(control[status + THREAD], control, mask) < 0:
+        return
+    control[mask + core // 64] &= ~(int64(1) << core % 64)
+    others = int64(0)
+    for i in range(MASK_WORDS):
+        others |= control[mask + i]
+    if others != 0 and set_affinity(control[status + THREAD], control, mask) >= 0:
+        control[status + KEPT_FROM] = core + 1
+
+
+@kernel
+def allow_all_cores(control, status):
+    """Undo `keep_from_this_core`, for this helper, which has been moved."""
+    core, mask = control[status + KEPT_FROM] - 1, status + MASK
+    control[status + KEPT_FROM] = 0
+    if get_affinity(int64(0), control, mask) >= 0:
+        control[mask + core // 64] |= int64(1) << core % 64
+        set_affinity(int64(0), control, mask)
+
+
+@kernel
 def wake_helpers(control, count):
     """Call up to `count` more helpers, while items are left."""
     while count > 0:
         helper = claim(control, NEXT_HELPER, control[HELPERS])
         if helper < 0 or load_acquire(control, NEXT_ITEM) >= control[LAST]:
             return
-        status = STATUS + LINE * helper
+        status = STATUS + HELPER_LINES * helper
         if control[WAKES] == 0 and load_acquire(control, status) == ASLEEP:
             continue
         count -= 1
         if exchange(control, status, CALLED) == ASLEEP:
-            call(control[UNLOCK], (control[status + 1],))
+            keep_from_this_core(control, status)
+            call(control[UNLOCK], (control[status + SLEEPS_ON],))
 
 
 @kernel
@@ -151,7 +188,7 @@ def wait_for_helpers(control):
 def serve(helper: int, address: int, size: int) -> None:
     """Help with one call after another, for ever."""
     control = array_at(address, size, int64(8))
-    status, polls = STATUS + LINE * helper, 0
+    status, polls = STATUS + HELPER_LINES * helper, 0
     while True:
         if load_acquire(control, status) == CALLED:
             store_release(control, status, IDLE)
@@ -167,8 +204,12 @@ def serve(helper: int, address: int, size: int) -> None:
         elif polls < control[POLLS]:
             polls += 1
             pause()
-        elif compare_exchange(control, status, IDLE, ASLEEP) == IDLE:
-            call(control[LOCK], (control[status + 1], int64(1)))
+        else:
+            control[status + CORE] = current_core()
+            if compare_exchange(control, status, IDLE, ASLEEP) == IDLE:
+                call(control[LOCK], (control[status + SLEEPS_ON], int64(1)))
+                if control[status + KEPT_FROM] > 0:
+                    allow_all_cores(control, status)
 
 
 def lead(
@@ -247,7 +288,7 @@ def _address_of(name: str) -> int:
 
 def _new_control(helpers: int) -> NDArray[np.int64]:
     """The shared array of a call for at most so many helpers."""
-    control = aligned(STATUS + LINE * helpers, np.int64)
+    control = aligned(STATUS + HELPER_LINES * helpers, np.int64)
     control[:] = 0
     control[LOCK], control[UNLOCK] = map(_address_of, ("PyThread_acquire_lock", "PyThread_release_lock"))
     control[CALLERS_LOCK] = _new_lock()
@@ -299,11 +340,13 @@ class Team:
             self._control = _new_control(default_threads()[0] - 1)
             self._where = data_address(self._control), self._control.size
         while self._helpers < helpers:
-            self._control[STATUS + LINE * self._helpers + 1] = _new_lock()
+            status = STATUS + HELPER_LINES * self._helpers
+            self._control[status + SLEEPS_ON] = _new_lock()
             arguments = self._helpers, *self._where
             thread = threading.Thread(target=serve_team, args=arguments, name="fastspec-team", daemon=True)
             try:
                 thread.start()
             except RuntimeError:  # so many threads are allowed, or Python ends
                 return
+            self._control[status + THREAD] = thread.native_id or 0
             self._helpers += 1
