@@ -217,6 +217,60 @@ def test_who_was_called_by_an_earlier_call_takes_no_item_of_a_smaller_team(box: 
     assert words == ["0"]
 
 
+PINNED = """
+from fastspec.kernels.runtime import team
+cores = os.sched_getaffinity(0)
+assert demo.team_used() == 2
+control, first = threads._team._control, min(cores)
+helper = next(thread.native_id for thread in threading.enumerate() if thread.name == "fastspec-team")
+
+def pin(cores, *ids):
+    for id in ids:
+        os.sched_setaffinity(id, cores)
+"""
+
+
+def test_a_helper_that_fell_asleep_on_the_core_of_the_caller_is_kept_from_it(box: Sandbox) -> None:
+    words, _ = box.run(
+        PINNED
+        + """
+if len(cores) > 1:
+    pin({first}, helper, 0)
+    demo.team_used()
+    time.sleep(0.1)                                   # the helper is asleep on the first core
+    asleep = control[team.STATUS] == team.ASLEEP, control[team.STATUS + team.CORE] == first
+    pin(cores, helper)
+    control[team.ALONE_UNTIL] = 0
+    n = 200
+    demo.slow(n, np.zeros(n, int), np.zeros(n, int), demo.MUCH)
+    time.sleep(0.1)                                   # it fell asleep on another
+    print(*asleep, control[team.STATUS + team.CORE] != first, os.sched_getaffinity(helper) == cores)
+else:
+    print(*[True] * 4)
+"""
+    )
+    assert words == ["True"] * 4
+
+
+def test_calls_that_were_kept_waiting_go_alone_for_a_while(box: Sandbox) -> None:
+    words, _ = box.run(
+        PINNED
+        + """
+pin({first}, helper, 0)
+while not control[team.FACTOR]:                       # items of some milliseconds, on one core
+    demo.count(2, np.zeros(2, int), np.zeros(2, int), demo.MUCH, rounds=300_000)
+n = 200
+who = np.zeros(n, int)
+demo.slow(n, who.copy(), who, demo.MUCH)
+print(control[team.FACTOR] >= team.LEAST_FACTOR, who.any())
+pin(cores, helper, 0)
+time.sleep(3)
+print(demo.team_used())
+"""
+    )
+    assert words == ["True", "False", "2"]
+
+
 def test_where_no_thread_can_be_started_calls_work_alone(box: Sandbox) -> None:
     words, _ = box.run("""
         def refuse(thread):

@@ -14,6 +14,7 @@ All threads share one int64 array, `control`, on cache lines of 8 numbers::
     SHARED       addresses of the functions that lock and unlock, and of the caller's lock; how often to poll before
                  sleeping; when helpers were called, and when the last call ended; whether to wake those that sleep,
                  and how many small calls do not
+    WATCH        until when calls go alone, and how many times longer than they were kept waiting
     STATUS       of each helper, four lines: IDLE, CALLED or ASLEEP; the lock that it sleeps on; its number in the
                  system; the core on which it fell asleep; 1 + the core that it was kept from; and cores as a mask
 
@@ -52,9 +53,10 @@ from .jit import compile_entry, files_of, int64, kernel
 from .layout import array_at, data_address
 
 LINE, HELPER_LINES = 8, 32
-ACTIVE, NEXT_ITEM, NEXT_HELPER, CALL, SHARED, STATUS = 0, 8, 16, 24, 32, 40
+ACTIVE, NEXT_ITEM, NEXT_HELPER, CALL, SHARED, WATCH, STATUS = 0, 8, 16, 24, 32, 40, 48
 LAST, TASK, RECORD, RECORD_SIZE, SCRATCH, SCRATCH_SIZE, ITEMSIZE, HELPERS = range(CALL, CALL + 8)
 LOCK, UNLOCK, CALLERS_LOCK, POLLS, CALLED_AT, ENDED_AT, WAKES, REST = range(SHARED, SHARED + 8)
+ALONE_UNTIL, FACTOR = range(WATCH, WATCH + 2)
 SLEEPS_ON, THREAD, CORE, KEPT_FROM, MASK = 1, 2, 3, 4, 16  # behind the status of a helper
 OPEN, WAITING = 1 << 40, 1 << 30
 IDLE, CALLED, ASLEEP = 0, 1, 2
@@ -75,6 +77,9 @@ the next.  As long as they come too late for that, as other processes have their
 """
 SOON_CYCLES = 250_000  # some 100 µs
 SMALL_CALLS = 7  # that wake no helper, after one that did
+LEAST_FACTOR, MOST_FACTOR = 4, 64
+"""After a call that was kept waiting by a helper in the middle of an item, as another process had its core, calls go
+alone for so many times as long as that: for longer each time that it happens again."""
 
 
 @kernel
@@ -104,10 +109,10 @@ def keep_from_this_core(control, status):
     if core >= 64 * MASK_WORDS or get_affinity(control[status + THREAD], control, mask) < 0:
         return
     control[mask + core // 64] &= ~(int64(1) << core % 64)
-    others = int64(0)
+    left = int64(0)
     for i in range(MASK_WORDS):
-        others |= control[mask + i]
-    if others != 0 and set_affinity(control[status + THREAD], control, mask) >= 0:
+        left |= control[mask + i]
+    if left != 0 and set_affinity(control[status + THREAD], control, mask) >= 0:
         control[status + KEPT_FROM] = core + 1
 
 
@@ -185,6 +190,16 @@ def wait_for_helpers(control):
     store_release(control, ACTIVE, 0)
 
 
+@kernel
+def watch(control, waited):
+    """Let the next calls go alone, if this one had to wait for so many cycles."""
+    if waited > LATE_CYCLES:
+        control[FACTOR] = min(max(2 * control[FACTOR], LEAST_FACTOR), MOST_FACTOR)
+        control[ALONE_UNTIL] = cycles() + waited * control[FACTOR]
+    elif control[FACTOR] > LEAST_FACTOR:
+        control[FACTOR] -= 1
+
+
 def serve(helper: int, address: int, size: int) -> None:
     """Help with one call after another, for ever."""
     control = array_at(address, size, int64(8))
@@ -223,11 +238,16 @@ def lead(
     control[RECORD], control[RECORD_SIZE] = record, record_size
     control[SCRATCH], control[SCRATCH_SIZE], control[ITEMSIZE] = scratch, scratch_size, itemsize
     control[CALLED_AT] = cycles()
-    control[WAKES] = int64(wakes(control, work))
-    store_release(control, ACTIVE, OPEN)
-    wake_helpers(control, 2)
-    take_items(control, int64(0))
-    wait_for_helpers(control)
+    if control[CALLED_AT] < control[ALONE_UNTIL]:
+        take_items(control, int64(0))
+    else:
+        control[WAKES] = int64(wakes(control, work))
+        store_release(control, ACTIVE, OPEN)
+        wake_helpers(control, 2)
+        take_items(control, int64(0))
+        begin = cycles()
+        wait_for_helpers(control)
+        watch(control, cycles() - begin)
     control[TASK], control[RECORD], control[SCRATCH] = 0, 0, 0
     control[ENDED_AT] = cycles()
 
