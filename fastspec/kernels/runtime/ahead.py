@@ -21,7 +21,7 @@ from .apart import compiled_apart
 from .cache import compiler_enabled, scope
 from .claims import is_claimed
 from .tasks import registry
-from .threads import team_size
+from .threads import compile_team_elsewhere, team_size
 
 NEEDED = {
     "forward": ("rows.transform_rows", "realfft.forward", "forward.forward_strip", "team"),
@@ -57,10 +57,17 @@ _process = os.getpid()
 def announce(call: str, dtype: np.dtype[Any], *first: str) -> None:
     """Say that a call needs its kernels now, after those named `first`: helpers start if the cache lacks them."""
     key = call, dtype.char, first
-    if key in _announced or call not in NEEDED or any(helper.poll() is None for helper in _helpers):
+    if key in _announced or call not in NEEDED or _helpers_run():
         return
     _announced.add(key)
     compile_beside([*first, *NEEDED[call]], dtype)
+
+
+def _helpers_run() -> bool:
+    return any(helper.poll() is None for helper in _helpers)
+
+
+compile_team_elsewhere(_helpers_run)
 
 
 def compile_beside(names: list[str], dtype: np.dtype[Any]) -> None:
@@ -107,7 +114,7 @@ def _start(names: list[str], dtype: np.dtype[Any]) -> None:
     environment = {**os.environ, "PYTHONPATH": paths, "FASTSPEC_HELPS": str(os.getpid())}
     for helper in range(count):
         first = helper * len(names) // count
-        order = names[::-1][first:] + names[::-1][:first]
+        order = sorted(names[::-1][first:] + names[::-1][:first], key="team".__eq__)  # the call can do without
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "fastspec.warmup", scope(), dtype.name, *order],
             env=environment,

@@ -109,10 +109,7 @@ def keep_from_this_core(control, status):
     if core >= 64 * MASK_WORDS or get_affinity(control[status + THREAD], control, mask) < 0:
         return
     control[mask + core // 64] &= ~(int64(1) << core % 64)
-    left = int64(0)
-    for i in range(MASK_WORDS):
-        left |= control[mask + i]
-    if left != 0 and set_affinity(control[status + THREAD], control, mask) >= 0:
+    if set_affinity(control[status + THREAD], control, mask) >= 0:  # it fails if no core is left
         control[status + KEPT_FROM] = core + 1
 
 
@@ -281,6 +278,10 @@ class IntegerCall:
         """The file of the cache that holds it."""
         return files_of(self.function, *[int64] * self.count)
 
+    def is_kept(self) -> bool:
+        """Whether it is compiled, or in the cache."""
+        return self._call is not None or all(path.exists() for path in self.files())
+
     def __call__(self, *numbers: int) -> None:
         if self._call is None:
             self.compile()
@@ -322,18 +323,29 @@ class Team:
         self._used = threading.Lock()
         self._helpers = 0
         self._where = 0, 0  # address and size of `control`
+        self.is_compiled_elsewhere: Callable[[], bool] = lambda: False
 
     def join(self, helpers: int) -> bool:
-        """Whether this call has the team from now on, with at most so many helpers; it has to `leave` it."""
+        """Whether this call has the team from now on, with at most so many helpers; it has to `leave` it.
+
+        While another process compiles what the team needs, no call has it.
+        """
         if not self._used.acquire(blocking=False):
             return False
+        has_joined = False
         try:
-            if self._helpers < helpers:
+            if self._helpers < helpers and self._can_start():
                 self._start(helpers)
-        except BaseException:
-            self._used.release()
-            raise
-        return True
+            has_joined = self._where[0] > 0
+        finally:
+            if not has_joined:
+                self._used.release()
+        return has_joined
+
+    def _can_start(self) -> bool:
+        """Whether this call need not wait for another process that compiles what the team needs."""
+        is_kept = all(function.is_kept() for function in (lead_team, serve_team))
+        return is_kept or not self.is_compiled_elsewhere()
 
     def work_once(self, items: int, helpers: int, work: int, *arguments: int) -> bool:
         """Work on all items if this call can have the team; whether it could."""

@@ -96,6 +96,11 @@ _team = Team()
 forks.locks += [global_compiler_lock]  # other threads finish compiling first
 
 
+def compile_team_elsewhere(is_compiled: Callable[[], bool]) -> None:
+    """Let calls go alone while `is_compiled` says that another process compiles for this one."""
+    _team.is_compiled_elsewhere = is_compiled
+
+
 def start_team() -> None:
     """Start the threads of the team, as many as a call may have."""
     if thread_count() > 1 and _team.join(thread_count() - 1):
