@@ -16,7 +16,7 @@ from . import peers, timing
 from .table import Goal, duration, machine_line, paragraphs, speedup, table
 
 RATE, N_FFT, HOP, THREADS = 16_000, 512, 128, 2
-SETTLE = 0.003  # seconds of the same call before each timed one: torch's threads spin for a while after its calls
+SETTLE = 0.01  # seconds of the same call before each timed one: the threads of torch spin for a while after its calls
 CLIPS = {"2,200 samples": 2200, "0.5 s": 8000, "1 s": 16_000, "3 s": 48_000, "10 s": 160_000}
 METHODS: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
     "default": ((1, 3, 6), {}),

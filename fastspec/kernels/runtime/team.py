@@ -77,7 +77,7 @@ the next.  As long as they come too late for that, as other processes have their
 """
 SOON_CYCLES = 250_000  # some 100 µs
 SMALL_CALLS = 7  # that wake no helper, after one that did
-LEAST_FACTOR, MOST_FACTOR = 4, 64
+LEAST_FACTOR, MOST_FACTOR = 1, 8
 """After a call that was kept waiting by a helper in the middle of an item, as another process had its core, calls go
 alone for so many times as long as that: for longer each time that it happens again."""
 
