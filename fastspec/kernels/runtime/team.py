@@ -1,9 +1,10 @@
 """The team: threads that help a call with its items, and sleep between calls.
 
 A call never waits for a helper that has not begun: the calling thread wakes the helpers and works itself until no item
-is left, and then waits only for those in the middle of an item.  So other processes on the same cores slow a call down
-no more than they slow down one thread.  A helper that is done polls for the next call for a moment before it sleeps,
-since waking a thread takes as long as a small call.
+is left, and then waits only for those in the middle of an item.  A call that had to wait long, as another process had
+the core of a helper, lets the next ones go alone for a while.  So other processes on the same cores slow a call down
+hardly more than they slow down one thread.  A helper that is done polls for the next call for a moment before it
+sleeps, since waking a thread takes as long as a small call.
 
 All threads share one int64 array, `control`, on cache lines of 8 numbers::
 
