@@ -1,5 +1,7 @@
 """Rounds of phase recovery from signal to signal; the magnitudes are transposed to lanes once."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,11 +17,11 @@ from ..kernels.recovery.griffin_lim import RoundArgs
 from ..kernels.runtime.calls import aligned
 from ..kernels.runtime.layout import data_address, join, pack
 from ..kernels.runtime.tasks import run_items
-from ..kernels.runtime.threads import team_size
+from ..kernels.runtime.threads import LocatedCall, run_at, team_size
 from ..kernels.stft import overlap_add
 from ..kernels.stft.overlap_add import OverlapAddArgs
 from ..plan import STFT
-from ..transform.inverse import prepare_overlap_add, run_overlap_add, run_strips, set_overlap_add, sum_size
+from ..transform.inverse import locate_strips, prepare_overlap_add, run_overlap_add, set_overlap_add, sum_size
 from ..transform.memory import arrange_in_lanes, extent
 from ..transform.prepared import Prepared, Workspace
 from .methods import Method, Momentum, Relaxation
@@ -30,8 +32,14 @@ KEPT_STEPS = 32
 """Calls of rounds, by method and the addresses of signals, that are kept: three arrays take turns."""
 LEAST_MAGNITUDE = 1e-15  # smaller bins have no phase, where the largest magnitude is about 1
 
-Step = tuple[Prepared, Integer, tuple[Real | None, Real]]
-"""The call of a round, its record, and what that points to: the padding of the signals, and the tails of strips."""
+
+class Step(NamedTuple):
+    """A round between certain arrays."""
+
+    prepared: Prepared
+    record: Integer
+    owners: tuple[Real | None, Real, Real]  # what the record and the calls point to: padding, tails, scratch
+    calls: list[LocatedCall]
 
 
 class Rounds:
@@ -146,8 +154,11 @@ class Rounds:
                 if len(self._steps) >= KEPT_STEPS:
                     self._steps.clear()
                 self._steps[key] = call
-        prepared, record, _ = call
-        run_strips(prepared, griffin_lim.round_strip, record, self.workspace)
+        self._run(call)
+
+    def _run(self, step: Step) -> None:
+        for call in step.calls:
+            run_at(*call)
 
     def _prepare_step(self, now: Real, before: Real, out: Real, method: Method) -> Step:
         """The call of a round for these arrays."""
@@ -161,7 +172,8 @@ class Rounds:
         record, edges = self._record(prepared, (kind, gain), now, before, method)
         arrays = {name: (data_address(a), a.size) for name, a in {"y": out, "previous": now, "spectra": S}.items()}
         record = set_overlap_add(prepared, arrays, self.workspace, record)
-        return prepared, record, (edges, self.workspace.shared)
+        calls = locate_strips(prepared, griffin_lim.round_strip, record, self.workspace)
+        return Step(prepared, record, (edges, self.workspace.shared, self.workspace.scratch), calls)
 
     def convergence(self, y: Real) -> NDArray[np.float64]:
         """20 log10 (||levels of y - S|| / ||S||) of each signal, in dB, over all rows and frames."""

@@ -23,9 +23,9 @@ from ..immutable import cached_attribute
 from ..kernels.fft import tables as fft_tables
 from ..kernels.fft.realfft import BINS, addresses
 from ..kernels.runtime.ahead import announce
-from ..kernels.runtime.layout import data_address, join, pack, scratch_size
+from ..kernels.runtime.layout import data_address, join, locate, pack, scratch_size
 from ..kernels.runtime.tasks import Task, run_items
-from ..kernels.runtime.threads import SERIAL_OPERATIONS, team_size
+from ..kernels.runtime.threads import SERIAL_OPERATIONS, LocatedCall, team_size
 from ..kernels.stft import inverse as inverse_kernel
 from ..kernels.stft import overlap_add
 from ..kernels.stft.inverse import InverseArgs
@@ -114,11 +114,21 @@ def set_overlap_add(
 
 def run_strips(prepared: Prepared, task: Task, record: NDArray[np.int64], workspace: Workspace) -> None:
     """Call a task for all strips, then add the tails."""
-    dtype, memory = workspace.scratch.dtype, workspace.scratch
-    run_items(task, dtype, prepared.items, record, work=prepared.work, memory=memory)
-    if prepared.shared:
-        tail_work = 32 * prepared.shared + 1
-        run_items(overlap_add.add_tails, dtype, prepared.items, record, work=tail_work, memory=memory)
+    for called, work in _tasks(prepared, task):
+        run_items(called, workspace.scratch.dtype, prepared.items, record, work=work, memory=workspace.scratch)
+
+
+def locate_strips(prepared: Prepared, task: Task, record: NDArray[np.int64], workspace: Workspace) -> list[LocatedCall]:
+    """The calls of `run_strips`, to be repeated by `run_at` as long as record and scratch stay where they are."""
+    scratch, items = workspace.scratch, prepared.items
+    memory, workers = locate(record, scratch), min(team_size(), max(items, 1))
+    return [(items, workers, work, (called.address(scratch.dtype), *memory)) for called, work in _tasks(prepared, task)]
+
+
+def _tasks(prepared: Prepared, task: Task) -> list[tuple[Task, int]]:
+    """The task of strips and that of their tails, with the work of each."""
+    tails = [(overlap_add.add_tails, 32 * prepared.shared + 1)] if prepared.shared else []
+    return [(task, prepared.work), *tails]
 
 
 def _round_up(count: int, V: int) -> int:

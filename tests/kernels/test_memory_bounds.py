@@ -123,6 +123,19 @@ def _run(self, x, y):
 ArrayCall.run = _run
 """
 
+CHECK_ROUNDS = """
+
+from ..transform.inverse import run_strips
+
+
+def _run(self, step):
+    self.workspace.reserve(step.prepared, team_size())
+    run_strips(step.prepared, griffin_lim.round_strip, step.record, self.workspace)
+
+
+Rounds._run = _run
+"""
+
 
 PARTS = 'getattr(self, "parts", ()) != (self.__dict__.update(parts=prepared.scratch.sizes) or prepared.scratch.sizes)'
 """Whether the parts are others than in the call before; remembers them."""
@@ -142,8 +155,9 @@ def build(folder: Path, *edits: tuple[str, str, str]) -> Path:
     for name, addition in {"layout": SIZES, "calls": POISON, "tasks": CHECK}.items():
         with open(kernels / "runtime" / f"{name}.py", "a") as file:
             file.write(addition)
-    with open(kernels.parent / "transform" / "prepared.py", "a") as file:
-        file.write(CHECK_PREPARED)
+    for name, addition in {"transform/prepared": CHECK_PREPARED, "recovery/rounds": CHECK_ROUNDS}.items():
+        with open(kernels.parent / f"{name}.py", "a") as file:
+            file.write(addition)
     return folder
 
 

@@ -109,6 +109,8 @@ def start_team() -> None:
 
 Batch = Callable[[int, int], None]
 """Works on items first .. last - 1."""
+LocatedCall = tuple[int, int, int, tuple[int, int, int, int, int, int]]
+"""The arguments of `run_at`."""
 
 
 def run_task(
