@@ -83,12 +83,9 @@ def make_engine(
     return LimitedEngine(engine, plan) if limits_ends else engine
 
 
-def recover_online(
-    plan: STFT, S: Real, stages: list[Stage], length: int, rng: np.random.Generator, tolerance: float
-) -> Real:
-    """Signals (signals, length) of magnitudes S (signals, n_bins, n_frames) by the first stage, an online one."""
-    stage, is_start = stages[0], len(stages) > 1
+def recover_online(plan: STFT, S: Real, stage: Stage, length: int, rng: np.random.Generator, tolerance: float) -> Real:
+    """Signals (signals, length) of magnitudes S (signals, n_bins, n_frames) by an online stage."""
     if stage.name == "rtisi":
-        return rtisi.recover(plan, S, length=length, n_iter=stage.rounds, is_start=is_start, **stage.options)
+        return rtisi.recover(plan, S, length=length, n_iter=stage.rounds, **stage.options)
     D = rtpghi.spectra(plan, S, tolerance=tolerance, rng=rng, **stage.options)
     return plan.inverse(D, length=length, warn=False, limit_ends=False)

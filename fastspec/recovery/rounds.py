@@ -15,7 +15,7 @@ from ..kernels.fft.realfft import BINS, addresses
 from ..kernels.recovery import griffin_lim
 from ..kernels.recovery.griffin_lim import RoundArgs
 from ..kernels.runtime.calls import aligned
-from ..kernels.runtime.layout import data_address, join, pack
+from ..kernels.runtime.layout import change, data_address, join, pack
 from ..kernels.runtime.tasks import run_items
 from ..kernels.runtime.threads import LocatedCall, run_at, team_size
 from ..kernels.stft import overlap_add
@@ -34,11 +34,11 @@ LEAST_MAGNITUDE = 1e-15  # smaller bins have no phase, where the largest magnitu
 
 
 class Step(NamedTuple):
-    """A round between certain arrays."""
+    """A round between signals at certain addresses, which the caller holds and by which it looks the round up."""
 
     prepared: Prepared
     record: Integer
-    owners: tuple[Real | None, Real, Real]  # what the record and the calls point to: padding, tails, scratch
+    scratch: Real  # of the calls
     calls: list[LocatedCall]
 
 
@@ -172,8 +172,11 @@ class Rounds:
         record, edges = self._record(prepared, (kind, gain), now, before, method)
         arrays = {name: (data_address(a), a.size) for name, a in {"y": out, "previous": now, "spectra": S}.items()}
         record = set_overlap_add(prepared, arrays, self.workspace, record)
+        original = self._records[kind, gain, method, None]
+        numbers = {slot: int(record[slot]) for slot in np.flatnonzero(record != original).tolist()}
+        record = change(original, numbers, S, self.workspace.shared, edges)
         calls = locate_strips(prepared, griffin_lim.round_strip, record, self.workspace)
-        return Step(prepared, record, (edges, self.workspace.shared, self.workspace.scratch), calls)
+        return Step(prepared, record, self.workspace.scratch, calls)
 
     def convergence(self, y: Real) -> NDArray[np.float64]:
         """20 log10 (||levels of y - S|| / ||S||) of each signal, in dB, over all rows and frames."""

@@ -23,11 +23,8 @@ from ..kernels.runtime.threads import team_size
 from ..plan import STFT
 from ..transform.memory import extent, nonnegative_strides
 from ..transform.scipy_fft import irfft, rfft
-from .segments import Fill, Segmentation, SegmentBatch, recover_segments
+from .segments import Segmentation, SegmentBatch, recover_segments
 
-FILLS: list[Fill] = [(120, 2)]
-"""Short signals in segments: without them most lanes, and all threads but one, would be idle."""
-START_FILLS: list[Fill] = [(60, 1)]
 ENDLESS_FRAMES = 1 << 60  # of a signal that has not ended
 
 
@@ -39,7 +36,6 @@ def recover(
     n_iter: int = 5,
     length: int | None = None,
     segments: int | Literal["auto"] = 1,
-    is_start: bool = False,
 ) -> Real:
     """Signals whose STFTs have magnitudes near S, in one pass over the frames.
 
@@ -57,11 +53,8 @@ def recover(
         Samples of each signal: zeros energy_sums the last frame.  `plan.n_samples(n_frames)` by default.
     segments : int or "auto"
         The largest number of segments that each signal is divided into; see `segments`.  1: each frame depends on all
-        before it.  "auto": segments of 120 frames or more until they fill two tiles of lanes, then of 320, which cost
-        up to three tenths of a decibel of convergence.
-    is_start : bool
-        Whether rounds on the whole signal follow, which mend the seams: then "auto" fills the first tile with
-        segments of 60 frames or more.
+        before it.  "auto": segments of 320 frames or more, which fill lanes and threads, and cost some tenths of a
+        decibel.
 
     Returns
     -------
@@ -81,7 +74,7 @@ def recover(
     out = np.zeros((len(S), plan.n_samples(frames) if length is None else length), plan.dtype)
     if not frames or not out.size:
         return out
-    segmentation = Segmentation.split(plan, frames, look_ahead, segments, *FILLS, *START_FILLS[: int(is_start)])
+    segmentation = Segmentation.split(plan, frames, look_ahead, segments)
     state_bytes = plan.n_fft * (look_ahead + 1) * 4 * plan.dtype.itemsize
 
     def recover_batch(plan: STFT, batch: SegmentBatch) -> None:

@@ -14,14 +14,11 @@ from ..kernels.fft.tables import lane_count
 from ..plan import STFT
 
 MIN_SEGMENT_FRAMES = 320
-"""Frames of a segment at least by default, between the seams: the overlaps of shorter ones cost too much."""
+"""Frames of a segment at least by default: the overlaps of shorter ones cost too much."""
 BATCH_BYTES = 64 << 20
 """Memory of the segments that are recovered side by side."""
 MAX_SEGMENT_TILES = 8
 """Segments by default fill at most so many tiles of lanes: enough to share out among threads."""
-
-Fill = tuple[int, int]
-"""Segments of so many frames at least, between the seams, fill so many tiles of lanes at most."""
 
 
 class Segmentation(NamedTuple):
@@ -40,21 +37,14 @@ class Segmentation(NamedTuple):
     n_fft: int
 
     @classmethod
-    def split(
-        cls, plan: STFT, n_frames: int, look_ahead: int, segments: int | Literal["auto"], *fills: Fill
-    ) -> "Segmentation":
-        """Split signals of n_frames frames into `segments` at most; each has four times the frames of its overlap.
-
-        "auto" takes as many as any of the fills, and those of MIN_SEGMENT_FRAMES, allow.
-        """
+    def split(cls, plan: STFT, n_frames: int, look_ahead: int, segments: int | Literal["auto"]) -> "Segmentation":
+        """Split signals of n_frames frames into `segments` at most; each has four times the frames of its overlap."""
         overlaps = -(-plan.n_fft // plan.hop_length)
         n_joined = 2 * overlaps + look_ahead + 1
         if segments == "auto":
             per_tile = lane_count(plan.dtype) // (look_ahead + 1)
             wanted = min(n_frames // MIN_SEGMENT_FRAMES, MAX_SEGMENT_TILES * per_tile)
             wanted -= wanted % per_tile if wanted > per_tile else 0
-            short = max((min(n_frames // least, tiles * per_tile) for least, tiles in fills), default=0)
-            wanted = max(wanted, per_tile if per_tile < short < 1.5 * per_tile else short)
         elif isinstance(segments, str):
             raise ValueError(f"segments must be a whole number or 'auto', got {segments!r}")
         else:

@@ -116,7 +116,7 @@ class Problem(NamedTuple):
         if self.online_stage is None:
             return starts.start(self.plan, rounds, S, self.init, rng, self.tolerance, prefix)
         scaled = S * rounds.scales[:, None, None].astype(self.plan.dtype)
-        return recover_online(self.plan, scaled, self.stages, rounds.length, rng, self.tolerance)
+        return recover_online(self.plan, scaled, self.online_stage, rounds.length, rng, self.tolerance)
 
 
 class Anchor(NamedTuple):

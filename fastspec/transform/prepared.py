@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from .._typing import Integer
 from ..kernels.runtime import prepared as compiled
 from ..kernels.runtime.calls import aligned
-from ..kernels.runtime.layout import Layout, data_address, data_addresses
+from ..kernels.runtime.layout import Layout, change, data_address, data_addresses
 from ..kernels.runtime.tasks import Task
 from ..kernels.runtime.threads import SERIAL_OPERATIONS, run_at, team_size
 
@@ -73,11 +73,11 @@ class ArrayCall:
         header = [task.address(dtype), self.items, slots, shared_bytes, prepared.scratch, width]
         for names in inputs, outputs, shares:
             header += ([layout.slot(name) for name in names] + [slots, slots])[:2]
-        self._call = np.concatenate([header, prepared.record])
-        record = self._call[compiled.HEADER :]
+        numbers: dict[int, int] = {}
         for name, (before, size) in {**inputs, **outputs, **shares}.items():
             slot = layout.slot(name)
-            record[slot], record[slot + 1] = -before * width, size
+            numbers |= {slot: -before * width, slot + 1: size}
+        self._call = change(prepared.record, numbers, header=header)
         self._where, self._address, self._slots = data_address(self._call), task.address(dtype), slots
         self._scratch_at = compiled.workspace_offsets(slots, shared_bytes)[1]
         self._reals = (self._scratch_at + compiled.ALIGNMENT) // width  # of a workspace, beside scratch

@@ -14,6 +14,7 @@ import numpy as np
 
 import fastspec
 from fastspec import stream
+from fastspec.kernels.recovery import griffin_lim
 from fastspec.kernels.runtime import layout
 from fastspec.kernels.runtime.tasks import registry
 from fastspec.recovery.methods import METHODS
@@ -93,6 +94,10 @@ def holds_arguments(record: Array) -> bool:
 def check(record: Array, told: Counter[str]) -> None:
     """Every address is that of an array that the record holds."""
     assert holds_arguments(record), f"a record that holds nothing is kept: {record.size} numbers"
+    owner = record.base.obj  # type: ignore[union-attr]
+    if hasattr(owner, "changed"):
+        check_copy(record[owner.before :], owner, told)
+        return
     start = 0
     for part in record.base.obj.arguments:  # type: ignore[union-attr]
         if isinstance(part, np.ndarray):
@@ -110,6 +115,25 @@ def check(record: Array, told: Counter[str]) -> None:
                 told[type(part).__name__] += array.size > 0
             start += slots
     assert start == record.size
+
+
+SIGNALS = {griffin_lim.LAYOUT.slot(name) for name in ("now", "before", "y", "previous")}
+"""Which the caller of a round has: it looks the round up by their addresses."""
+
+
+def check_copy(record: Array, owner: layout.Numbers, told: Counter[str]) -> None:
+    """Nothing but the slots that are said to be changed is, and addresses in these are of arrays that it holds."""
+    original, *others = owner.arguments
+    check(original, told)
+    same = np.ones(original.size, bool)
+    same[list(owner.changed)] = False
+    assert (record[same] == original[same]).all(), "changed in other slots than it says"
+    held = {array.__array_interface__["data"][0] for array in others if array is not None}
+    signals = SIGNALS if record.size == griffin_lim.LAYOUT.size else set()
+    for slot in set(owner.changed) - signals:  # sizes, and bytes before the first element, are small
+        number = int(record[slot])
+        assert number in held or abs(number) < 1 << 40, "an address of an array that is not held"
+    told["copies"] += 1
 
 
 def main() -> None:

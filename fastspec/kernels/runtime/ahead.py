@@ -31,7 +31,7 @@ NEEDED = {
         "pghi.join_blocks", "pghi.finish_block", "phase.polar_to_complex", "overlap_add.overlap_add_strip",
         "overlap_add.add_tails", "magnitudes.arrange_tile", "griffin_lim.round_strip",
     ),
-    "recover rtisi": ("rows.transform_rows", "realfft.inverse", "realfft.forward", "rtisi.run_steps", "team"),
+    "recover rtisi": ("rows.transform_rows", "realfft.inverse", "realfft.forward", "rtisi.run_steps"),
     "recover rtpghi": (
         "rows.transform_rows", "realfft.inverse", "realfft.forward", "rtpghi.run_steps", "inverse.inverse_strip",
         "team",

@@ -134,16 +134,30 @@ def _pack(values: Any) -> bytes:
 
 
 class Numbers(bytearray):
-    """The numbers of a record, and the arguments that they were packed from."""
+    """The numbers of a record, and the arguments that they were packed from.
 
-    __slots__ = ("arguments",)
+    Those of a changed copy of a record: this, then what else it points to; the numbers before it; the slots changed.
+    """
+
+    __slots__ = ("arguments", "before", "changed")
     arguments: tuple[Any, ...]
+    before: int
+    changed: tuple[int, ...]
 
 
 def _record(numbers: bytes, arguments: tuple[Any, ...]) -> NDArray[np.int64]:
     """A record that holds its arguments: named tuples, or records of them."""
     owner = Numbers(numbers)
     owner.arguments = arguments
+    return np.frombuffer(owner, np.int64)
+
+
+def change(record: NDArray[np.int64], numbers: dict[int, int], *owners: Any, header: Any = ()) -> NDArray[np.int64]:
+    """A copy of a record behind a header, with other numbers in some slots; it holds the record and the owners."""
+    copied = np.concatenate([np.array(header, np.int64), record])
+    copied[[len(header) + slot for slot in numbers]] = list(numbers.values())
+    owner = Numbers(copied.tobytes())
+    owner.arguments, owner.before, owner.changed = (record, *owners), len(header), tuple(numbers)
     return np.frombuffer(owner, np.int64)
 
 
