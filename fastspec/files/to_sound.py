@@ -231,7 +231,7 @@ def _resolve_metadata(
             samples=stored.samples,
         )
     elif plan is None or sr is None:
-        raise ValueError(f"{levels.name}: holds no metadata: plan and sr are required, and bank for a mel spectrogram")
+        raise ValueError(f"{levels.name}: holds no metadata: plan and sr are needed, and bank for a mel spectrogram")
     else:
         metadata = Metadata(limits.as_rate("sr", sr), plan, filters, 1.0 if power is None else power, log)
     if levels.shape[-2] != metadata.rows:

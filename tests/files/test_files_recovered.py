@@ -249,7 +249,7 @@ def test_files_that_hold_something_else_are_refused(tmp_path: Path) -> None:
     ):
         with pytest.raises(ValueError, match=rf"{name}: .*{words}"):
             files.invert(tmp_path / name, tmp_path / "y.wav", PLAN if name != "half.npz" else None, sr=RATE)
-    with pytest.raises(ValueError, match="plan and sr are required"):
+    with pytest.raises(ValueError, match="plan and sr are needed"):
         files.invert(tmp_path / "rows.npy", tmp_path / "y.wav")
     with pytest.raises(FileNotFoundError):
         files.invert(tmp_path / "absent.npy", tmp_path / "y.wav", PLAN, sr=RATE)
