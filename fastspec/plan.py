@@ -323,7 +323,7 @@ class STFT(Immutable):
 
     @cached_attribute
     def _spectra(self) -> SpectraTransform:
-        return SpectraTransform(-self.geometry.start, self.inverse_transform, self.ends)
+        return SpectraTransform(self.geometry, self.inverse_transform, self.ends)
 
     @cached_attribute
     def ends(self) -> Ends:

@@ -355,11 +355,8 @@ class InverseTransform:
     def _strip_frames(self, signals: int, frames: int) -> int:
         """Frames of a strip: enough strips for all threads, and whole tiles with the warm-up."""
         V, warm_up, team = fft_tables.lane_count(self.dtype), self.reach - 1, team_size()
-        strips = (
-            1
-            if team == 1 or self._work(signals, frames) < SERIAL_OPERATIONS
-            else -(-STRIPS_PER_THREAD * team // signals)
-        )
+        is_small = self._work(signals, frames) < SERIAL_OPERATIONS
+        strips = 1 if team == 1 or is_small else -(-STRIPS_PER_THREAD * team // signals)
         least = max(LEAST_STRIP_WARM_UPS * warm_up, V)
         most = max(-(-frames // strips), least)
         return _round_up(min(most, max(STRIP_SAMPLES // self.n_fft, least)) + warm_up, V) - warm_up

@@ -64,11 +64,8 @@ class ArrayCall:
     ) -> None:
         self.task, self.prepared, self.dtype = task, prepared, dtype
         self.items, self.work = prepared.items, prepared.work
-        slots, width, shares = (
-            prepared.record.size,
-            dtype.itemsize,
-            {} if shared is None else {shared: (0, prepared.shared)},
-        )
+        slots, width = prepared.record.size, dtype.itemsize
+        shares = {} if shared is None else {shared: (0, prepared.shared)}
         shared_bytes = -(-prepared.shared * width // compiled.ALIGNMENT) * compiled.ALIGNMENT if shares else 0
         header = [task.address(dtype), self.items, slots, shared_bytes, prepared.scratch, width]
         for names in inputs, outputs, shares:

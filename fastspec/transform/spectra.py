@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from .._typing import Complex, Real
 from ..kernels.runtime.threads import team_size
 from .ends import Ends
+from .framing import Geometry
 from .inverse import InverseTransform
 from .memory import pair_signals
 from .prepared import ArrayCall, Kept
@@ -20,14 +21,14 @@ class SpectraTransform:
 
     Parameters
     ----------
-    start : int
-        The first sample of signals in the sum of their frames.
+    geometry : Geometry
     transform : InverseTransform
     ends : Ends
     """
 
-    def __init__(self, start: int, transform: InverseTransform, ends: Ends) -> None:
-        self.start, self.transform, self.ends, self.dtype = start, transform, ends, transform.dtype
+    def __init__(self, geometry: Geometry, transform: InverseTransform, ends: Ends) -> None:
+        self.geometry, self.transform, self.ends, self.dtype = geometry, transform, ends, transform.dtype
+        self.start = -geometry.start  # of signals in the sum of their frames
         self._kind = np.result_type(self.dtype, np.complex64)
         self._calls: Kept[tuple[ArrayCall, tuple[int, ...]] | None] = Kept()
 
@@ -39,10 +40,15 @@ class SpectraTransform:
                 self.ends.limit(signals, spectra)
 
     def run_prepared(self, D: Any, length: Any, out: Any, limit_ends: bool) -> Real | None:
-        """The signals by a prepared call, or None if the arrays need a conversion or a check, or ends are limited."""
-        if type(D) is not np.ndarray or D.dtype != self._kind or not D.flags.aligned or type(length) is not int:
+        """The signals by a prepared call, or None if the arrays need a conversion or a check, or ends are limited.
+
+        A length of None is that of the frames.
+        """
+        if type(D) is not np.ndarray or D.dtype != self._kind or not D.flags.aligned:
             return None
-        key = D.shape, D.strides, length, limit_ends, team_size()
+        if length is not None and type(length) is not int:
+            return None
+        key = D.shape, D.strides, length, bool(limit_ends), team_size()
         kept = self._calls.get(key, _MISSING)
         if kept is _MISSING:
             kept = self._calls.keep(key, self._prepare(D, length, limit_ends))
@@ -60,13 +66,14 @@ class SpectraTransform:
         call.run(D.swapaxes(-1, -2), y)  # contiguous if the bins of a frame are neighbours
         return y
 
-    def _prepare(self, D: Complex, length: int, limit_ends: bool) -> tuple[ArrayCall, tuple[int, ...]] | None:
+    def _prepare(self, D: Complex, length: int | None, limit_ends: bool) -> tuple[ArrayCall, tuple[int, ...]] | None:
         """The call for spectra of this shape and these strides, and the shape of its output."""
-        shape = *D.shape[:-2], length
-        if D.ndim < 2 or D.shape[-2] != self.transform.n_fft // 2 + 1 or not D.size or length < 1:
+        if D.ndim < 2 or D.shape[-2] != self.transform.n_fft // 2 + 1 or not D.size:
             return None
-        if limit_ends and self.ends.are_weak(D.shape[-1], length):
+        size = self.geometry.n_samples(D.shape[-1]) if length is None else length
+        if size < 1 or (limit_ends and self.ends.are_weak(D.shape[-1], size)):
             return None
+        shape = *D.shape[:-2], size
         pairs = list(pair_signals(D, np.empty(shape, self.dtype)))
         call = self.transform.prepare_call(*pairs[0], self.start) if len(pairs) == 1 else None
         return None if call is None else (call, shape)

@@ -272,7 +272,7 @@ def outcome(case: Case, value: Any) -> tuple[Any, list[str]]:
 
 
 def check_error(case: Case, error: Exception) -> None:
-    """It names the argument, and says what would be right."""
+    """It names the argument, and says what would be right; or the file that is missing."""
     if isinstance(error, FileNotFoundError):
         return
     is_array = case.memory is not None or case.argument in case.row.arrays  # so that sizes may differ
@@ -337,7 +337,7 @@ def judge(case: Case) -> bytes:
             raise Wrong(f"{case}: NaN, and no error")
     else:
         check_result(case, result, told)
-    is_unseeded = case.argument in ("rng", "random_state") and case.given is None  # so that phases are drawn anew
+    is_unseeded = case.argument in ("rng", "random_state") and case.given is None
     return b"" if case.row.changes or is_unseeded else bits_of(numbers)
 
 

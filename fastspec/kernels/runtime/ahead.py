@@ -114,7 +114,8 @@ def _start(names: list[str], dtype: np.dtype[Any]) -> None:
     environment = {**os.environ, "PYTHONPATH": paths, "FASTSPEC_HELPS": str(os.getpid())}
     for helper in range(count):
         first = helper * len(names) // count
-        order = sorted(names[::-1][first:] + names[::-1][:first], key="team".__eq__)  # the call can do without
+        order = names[::-1][first:] + names[::-1][:first]
+        order.sort(key=lambda name: name == "team")  # last, as the call can do without
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "fastspec.warmup", scope(), dtype.name, *order],
             env=environment,

@@ -81,6 +81,9 @@ SMALL_CALLS = 7  # that wake no helper, after one that did
 LEAST_FACTOR, MOST_FACTOR = 1, 8
 """After a call that was kept waiting by a helper in the middle of an item, as another process had its core, calls go
 alone for so many times as long as that: for longer each time that it happens again."""
+MOST_WAITED = 1 << 27
+"""Cycles, some 50 ms: a process that was stopped, or a machine that slept, has waited for hours, or its counter begins
+anew."""
 
 
 @kernel
@@ -193,7 +196,7 @@ def watch(control, waited):
     """Let the next calls go alone, if this one had to wait for so many cycles."""
     if waited > LATE_CYCLES:
         control[FACTOR] = min(max(2 * control[FACTOR], LEAST_FACTOR), MOST_FACTOR)
-        control[ALONE_UNTIL] = cycles() + waited * control[FACTOR]
+        control[ALONE_UNTIL] = cycles() + min(waited, MOST_WAITED) * control[FACTOR]
     elif control[FACTOR] > LEAST_FACTOR:
         control[FACTOR] -= 1
 
@@ -236,7 +239,7 @@ def lead(
     control[RECORD], control[RECORD_SIZE] = record, record_size
     control[SCRATCH], control[SCRATCH_SIZE], control[ITEMSIZE] = scratch, scratch_size, itemsize
     control[CALLED_AT] = cycles()
-    if control[CALLED_AT] < control[ALONE_UNTIL]:
+    if 0 < control[ALONE_UNTIL] - control[CALLED_AT] <= MOST_WAITED * MOST_FACTOR:
         take_items(control, int64(0))
     else:
         control[WAKES] = int64(wakes(control, work))
