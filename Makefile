@@ -15,6 +15,7 @@
 PYTHON ?= python3
 OTHERS ?= 3.12 3.13
 SECONDS ?= 600
+MARKS  ?= portable
 ifndef SEED
 SEED   := $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
 endif
@@ -38,12 +39,12 @@ test-on-%:
 
 test-lowest:
 	@python=$$(.ci/python 3.11); \
-	$(MAKE) --no-print-directory PYTHON="$${python:-$(PYTHON)}" VENV=.venv-lowest WITH="$$(.ci/lowest)" test-portable
+	$(MAKE) --no-print-directory PYTHON="$${python:-$(PYTHON)}" VENV=.venv-lowest WITH="$$(.ci/lowest)" MARKS="portable or lowest" test-portable
 
 test-portable: $(VENV)/.installed-test
 	@$(BIN)/python -c 'import sys, numpy, scipy, numba; \
 	print("Python", *sys.version.split()[:1], *(f"{m.__name__} {m.__version__}" for m in (numpy, scipy, numba)))'
-	$(BIN)/python -m pytest -m portable
+	$(BIN)/python -m pytest -m "$(MARKS)"
 
 fuzz: $(VENV)/.installed-test
 	$(BIN)/python tests/fuzz.py $(SECONDS)

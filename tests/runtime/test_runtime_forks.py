@@ -215,7 +215,7 @@ assert demo.right()  # the compiler's lock is one of those that forks take
 sys.setswitchinterval(1e-6)
 codes = []
 def forking():
-    for _ in range(200):
+    for _ in range(100):
         codes.append(wait(fork(lambda: 0)))
 running = [threading.Thread(target=forking, daemon=True) for _ in range(6)]
 for thread in running:
@@ -229,4 +229,4 @@ sys.stdout.flush()
 os._exit(0)
 """
     )
-    assert words == ["1200", "True", "True", "True"]
+    assert words == ["600", "True", "True", "True"]
