@@ -37,9 +37,6 @@ def hermitian_magnitudes(S: Real, n_fft: int, *, logarithmic: bool, mirrored: bo
     lower, upper = k, (n_fft - k) % n_fft
     if mirrored:
         lower, upper = (np.where(i < S.shape[1], i, n_fft - 1 - i) for i in (lower, upper))
-    if not fft_tables.has_inverse(n_fft):
-        A = np.power(10, S) if logarithmic else S
-        return (A[:, lower] + A[:, upper]) / 2
     order = fft_tables.bin_order(n_fft)
     return memory.arrange_in_lanes(S.T[None], lower[order], upper[order], logarithmic=logarithmic)
 
@@ -93,7 +90,7 @@ def recover(
         Output, of the dtype of S.
     """
     S = S if isinstance(S, BlockArray) else BlockArray("S", S)
-    frames, is_whole = len(S), segments is None or segments == 1 or not fft_tables.has_inverse(n_fft)
+    frames, is_whole = len(S), segments is None or segments == 1
     dtype = S.dtype if is_whole else np.dtype(np.float32)
     least, largest = S.range()
     peak = 10.0**largest if logarithmic else max(largest, -least)
@@ -144,8 +141,7 @@ def _magnitude_source(
     S: BlockArray, n_fft: int, dtype: np.dtype[Any], scale: float, factor: int, *, logarithmic: bool, mirrored: bool
 ) -> FrameSource:
     """`hermitian_magnitudes` of every `factor`-th row, times `scale`, lest squares overflow or underflow."""
-    order = fft_tables.bin_order(n_fft) if fft_tables.has_inverse(n_fft) else None
-    width = n_fft // 2 + 1 if order is None else order.size
+    width = fft_tables.bin_order(n_fft).size
 
     def load(first: int, last: int) -> Real:
         rows, rows_logarithmic = S.block(first * factor, (last - 1) * factor + 1)[::factor], logarithmic

@@ -6,13 +6,13 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .._typing import Array, Real
 from ..immutable import cached_attribute
 from ..kernels.fft import tables as fft_tables
-from ..kernels.fft.realfft import BINS, PHASES, ZERO, addresses
+from ..kernels.fft.realfft import BINS, PHASES, ZERO
 from ..kernels.fft.single_frame import Correlator, correlator, correlator_scratch
+from ..kernels.fft.sizes import addresses
 from ..kernels.notebook import align
 from ..kernels.notebook.align import AlignArgs, AlignArrays, RingArrays, WorkArgs, excerpt_lag
 from ..kernels.notebook.xcorr_offset import TOLERANCE
@@ -26,11 +26,8 @@ from ..kernels.stft.overlap_add import OverlapAddArgs, overlap_add_strip
 from ..transform.forward import tiles_of_strip
 from ..transform.framing import hamming, power_of_two_scale, window_sum
 from ..transform.inverse import prepare_overlap_add, run_overlap_add, sum_size, weight_columns
-from ..transform.memory import signal_args
 from ..transform.prepared import Workspace
-from ..transform.scipy_fft import irfft
 from .blockwise import chunks
-from .spectra import hamming_analysis
 
 RING_BYTES = 2 << 20  # of frames that are prepared ahead
 MAX_STRIP_TILES = 2  # of the strips that a thread prepares
@@ -77,7 +74,7 @@ def synthesis_tables(n_fft: int, hop: int, stride: int, dtype: np.dtype[Any]) ->
 
 def _pass_tables(n_fft: int, hop: int, frames: int, dtype: np.dtype[Any], *, bins: int, search: bool) -> PassTables:
     """Tables and arguments for `frames` frames; `bins` of a complex spectrogram, or 0."""
-    V, in_lanes = fft_tables.lane_count(dtype), fft_tables.has_inverse(n_fft)
+    V = fft_tables.lane_count(dtype)
     size = n_fft // 2  # samples of a frame that are added
     n1 = size - hop if size > hop else hop
     skip = max(0, size // 2 - 1)
@@ -86,9 +83,8 @@ def _pass_tables(n_fft: int, hop: int, frames: int, dtype: np.dtype[Any], *, bin
     strip = tiles * V
     ring = strip * min(max(4, RING_BYTES // (n_fft * dtype.itemsize * strip)), -(-frames // strip))
     stride = fft_tables.strip_stride(n_fft, hop, tiles, dtype)
-    n = n_fft if in_lanes else 2  # other sizes are synthesized by SciPy
     args = AlignArgs(
-        source=align.IN_RING,
+        source=ZERO,
         searches_offset=search and not _excludes_all_lags(n1, n2),
         fixed_offset=-n1 if search else 0,
         hop=hop,
@@ -101,16 +97,16 @@ def _pass_tables(n_fft: int, hop: int, frames: int, dtype: np.dtype[Any], *, bin
         strip_tiles=tiles,
         rows=min(hop, n_fft),
         strip_stride=stride,
-        lane_stride=2 * bins or fft_tables.bin_order(n).size,
+        lane_stride=2 * bins or fft_tables.bin_order(n_fft).size,
         bin_stride=2,
         bins=bins,
         folded=True,
-        fft_elements=fft_tables.scratch_elements(n),
+        fft_elements=fft_tables.scratch_elements(n_fft),
         mean=0.0,
         least=0.0,
         scale=1.0,
     )
-    return PassTables(synthesis_tables(n, hop, stride, dtype), correlator(n1, n2, np.float32(TOLERANCE)), args)
+    return PassTables(synthesis_tables(n_fft, hop, stride, dtype), correlator(n1, n2, np.float32(TOLERANCE)), args)
 
 
 class FrameSource:
@@ -135,10 +131,6 @@ class FrameSource:
     def load_range(self, first: int, last: int) -> tuple[Array, int]:
         """(values of frames that include first .. last - 1, index of the first of them)."""
         return (self._load(first, last), first) if self._all is None else (self._all, 0)
-
-    def load_rows(self, first: int, last: int) -> Array:
-        """Values (last - first, values a frame) of frames first .. last - 1, of sizes that the kernels lack."""
-        return self._load(first, last) if self._all is None else self._all[first:last]
 
 
 class Passes:
@@ -206,26 +198,21 @@ class Passes:
 
     def synthesize(self, previous: Real | None, y: Real) -> None:
         """One pass: y = the signal of frames with the phases of those of `previous`; without it their own, or 0."""
-        in_lanes = fft_tables.has_inverse(self.n_fft)
         source = self.kernel_source(previous)
         for first, last in chunks(self.length, BLOCK_SAMPLES):
             y[first:last] = 0
-        if in_lanes and not self.search:
+        if not self.search:
             self._overlap_add(source, y, previous)
             return
-        args = self.args._replace(source=source if in_lanes else align.IN_RING)
+        args = self.args._replace(source=source)
         if previous is not None:
             args = args._replace(mean=self.dtype.type(previous.mean()))
         strip_frames = self.strip_frames
-        call_frames = max(1, CALL_FRAMES // strip_frames) * strip_frames if in_lanes else args.ring_frames
+        call_frames = max(1, CALL_FRAMES // strip_frames) * strip_frames
         for first in range(0, self.frames, call_frames):
             last = min(self.frames, first + call_frames)
-            spectra = np.zeros(1, self.dtype)
-            if in_lanes:
-                values, origin = self.source.load_range(first, last)
-                spectra, args = values.view(self.dtype).reshape(-1), args._replace(origin=origin)
-            else:
-                self._synthesize_scipy(previous, args, first, last)
+            values, origin = self.source.load_range(first, last)
+            spectra, args = values.view(self.dtype).reshape(-1), args._replace(origin=origin)
             arrays = AlignArrays(y, y if previous is None else previous, spectra, self.window)
             self._align(first, last, arrays, args)
         divide_by_windows(y, self.frames, self.hop, args.size)
@@ -253,7 +240,7 @@ class Passes:
         add_args = self._overlap_add_args(source, y.size, 0.0 if previous is None else previous.mean())
         window = np.zeros(n_fft)
         window[n_fft - 1 - args.skip - np.arange(args.size)] = hamming(args.size)
-        tables = self.tables._replace(synthesis=(window / n_fft).astype(dtype))
+        tables = self.tables._replace(synthesis=fft_tables.synthesis_weights(window, dtype))
         weight = (1 / (weight_columns(hamming(args.size), hop, self.frames) + 1e-6)).astype(dtype).reshape(-1)
         spectra = self.source.load_range(0, self.frames)[0].view(dtype).reshape(-1)
         memory = {"y": y, "previous": y if previous is None else previous, "spectra": spectra}
@@ -302,24 +289,6 @@ class Passes:
             mean=mean,
             least=args.least,
         )
-
-    def _synthesize_scipy(self, previous: Real | None, args: AlignArgs, start: int, stop: int) -> None:
-        """Write frames start .. stop - 1 to the ring buffer by SciPy's transform, for sizes that the kernels lack."""
-        if start >= stop:
-            return
-        n, half = self.n_fft, self.n_fft // 2 + 1
-        values: NDArray[Any] = self.source.load_rows(start, stop)
-        if self.source.is_complex:
-            bins: NDArray[Any] = 0.5 * (values[:, :half] + values[:, -np.arange(half) % n].conj())
-        elif previous is None:
-            bins = values
-        else:
-            signals = signal_args(previous[None], mean=float(args.mean))
-            blocks = hamming_analysis(n, self.hop, self.dtype).scipy_blocks(signals, start * self.hop, stop - start)
-            bins = np.concatenate([D for _, D in blocks])
-            bins *= values / np.maximum(np.abs(bins), args.least)
-        frames = irfft(bins, n)
-        self.ring.frames_reversed.reshape(-1, n)[np.arange(start, stop) % args.ring_frames] = frames[:, ::-1]
 
 
 def divide_by_windows(y: Real, frames: int, hop: int, size: int) -> None:

@@ -11,7 +11,8 @@ from ..features.banks import FilterBank
 from ..immutable import cached_attribute
 from ..kernels.features.levels import EXPONENT, ROOT, SQUARE, Bands
 from ..kernels.fft import tables as fft_tables
-from ..kernels.fft.realfft import BINS, addresses
+from ..kernels.fft.realfft import BINS
+from ..kernels.fft.sizes import addresses
 from ..kernels.recovery import griffin_lim
 from ..kernels.recovery.griffin_lim import RoundArgs
 from ..kernels.runtime.calls import aligned

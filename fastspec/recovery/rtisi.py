@@ -8,12 +8,11 @@ iteration: see `kernels.recovery.rtisi`.
 from typing import Literal
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from .. import checks
 from .._typing import Real
-from ..kernels.fft.tables import has_inverse, lane_count, scratch_elements
+from ..kernels.fft.tables import lane_count, sample_offsets, scratch_elements
 from ..kernels.recovery import rtisi as kernels
 from ..kernels.recovery.rtisi import RtisiArgs, RtisiArrays
 from ..kernels.runtime.calls import aligned
@@ -22,7 +21,6 @@ from ..kernels.runtime.tasks import run_items
 from ..kernels.runtime.threads import team_size
 from ..plan import STFT
 from ..transform.memory import extent, nonnegative_strides
-from ..transform.scipy_fft import irfft, rfft
 from .segments import Segmentation, SegmentBatch, recover_segments
 
 ENDLESS_FRAMES = 1 << 60  # of a signal that has not ended
@@ -78,7 +76,7 @@ def recover(
     state_bytes = plan.n_fft * (look_ahead + 1) * 4 * plan.dtype.itemsize
 
     def recover_batch(plan: STFT, batch: SegmentBatch) -> None:
-        make_buffers(plan, len(batch.rows), look_ahead, n_iter).run_steps(0, batch.total + look_ahead + 1, batch)
+        Buffers(plan, len(batch.rows), look_ahead, n_iter).run_steps(0, batch.total + look_ahead + 1, batch)
 
     recover_segments(plan, S, segmentation, out, recover_batch, state_bytes)
     return out
@@ -101,7 +99,7 @@ class RtisiEngine:
     def __init__(self, plan: STFT, signals: int = 1, *, look_ahead: int = 3, n_iter: int = 5) -> None:
         self._plan, self._signals = plan, checks.as_int("signals", signals, 1)
         self._look_ahead, n_iter = _check_options(plan, look_ahead, n_iter)
-        self._buffers = make_buffers(plan, self._signals, self._look_ahead, n_iter)
+        self._buffers = Buffers(plan, self._signals, self._look_ahead, n_iter)
         self._frames = 0
 
     def push(self, S: Real, out: Real | None = None) -> Real:
@@ -203,12 +201,12 @@ def _level_decay(plan: STFT, look_ahead: int) -> float:
     return float(FADED_LEVEL ** (1 / (-(-plan.n_fft // plan.hop_length) + look_ahead)))
 
 
-class LaneBuffers:
+class Buffers:
     """The buffers and the state of signals, by the kernels: tiles of signals, which have lanes of their own."""
 
     def __init__(self, plan: STFT, signals: int, look_ahead: int, n_iter: int) -> None:
         n, hop, dtype, V = plan.n_fft, plan.hop_length, plan.dtype, lane_count(plan.dtype)
-        offsets = (np.arange(n) * V).astype(np.uint32)
+        offsets = sample_offsets(n, n, V)
         self.dtype, self.tables = dtype, plan.inverse_transform.tables._replace(sample_offsets=offsets)
         self.order = plan.inverse_transform.bin_order
         self.energy, self.buffer_energy = (a.astype(dtype).reshape(-1) for a in _window_energies(plan, look_ahead))
@@ -282,83 +280,3 @@ class LaneBuffers:
             layout.set_numbers(record, first=begin, last=end)
             work = (end - begin) * operations * self.tiles
             run_items(kernels.run_steps, self.dtype, self.tiles, record, work=work, memory=self.scratch)
-
-
-class ScipyBuffers:
-    """`LaneBuffers` for sizes that the kernels lack, by SciPy's transforms, all signals at once."""
-
-    def __init__(self, plan: STFT, signals: int, look_ahead: int, n_iter: int) -> None:
-        self.n, self.hop, self.look_ahead, self.rounds = plan.n_fft, plan.hop_length, look_ahead, n_iter
-        self.step, frames = min(self.hop, self.n), look_ahead + 1  # the sums have no gaps where frames do not overlap
-        self.window, self.peak = plan.window.astype(plan.dtype), int(np.argmax(np.abs(plan.window)))
-        self.least_energy = float(np.finfo(plan.dtype).tiny)
-        self.level_decay = plan.dtype.type(_level_decay(plan, look_ahead))
-        self.level = np.zeros(signals, plan.dtype)
-        self.energy, self.buffer_energy = _window_energies(plan, look_ahead)
-        self.committed = np.zeros((signals, self.n + look_ahead * self.step), plan.dtype)
-        self.energy_sums = np.zeros(self.committed.shape[1])
-        self.y = np.zeros((signals, frames, self.n), plan.dtype)
-        self.S = np.zeros((signals, frames, plan.n_bins), plan.dtype)
-
-    def run_steps(self, first: int, last: int, batch: SegmentBatch) -> None:
-        """Steps first .. last - 1; see `kernels.recovery.rtisi.run_steps`."""
-        for i in range(first, last):
-            column = i - self.look_ahead
-            if column >= batch.total:
-                self._write_out(column, self.n - self.step, batch)
-                continue
-            S = batch.S[batch.rows, :, batch.firsts + i] if i < batch.total else 0
-            for buffer, frame in ((self.y, 0), (self.S, S)):
-                buffer[:, :-1] = buffer[:, 1:]
-                buffer[:, -1] = frame
-            self.level = np.maximum(self.level * self.level_decay, self.S[:, -1].max(axis=1))
-            if column >= 0:
-                self._iterate(column, min(self.look_ahead, batch.total - 1 - column))
-                self.committed[:, : self.n] += self.y[:, 0]
-                self.energy_sums[: self.n] += self.energy
-                self._write_out(column, self.step, batch)
-                for sums in (self.committed, self.energy_sums):
-                    sums[..., : -self.step] = sums[..., self.step :].copy()
-                    sums[..., -self.step :] = 0
-
-    def _frame_views(self, x: Real) -> Real:
-        """(..., look_ahead + 1, n_fft): the samples of x, whose last axis is time, at each frame of the buffer."""
-        return sliding_window_view(x, self.n, axis=-1)[..., :: self.step, :]
-
-    def _normalize(self, x: Real, energy: Real) -> Real:
-        """x / energy, where that is large enough."""
-        return (x / np.where(energy > self.least_energy, energy, 1)).astype(self.window.dtype)
-
-    def _iterate(self, column: int, buffered: int) -> None:
-        """All rounds for the frames in the buffer, of which the first is frame `column`."""
-        total = np.zeros_like(self.energy_sums)
-        for d in range(buffered + 1):
-            total[d * self.step : d * self.step + self.n] += self.energy
-        buffer_energy = self.buffer_energy if buffered == self.look_ahead else self._frame_views(total)
-        total, before = self._frame_views(self.energy_sums) + buffer_energy, np.zeros_like(self.y)
-        gain = 1 / np.maximum(self.level, self.least_energy)[:, None]
-        for r in range(self.rounds):
-            x = self.committed.copy()
-            for d in range(self.look_ahead + 1):
-                x[:, d * self.step : d * self.step + self.n] += self.y[:, d]
-            now = self._normalize(self._frame_views(x * gain), total)
-            x, before = now + (MOMENTUM if r else 0) * (now - before), now
-            if r == 0:
-                x[:, 0 if column == 0 else self.look_ahead :, self.peak] += PULSE
-            D = rfft(x * self.window)
-            D *= self.S / np.maximum(np.abs(D), self.least_energy**0.5)
-            self.y = irfft(D, self.n) * self.window
-
-    def _write_out(self, column: int, count: int, batch: SegmentBatch) -> None:
-        """The first `count` samples from frame `column` on, which are final."""
-        begin = column * self.hop - batch.start
-        a, b = max(0, begin), min(batch.out.shape[1], begin + count)
-        if a < b:
-            final = slice(a - begin, b - begin)
-            batch.out[:, a:b] = self._normalize(self.committed[:, final], self.energy_sums[final])
-
-
-def make_buffers(plan: STFT, signals: int, look_ahead: int, n_iter: int) -> LaneBuffers | ScipyBuffers:
-    """`LaneBuffers`, if the kernels have the size of the transform, else `ScipyBuffers`."""
-    kind = LaneBuffers if has_inverse(plan.n_fft) else ScipyBuffers
-    return kind(plan, signals, look_ahead, n_iter)

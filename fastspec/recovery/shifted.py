@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._typing import Real
-from ..kernels.fft.realfft import addresses
-from ..kernels.fft.tables import Tables, has_inverse, lane_count, scratch_elements, transform_tables
+from ..kernels.fft.sizes import addresses
+from ..kernels.fft.tables import Tables, lane_count, scratch_elements, transform_tables
 from ..kernels.recovery import shifted as kernels
 from ..kernels.recovery.shifted import ShiftArgs, ShiftArrays
 from ..kernels.runtime.calls import aligned
@@ -18,7 +18,6 @@ from ..kernels.runtime.tasks import run_items
 from ..kernels.runtime.threads import team_size
 from ..plan import STFT
 from ..transform.memory import extent, nonnegative_strides
-from ..transform.scipy_fft import irfft, rfft
 from .segments import Segmentation, SegmentBatch, recover_segments
 
 FUTURE_ENERGY_WEIGHT = 0.01
@@ -54,8 +53,7 @@ def signals(plan: STFT, S: Real, length: int) -> Real:
     out = np.zeros((len(S), length), plan.dtype)
     if not S.size or not length:
         return out
-    recover_batch = _recover_in_lanes if has_inverse(plan.n_fft) else _recover_scipy
-    recover_segments(plan, S, Segmentation.split(plan, S.shape[2], 0, "auto"), out, recover_batch)
+    recover_segments(plan, S, Segmentation.split(plan, S.shape[2], 0, "auto"), out, _recover_batch)
     return out
 
 
@@ -88,7 +86,7 @@ def _tables(plan: STFT) -> Tables:
     return transform_tables(n, n, lane_count(dtype), _weight(plan), np.ones(n), dtype, addresses(n, dtype))
 
 
-def _recover_in_lanes(plan: STFT, batch: SegmentBatch) -> None:
+def _recover_batch(plan: STFT, batch: SegmentBatch) -> None:
     """The signals of segments, by `kernels.recovery.shifted`."""
     n, dtype, V, count = plan.n_fft, plan.dtype, lane_count(plan.dtype), len(batch.rows)
     S, (signal_stride, bin_stride, frame_stride) = nonnegative_strides(batch.S)
@@ -132,33 +130,3 @@ def _recover_in_lanes(plan: STFT, batch: SegmentBatch) -> None:
         kernels.LAYOUT.set_numbers(record, first=first, last=last)
         work = (last - first) * operations * tiles
         run_items(kernels.run_steps, dtype, tiles, record, work=work, memory=scratch)
-
-
-def _recover_scipy(plan: STFT, batch: SegmentBatch) -> None:
-    """`_recover_in_lanes` for sizes that the kernels lack, by SciPy's transforms, all segments at once."""
-    n, hop, dtype, count = plan.n_fft, plan.hop_length, plan.dtype, len(batch.rows)
-    window, weight, energy_ahead = (a.astype(dtype) for a in (plan.window, _weight(plan), _energy_ahead(plan)))
-    step, least_energy, gains, j = min(hop, n), float(np.finfo(dtype).tiny), _gains(batch)[:, None], np.arange(n)
-    sums, energy_sums = np.zeros((count, n), dtype), np.zeros(n, dtype)
-    for m in range(batch.total):
-        S = batch.S[batch.rows, :, batch.firsts + m]
-        z = _normalize(sums, energy_sums + energy_ahead, least_energy) * (gains * weight)
-        R = irfft(rfft(z) * (S * gains), n)
-        shifts = np.where(R.max(axis=1) != 0, R.argmax(axis=1), n // 2)
-        x = irfft(S, n)
-        sums += window * np.take_along_axis(x, (j - shifts[:, None]) % n, axis=1)
-        energy_sums += window * window
-        n_final = step if m < batch.total - 1 else n
-        begin = m * hop - batch.start
-        a, b = max(0, begin), min(batch.out.shape[1], begin + n_final)
-        if a < b:
-            final = slice(a - begin, b - begin)
-            batch.out[:, a:b] = _normalize(sums[:, final], energy_sums[final], least_energy)
-        for buffer in (sums, energy_sums):
-            buffer[..., : n - step] = buffer[..., step:].copy()
-            buffer[..., n - step :] = 0
-
-
-def _normalize(x: Real, energy: Real, least_energy: float) -> Real:
-    """x / energy, where that is large enough."""
-    return x / np.where(energy > least_energy, energy, energy.dtype.type(1))

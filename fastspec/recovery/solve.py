@@ -22,7 +22,7 @@ from . import starts
 from .engines import recover_online
 from .methods import FIRST_ROUND, RESULT, Momentum, Relaxation, Stage
 from .phase import PhasePrefix
-from .rounds_scipy import AnyRounds, make_rounds
+from .rounds import Rounds
 
 TOLERANCE = 1e-3
 """Of "pghi" and "rtpghi" by default; see `pghi.phases`."""
@@ -30,7 +30,7 @@ TOLERANCE = 1e-3
 Callback = Callable[[int, Any], object]
 """callback(round, convergence): stops if it returns something true."""
 
-Start = Callable[[AnyRounds], Real]
+Start = Callable[[Rounds], Real]
 """start(rounds): signals (signals, rounds.length) to begin with, multiplied by rounds.scales; they are overwritten."""
 
 
@@ -111,7 +111,7 @@ class Problem(NamedTuple):
         """The problem of one signal, where phases of `init` have leading axes."""
         return self if isinstance(self.init, str) else self._replace(init=self.init[index][None])
 
-    def start(self, rounds: AnyRounds, S: Real, rng: np.random.Generator, prefix: PhasePrefix | None = None) -> Real:
+    def start(self, rounds: Rounds, S: Real, rng: np.random.Generator, prefix: PhasePrefix | None = None) -> Real:
         """Signals by the first stage, if it goes frame by frame, or with the phases of `init`; see `Start`."""
         if self.online_stage is None:
             return starts.start(self.plan, rounds, S, self.init, rng, self.tolerance, prefix)
@@ -130,7 +130,7 @@ class Anchor(NamedTuple):
 class LimitedRounds:
     """Rounds whose signals are limited at the ends that few frames cover, so that phases fit what is kept of them."""
 
-    def __init__(self, rounds: AnyRounds, magnitudes: Real) -> None:
+    def __init__(self, rounds: Rounds, magnitudes: Real) -> None:
         self._rounds, self._ends, self._frames = rounds, rounds.plan.ends, magnitudes.shape[-1]
         scales = rounds.scales[:, None].astype(magnitudes.dtype)
         self._first = self._ends.estimate_of_levels(scales * magnitudes[..., 0])
@@ -155,7 +155,7 @@ class LimitedRounds:
 class AnchoredRounds:
     """Rounds of one signal whose first samples are restored after each round."""
 
-    def __init__(self, rounds: "AnyRounds | LimitedRounds", anchor: Anchor, scale: float, length: int) -> None:
+    def __init__(self, rounds: "Rounds | LimitedRounds", anchor: Anchor, scale: float, length: int) -> None:
         self._rounds, self._seam = rounds, anchor.seam
         self._y = anchor.y * anchor.y.dtype.type(scale)
         fade = max(0, min(anchor.fade, len(anchor.y) - anchor.seam, length - anchor.seam))
@@ -177,7 +177,7 @@ class AnchoredRounds:
         return self._rounds.convergence(y)
 
 
-Iterated = AnyRounds | LimitedRounds | AnchoredRounds
+Iterated = Rounds | LimitedRounds | AnchoredRounds
 
 
 def solve(
@@ -201,8 +201,8 @@ def solve(
     """
     scales = unit_scales(target.magnitudes)
     plan, length = problem.plan, target.length
-    unlimited = make_rounds(plan, target.levels, length, scales=scales, bank=problem.bank, power=problem.power)
-    limited: AnyRounds | LimitedRounds = unlimited
+    unlimited = Rounds(plan, target.levels, length, scales=scales, bank=problem.bank, power=problem.power)
+    limited: Rounds | LimitedRounds = unlimited
     y = start(unlimited)
     if problem.limits_ends and plan.ends.are_weak(target.magnitudes.shape[-1], length):
         limited = LimitedRounds(unlimited, target.magnitudes)

@@ -10,14 +10,14 @@ from ..plan import STFT
 from . import pghi, shifted, spsi
 from .methods import griffinlim
 from .phase import PhasePrefix, polar
-from .rounds_scipy import AnyRounds
+from .rounds import Rounds
 
 STARTS = ("pghi", "spsi", "offset", "random", "zero")
 
 
 def start(
     plan: STFT,
-    rounds: AnyRounds,
+    rounds: Rounds,
     S: Real,
     init: str | Array,
     rng: np.random.Generator,

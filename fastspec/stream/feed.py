@@ -15,7 +15,7 @@ from ..kernels.runtime.threads import run_task, team_size
 from ..kernels.stft import forward
 from ..transform.epilogue import Epilogue
 from ..transform.forward import MIXED_COST, ForwardTransform
-from ..transform.memory import MemoryLayout, signal_args
+from ..transform.memory import MemoryLayout
 from ..transform.prepared import Prepared, Workspace
 
 CALL_OPERATIONS = 1 << 26  # of a call of the kernels, one to ten milliseconds: between calls Ctrl-C acts
@@ -77,10 +77,7 @@ class Feed:
             count = min(self._call_frames, frames - a)
             assert layout is not None
             origin = self.origin + a * self.transform.hop
-            if self.transform.in_lanes:
-                self._run_in_lanes(x, origin, count, layout, first + a)
-            else:
-                self._run_scipy(x, origin, count, layout, first + a)
+            self._run_in_lanes(x, origin, count, layout, first + a)
         origin = self.origin + frames * self.transform.hop - x.n
         self.history_size = min(self.history_size + x.n, max(-origin, min_history))
         self.origin = origin
@@ -144,14 +141,3 @@ class Feed:
         frames = max(1, strip_tiles) * self._lanes
         args = strip_transform.args(self.signals, frames, layout, self.epilogue, mixed=not strip_tiles)
         return strip_transform.prepare(self.signals, signals, args, self.epilogue)._replace(shared=0)
-
-    def _run_scipy(self, x: Samples, origin: int, frames: int, layout: MemoryLayout, first: int) -> None:
-        """The same by SciPy's transforms."""
-        stride = x.flat.itemsize * x.stride
-        block = np.lib.stride_tricks.as_strided(x.flat, (self.signals, x.n), (stride, x.flat.itemsize))
-        shift = first * (self._reals if layout.frames_contiguous else layout.row_stride)
-        shifted = layout._replace(offsets=layout.offsets + shift)
-        signals = signal_args(
-            block, self.history[:, self.history.shape[1] - self.history_size :], pad_left=self.history_size
-        )
-        self.transform.run(signals, origin, frames, self.history, self.epilogue, shifted)

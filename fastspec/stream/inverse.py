@@ -18,7 +18,6 @@ from ..kernels.runtime.tasks import prepare_team
 from ..kernels.runtime.threads import team_size
 from ..kernels.stft import inverse as inverse_kernel
 from ..plan import STFT, as_plan
-from ..transform import inverse_scipy
 from ..transform.ends import EndEstimate
 from ..transform.inverse import arrays_at, run_overlap_add
 from ..transform.memory import pair_signals, signal_rows, writable
@@ -311,15 +310,9 @@ class StreamingISTFT:
 
         If it is ENDLESS, the sums with D are written to the second array of self._sums.
         """
-        transform, b = self.plan.inverse_transform, 0
+        b = 0
         for spectra, target in pair_signals(D, y):
-            if transform.in_lanes:
-                self._run_in_lanes(spectra, target, total, b)
-            else:
-                start = self._start + self._samples_out
-                frame_range = transform.frame_range(start, self._frames_in, total, self._lag)
-                before, after = (sums[b : b + len(spectra)] for sums in self._sums)
-                inverse_scipy.add_frames(spectra, target, frame_range, before, after if total == ENDLESS else None)
+            self._run_in_lanes(spectra, target, total, b)
             b += len(spectra)
 
     def _run_in_lanes(self, D: Complex, y: Real, total: int, b: int) -> None:

@@ -1,35 +1,32 @@
-"""Signals -> complex bins, levels, filtered levels, by the lane kernels or, for sizes they lack, by SciPy.
+"""Signals -> complex bins, levels, filtered levels, by the lane kernels.
 
 The epilogue computes the output of each tile of bins: no spectrum is held in memory.
 """
 
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._typing import Complex, Integer, Real
+from .._typing import Integer, Real
 from ..immutable import cached_attribute
 from ..kernels.fft import tables as fft_tables
-from ..kernels.fft.realfft import COMPLEX, addresses
+from ..kernels.fft.realfft import COMPLEX
+from ..kernels.fft.sizes import addresses
 from ..kernels.framing.polyphase import SignalArgs
 from ..kernels.runtime.ahead import announce
 from ..kernels.runtime.layout import pack, scratch_size
 from ..kernels.runtime.tasks import run_items
 from ..kernels.runtime.threads import thread_count
 from ..kernels.stft import forward
-from ..kernels.stft.forward import ForwardArgs, WindowArgs
+from ..kernels.stft.forward import ForwardArgs
 from .epilogue import Epilogue
 from .memory import MemoryLayout, layout_of
 from .prepared import ArrayCall, Prepared
-from .quiet_rows import GAINS
-from .scipy_fft import rfft
 
 STRIP_BYTES = 96 << 10  # a strip of this size shares the second-level cache with the transform
 STREAM_BYTES = 8 << 20  # larger outputs bypass the caches, if every row of them starts on a cache line
-SCIPY_BLOCK_BYTES = 2 << 20  # of frames that SciPy transforms at a time
 STRIPS_PER_THREAD = 4  # at least, so that threads end at about the same time,
 LEAST_STRIP_TILES = 6  # of so many tiles: neighbouring strips read n_fft - hop samples twice
 MIXED_COST = 1.4  # relative time of a tile gathered frame by frame; a tile of a strip is 1
@@ -46,24 +43,22 @@ class ForwardTransform:
     ) -> None:
         self.n_fft, self.hop, self.window, self.dtype = n_fft, hop, window, dtype
         self.bins = n_fft // 2 + 1
-        self.lanes, self.in_lanes = fft_tables.lane_count(dtype), fft_tables.has_forward(n_fft)
+        self.lanes = fft_tables.lane_count(dtype)
         self.strip_tiles = tiles_of_strip(n_fft, hop, dtype) if strip_tiles is None else strip_tiles
         self.strip_stride = fft_tables.strip_stride(n_fft, hop, self.strip_tiles, dtype)
 
     @cached_attribute
     def tables(self) -> fft_tables.Tables:
         """Of frames in strips."""
-        size, window = (self.n_fft, self.window) if self.in_lanes else (2, np.ones(2))
-        kernels = addresses(size, self.dtype, backwards=False)
+        n_fft, kernels = self.n_fft, addresses(self.n_fft, self.dtype, backwards=False)
         return fft_tables.transform_tables(
-            size, self.hop, self.strip_stride, window, np.ones(size), self.dtype, kernels
+            n_fft, self.hop, self.strip_stride, self.window, np.ones(n_fft), self.dtype, kernels
         )
 
     @cached_attribute
     def mixed_tables(self) -> fft_tables.Tables:
         """Of frames of mixed tiles: sample j of a lane is row j."""
-        offsets = (fft_tables.sample_order(self.n_fft) * self.lanes).astype(np.uint32)
-        return self.tables._replace(sample_offsets=offsets)
+        return self.tables._replace(sample_offsets=fft_tables.sample_offsets(self.n_fft, self.n_fft, self.lanes))
 
     @cached_attribute
     def _packed(self) -> dict[bool, Integer]:
@@ -86,8 +81,6 @@ class ForwardTransform:
         """
         layout = layout or layout_of(out)
         assert layout is not None
-        if not self.in_lanes:
-            return self._run_scipy(signals, origin, frames, layout, epilogue)
         count = len(signals.offsets)
         mixed, strip_tiles = self.division(count, frames)
         args = self.args(count, frames, layout, epilogue, strip_tiles, mixed=mixed)._replace(origin=origin)
@@ -118,7 +111,6 @@ class ForwardTransform:
         strip_tiles: int | None = None,
         *,
         mixed: bool,
-        from_bins: bool = False,
     ) -> ForwardArgs:
         """Arguments for `count` signals of `frames` frames; `streamed` holds for an aligned output only."""
         V, dtype = self.lanes, self.dtype
@@ -126,7 +118,6 @@ class ForwardTransform:
         rows, stride = (self.n_fft, V) if mixed else (min(self.hop, self.n_fft), self.strip_stride)
         reals = 2 if epilogue.op == COMPLEX else 1
         tile_size = V * max(2 * self.bins, epilogue.width * reals, self.bins + epilogue.width)
-        size = self.n_fft if self.in_lanes else 2
         nbytes = count * frames * epilogue.width * reals * dtype.itemsize
         streamed = (
             not layout.frames_contiguous
@@ -134,12 +125,10 @@ class ForwardTransform:
             and layout.row_stride * dtype.itemsize % forward.STREAM_ALIGNMENT == 0
             and not (layout.offsets * dtype.itemsize % forward.STREAM_ALIGNMENT).any()
         )
-        if self.in_lanes:
-            announce("forward", dtype, epilogue.kernel.name)
+        announce("forward", dtype, epilogue.kernel.name)
         return ForwardArgs(
             epilogue=epilogue.kernel.address(dtype),
             op=epilogue.op,
-            from_bins=from_bins,
             mixed=mixed,
             full=epilogue.full,
             frames_contiguous=layout.frames_contiguous,
@@ -148,21 +137,21 @@ class ForwardTransform:
             origin=0,
             signals=count,
             frames=frames,
-            rows=0 if from_bins else rows,
-            strip_stride=0 if from_bins else stride,
+            rows=rows,
+            strip_stride=stride,
             strip_tiles=strip_tiles,
             strips=-(-frames // (strip_tiles * V)),
             bins=self.bins,
             width=epilogue.width,
             reals_per_value=reals,
             row_stride=layout.row_stride,
-            fft_size=0 if from_bins else 2 * V * fft_tables.scratch_elements(size),
+            fft_size=2 * V * fft_tables.scratch_elements(self.n_fft),
             tile_size=tile_size,
         )
 
     def prepare(self, items: int, signals: SignalArgs, args: ForwardArgs, epilogue: Epilogue) -> Prepared:
         """The call of `forward.forward_strip` for `items` strips or mixed tiles."""
-        packed_tables = self._packed[args.mixed and not args.from_bins]
+        packed_tables = self._packed[args.mixed]
         return Prepared(
             record=forward.LAYOUT.pack(signals, packed_tables, args, epilogue.record),
             items=items,
@@ -212,39 +201,6 @@ class ForwardTransform:
     def work(self, signals: int, frames: int, epilogue: Epilogue) -> int:
         """Approximate number of operations."""
         return signals * frames * (self.n_fft * 16 + epilogue.args.weights.size * 2)
-
-    def scipy_blocks(self, signals: SignalArgs, origin: int, frames: int) -> Iterator[tuple[slice, Complex]]:
-        """(slice of frames counted over all signals, their spectra by SciPy), a block at a time."""
-        total, window = len(signals.offsets) * frames, self.window.astype(self.dtype)
-        block = max(1, SCIPY_BLOCK_BYTES // (self.n_fft * self.dtype.itemsize))
-        buffer = np.empty((min(block, total), self.n_fft), self.dtype)
-        gains, gain = np.ones(len(buffer), self.dtype), self.dtype.type(GAINS[self.dtype.itemsize])
-        for first in range(0, total, block):
-            count = min(block, total - first)
-            args = WindowArgs(window, buffer.reshape(-1), gains, gain, first, frames, self.hop, origin)
-            record = forward.WINDOW_LAYOUT.pack(signals, args)
-            run_items(forward.window_frame, self.dtype, count, record, work=count * self.n_fft * 4)
-            D = rfft(buffer[:count])
-            if (gains[:count] != 1).any():
-                D *= 1 / gains[:count, None]
-            yield slice(first, first + count), D
-
-    def _run_scipy(
-        self, signals: SignalArgs, origin: int, frames: int, layout: MemoryLayout, epilogue: Epilogue
-    ) -> Real:
-        count = len(signals.offsets)
-        peaks = np.empty(count * frames, self.dtype)
-        reals = 2 if epilogue.op == COMPLEX else 1
-        frame_stride = reals if layout.frames_contiguous else layout.row_stride
-        offsets = (layout.offsets[:, None] + np.arange(frames) * frame_stride).reshape(-1)
-        for frame_slice, D in self.scipy_blocks(signals, origin, frames):
-            bins = signals._replace(x=D.view(self.dtype).reshape(-1))
-            block_layout = layout._replace(offsets=offsets[frame_slice])
-            args = self.args(len(D), 1, block_layout, epilogue, mixed=True, from_bins=True)
-            tiles = -(-len(D) // self.lanes)
-            block_peaks = self._run_in_lanes(tiles, bins, args, epilogue, block_layout)
-            peaks[frame_slice] = block_peaks[: len(D)]
-        return peaks.reshape(count, frames)
 
 
 @lru_cache(256)

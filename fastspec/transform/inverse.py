@@ -1,4 +1,4 @@
-"""Spectra -> signals by overlap-add, by the lane kernels or, for sizes they lack, by SciPy.
+"""Spectra -> signals by overlap-add, by the lane kernels.
 
 Frame f of a signal is x_f = irfft(D[:, f]) (which ignores the imaginary parts of the first and, for even sizes, of the
 last bin), and sample t of the whole signal is
@@ -13,7 +13,7 @@ and for any range of samples.
 """
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -21,7 +21,8 @@ from numpy.typing import DTypeLike, NDArray
 from .._typing import Complex, Integer, Real
 from ..immutable import cached_attribute
 from ..kernels.fft import tables as fft_tables
-from ..kernels.fft.realfft import BINS, addresses
+from ..kernels.fft.realfft import BINS
+from ..kernels.fft.sizes import addresses
 from ..kernels.runtime.ahead import announce
 from ..kernels.runtime.layout import data_address, join, locate, pack, scratch_size
 from ..kernels.runtime.tasks import Task, run_items
@@ -30,9 +31,7 @@ from ..kernels.stft import inverse as inverse_kernel
 from ..kernels.stft import overlap_add
 from ..kernels.stft.inverse import InverseArgs
 from ..kernels.stft.overlap_add import OverlapAddArgs
-from . import inverse_scipy
 from .framing import window_sum
-from .inverse_scipy import FrameRange
 from .memory import extent, writable
 from .prepared import ArrayCall, Kept, Memory, Prepared, Workspace
 
@@ -136,6 +135,16 @@ def _round_up(count: int, V: int) -> int:
     return -(-count // V) * V
 
 
+class FrameRange(NamedTuple):
+    """Frames of a signal, and the samples to be written; see `InverseTransform.run`."""
+
+    weight: Real  # (rows of weights, min(hop, n_fft))
+    start: int  # the first sample of the output
+    first_frame: int
+    total_frames: int  # of the whole signal
+    lag: int = 0  # complete columns that are kept; see `kernels.stft.inverse`
+
+
 class InverseTransform:
     """The inverse transform of a window and hop: its tables, and caches that do not change results.
 
@@ -153,14 +162,12 @@ class InverseTransform:
         self.n_fft, self.hop, self.dtype = n_fft, hop, np.dtype(dtype)
         self.window = np.array(window, np.float64)
         self.reach = -(-n_fft // hop)
-        self.in_lanes = fft_tables.has_inverse(n_fft)
         self._kind = np.result_type(self.dtype, np.complex64)
         self._calls: Kept[ArrayCall | None] = Kept()
         self._weights: tuple[int, Real] = (-1, np.empty(0, self.dtype))
-        if self.in_lanes:
-            announce("inverse", self.dtype)
-            kernels = addresses(n_fft, self.dtype, forwards=False)
-            self.tables = fft_tables.transform_tables(n_fft, hop, 0, self.window, self.window, self.dtype, kernels)
+        announce("inverse", self.dtype)
+        kernels = addresses(n_fft, self.dtype, forwards=False)
+        self.tables = fft_tables.transform_tables(n_fft, hop, 0, self.window, self.window, self.dtype, kernels)
 
     @cached_attribute
     def bin_order(self) -> Integer:
@@ -221,8 +228,6 @@ class InverseTransform:
         frame_range = self.frame_range(start, low, total)
         if not out.size or low >= high:
             out[...] = 0
-        elif not self.in_lanes:
-            inverse_scipy.add_frames(D[:, :, low - first_frame : high - first_frame], out, frame_range)
         elif not writable(out):
             self._run_in_blocks(D, out, start, first_frame, total)
         elif not D.flags.aligned:
@@ -235,7 +240,7 @@ class InverseTransform:
     def prepare_call(self, D: Complex, out: Real, start: int) -> ArrayCall | None:
         """`run` for arrays of these shapes and strides; None where the kernels cannot write all of the output."""
         (low, high), total = self._frames_of(start, out.shape[1], 0, D.shape[2]), D.shape[2]
-        if not self.in_lanes or low >= high or not writable(out):
+        if low >= high or not writable(out):
             return None
         return self._array_call(D, out, self.frame_range(start, low, total), high - low, low)
 
@@ -273,8 +278,7 @@ class InverseTransform:
 
     def frame_range(self, start: int, first_frame: int, total_frames: int, lag: int = 0) -> FrameRange:
         """The range of samples from `start` on, of frames from `first_frame` on of `total_frames`."""
-        window, weight = self.window.astype(self.dtype), self.weight(total_frames)
-        return FrameRange(self.hop, window, weight, start, first_frame, total_frames, lag)
+        return FrameRange(self.weight(total_frames), start, first_frame, total_frames, lag)
 
     def prepare(self, D: Complex, out: Real, frame_range: FrameRange, frames: int, skip: int = 0) -> Prepared:
         """The overlap-add of `frames` frames from D[..., skip] on, for arrays of these shapes and strides."""

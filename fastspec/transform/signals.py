@@ -109,8 +109,8 @@ class SignalTransform:
     def _prepare(self, name: Hashable, order: str, shape: tuple[int, ...]) -> tuple[ArrayCall, Output] | None:
         """The call for signals of this shape, and its output; None where `run` has to check, pad or divide them."""
         geometry, n, count = self.geometry, shape[-1], math.prod(shape[:-1])
-        start, is_plain = geometry.start, self.transform.in_lanes and self.pads_with_zeros
-        if not is_plain or not 0 < count <= CALL_SIGNALS or n < 1 or n - 2 * start < geometry.n_fft:
+        start = geometry.start
+        if not self.pads_with_zeros or not 0 < count <= CALL_SIGNALS or n < 1 or n - 2 * start < geometry.n_fft:
             return None
         if len(shape) > 1 and n < geometry.n_fft:  # it may be transposed
             return None

@@ -19,7 +19,7 @@ from fastspec.kernels.runtime import layout
 from fastspec.kernels.runtime.tasks import registry
 from fastspec.recovery.methods import METHODS
 from fastspec.recovery.rounds import Rounds
-from fastspec.recovery.rtisi import LaneBuffers
+from fastspec.recovery.rtisi import Buffers
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Y = np.random.default_rng(0).standard_normal((3, 4000)).astype(np.float32)
@@ -67,7 +67,7 @@ def rounds() -> Iterator[Any]:
             one.step(one.synthesize(plan.forward(Y)), Y.copy(), np.empty_like(Y), method())
         one.convergence(Y.copy())
         yield one
-    yield LaneBuffers(plan, 3, 2, 4)
+    yield Buffers(plan, 3, 2, 4)
 
 
 # ---- what is in memory ----

@@ -24,8 +24,7 @@ from ..runtime.layout import Number, Reals
 from ..runtime.tasks import callee
 from ..simd.vector import lanes, load, load_splat, maximum, splat, sqrt, store
 from .codelets import transform_columns, transform_columns_inverse
-from .rows import transform_rows
-from .splits import SMALL_HALVES, small_transform, split_pair
+from .splits import small_transform, split_pair
 from .tables import Tables
 
 COMPLEX, POWER = 0, 1
@@ -124,10 +123,9 @@ def forward_small(op: int, tile: Reals, base: int, tables: Tables, work: Reals, 
         store_bin(op, work, k, out, k)
 
 
-@callee("transform", "recovery")
-def forward_odd(op: int, tile: Reals, base: int, tables: Tables, work: Reals, out: Reals):
-    """`forward` of odd sizes: a complex transform of n1 n2 real samples, of which half the bins are stored."""
-    noinline()
+@kernel
+def transform_odd(op, tile, base, tables, work, out, first):
+    """Bins of a complex transform of n1 n2 real samples, of which half are stored, from element `first` of `out` on."""
     n1, n2, unit = tables.n1, tables.n2, int64(1)
     a, bins = n1 * n2, n1 * n2 // 2 + 1
     tmp = a + tables.block * n2
@@ -137,7 +135,14 @@ def forward_odd(op: int, tile: Reals, base: int, tables: Tables, work: Reals, ou
         call(tables.transform_rows, (work, k1, n1, a, w, tmp, w, n2, tables.radices, tables.row_tw))
         for k2 in range(n2):
             for k in range(k1 + n1 * k2, min(bins, k1 + n1 * k2 + w), unit):
-                store_bin(op, work, a + w * k2 + k - k1 - n1 * k2, out, k)
+                store_bin(op, work, a + w * k2 + k - k1 - n1 * k2, out, first + k)
+
+
+@callee("transform", "recovery")
+def forward_odd(op: int, tile: Reals, base: int, tables: Tables, work: Reals, out: Reals):
+    """`forward` of odd sizes."""
+    noinline()
+    transform_odd(op, tile, base, tables, work, out, int64(0))
 
 
 @callee("transform", "recovery", "notebook")
@@ -255,11 +260,71 @@ def inverse(
     transform_columns_inverse(n1, n2, work, tables.column_tw, tables.synthesis, y)
 
 
-def addresses(n_fft, dtype, *, forwards=True, backwards=True):
-    """Addresses of the kernels of a size: row transform, forward, inverse; 0 without `forwards` or `backwards`."""
-    kernel = forward_odd if n_fft % 2 else forward_small if n_fft // 2 in SMALL_HALVES else forward
-    return (
-        transform_rows.address(dtype),
-        kernel.address(dtype) if forwards else 0,
-        inverse.address(dtype) if backwards else 0,
-    )
+@kernel
+def set_magnitudes(source, x, first, mag, m, least, count):
+    """Elements first .. first + count - 1 of x = mag[m:], with their phases or, of ZERO, with phases 0."""
+    V = lanes(x)
+    low = splat(x, least)
+    for i in range(2 * V * first, 2 * V * (first + count), 2 * V):
+        f = load(mag, m)
+        if source == PHASES:
+            re, im = load(x, i), load(x, i + V)
+            f = f / maximum(sqrt(re * re + im * im), low)
+            store(x, i, re * f)
+            store(x, i + V, im * f)
+        else:
+            store(x, i, f)
+            store(x, i + V, f - f)
+        m += V
+
+
+@kernel
+def load_mirrored(x, first, k, n, work, i):
+    """Element i of `work` = bin k < n of real frames, re and im swapped; bins past the middle are conjugates."""
+    V = lanes(work)
+    if 2 * k < n:
+        at = 2 * V * (first + k)
+        store(work, 2 * V * i, load(x, at + V))
+        store(work, 2 * V * i + V, load(x, at))
+    else:
+        at = 2 * V * (first + n - k)
+        im = load(x, at + V)
+        store(work, 2 * V * i, (im - im) - im)
+        store(work, 2 * V * i + V, load(x, at))
+
+
+@callee("transform", "recovery", "notebook")
+def inverse_odd(
+    source: int,
+    tile: Reals,
+    base: int,
+    tables: Tables,
+    work: Reals,
+    mag: Reals,
+    m: int,
+    least: Number,
+    bins: Reals,
+    y: Reals,
+):
+    """`inverse` of odd sizes, by a complex transform of all bins; magnitudes come in natural order."""
+    noinline()
+    V, n1, n2 = lanes(work), tables.n1, tables.n2
+    n, a = n1 * n2, n1 * n2
+    tmp, first = a + tables.block * n2, a + 4 * tables.block * n2
+    x, x_first = work, first
+    if source == BINS:
+        x, x_first = bins, int64(0)
+    else:
+        if source == PHASES:
+            transform_odd(int64(COMPLEX), tile, base, tables, work, work, first)
+        set_magnitudes(source, work, first, mag, m, least, n // 2 + 1)
+    for k1 in range(0, n1, tables.block):
+        w = min(tables.block, n1 - k1)
+        for k2 in range(n2):
+            for q in range(w):
+                load_mirrored(x, x_first, k1 + q + n1 * k2, n, work, a + w * k2 + q)
+        call(tables.transform_rows, (work, a, w, k1, n1, tmp, w, n2, tables.radices, tables.row_tw))
+    region = work[2 * V * first :]
+    transform_columns_inverse(n1, n2, work, tables.column_tw, tables.synthesis, region)
+    for j in range(n):
+        store(y, V * j, load(region, 2 * V * j))

@@ -4,6 +4,7 @@ Sizes are run-time numbers: the tables of a size are data, and nothing is compil
 """
 
 from functools import cache
+from itertools import count, islice
 from typing import NamedTuple
 
 import numpy as np
@@ -13,10 +14,19 @@ from . import codelets
 from . import factors as factors_table
 from .roots import roots
 
-LARGEST_N_FFT = 1 << 16
-"""Larger transforms exceed the second-level cache in lanes: a library that takes a frame at a time is faster."""
 BLOCK_POINTS = 48
 """Points of a block of rows, at most: two blocks stay in the first-level cache."""
+LEAST_PRIME, LARGEST_PRIME_SUM = 11, 200
+"""Prime radices of a row, see `primes`: the least, and the largest sum; above, a convolution with a chirp is faster."""
+PRIMES = tuple(n for n in range(LEAST_PRIME, LARGEST_PRIME_SUM) if all(n % d for d in range(2, 15)))
+PRIME_BLOCK = 4
+"""Bins of a prime radix that are summed at a time."""
+CHIRP_COLUMN = 8
+"""Points of a column of the convolution with a chirp, see `bluestein`."""
+EVEN_LIVE, ODD_LIVE = 4, 6
+"""Points of such a column that hold samples, for even and for odd n_fft; results or bins are in the first EVEN_LIVE."""
+CHIRP_SIZES, CONVOLUTION_PASSES = 8, 2.5
+"""Sizes of a convolution to choose from, and what its columns and products cost, in passes over a row."""
 
 
 class Tables(NamedTuple):
@@ -35,6 +45,7 @@ class Tables(NamedTuple):
     sample_offsets: UInt32s  # of sample j of a tile in its strip
     window: Reals  # analysis window, halved: the 1/2 of the split; see `_transform_weights` for odd sizes
     synthesis: Reals  # synthesis window / n_fft
+    chirp: Reals  # see `chirp_tables`; a zero for sizes that need none
 
 
 @cache
@@ -73,15 +84,45 @@ def factorise(half):
     return factorise_by_rule(half)
 
 
-def has_inverse(n_fft):
-    """Whether the kernels have forward and inverse of this size: even, at most LARGEST_N_FFT, primes up to 7."""
-    return n_fft >= 2 and n_fft % 2 == 0 and n_fft <= LARGEST_N_FFT and factorise(n_fft // 2) is not None
+@cache
+def factorise_with_primes(points):
+    """(n1, n2, radices of n2) with radices of PRIMES; None if there are none, or too many, or larger factors."""
+    primes, rest = [], points
+    for prime in PRIMES:
+        while rest % prime == 0:
+            rest //= prime
+            primes.append(prime)
+    factors = factorise_by_rule(rest)
+    if not primes or sum(primes) > LARGEST_PRIME_SUM or factors is None:
+        return None
+    n1, n2, radices = factors
+    return n1, points // n1, (*primes, *radices) if n2 > 1 else tuple(primes)
 
 
-def has_forward(n_fft):
-    """Whether the kernels have the forward transform of this size: odd sizes as complex ones."""
-    odd = n_fft >= 3 and n_fft % 2 == 1 and n_fft <= LARGEST_N_FFT // 2
-    return has_inverse(n_fft) or (odd and factorise(n_fft) is not None)
+def _is_smooth(n):
+    """Whether n has no prime factor above 7."""
+    for prime in (2, 3, 5, 7):
+        while n % prime == 0:
+            n //= prime
+    return n == 1
+
+
+@cache
+def chirp_row(points):
+    """(points n2 of a row, its radices) of a convolution of `points` points: the cheapest of the next larger sizes."""
+    sizes = (n2 for n2 in count(-(-points // CHIRP_COLUMN)) if _is_smooth(n2))
+    options = [(n2, row_radices(n2)) for n2 in islice(sizes, CHIRP_SIZES)]
+    return min((row for row in options if row[1]), key=lambda row: row[0] * (len(row[1]) + CONVOLUTION_PASSES))
+
+
+def factors_of(n_fft):
+    """(n1, n2, radices of n2, whether by a convolution with a chirp) of the transform of n_fft samples."""
+    points = n_fft // 2 if n_fft % 2 == 0 else n_fft
+    factors = factorise(points) or factorise_with_primes(points)
+    if factors is not None:
+        return (*factors, False)
+    outputs = points if n_fft % 2 == 0 else n_fft // 2 + 1
+    return (CHIRP_COLUMN, *chirp_row(points + outputs - 1), True)
 
 
 def lane_count(dtype):
@@ -95,13 +136,28 @@ def interleaved(z, dtype):
 
 
 def pass_twiddles(n, radices, dtype):
-    """Twiddles of all middle passes of a row, one after another; a zero if there are none (arrays are not empty)."""
-    out = [np.zeros(1, np.complex128)]
-    for r in radices[:-1]:
+    """Twiddles of all middle passes of a row, one after another; a zero if there are none (arrays are not empty).
+
+    Before those of a prime radix are its cosines and sines.
+    """
+    out = []
+    for r in radices:
+        if r in PRIMES:
+            out.append(prime_matrix(r).astype(dtype))
         m = n // r
-        out.append(roots(np.outer(np.arange(m), np.arange(1, r)), n).ravel())
+        if m > 1:
+            out.append(interleaved(roots(np.outer(np.arange(m), np.arange(1, r)), n).ravel(), dtype))
         n = m
-    return interleaved(np.concatenate(out[1:] or out), dtype)
+    return np.concatenate(out or [np.zeros(2, dtype)])
+
+
+def prime_matrix(radix):
+    """Cosines and sines of 2 pi j k / radix, 1 <= j, k <= radix / 2, in the order of `primes`; zeros past the end."""
+    half, blocks = radix // 2, -(-(radix // 2) // PRIME_BLOCK)
+    w = np.zeros((blocks * PRIME_BLOCK, half), np.complex128)
+    w[:half] = roots(np.outer(np.arange(1, half + 1), np.arange(1, half + 1)), radix).conj()
+    w = w.reshape(blocks, PRIME_BLOCK, half).swapaxes(1, 2)  # block, j, k
+    return np.stack([w.real, w.imag], -2).ravel()
 
 
 def column_twiddles(n1, n2, dtype):
@@ -122,8 +178,19 @@ def strip_stride(n_fft, hop, tiles, dtype):
 
 
 def sample_order(n_fft):
-    """The samples that are re and im of the complex numbers: neighbours for even sizes; for odd, each sample twice."""
-    return np.arange(n_fft) if n_fft % 2 == 0 else np.repeat(np.arange(n_fft), 2)
+    """The samples that are re and im of the complex numbers: neighbours for even sizes; for odd, each sample twice.
+
+    A convolution with a chirp reads more of them, which get the weight 0.
+    """
+    order = np.arange(n_fft) if n_fft % 2 == 0 else np.repeat(np.arange(n_fft), 2)
+    return np.append(order, np.zeros(_padding(n_fft), np.int64))
+
+
+def _padding(n_fft):
+    """Samples of weight 0 after those of a frame."""
+    _, n2, _, has_chirp = factors_of(n_fft)
+    even = n_fft % 2 == 0
+    return 2 * (EVEN_LIVE if even else ODD_LIVE) * n2 - (n_fft if even else 2 * n_fft) if has_chirp else 0
 
 
 def sample_offsets(n_fft, hop, stride):
@@ -134,51 +201,108 @@ def sample_offsets(n_fft, hop, stride):
 
 def _transform_weights(window):
     """Weights of re and im of the complex numbers: half the window; for odd sizes the window and zeros."""
-    return window * 0.5 if len(window) % 2 == 0 else np.stack([window, np.zeros(len(window))], -1).ravel()
+    n_fft = len(window)
+    weights = window * 0.5 if n_fft % 2 == 0 else np.stack([window, np.zeros(n_fft)], -1).ravel()
+    return np.append(weights, np.zeros(_padding(n_fft)))
 
 
-def block_rows(n1, n2):
+def synthesis_weights(window, dtype):
+    """Weights of the results of the inverse transform: the window / n_fft; for smooth odd sizes with zeros between."""
+    n_fft = len(window)
+    weights = window / n_fft
+    if n_fft % 2 and not factors_of(n_fft)[3]:
+        weights = np.stack([weights, np.zeros(n_fft)], -1).ravel()
+    return weights.astype(dtype)
+
+
+def chirp_tables(n_fft, n2, block, dtype):
+    """The chirp c[m] = exp(-pi i m^2 / n) of `bluestein`, its weights for bins, and its spectra for samples and bins.
+
+    m^2 is reduced in integers; a spectrum is in the order in which `bluestein.convolve_rows` meets it, divided by L.
+    """
+    even = n_fft % 2 == 0
+    n, live, L = n_fft // 2 if even else n_fft, EVEN_LIVE if even else ODD_LIVE, CHIRP_COLUMN * n2
+    outputs = n if even else n // 2 + 1
+    m = np.arange(n)
+    c = roots(m * m % (2 * n), 2 * n)
+    bins = c[:outputs] * (1 if even else np.where(m[:outputs] == 0, 1, 2))
+    order = [
+        (k1 + np.arange(min(block, CHIRP_COLUMN - k1)) + CHIRP_COLUMN * np.arange(n2)[:, None]).ravel()
+        for k1 in range(0, CHIRP_COLUMN, block)
+    ]
+    spectra = []
+    for before, after in ((n, outputs), (outputs, n)):
+        wrapped = np.zeros(L, np.complex128)
+        wrapped[:after] = c[:after].conj()
+        wrapped[L - before + 1 :] = c[1:before][::-1].conj()
+        spectra.append(np.fft.fft(wrapped)[np.concatenate(order)] / L)
+    parts = np.zeros(live * n2, np.complex128), np.zeros(EVEN_LIVE * n2, np.complex128)
+    parts[0][:n], parts[1][:outputs] = c, bins
+    return interleaved(np.concatenate([*parts, *spectra]), dtype)
+
+
+def block_rows(n1, n2, has_chirp=False):
     """Rows transformed at a time."""
-    return max(1, min(BLOCK_POINTS // n2, (n1 - 1) // 2))
+    return max(1, min(BLOCK_POINTS // n2, n1 if has_chirp else (n1 - 1) // 2))
 
 
 def transform_tables(n_fft, hop, stride, window, synthesis, dtype, addresses, factors=None):
     """The Tables of a transform of `n_fft` samples in strips whose rows are `stride` numbers apart.
 
-    `addresses` are those of the row transform, the forward and the inverse transform; see `realfft.addresses`.
+    `addresses` are those of the row transform, the forward and the inverse transform; see `sizes.addresses`.
     """
-    n1, n2, radices = factors or factorise(n_fft // 2 if n_fft % 2 == 0 else n_fft)
+    n1, n2, radices, has_chirp = (*factors, False) if factors else factors_of(n_fft)
+    block = block_rows(n1, n2, has_chirp)
     return Tables(
         *addresses,
         n1,
         n2,
-        block_rows(n1, n2),
+        block,
         np.array(radices, np.int64),
         column_twiddles(n1, n2, dtype),
         pass_twiddles(n2, radices, dtype),
         split_twiddles(n_fft, dtype),
         sample_offsets(n_fft, hop, stride),
         _transform_weights(window).astype(dtype),
-        (synthesis / n_fft).astype(dtype),
+        synthesis_weights(synthesis, dtype),
+        chirp_tables(n_fft, n2, block, dtype) if has_chirp else np.zeros(1, dtype),
     )
+
+
+def prime_scratch(radices):
+    """Complex elements of scratch of the passes of prime radices: pairs, and the sums of a block of bins."""
+    largest = max((r for r in radices if r in PRIMES), default=0)
+    return largest + 1 + 2 * PRIME_BLOCK if largest else 0
 
 
 def scratch_elements(n_fft, factors=None):
     """Complex elements of scratch of a transform, each 2 lanes real numbers."""
-    n1, n2, _ = factors or factorise(n_fft // 2 if n_fft % 2 == 0 else n_fft)
-    return n1 * n2 + 4 * block_rows(n1, n2) * n2
+    n1, n2, radices, has_chirp = (*factors, False) if factors else factors_of(n_fft)
+    rows = n1 * n2 + 4 * block_rows(n1, n2, has_chirp) * n2 + prime_scratch(radices)
+    if has_chirp:
+        return rows + (EVEN_LIVE if n_fft % 2 == 0 else ODD_LIVE) * n2
+    return rows + (n_fft if n_fft % 2 else 0)
 
 
 def bin_order(n_fft, factors=None):
-    """Bins in the order of `realfft.merge_pairs`, two for each pair; some occur twice."""
-    n1, n2, _ = factors or factorise(n_fft // 2)
-    h, block, order = n1 * n2, block_rows(n1, n2), []
+    """Bins in the order in which the inverse transform reads magnitudes, two for each pair; some occur twice.
+
+    Those of odd sizes come in natural order.
+    """
+    if n_fft % 2:
+        return np.arange(n_fft // 2 + 1)
+    n1, n2, _, has_chirp = (*factors, False) if factors else factors_of(n_fft)
+    h, order = n_fft // 2, []
 
     def append(k0, outer, inner, step):  # as `realfft.Pairs`
         k = (k0 + np.arange(outer)[:, None] * n1 + np.arange(inner) * step).ravel()
         order.append(np.stack([k, h - k], -1).ravel())
 
     append(0, 1, 1, 1)
+    if has_chirp:
+        append(1, 1, h // 2, 1)
+        return np.concatenate(order)
+    block = block_rows(n1, n2)
     append(n1, 1, n2 // 2, n1)
     if n1 % 2 == 0:
         append(n1 // 2, 1, (n2 + 1) // 2, n1)

@@ -22,9 +22,6 @@ from ..simd.vector import lanes, load, store
 from ..stft.frames import frame_scratch_sizes, load_strip, synthesize_tile
 from .xcorr_offset import PreparedExcerpt, best_lag
 
-IN_RING = 3
-"""`AlignArgs.source` of frames that SciPy's transform has written to the ring buffer; other sources: see `realfft`."""
-
 ARRIVALS, NEXT_STRIP, STRIPS_ADDED, N_COUNTERS = 0, 8, 16, 24
 """Indices in `WorkArgs.counters`, a cache line apart: workers that have begun, next strip to prepare, strips added."""
 
@@ -41,7 +38,7 @@ class AlignArrays(NamedTuple):
 class AlignArgs(NamedTuple):
     """Sizes and strides."""
 
-    source: int  # realfft.PHASES, ZERO or BINS, or IN_RING
+    source: int  # realfft.PHASES, ZERO or BINS
     searches_offset: bool
     fixed_offset: int  # of all frames but the first, if it does not
     hop: int
@@ -135,11 +132,10 @@ def prepare_strip(item, worker, record, scratch):
         load_strip(arrays.previous, first, args, strip, work)
     for g in range(min(args.strip_tiles, (args.frames - first + V - 1) // V)):
         f0 = first + g * V
-        if args.source != IN_RING:
-            count = min(V, args.frames - f0)
-            at = (f0 - args.origin) * args.lane_stride
-            synthesize_tile(arrays.spectra, at, count, g * V, p, args, (strip, work, bins, tmp), y)
-            store_reversed(y, args.n_fft, ring.frames_reversed, (f0 % args.ring_frames) * args.n_fft, args.n_fft)
+        count = min(V, args.frames - f0)
+        at = (f0 - args.origin) * args.lane_stride
+        synthesize_tile(arrays.spectra, at, count, g * V, p, args, (strip, work, bins, tmp), y)
+        store_reversed(y, args.n_fft, ring.frames_reversed, (f0 % args.ring_frames) * args.n_fft, args.n_fft)
         if args.searches_offset:
             for f in range(f0, min(args.frames, f0 + V)):
                 excerpt_spectrum(f, args, correlator, ring, single)

@@ -7,21 +7,19 @@ computed.  An epilogue is a function such as `write_levels`: it computes the out
 from typing import NamedTuple
 
 from ..features.levels import Epilogue, apply_filters, powers_to_levels, take_logarithms
-from ..fft.realfft import POWER
 from ..fft.tables import Tables
 from ..framing.memory import (
-    gather_complex,
     scatter_complex,
     scatter_complex_frames_contiguous,
     scatter_rows,
     scatter_rows_frames_contiguous,
     scatter_tile,
 )
-from ..framing.polyphase import Signal, SignalArgs, clear, copy, interleave_rows, polyphase, read_padded
+from ..framing.polyphase import Signal, SignalArgs, interleave_rows, polyphase, read_padded
 from ..runtime.calls import address, call, noinline
 from ..runtime.denormals import restore_mode, set_flushing
 from ..runtime.jit import int64, kernel, register_jitable
-from ..runtime.layout import Ints, Layout, Number, Reals, carve
+from ..runtime.layout import Ints, Layout, Reals, carve
 from ..runtime.tasks import called_from_python, callee, task
 from ..simd.transpose import memory_fence
 from ..simd.vector import lanes, load, splat, store
@@ -32,7 +30,6 @@ class ForwardArgs(NamedTuple):
 
     epilogue: int  # address of the kernel that writes a tile
     op: int  # realfft.COMPLEX or POWER
-    from_bins: bool  # the input x is complex bins, frame by frame, not signals
     mixed: bool  # a tile holds frames of several signals; otherwise a strip holds tiles of one signal
     full: bool  # all n_fft bins, not only the first half
     frames_contiguous: bool  # the frames of a bin are neighbours in the output, not the bins of a frame
@@ -152,24 +149,6 @@ def gather_frames(signals, first, args, t, work):
     interleave_rows(work, stride, args.rows, t, int64(0), args.strip_stride)
 
 
-@kernel
-def load_tile(D, first, frames, bins, op, c, tmp):
-    """Bins of frames first .. first + lanes - 1 of D (frames, bins), or their powers, to the lanes of c."""
-    noinline()
-    V, width = lanes(c), 2 * bins
-    if first + V <= frames:
-        gather_complex(D, first * width, width, bins, c)
-    else:
-        count = (frames - first) * width
-        copy(D, first * width, tmp, int64(0), count)
-        clear(tmp, count, V * width - count)
-        gather_complex(tmp, int64(0), width, bins, c)
-    if op == POWER:
-        for k in range(bins):
-            re, im = load(c, 2 * V * k), load(c, 2 * V * k + V)
-            store(c, V * k, re * re + im * im)
-
-
 @task("transform", "notebook", "recovery")
 def forward_strip(item, worker, record, scratch):
     """A strip: strip_tiles tiles of frames of a signal, or a mixed tile of frames of several signals.
@@ -186,13 +165,10 @@ def forward_strip(item, worker, record, scratch):
     frame_stride = args.reals_per_value if args.frames_contiguous else args.row_stride
     if args.mixed:
         first, total = item * V, args.signals * args.frames
-        if args.from_bins:
-            load_tile(signals.x, first, total, args.bins, args.op, bins, tmp)
-        else:
-            mode = set_flushing(signals.scale == 1)  # else it brings denormals into the range
-            gather_frames(signals, first, args, strip, work)
-            restore_mode(mode)
-            call(tables.forward, (args.op, strip, zero, tables, work, bins))
+        mode = set_flushing(signals.scale == 1)  # else it brings denormals into the range
+        gather_frames(signals, first, args, strip, work)
+        restore_mode(mode)
+        call(tables.forward, (args.op, strip, zero, tables, work, bins))
         call(args.epilogue, (bins, args, epilogue, tmp, zero, tmp_stride, False, signals.peaks, first))
         frame, stop = first, min(first + V, total)
         while frame < stop:
@@ -230,42 +206,3 @@ def set_block(record: Ints, x: Reals, out: Reals):
     """Set the addresses of samples and output in a record: Python takes a microsecond for each."""
     record[X_SLOT], record[X_SLOT + 1] = address(x), x.size
     record[OUT_SLOT], record[OUT_SLOT + 1] = address(out), out.size
-
-
-class WindowArgs(NamedTuple):
-    """Frames times a window, for a transform by SciPy."""
-
-    window: Reals
-    windowed: Reals  # (frames, n_fft)
-    gains: Reals  # of each frame
-    gain: Number  # of quiet frames, see `transform.quiet_rows`
-    first: int  # frame, counted over all signals
-    frames: int  # of a signal
-    hop: int
-    origin: int  # the sample at which frame 0 starts
-
-
-WINDOW_LAYOUT = Layout(SignalArgs, WindowArgs)
-unpack_windowed_signals, unpack_window = WINDOW_LAYOUT.unpackers
-
-
-@task("transform")
-def window_frame(item, worker, record, scratch):
-    """Row `item` of the output = gain window times frame first + item, counted over all signals."""
-    signals, args = unpack_windowed_signals(scratch, record), unpack_window(scratch, record)
-    n, frame = args.window.size, args.first + item
-    o = item * n
-    signal = select_signal(signals, frame // args.frames)
-    mode = set_flushing(signals.scale == 1)
-    read_padded(signal, args.origin + frame % args.frames * args.hop, args.windowed, o, n)
-    restore_mode(mode)
-    unit = args.windowed.dtype.type(1)
-    peak, gain = args.windowed.dtype.type(0), unit
-    for j in range(n):
-        peak = max(peak, abs(args.windowed[o + j]))
-    if 0 < peak < unit / args.gain:
-        gain = args.gain
-    args.gains[item] = gain
-    for j in range(n):
-        args.windowed[o + j] *= gain
-        args.windowed[o + j] *= args.window[j]

@@ -34,7 +34,7 @@ def fold(c, n):
 
 @kernel
 def read_bins(args, spectra, offset, count, c, tmp):
-    """Bins of `count` real frames from spectra[offset:]: folded, or without the imaginary parts of bins 0 and n / 2."""
+    """Bins of `count` real frames from spectra[offset:]: folded, or without imaginary parts of bins 0 and n_fft / 2."""
     noinline()
     V = lanes(c)
     gather_tile(spectra, offset, args.lane_stride, args.bin_stride, args.bins, count, c, tmp)
@@ -42,7 +42,8 @@ def read_bins(args, spectra, offset, count, c, tmp):
         fold(c, args.bins)
     else:
         c[V : 2 * V] = 0
-        c[2 * V * args.bins - V : 2 * V * args.bins] = 0
+        if args.n_fft % 2 == 0:
+            c[2 * V * args.bins - V : 2 * V * args.bins] = 0
 
 
 @kernel
