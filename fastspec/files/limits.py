@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from .. import checks
+from ..transform.framing import LARGEST_N_FFT
 
 MAX_RATE_HZ = 10**7
 """Sample rates above it are those of no sound."""
-MAX_N_FFT = 1 << 24
+MAX_N_FFT = LARGEST_N_FFT
 MAX_HOP_LENGTH = 1 << 24
 MAX_N_MELS = 1 << 16
 MAX_ROWS = MAX_N_FFT // 2 + 1

@@ -17,8 +17,8 @@ LOCAL_PAD_MODES = ("edge", "linear_ramp", "reflect", "symmetric")
 """Modes of `numpy.pad` whose p samples depend on at most the p + 1 samples of the signal beside them."""
 COSINES = {"hann": (0.5, 0.5), "hamming": (0.54, 1 - 0.54), "blackman": (0.42, 0.5, 0.08), "boxcar": (1.0,)}
 """Coefficients of windows that need no import of `scipy.signal`, which takes half a second."""
-LARGEST_N_FFT = 1 << 28
-"""The longest frame: its tables take gigabytes."""
+LARGEST_N_FFT = 1 << 20
+"""The longest frame: a tile of 16, its tables and its transform take a gigabyte."""
 LARGEST_HOP = 1 << 48
 """The longest hop: kernels compute offsets of hundreds of frames in 64 bits."""
 PAD_MODES = ("constant", *LOCAL_PAD_MODES, "maximum", "mean", "median", "minimum", "wrap")
@@ -197,5 +197,5 @@ def pad_window(window: NDArray[np.float64], n_fft: int) -> NDArray[np.float64]:
 
 
 def window_size(rate: int) -> int:
-    """The power of two nearest to the duration of the notebook's window, 2048 samples at 44.1 kHz; at least 16."""
-    return 1 << max(4, round(math.log2(2048 * rate / 44100)))
+    """The power of two nearest to the duration of the notebook's window, 2048 at 44.1 kHz; from 16 to 65,536."""
+    return 1 << min(max(4, round(math.log2(2048 * rate / 44100))), 16)

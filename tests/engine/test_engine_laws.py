@@ -110,7 +110,7 @@ def test_integers_are_scaled_when_asked(kind: str) -> None:
 
 
 # ---- laws ----
-SIZES = [2, 3, 4, 5, 8, 9, 16, 22, 30, 37, 64, 98, 100, 127, 128, 441, 480, 512]
+SIZES = [2, 3, 4, 5, 8, 9, 16, 22, 30, 37, 64, 98, 100, 127, 128, 211, 422, 441, 480, 512]
 
 
 def one_frame(n_fft: int, dtype: str) -> fastspec.STFT:

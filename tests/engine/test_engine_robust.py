@@ -20,9 +20,9 @@ from fastspec.transform import prepared
 from fastspec.transform import signals as signal_transforms
 
 Array = np.ndarray[Any, np.dtype[Any]]
-SIZES = [*range(2, 81), 96, 100, 120, 127, 128, 200, 256, 400, 441, 512, 1024]
-WAYS = [64, 400, 45, 34]
-"""Even and odd sizes for the kernels; the last has a prime that is left to SciPy."""
+SIZES = [*range(2, 81), 96, 100, 120, 127, 128, 200, 211, 256, 400, 422, 441, 512, 1024]
+WAYS = [64, 400, 45, 34, 422, 211]
+"""Even and odd sizes, with prime radices, and by a convolution."""
 
 
 def noise(shape: int | tuple[int, ...], dtype: Any = np.float32, seed: int = 0) -> Array:

@@ -12,7 +12,7 @@ from bench.versions import walk
 from fastspec.transform import prepared
 
 Array = np.ndarray[Any, np.dtype[Any]]
-SIZES = [(2, 1), (5, 2), (16, 3), (30, 7), (64, 100), (34, 8), (400, 160), (512, 128)]
+SIZES = [(2, 1), (5, 2), (16, 3), (30, 7), (64, 100), (34, 8), (400, 160), (422, 100), (211, 50), (512, 128)]
 
 
 def read_only(y: Array) -> Array:

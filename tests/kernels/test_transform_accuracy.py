@@ -37,6 +37,19 @@ MARGIN = {"noise": 1.01, "impulses": 1.25, "sines": 1.1}
 Lone samples meet only the twiddles, whose rounding errors are what they are at each size; so, nearly, do sines."""
 
 
+PRIME_MARGIN = {"noise": 1.2, "impulses": 1.25, "sines": 1.2}
+"""The same with prime radices from 11 on, whose sums have up to a hundred terms."""
+CHIRP_MARGIN = {"noise": 1.4, "impulses": 4.0, "sines": 1.4}
+"""The same by a convolution, with the errors of two longer transforms; SciPy takes the definition up to larger primes."""
+
+
+def margin_of(n: int, kind: str) -> float:
+    """Our error over SciPy's, at most."""
+    radices, has_chirp = fft_tables.factors_of(n)[2:]
+    has_primes = any(radix in fft_tables.PRIMES for radix in radices)
+    return (CHIRP_MARGIN if has_chirp else PRIME_MARGIN if has_primes else MARGIN)[kind]
+
+
 @pytest.mark.parametrize("kind", MARGIN)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_error_is_at_most_that_of_scipy(dtype: str, kind: str) -> None:
@@ -44,7 +57,7 @@ def test_the_error_is_at_most_that_of_scipy(dtype: str, kind: str) -> None:
     for n in exact.SIZES:
         x = exact.frames(kind, n, int(np.clip((1 << 17) // n, 8, 1024)), dtype)
         ours, theirs = exact.errors(exact.ours(x), x)[0], exact.errors(scipy.fft.rfft(x), x)[0]
-        if ours > SLACK * MARGIN[kind] * theirs:
+        if ours > SLACK * margin_of(n, kind) * theirs:
             worse.append((n, ours, theirs))
     assert not worse
 
@@ -52,7 +65,7 @@ def test_the_error_is_at_most_that_of_scipy(dtype: str, kind: str) -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_error_grows_no_faster_than_the_passes(dtype: str) -> None:
     for n in exact.SIZES:
-        if fft_tables.has_forward(n):
+        if n not in exact.PRIMES:
             x = exact.frames("noise", n, int(np.clip((1 << 15) // n, 8, 1024)), dtype)
             norm, largest = exact.errors(exact.ours(x), x)
             # a sum of random errors of half an epsilon at most, a handful at each doubling of the size

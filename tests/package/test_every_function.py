@@ -56,7 +56,7 @@ def threads() -> Array:
 
 
 ENGINE: dict[str, Call] = {
-    "STFT": lambda: fastspec.STFT(418, hop_length=100, dtype="float64").forward(Y),
+    "STFT": lambda: fastspec.STFT(422, hop_length=100, dtype="float64").forward(Y),
     "STFT.forward": lambda: PLAN.forward(Y),
     "STFT.power": lambda: PLAN.power(Y),
     "STFT.mel": lambda: PLAN.mel(Y, BANK, log="whisper"),

@@ -167,7 +167,9 @@ CALLS = {
 }
 
 
-@pytest.mark.parametrize("n_fft", [400, 418])  # the kernels' own, and one that is left to SciPy: 418 = 2 x 11 x 19
+@pytest.mark.parametrize(
+    "n_fft", [400, 418, 422]
+)  # 418 = 2 x 11 x 19 has prime radices, 422 = 2 x 211 is a convolution
 @pytest.mark.parametrize("call", CALLS)
 def test_eight_threads_on_a_new_plan_find_what_one_finds(call: str, n_fft: int) -> None:
     words = run(f"""

@@ -22,7 +22,21 @@ from fastspec import stream
 Array = np.ndarray[Any, np.dtype[Any]]
 
 LOCAL = ["constant", "edge", "linear_ramp", "reflect", "symmetric"]
-SIZES = [(2, 1), (4, 7), (5, 2), (16, 3), (22, 30), (30, 7), (64, 16), (101, 40), (127, 127), (400, 160), (1024, 256)]
+SIZES = [
+    (2, 1),
+    (4, 7),
+    (5, 2),
+    (16, 3),
+    (22, 30),
+    (30, 7),
+    (64, 16),
+    (101, 40),
+    (127, 127),
+    (400, 160),
+    (422, 100),
+    (211, 70),
+    (1024, 256),
+]
 MAKERS: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "stft": (lambda plan, bank: stream.StreamingSTFT(plan), lambda plan, bank, y: plan.forward(y)),
     "power": (lambda plan, bank: stream.StreamingPower(plan, power=1.5), lambda p, bank, y: p.power(y, power=1.5)),

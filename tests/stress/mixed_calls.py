@@ -24,12 +24,12 @@ def _stft(n_fft: int, **options: Any) -> fastspec.STFT:
 
 
 def calls(seed: int = 0) -> dict[str, Call]:
-    """Calls by name.  Those of "new" plans prepare all that plans keep; those of 418 samples are left to SciPy."""
+    """Calls by name.  Those of "new" plans prepare all that plans keep; those of 422 samples are a convolution."""
     rng = np.random.default_rng(seed)
     long, many = rng.standard_normal(60_000).astype(np.float32), rng.standard_normal((3, 9000))
     short, few = long[:900], long[:9000]
     plan, bank, double = _stft(400), fastspec.MelBank(16000, 400, 40), _stft(400, dtype="float64")
-    odd, edged = _stft(418), _stft(512, pad_mode="reflect")
+    odd, edged = _stft(422), _stft(512, pad_mode="reflect")
     D, S, M = plan.forward(long), plan.power(few, power=1), plan.mel(few, bank)
     S_odd, D_many = odd.power(few, power=1), double.forward(many)
     mels, log = plan.mel(long, bank), fastspec.pretty_spectrogram(few, fft_size=256, step_size=64)
@@ -45,7 +45,7 @@ def calls(seed: int = 0) -> dict[str, Call]:
         "forward, short and new": lambda: _stft(320).forward(short),
         "forward, padded": lambda: edged.forward(long),
         "forward, many": lambda: double.forward(many),
-        "forward, 418": lambda: odd.forward(long),
+        "forward, 422": lambda: odd.forward(long),
         "power": lambda: plan.power(long),
         "mel": lambda: plan.mel(long, bank, log="db"),
         "mel, new": lambda: _stft(400).mel(few, fastspec.MelBank(16000, 400, 30)),
@@ -53,7 +53,7 @@ def calls(seed: int = 0) -> dict[str, Call]:
         "inverse": lambda: plan.inverse(D),
         "inverse, new": lambda: _stft(400).inverse(D),
         "inverse, many": lambda: double.inverse(D_many),
-        "inverse, 418": lambda: odd.inverse(odd.forward(few)),
+        "inverse, 422": lambda: odd.inverse(odd.forward(few)),
         "bank.inverse": lambda: bank.inverse(M, power=2),
         "recover": lambda: fastspec.recover(S, plan, n_iter=3, rng=0),
         "recover, new": lambda: fastspec.recover(S, _stft(400), n_iter=2, init="random", rng=0),
@@ -61,7 +61,7 @@ def calls(seed: int = 0) -> dict[str, Call]:
         "recover, rtisi": lambda: fastspec.recover(S, plan, method="rtisi", n_iter=2),
         "recover, rtpghi": lambda: fastspec.recover(S, plan, method="rtpghi", rng=0),
         "recover, offset": lambda: fastspec.recover(S, plan, init="offset", n_iter=1, rng=0),
-        "recover, 418": lambda: fastspec.recover(S_odd, odd, n_iter=1, init="random", rng=0),
+        "recover, 422": lambda: fastspec.recover(S_odd, odd, n_iter=1, init="random", rng=0),
         "recover_mel": lambda: fastspec.recover_mel(M, bank, plan, n_iter=2, rng=0),
         "streamed": lambda: joined(stream.power(blocks, plan)),
         "streamed back": lambda: joined(stream.istft(columns, plan)),

@@ -13,7 +13,7 @@ from fastspec import stream
 
 DTYPES = ["float32", "float64"]
 LOWEST = {"float32": -42, "float64": -310}  # decimal exponents of denormals
-SAMPLES, SIZES = 200_000, [(1024, 256), (418, 100)]  # by the kernels, and by SciPy
+SAMPLES, SIZES = 200_000, [(1024, 256), (418, 100), (422, 100)]  # usual, of prime radices, by a convolution
 AS_LONG = 1.5
 TRIES, ROUNDS = 5, 7
 

@@ -93,12 +93,12 @@ print(len(codes), codes[-1], len(broken), *broken)
 """
 
 
-def test_forks_while_scipy_transforms_on_its_threads(seed: int) -> None:
-    assert run(PREAMBLE + AMID, seed, 20, "418") == ["20", "0", "0"]
+def test_forks_while_numpy_multiplies_on_its_threads(seed: int) -> None:
+    assert run(PREAMBLE + AMID, seed, 20, "cepstrum") == ["20", "0", "0"]
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("calls", ["", "418"])
+@pytest.mark.parametrize("calls", ["", "cepstrum"])
 def test_forks_while_other_threads_are_inside_calls(calls: str, seed: int) -> None:
     words = run(PREAMBLE + AMID, seed, 400, calls, seconds=600)
     print("stress: forks amid calls", words[-3])
@@ -116,7 +116,7 @@ first_uses = [
     lambda: fastspec.MelBank(16000, 400, 40).inverse(np.ones((40, 3))),
     lambda: fastspec.butter_bandpass(500, 4000, 16000, 1),
     lambda: fastspec.STFT(400, window="hamming").forward(y),
-    lambda: fastspec.STFT(418).forward(y),
+    lambda: fastspec.STFT(422).forward(y),
     lambda: fastspec.librosa.feature.mfcc(y=y, sr=16000),
     lambda: fastspec.librosa.mel_to_hz(7.0),
     lambda: fastspec.make_mel(S, fastspec.create_mel_filter(266, 10, 300, 8000, 16000)[0], 2),
@@ -170,7 +170,7 @@ fastspec.butter_bandpass_filter(y, 500, 4000, 16000, 1)
 fastspec.make_mel(S, fastspec.create_mel_filter(266, 10, 300, 8000, 16000)[0], 2)
 for window in "hamming", ("kaiser", 4.0):
     fastspec.STFT(400, window=window).forward(y)
-fastspec.STFT(418).forward(y)
+fastspec.STFT(422).forward(y)
 fastspec.recover(T, plan, n_iter=1), fastspec.recover_mel(np.ones((40, 9)), bank, plan, n_iter=1)
 fastspec.invert_pretty_spectrogram(fastspec.pretty_spectrogram(y, fft_size=256, step_size=64), True, 256, 64, 1)
 fastspec.invert_spectrogram(fastspec.stft(y, 256, 64, compute_onesided=False), 64), fastspec.overlap(y, 256, 64)

@@ -25,7 +25,7 @@ from mixed_calls import all_right
 signal.signal(signal.SIGINT, signal.default_int_handler)
 rng = np.random.default_rng(0)
 y = rng.standard_normal(16_000 * 300).astype(np.float32)
-plan, odd = (fastspec.STFT(n_fft, hop_length=160) for n_fft in (400, 418))
+plan, odd = (fastspec.STFT(n_fft, hop_length=160) for n_fft in (400, 422))
 bank = fastspec.MelBank(16000, 400, 40)
 S, S_odd, M = plan.power(y, power=1), odd.power(y[:960_000], power=1), plan.mel(y[:960_000], bank)
 log = fastspec.pretty_spectrogram(y[:960_000], fft_size=512, step_size=64)
@@ -36,8 +36,8 @@ long_calls = {
     "rtisi": lambda: fastspec.recover(S, plan, method="rtisi", n_iter=1000),
     "random": lambda: fastspec.recover(S, plan, init="random", n_iter=rounds, tolerance=0, rng=0),
     "at once": lambda: fastspec.recover(S, plan, n_iter=rounds, tolerance=0, rng=0, block=None),
-    "418": lambda: fastspec.recover(S_odd, odd, init="random", n_iter=rounds, tolerance=0, rng=0),
-    "418, rtisi": lambda: fastspec.recover(S_odd, odd, method="rtisi", n_iter=1000),
+    "422": lambda: fastspec.recover(S_odd, odd, init="random", n_iter=rounds, tolerance=0, rng=0),
+    "422, rtisi": lambda: fastspec.recover(S_odd, odd, method="rtisi", n_iter=1000),
     "mels": lambda: fastspec.recover_mel(M, bank, plan, n_iter=rounds, tolerance=0, rng=0),
     "nnls": lambda: bank.inverse(np.tile(M, 50), method="fista", n_iter=20_000),
     "notebook": lambda: fastspec.invert_pretty_spectrogram(log, True, 512, 64, rounds),

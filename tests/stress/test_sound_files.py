@@ -32,7 +32,7 @@ pytestmark = pytest.mark.thread_unsafe(reason="asks the one command server of th
 
 RATE = 8000
 MAX_MB = 80  # beyond the 215 or so of a process that has loaded what it needs
-MAX_MB_AT_10_MHZ = 150  # where the default n_fft is 2**19
+MAX_MB_AT_10_MHZ = 150  # where the default n_fft is 2**16
 Y = np.random.default_rng(0).uniform(-1, 1, (3000, 8))
 FORMATS = ("WAV", "RF64", "FLAC", "OGG", "MP3", "AIFF", "W64", "AU", "CAF")
 
@@ -240,7 +240,7 @@ def test_files_that_were_cut_off(child: Commands, tmp_path: Path, sound_format: 
 
 
 def test_a_sound_of_the_highest_rate(child: Commands, tmp_path: Path) -> None:
-    """Its frames of 2**19 samples are held, and nothing else."""
+    """A tile of frames of 2**16 samples is held, and nothing else."""
     (tmp_path / "x.wav").write_bytes(riff.pack_header("i2", 10**7, 1, 32000) + bytes(32000))
     for command in ("mel", "spectrogram"):
         outcome = child.run(command, tmp_path / "x.wav", tmp_path / "m.npy", "-q")

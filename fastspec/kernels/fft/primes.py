@@ -18,6 +18,9 @@ from ..simd.vector import lanes, load, load_splat, splat, store
 from .codelets import last_pass, middle_pass
 from .tables import LEAST_PRIME, PRIME_BLOCK
 
+CHUNK_PAIRS = 16
+"""Pairs that are summed at a time."""
+
 
 @kernel
 def add_pairs(radix, work, source, stride, sums):
@@ -45,42 +48,54 @@ def add_pairs(radix, work, source, stride, sums):
 
 
 @kernel
-def sum_block(half, work, sums, tw, matrix, totals):
-    """The sums over j of PRIME_BLOCK bins, re and im of that of s and of that of d each, to `totals`."""
+def sum_block(count, work, pairs, tw, matrix, totals):
+    """Add to `totals` the sums over `count` pairs of PRIME_BLOCK bins, re and im of that of s and of that of d each."""
     V = lanes(work)
-    at, x = 2 * V * sums, 2 * V * sums + 4 * V * half
-    xr, xi, zero = load(work, x), load(work, x + V), splat(work, work.dtype.type(0))
-    ar0, ai0, ar1, ai1, ar2, ai2, ar3, ai3 = xr, xi, xr, xi, xr, xi, xr, xi
+    at, zero = 2 * V * pairs, splat(work, work.dtype.type(0))
+    ar0, ai0, ar1, ai1, ar2, ai2, ar3, ai3 = zero, zero, zero, zero, zero, zero, zero, zero
     br0, bi0, br1, bi1, br2, bi2, br3, bi3 = zero, zero, zero, zero, zero, zero, zero, zero
-    for _j in range(half):
+    for _j in range(count):
         sr, si, dr, di = load(work, at), load(work, at + V), load(work, at + 2 * V), load(work, at + 3 * V)
-        c0, c1, c2, c3 = (load_splat(tw, matrix), load_splat(tw, matrix + 1), load_splat(tw, matrix + 2),
-                          load_splat(tw, matrix + 3))  # fmt: skip
-        s0, s1, s2, s3 = (load_splat(tw, matrix + 4), load_splat(tw, matrix + 5), load_splat(tw, matrix + 6),
-                          load_splat(tw, matrix + 7))  # fmt: skip
+        c0, c1 = load_splat(tw, matrix), load_splat(tw, matrix + 1)
+        c2, c3 = load_splat(tw, matrix + 2), load_splat(tw, matrix + 3)
+        s0, s1 = load_splat(tw, matrix + 4), load_splat(tw, matrix + 5)
+        s2, s3 = load_splat(tw, matrix + 6), load_splat(tw, matrix + 7)
         ar0, ai0, br0, bi0 = ar0 + c0 * sr, ai0 + c0 * si, br0 + s0 * dr, bi0 + s0 * di
         ar1, ai1, br1, bi1 = ar1 + c1 * sr, ai1 + c1 * si, br1 + s1 * dr, bi1 + s1 * di
         ar2, ai2, br2, bi2 = ar2 + c2 * sr, ai2 + c2 * si, br2 + s2 * dr, bi2 + s2 * di
         ar3, ai3, br3, bi3 = ar3 + c3 * sr, ai3 + c3 * si, br3 + s3 * dr, bi3 + s3 * di
         at += 4 * V
         matrix += 2 * PRIME_BLOCK
-    at = 2 * V * totals
-    store(work, at, ar0)
-    store(work, at + V, ai0)
-    store(work, at + 2 * V, br0)
-    store(work, at + 3 * V, bi0)
-    store(work, at + 4 * V, ar1)
-    store(work, at + 5 * V, ai1)
-    store(work, at + 6 * V, br1)
-    store(work, at + 7 * V, bi1)
-    store(work, at + 8 * V, ar2)
-    store(work, at + 9 * V, ai2)
-    store(work, at + 10 * V, br2)
-    store(work, at + 11 * V, bi2)
-    store(work, at + 12 * V, ar3)
-    store(work, at + 13 * V, ai3)
-    store(work, at + 14 * V, br3)
-    store(work, at + 15 * V, bi3)
+    add_bin(work, totals, ar0, ai0, br0, bi0)
+    add_bin(work, totals + 2, ar1, ai1, br1, bi1)
+    add_bin(work, totals + 4, ar2, ai2, br2, bi2)
+    add_bin(work, totals + 6, ar3, ai3, br3, bi3)
+
+
+@kernel
+def add_bin(work, element, ar, ai, br, bi):
+    """Add the sums of a bin to two elements."""
+    V, at = lanes(work), 2 * lanes(work) * element
+    store(work, at, load(work, at) + ar)
+    store(work, at + V, load(work, at + V) + ai)
+    store(work, at + 2 * V, load(work, at + 2 * V) + br)
+    store(work, at + 3 * V, load(work, at + 3 * V) + bi)
+
+
+@kernel
+def sum_pairs(half, work, pairs, tw, matrix, totals):
+    """The sums of PRIME_BLOCK bins, CHUNK_PAIRS at a time: errors grow with the square root of the number of terms."""
+    V = lanes(work)
+    x, zero = 2 * V * (pairs + 2 * half), splat(work, work.dtype.type(0))
+    xr, xi = load(work, x), load(work, x + V)
+    for at in range(2 * V * totals, 2 * V * (totals + 2 * PRIME_BLOCK), 4 * V):
+        store(work, at, xr)
+        store(work, at + V, xi)
+        store(work, at + 2 * V, zero)
+        store(work, at + 3 * V, zero)
+    for j in range(0, half, CHUNK_PAIRS):
+        count = min(CHUNK_PAIRS, half - j)
+        sum_block(count, work, pairs + 2 * j, tw, matrix + 2 * PRIME_BLOCK * j, totals)
 
 
 class PrimePass(NamedTuple):
@@ -115,7 +130,7 @@ def prime_pass(args, work, scratch, tw, matrix):
             store(work, 2 * V * out + V, load(work, x + 3 * V))
             block = matrix
             for k0 in range(1, half + 1, PRIME_BLOCK):
-                sum_block(half, work, scratch, tw, block, totals)
+                sum_pairs(half, work, scratch, tw, block, totals)
                 block += 2 * PRIME_BLOCK * half
                 at = 2 * V * totals
                 for k in range(k0, min(k0 + PRIME_BLOCK, half + 1)):

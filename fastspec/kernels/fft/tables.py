@@ -18,7 +18,7 @@ BLOCK_POINTS = 48
 """Points of a block of rows, at most: two blocks stay in the first-level cache."""
 LEAST_PRIME, LARGEST_PRIME_SUM = 11, 200
 """Prime radices of a row, see `primes`: the least, and the largest sum; above, a convolution with a chirp is faster."""
-PRIMES = tuple(n for n in range(LEAST_PRIME, LARGEST_PRIME_SUM) if all(n % d for d in range(2, 15)))
+PRIMES = tuple(n for n in range(LEAST_PRIME, LARGEST_PRIME_SUM) if all(n % d for d in range(2, n)))
 PRIME_BLOCK = 4
 """Bins of a prime radix that are summed at a time."""
 CHIRP_COLUMN = 8
@@ -235,7 +235,7 @@ def chirp_tables(n_fft, n2, block, dtype):
         wrapped = np.zeros(L, np.complex128)
         wrapped[:after] = c[:after].conj()
         wrapped[L - before + 1 :] = c[1:before][::-1].conj()
-        spectra.append(np.fft.fft(wrapped)[np.concatenate(order)] / L)
+        spectra.append(np.fft.fft(wrapped.astype(np.clongdouble))[np.concatenate(order)] / L)
     parts = np.zeros(live * n2, np.complex128), np.zeros(EVEN_LIVE * n2, np.complex128)
     parts[0][:n], parts[1][:outputs] = c, bins
     return interleaved(np.concatenate([*parts, *spectra]), dtype)
