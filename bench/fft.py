@@ -1,16 +1,18 @@
-"""The FFT of `fastspec` against those of SciPy, rocket-fft and MKL (through PyTorch) on the same frames.
+"""The FFT of `fastspec` against those of SciPy, rocket-fft, ducc0, FFTW, MKL and JAX on the same frames.
 
     python -m bench.fft
 
 The peers start from contiguous, windowed frames, so they do the real FFT and nothing else; `fastspec` starts from the
-samples and also frames and windows them, and so does SciPy in a row of its own.  Libraries that are not installed are
-left out.
+samples and also frames and windows them, and so does SciPy in a row of its own.  Every process holds to as many
+processors as it has threads.  MKL is measured through PyTorch and through mkl_fft, FFTW with measured plans through
+pyFFTW.  Libraries that are not installed are left out.
 """
 
 import argparse
 import importlib
 import importlib.util
 import json
+import os
 import random
 import statistics
 import subprocess
@@ -30,15 +32,20 @@ from .table import bold_if, machine_line, milliseconds, paragraphs, table
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-# Powers of two, sizes of speech and music with the primes 3 and 5, and two with primes that `fastspec` leaves to SciPy.
-SIZES = [128, 256, 400, 512, 1024, 1200, 2048, 4096, 1022, 2018]
+# Powers of two, sizes of speech and music with the primes 3 and 5, sizes with prime radices, and larger primes.
+SIZES = [128, 256, 400, 512, 1024, 1200, 2048, 4096, 1022, 1100, 1102, 2018, 2039, 4093]
 SAMPLES = 480_000
 
 
 def ours(samples: Array, frames: Array, hop: int, threads: int) -> timing.Call:
+    size = frames.shape[1]
+    plan = fastspec.STFT(size, hop_length=hop, window=twins.hamming(size), center=False, dtype=samples.dtype)
+    padded = np.pad(samples, (0, size + hop))[: (len(frames) - 1) * hop + size]
+    assert plan.n_frames(len(padded)) == len(frames)
+
     def call() -> None:
         with fastspec.threads(threads):
-            fastspec.stft(samples, frames.shape[1], hop, mean_normalize=False)
+            plan.forward(padded, order="F")
 
     return call
 
@@ -66,6 +73,29 @@ def with_torch(samples: Array, frames: Array, hop: int, threads: int) -> timing.
     return call
 
 
+def with_ducc(samples: Array, frames: Array, hop: int, threads: int) -> timing.Call:
+    r2c = importlib.import_module("ducc0").fft.r2c
+    return lambda: r2c(frames, axes=(-1,), nthreads=threads)
+
+
+def with_fftw(samples: Array, frames: Array, hop: int, threads: int) -> timing.Call:
+    builders = importlib.import_module("pyfftw").builders
+    transform = builders.rfft(frames, axis=-1, threads=threads, planner_effort="FFTW_MEASURE")
+    return lambda: transform(output_array=np.empty((len(frames), frames.shape[1] // 2 + 1), transform.output_dtype))
+
+
+def with_mkl(samples: Array, frames: Array, hop: int, threads: int) -> timing.Call:
+    rfft = importlib.import_module("mkl_fft").rfft
+    return lambda: rfft(frames)
+
+
+def with_jax(samples: Array, frames: Array, hop: int, threads: int) -> timing.Call:
+    jax = importlib.import_module("jax")
+    jax.config.update("jax_enable_x64", True)
+    rfft, array = jax.jit(jax.numpy.fft.rfft), jax.numpy.asarray(frames)
+    return lambda: rfft(array).block_until_ready()
+
+
 def with_rocket(samples: Array, frames: Array, hop: int, threads: int) -> timing.Call:
     rows = rocket()
     return lambda: rows(frames, threads)
@@ -83,13 +113,21 @@ def rocket() -> Any:
     return rows
 
 
+PEERS = (
+    ("torch", "torch (MKL)", with_torch),
+    ("mkl_fft", "mkl_fft", with_mkl),
+    ("ducc0", "ducc0", with_ducc),
+    ("pyfftw", "FFTW", with_fftw),
+    ("jax", "JAX", with_jax),
+)
+
+
 def engines() -> dict[str, Any]:
     """For each library that is installed a function of (samples, frames, hop, threads) that returns its call."""
     makers: dict[str, Any] = {"fastspec": ours, "scipy, frames too": with_scipy_whole, "scipy": with_scipy}
     if _installed("rocket_fft"):
         makers["rocket-fft"] = with_rocket
-    if _installed("torch"):
-        makers["torch (MKL)"] = with_torch
+    makers |= {name: make for module, name, make in PEERS if _installed(module)}
     return makers
 
 
@@ -97,22 +135,18 @@ def _installed(module: str) -> bool:
     return importlib.util.find_spec(module) is not None
 
 
-def timed(make: Any, rounds: int) -> dict[str, float]:
-    """Median seconds of one engine at every size, precision and number of threads, in this process.
-
-    All work on one thread comes first: a team of OpenMP threads that is changed between calls is slow to wake.
-    """
+def timed(make: Any, threads: int, rounds: int) -> dict[str, float]:
+    """Median seconds of one engine at every size and precision, in this process."""
     seconds: dict[str, float] = {}
-    for threads in (1, 2):
-        for dtype in ("float32", "float64"):
-            samples = cases.speech(SAMPLES).astype(dtype)
-            calls = {}
-            for size in SIZES:
-                hop = size // 4
-                framed = twins.overlap(samples, size, hop) * twins.hamming(size)
-                call = make(samples, np.ascontiguousarray(framed, dtype), hop, threads)
-                calls[f"{size}|{dtype}|{threads}"] = (call, rounds)
-            seconds |= timing.medians(calls, warm=True)
+    for dtype in ("float32", "float64"):
+        samples = cases.speech(SAMPLES).astype(dtype)
+        calls = {}
+        for size in SIZES:
+            hop = size // 4
+            framed = twins.overlap(samples, size + size % 2, hop)[:, :size] * twins.hamming(size)
+            call = make(samples, np.ascontiguousarray(framed, dtype), hop, threads)
+            calls[f"{size}|{dtype}|{threads}"] = (call, rounds)
+        seconds |= timing.medians(calls, warm=True)
     return seconds
 
 
@@ -122,26 +156,38 @@ def compare(processes: int, rounds: int) -> list[dict[str, Any]]:
     Each library has processes of its own, in shuffled order: the idle threads of one library's OpenMP would spin on the
     cores that another needs.
     """
-    order = [name for name in engines() for _ in range(processes)]
+    order = [(name, threads) for name in engines() for threads in (1, 2) for _ in range(processes)]
     random.Random(0).shuffle(order)
     measured: dict[str, dict[str, list[float]]] = {}
-    for name in order:
-        command = [sys.executable, "-m", "bench.fft", "--engine", name, "--rounds", str(rounds)]
-        process = subprocess.run(command, cwd=timing.ROOT, check=True, stdout=subprocess.PIPE, text=True)
+    for name, threads in order:
+        command = [sys.executable, "-m", "bench.fft", "--engine", name, str(threads), "--rounds", str(rounds)]
+        environment = {**os.environ, "MKL_NUM_THREADS": str(threads), "OMP_NUM_THREADS": str(threads)}
+        process = subprocess.run(
+            command, cwd=timing.ROOT, check=True, stdout=subprocess.PIPE, text=True, env=environment
+        )
         for key, value in json.loads(process.stdout).items():
             measured.setdefault(key, {}).setdefault(name, []).append(value)
-        print(f"{name}: measured", flush=True)
+        print(f"{name}, {threads}: measured", flush=True)
     rows = []
-    for key, by_name in measured.items():
+    for key, by_name in sorted(measured.items(), key=lambda item: _place(item[0])):
         size, dtype, threads = key.split("|")
         seconds = {name: statistics.median(by_name[name]) for name in engines()}
         rows.append({"size": int(size), "dtype": dtype, "threads": int(threads), "seconds": seconds})
     return rows
 
 
+def _place(key: str) -> tuple[int, str, str]:
+    size, dtype, threads = key.split("|")
+    return SIZES.index(int(size)), dtype, threads
+
+
 def measure(processes: int = 3, rounds: int = 9) -> dict[str, Any]:
     """All sizes, in processes of their own."""
-    return {**timing.machine("rocket-fft", "torch"), "samples": SAMPLES, "rows": compare(processes, rounds)}
+    return {
+        **timing.machine("rocket-fft", "torch", "mkl_fft", "ducc0", "pyFFTW", "jax"),
+        "samples": SAMPLES,
+        "rows": compare(processes, rounds),
+    }
 
 
 def tables(result: dict[str, Any]) -> str:
@@ -171,10 +217,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=9, help="rounds of each call in a process (default 9)")
     parser.add_argument("--processes", type=int, default=3, help="processes for each library (default 3)")
-    parser.add_argument("--engine", help="measure only this library, in this process, and print seconds as JSON")
+    parser.add_argument(
+        "--engine", nargs=2, metavar=("NAME", "THREADS"), help="measure only this library, here, and print JSON"
+    )
     options = parser.parse_args()
     if options.engine:
-        print(json.dumps(timed(engines()[options.engine], options.rounds)))
+        name, threads = options.engine[0], int(options.engine[1])
+        if hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+        print(json.dumps(timed(engines()[name], threads, options.rounds)))
         return
     timing.save("fft", measure(options.processes, options.rounds))
 

@@ -12,7 +12,7 @@ from ..immutable import cached_attribute
 from ..kernels.fft import tables as fft_tables
 from ..kernels.fft.realfft import BINS, PHASES, ZERO
 from ..kernels.fft.single_frame import Correlator, correlator, correlator_scratch
-from ..kernels.fft.sizes import addresses
+from ..kernels.fft.sizes import addresses, names_instead
 from ..kernels.notebook import align
 from ..kernels.notebook.align import AlignArgs, AlignArrays, RingArrays, WorkArgs, excerpt_lag
 from ..kernels.notebook.xcorr_offset import TOLERANCE
@@ -163,7 +163,7 @@ class Passes:
     ) -> None:
         self.frames, self.n_fft, self.hop, self.dtype, self.source = frames, n_fft, hop, dtype, source
         self.search = search
-        announce("notebook", dtype)
+        announce("notebook", dtype, instead=names_instead(n_fft))
         bins = n_fft if source.is_complex else 0
         self.tables, self.correlator, args = _pass_tables(n_fft, hop, frames, dtype, bins=bins, search=search)
         self.strip_frames = args.strip_tiles * fft_tables.lane_count(dtype)

@@ -11,5 +11,5 @@ engines.py                                 online methods, frame by frame:
 rtisi.py  rtpghi.py                          rounds with look-ahead; the gradient of the phase
 segments.py                                long signals in segments, recovered side by side and cross-faded
 phase.py                                   magnitudes and phases -> complex numbers
-rounds.py  rounds_scipy.py                 a round from signal to signal, fused, or by SciPy for sizes that kernels lack
+rounds.py                                  a round from signal to signal, fused
 """

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import checks
 from .._typing import Array, Complex, Real
+from ..kernels.fft.sizes import names_instead
 from ..kernels.runtime.ahead import announce
 from ..plan import STFT, as_plan
 from . import starts
@@ -123,7 +124,7 @@ def recover(
     start = check_init("init", init, magnitudes.shape, stages)
     problem = Problem(plan, stages, start, fraction("tolerance", tolerance), limits_ends=bool(limit_ends))
     way = stages[0].name if problem.is_online else start if isinstance(start, str) else "random"
-    announce(f"recover {way}", plan.dtype)
+    announce(f"recover {way}", plan.dtype, instead=names_instead(plan.n_fft))
     return request.solve(problem, rng, block)
 
 

@@ -9,5 +9,4 @@ signals.py        whole signals: by a prepared call, at once, or block by block
 inverse.py        spectra -> signals
 spectra.py        whole signals from their spectra: by a prepared call, or after a conversion
 ends.py           limits of inverted signals where few frames cover them
-inverse_scipy.py  spectra -> signals, for sizes that the kernels lack
 """

@@ -13,7 +13,7 @@ from .._typing import Integer, Real
 from ..immutable import cached_attribute
 from ..kernels.fft import tables as fft_tables
 from ..kernels.fft.realfft import COMPLEX
-from ..kernels.fft.sizes import addresses
+from ..kernels.fft.sizes import addresses, names_instead
 from ..kernels.framing.polyphase import SignalArgs
 from ..kernels.runtime.ahead import announce
 from ..kernels.runtime.layout import pack, scratch_size
@@ -125,7 +125,7 @@ class ForwardTransform:
             and layout.row_stride * dtype.itemsize % forward.STREAM_ALIGNMENT == 0
             and not (layout.offsets * dtype.itemsize % forward.STREAM_ALIGNMENT).any()
         )
-        announce("forward", dtype, epilogue.kernel.name)
+        announce("forward", dtype, epilogue.kernel.name, instead=names_instead(self.n_fft))
         return ForwardArgs(
             epilogue=epilogue.kernel.address(dtype),
             op=epilogue.op,

@@ -22,7 +22,7 @@ from .._typing import Complex, Integer, Real
 from ..immutable import cached_attribute
 from ..kernels.fft import tables as fft_tables
 from ..kernels.fft.realfft import BINS
-from ..kernels.fft.sizes import addresses
+from ..kernels.fft.sizes import addresses, names_instead
 from ..kernels.runtime.ahead import announce
 from ..kernels.runtime.layout import data_address, join, locate, pack, scratch_size
 from ..kernels.runtime.tasks import Task, run_items
@@ -165,7 +165,7 @@ class InverseTransform:
         self._kind = np.result_type(self.dtype, np.complex64)
         self._calls: Kept[ArrayCall | None] = Kept()
         self._weights: tuple[int, Real] = (-1, np.empty(0, self.dtype))
-        announce("inverse", self.dtype)
+        announce("inverse", self.dtype, instead=names_instead(n_fft))
         kernels = addresses(n_fft, self.dtype, forwards=False)
         self.tables = fft_tables.transform_tables(n_fft, hop, 0, self.window, self.window, self.dtype, kernels)
 

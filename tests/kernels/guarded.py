@@ -19,6 +19,8 @@ from fastspec.kernels.runtime import tasks
 Array = np.ndarray[Any, np.dtype[Any]]
 PATTERN = {4: np.uint32(0x7FC5A5A5), 8: np.uint64(0x7FF8A5A5A5A5A5A5)}
 MARGIN = 96  # numbers of poison on both sides
+ODD, PRIME, CHIRP = [45, 63, 333], [22, 66, 101, 418], [211, 422, 446]
+"""Sizes of complex transforms of real samples, with prime radices, and by a convolution with a chirp."""
 
 
 class Poisoned:
@@ -48,7 +50,7 @@ def calls(
     rng: np.random.Generator, dtype: str, poison: Poisoned, is_wide: bool
 ) -> Iterator[tuple[str, Callable[[], Any]]]:
     """Calls of one drawn geometry; all kernels are among them only if `is_wide`."""
-    n_fft = int(rng.choice([2, 4, 6, 16, 30, 48, 63, 64, 98, 100, 126, 200, 256, 333, 400, 512, 1024]))
+    n_fft = int(rng.choice([2, 4, 6, 16, 30, 48, 64, 98, 100, 126, 200, 256, 400, 512, 1024, *ODD, *PRIME, *CHIRP]))
     hop = int(rng.integers(1, n_fft + n_fft // 2 + 1))
     signals, n = int(rng.integers(1, 4)), n_fft + int(rng.integers(0, 40 * hop + 3))
     name = f"{n_fft}/{hop} {signals} x {n} {dtype}"

@@ -40,7 +40,7 @@ Lone samples meet only the twiddles, whose rounding errors are what they are at 
 PRIME_MARGIN = {"noise": 1.2, "impulses": 1.25, "sines": 1.2}
 """The same with prime radices from 11 on, whose sums have up to a hundred terms."""
 CHIRP_MARGIN = {"noise": 1.4, "impulses": 4.0, "sines": 1.4}
-"""The same by a convolution, with the errors of two longer transforms; SciPy takes the definition up to larger primes."""
+"""The same by a convolution, with the errors of two longer transforms; SciPy sums directly up to larger primes."""
 
 
 def margin_of(n: int, kind: str) -> float:

@@ -1,1 +1,1 @@
-"""The transform of tiles: codelets, tables, rows, the split of real bins; and of one frame at a time (single_frame)."""
+"""The transform of tiles: codelets, tables, rows, split of real bins, other sizes; and of one frame (single_frame)."""

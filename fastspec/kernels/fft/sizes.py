@@ -1,5 +1,7 @@
 """The kernels of a size: whole codelets, columns and rows, odd sizes, and those of a convolution with a chirp."""
 
+from functools import cache
+
 from . import bluestein, realfft
 from .primes import transform_rows_with_primes
 from .rows import transform_rows
@@ -8,18 +10,26 @@ from .tables import PRIMES, factors_of
 
 
 def kernels_of(n_fft):
-    """(forward, inverse) of transforms of n_fft samples."""
-    if factors_of(n_fft)[3]:
-        return bluestein.forward_bluestein, bluestein.inverse_bluestein
+    """(row transform, forward, inverse) of transforms of n_fft samples."""
+    _, _, radices, has_chirp = factors_of(n_fft)
+    rows = transform_rows_with_primes if set(radices) & set(PRIMES) else transform_rows
+    if has_chirp:
+        return rows, bluestein.forward_bluestein, bluestein.inverse_bluestein
     if n_fft % 2:
-        return realfft.forward_odd, realfft.inverse_odd
-    return realfft.forward_small if n_fft // 2 in SMALL_HALVES else realfft.forward, realfft.inverse
+        return rows, realfft.forward_odd, realfft.inverse_odd
+    return rows, realfft.forward_small if n_fft // 2 in SMALL_HALVES else realfft.forward, realfft.inverse
+
+
+@cache
+def names_instead(n_fft):
+    """By the names of the kernels of usual sizes, those of the kernels of this size, where they differ."""
+    usual = transform_rows, realfft.forward, realfft.inverse
+    return {a.name: b.name for a, b in zip(usual, kernels_of(n_fft), strict=True) if a is not b}
 
 
 def addresses(n_fft, dtype, *, forwards=True, backwards=True):
     """Addresses of the kernels of a size: row transform, forward, inverse; 0 without `forwards` or `backwards`."""
-    (forward, inverse), radices = kernels_of(n_fft), factors_of(n_fft)[2]
-    rows = transform_rows_with_primes if set(radices) & set(PRIMES) else transform_rows
+    rows, forward, inverse = kernels_of(n_fft)
     return (
         rows.address(dtype),
         forward.address(dtype) if forwards else 0,

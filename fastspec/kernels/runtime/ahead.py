@@ -10,7 +10,8 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,7 @@ NEEDED = {
     ),
 }  # fmt: skip
 """The kernels that a call compiles for usual sizes and options, in its order."""
+NO_CHANGE: Mapping[str, str] = MappingProxyType({})
 MOST_HELPERS = 3
 FEWEST_KERNELS = 2  # not in the cache: for one a helper would come too late
 
@@ -54,13 +56,16 @@ _helpers: list[subprocess.Popen[bytes]] = []
 _process = os.getpid()
 
 
-def announce(call: str, dtype: np.dtype[Any], *first: str) -> None:
-    """Say that a call needs its kernels now, after those named `first`: helpers start if the cache lacks them."""
-    key = call, dtype.char, first
+def announce(call: str, dtype: np.dtype[Any], *first: str, instead: Mapping[str, str] = NO_CHANGE) -> None:
+    """Say that a call needs its kernels now, after those named `first`: helpers start if the cache lacks them.
+
+    `instead`: by the names of kernels of usual sizes, those of the call; see `fft.sizes.names_instead`.
+    """
+    key = call, dtype.char, first, *instead.values()
     if key in _announced or call not in NEEDED or _helpers_run():
         return
     _announced.add(key)
-    compile_beside([*first, *NEEDED[call]], dtype)
+    compile_beside([*first, *(instead.get(name, name) for name in NEEDED[call])], dtype)
 
 
 def _helpers_run() -> bool:
