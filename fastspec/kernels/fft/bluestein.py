@@ -206,7 +206,6 @@ def inverse_bluestein(
     m: int,
     least: Number,
     bins: Reals,
-    y: Reals,
 ):
     """`realfft.inverse` of sizes with other prime factors, even or odd."""
     noinline()
@@ -218,9 +217,9 @@ def inverse_bluestein(
     if n_fft % 2 == 0:
         h = n_fft // 2
         pairs = Pairs(first, first, zero, unit, unit, unit, unit, h)
-        m = merge_pairs(source, work, pairs, tables.split_tw, mag, m, least, bins)
+        m = merge_pairs(source, work, pairs, tables.split_tw, mag, m, least, bins, base)
         pairs = Pairs(first + 1, first + h - 1, unit, unit, h // 2, unit, unit, h)
-        merge_pairs(source, work, pairs, tables.split_tw, mag, m, least, bins)
+        merge_pairs(source, work, pairs, tables.split_tw, mag, m, least, bins, base)
     else:
         count = n_fft // 2 + 1
         if source == BINS:
@@ -231,7 +230,14 @@ def inverse_bluestein(
     transform_elements(n2, x, x_first, count, chirp, work, tables.column_tw)
     convolve_rows(tables, work, 2 * (live + EVEN_LIVE + CHIRP_COLUMN) * n2)
     transform_columns_back(live, n2, work, tables.column_tw, tables.chirp, first)
-    if n_fft % 2 == 0:
+
+
+@callee("transform", "recovery", "notebook")
+def inverse_columns_bluestein(tables: Tables, first: int, count: int, work: Reals, y: Reals):
+    """`realfft.inverse_columns`, of all columns."""
+    noinline()
+    first = region_start(tables)
+    if tables.synthesis.size % 2 == 0:
         write_even_frames(work, first, tables.synthesis, y)
     else:
         write_odd_frames(work, first, tables.synthesis, y)

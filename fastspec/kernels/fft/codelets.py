@@ -269,8 +269,11 @@ def transform_columns(typingctx, n1, n2, tile, base, offsets, window, z, tw):
 
 
 @intrinsic
-def transform_columns_inverse(typingctx, n1, n2, z, tw, window, y):
-    """The inverse of `transform_columns`: twiddle, n1-point transform, window; real sample j goes to y[j lanes].
+def transform_columns_inverse(typingctx, n1, n2, first, count, z, tw, window, y):
+    """The inverse of `transform_columns`, of columns first .. first + count - 1: twiddle, n1-point transform, window.
+
+    Real samples 2 (p + n2 k) and the next one of column p go to y[2 (k count + p - first) lanes:]; of all columns, sample
+    j to y[j lanes].
 
     The inverse of a transform is the transform of the input with re and im swapped, swapped again.
     """
@@ -278,24 +281,25 @@ def transform_columns_inverse(typingctx, n1, n2, z, tw, window, y):
 
     def codegen(context, builder, sig, args):
         e = Emitter(builder, vec)
-        n1, n2 = args[0], args[1]
-        z, tw, window, y = (data_pointer(context, builder, sig.args[j], args[j]) for j in (2, 3, 4, 5))
+        n1, n2, first, count = args[:4]
+        z, tw, window, y = (data_pointer(context, builder, sig.args[j], args[j]) for j in (4, 5, 6, 7))
 
         def emit(size):
-            with cgutils.for_range(builder, n2) as loop:
-                row = e.mul_int(loop.index, 2 * (size - 1))
-                first = e.mul_int(loop.index, n1)
-                x = [e.twiddle(e.load_complex(z, e.add_int(first, k)), tw, row, k) for k in range(size)]
+            with cgutils.for_range(builder, count) as loop:
+                p = e.add_int(first, loop.index)
+                row, start = e.mul_int(p, 2 * (size - 1)), e.mul_int(p, n1)
+                x = [e.twiddle(e.load_complex(z, e.add_int(start, k)), tw, row, k) for k in range(size)]
                 for k, v in enumerate(e.dft(x)):
-                    j = e.mul_int(e.add_int(loop.index, e.mul_int(n2, k)), 2)
+                    j = e.mul_int(e.add_int(p, e.mul_int(n2, k)), 2)
+                    target = e.mul_int(e.add_int(loop.index, e.mul_int(count, k)), 2 * e.lanes)
                     for c in (0, 1):
-                        at = e.add_int(j, c)
-                        e.store(e.mul(v[1 - c], e.load_splat(window, at)), y, e.mul_int(at, e.lanes))
+                        value = e.mul(v[1 - c], e.load_splat(window, e.add_int(j, c)))
+                        e.store(value, y, e.add_int(target, c * e.lanes))
 
         emit_switch(builder, n1, COLUMN_SIZES, emit)
         return context.get_dummy_value()
 
-    return types.void(i64, i64, z, tw, window, y), codegen
+    return types.void(i64, i64, i64, i64, z, tw, window, y), codegen
 
 
 @intrinsic

@@ -22,15 +22,16 @@ from ..runtime.calls import call, noinline, prefetch
 from ..runtime.jit import int64, kernel
 from ..runtime.layout import Number, Reals
 from ..runtime.tasks import callee
-from ..simd.vector import lanes, load, load_splat, maximum, splat, sqrt, store
+from ..simd.vector import evens, lanes, load, load_splat, maximum, odds, splat, sqrt, store
 from .codelets import transform_columns, transform_columns_inverse
 from .splits import small_transform, split_pair
 from .tables import Tables
 
 COMPLEX, POWER = 0, 1
 """Output of `forward`: complex bins, or their squared magnitudes."""
-PHASES, ZERO, BINS = 0, 1, 2
-"""Source of the bins of `inverse`: magnitudes with the phases of a signal, with phases 0, or complex bins."""
+PHASES, ZERO, BINS, SPECTRA = 0, 1, 2, 3
+"""Source of the bins of `inverse`: magnitudes with the phases of a signal, with phases 0, complex bins in lanes, or in
+memory, where the frames of a bin are neighbours."""
 
 PREFETCH_VECTORS = 16
 """Magnitudes come from memory: they are prefetched so many vectors ahead of their use."""
@@ -174,11 +175,23 @@ def forward(op: int, tile: Reals, base: int, tables: Tables, work: Reals, out: R
 
 
 @kernel
-def merge_pairs(source, work, pairs, tw, mag, m, least, bins):
+def load_spectrum(x, i):
+    """re and im of x[i : i + 2 lanes], where they take turns; the two vectors after them are prefetched."""
+    V = lanes(x)
+    prefetch(x, i + 2 * V)
+    prefetch(x, i + 3 * V)
+    prefetch(x, i + 4 * V - 1)
+    a, b = load(x, i), load(x, i + V)
+    return evens(a, b), odds(a, b)
+
+
+@kernel
+def merge_pairs(source, work, pairs, tw, mag, m, least, bins, bin_stride):
     """The inverse of `split_pairs`, in place: bins from their source -> pairs of elements of the half-size transform.
 
     With magnitudes A = mag[m:], a bin X of the signal becomes A X / max(|X|, least).  Returns the offset after the last
-    magnitude that was read.
+    magnitude that was read.  Of SPECTRA, bin k of the frames is mag[m + k bin_stride:], re and im in turn; those of the
+    next tile, which follow it, are prefetched while this one is transformed.
     """
     noinline()
     V = lanes(work)
@@ -190,6 +203,11 @@ def merge_pairs(source, work, pairs, tw, mag, m, least, bins):
             if source == BINS:
                 a, b = 2 * V * k, 2 * V * (h - k)
                 xr, xi, yr, yi = load(bins, a), load(bins, a + V), load(bins, b), load(bins, b + V)
+            elif source == SPECTRA:
+                xr, xi = load_spectrum(mag, m + bin_stride * k)
+                yr, yi = load_spectrum(mag, m + bin_stride * (h - k))
+                if k == 0:
+                    xi, yi = xi - xi, yi - yi
             else:
                 prefetch(mag, m + PREFETCH_VECTORS * V)
                 prefetch(mag, m + (PREFETCH_VECTORS + 1) * V)
@@ -203,7 +221,9 @@ def merge_pairs(source, work, pairs, tw, mag, m, least, bins):
                     xr, yr = f, g
                     xi, yi = f - f, g - g
             store_merged(work, i, j, tw, k, xr, xi, yr, yi)
-            i, j, k, m = i + 1, j - 1, k + step, m + 2 * V
+            i, j, k = i + 1, j - 1, k + step
+            if source <= ZERO:
+                m += 2 * V
     return m
 
 
@@ -218,12 +238,12 @@ def inverse(
     m: int,
     least: Number,
     bins: Reals,
-    y: Reals,
 ):
-    """Frames of the bins of `source`, times the synthesis window: sample j of all lanes at y[j lanes].
+    """Bins of `source` -> the columns of frames in `work`, for `inverse_columns`.
 
     PHASES: magnitudes mag[m:], in the order of `tables.bin_order`, with the phases of the frames at columns base ..
-    base + lanes - 1 of a strip; ZERO: these magnitudes with phases 0; BINS: complex bins in natural order.
+    base + lanes - 1 of a strip; ZERO: these magnitudes with phases 0; BINS: complex bins in natural order; SPECTRA:
+    complex bins mag[m + k base:], without the imaginary parts of bins 0 and n_fft / 2.
     """
     noinline()
     zero, unit = int64(0), int64(1)
@@ -234,15 +254,17 @@ def inverse(
     if source == PHASES:
         transform_columns(n1, n2, tile, base, tables.sample_offsets, tables.window, work, tables.column_tw)
         call(tables.transform_rows, (work, zero, n1, a, unit, tmp, unit, n2, tables.radices, tables.row_tw))
-    m = merge_pairs(source, work, Pairs(a, a, zero, unit, unit, unit, n1, h), tables.split_tw, mag, m, least, bins)
+    m = merge_pairs(
+        source, work, Pairs(a, a, zero, unit, unit, unit, n1, h), tables.split_tw, mag, m, least, bins, base
+    )
     pairs = Pairs(a + 1, a + n2 - 1, n1, unit, n2 // 2, n1, n1, h)
-    m = merge_pairs(source, work, pairs, tables.split_tw, mag, m, least, bins)
+    m = merge_pairs(source, work, pairs, tables.split_tw, mag, m, least, bins, base)
     call(tables.transform_rows, (work, a, unit, zero, n1, tmp, unit, n2, tables.radices, tables.row_tw))
     if n1 % 2 == 0:
         if source == PHASES:
             call(tables.transform_rows, (work, n1 // 2, n1, a, unit, tmp, unit, n2, tables.radices, tables.row_tw))
         pairs = Pairs(a, a + n2 - 1, n1 // 2, unit, (n2 + 1) // 2, n1, n1, h)
-        m = merge_pairs(source, work, pairs, tables.split_tw, mag, m, least, bins)
+        m = merge_pairs(source, work, pairs, tables.split_tw, mag, m, least, bins, base)
         call(tables.transform_rows, (work, a, unit, n1 // 2, n1, tmp, unit, n2, tables.radices, tables.row_tw))
     k1, last = 1, (n1 - 1) // 2
     while k1 <= last:
@@ -253,11 +275,24 @@ def inverse(
             call(tables.transform_rows, (work, k2, n1, b, w, tmp, w, n2, tables.radices, tables.row_tw))
         outer, inner, step = (unit, n2, n1) if w == 1 else (n2, w, unit)
         pairs = Pairs(a, b + w * n2 - 1, k1, outer, inner, step, n1, h)
-        m = merge_pairs(source, work, pairs, tables.split_tw, mag, m, least, bins)
+        m = merge_pairs(source, work, pairs, tables.split_tw, mag, m, least, bins, base)
         call(tables.transform_rows, (work, a, w, k1, n1, tmp, w, n2, tables.radices, tables.row_tw))
         call(tables.transform_rows, (work, b, w, k2, n1, tmp, w, n2, tables.radices, tables.row_tw))
         k1 += w
-    transform_columns_inverse(n1, n2, work, tables.column_tw, tables.synthesis, y)
+
+
+@callee("transform", "recovery", "notebook")
+def inverse_columns(tables: Tables, first: int, count: int, work: Reals, y: Reals):
+    """Frames of columns first .. first + count - 1, times the synthesis window; see `transform_columns_inverse`."""
+    noinline()
+    transform_columns_inverse(tables.n1, tables.n2, first, count, work, tables.column_tw, tables.synthesis, y)
+
+
+@kernel
+def synthesize(source, tile, base, tables, work, mag, m, least, bins, y):
+    """Frames of the bins of `source`, times the synthesis window: sample j of all lanes at y[j lanes]."""
+    call(tables.inverse, (source, tile, base, tables, work, mag, m, least, bins))
+    call(tables.inverse_columns, (tables, int64(0), tables.n2, work, y))
 
 
 @kernel
@@ -304,11 +339,10 @@ def inverse_odd(
     m: int,
     least: Number,
     bins: Reals,
-    y: Reals,
 ):
     """`inverse` of odd sizes, by a complex transform of all bins; magnitudes come in natural order."""
     noinline()
-    V, n1, n2 = lanes(work), tables.n1, tables.n2
+    n1, n2 = tables.n1, tables.n2
     n, a = n1 * n2, n1 * n2
     tmp, first = a + tables.block * n2, a + 4 * tables.block * n2
     x, x_first = work, first
@@ -324,7 +358,14 @@ def inverse_odd(
             for q in range(w):
                 load_mirrored(x, x_first, k1 + q + n1 * k2, n, work, a + w * k2 + q)
         call(tables.transform_rows, (work, a, w, k1, n1, tmp, w, n2, tables.radices, tables.row_tw))
-    region = work[2 * V * first :]
-    transform_columns_inverse(n1, n2, work, tables.column_tw, tables.synthesis, region)
-    for j in range(n):
+
+
+@callee("transform", "recovery", "notebook")
+def inverse_columns_odd(tables: Tables, first: int, count: int, work: Reals, y: Reals):
+    """`inverse_columns` of odd sizes, of all columns."""
+    noinline()
+    V, n1, n2 = lanes(work), tables.n1, tables.n2
+    region = work[2 * V * (n1 * n2 + 4 * tables.block * n2) :]
+    transform_columns_inverse(n1, n2, int64(0), n2, work, tables.column_tw, tables.synthesis, region)
+    for j in range(n1 * n2):
         store(y, V * j, load(region, 2 * V * j))

@@ -35,6 +35,8 @@ class Tables(NamedTuple):
     transform_rows: int  # addresses of compiled kernels
     forward: int
     inverse: int
+    inverse_columns: int
+    column_samples: int  # of a point of a column, which divide some hops; 0 where columns are not those of `realfft`
     n1: int  # points of a column
     n2: int  # points of a row
     block: int  # rows transformed at a time
@@ -255,6 +257,7 @@ def transform_tables(n_fft, hop, stride, window, synthesis, dtype, addresses, fa
     block = block_rows(n1, n2, has_chirp)
     return Tables(
         *addresses,
+        0 if has_chirp or n_fft % 2 else 2 * n2,
         n1,
         n2,
         block,

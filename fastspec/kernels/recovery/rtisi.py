@@ -24,10 +24,10 @@ with the lanes masked that have no such frame in the buffer.  Lanes of different
 
 from typing import NamedTuple
 
-from ..fft.realfft import PHASES
+from ..fft.realfft import PHASES, synthesize
 from ..fft.tables import Tables
 from ..framing.polyphase import clear, copy, transpose
-from ..runtime.calls import call, noinline
+from ..runtime.calls import noinline
 from ..runtime.jit import int64, kernel, register_jitable
 from ..runtime.layout import Ints, Layout, Number, Reals, carve
 from ..runtime.tasks import task
@@ -116,7 +116,7 @@ def run_rounds(column, arrays, p, args, state, scratch_arrays):
             first = 0 if column == 0 else args.look_ahead * args.tile_signals
             for k in range(first, (args.look_ahead + 1) * args.tile_signals):
                 x[args.peak * V + k] += args.pulse
-        call(p.inverse, (int64(PHASES), x, zero, p, work, mag, zero, args.least, work, y))
+        synthesize(int64(PHASES), x, zero, p, work, mag, zero, args.least, work, y)
 
 
 @kernel

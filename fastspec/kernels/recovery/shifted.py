@@ -14,7 +14,7 @@ in which a shifted frame is two contiguous ranges of samples.
 
 from typing import NamedTuple
 
-from ..fft.realfft import BINS, COMPLEX
+from ..fft.realfft import BINS, COMPLEX, synthesize
 from ..fft.tables import Tables
 from ..framing.polyphase import clear, copy, multiply, transpose
 from ..runtime.calls import call, noinline
@@ -215,10 +215,10 @@ def run_steps(item, worker, record, scratch):
         estimate(sums, z_weights, gain, args, tile)
         call(p.forward, (int64(COMPLEX), tile, zero, p, work, bins))
         multiply_bins(mag, gain, bins)
-        call(p.inverse, (int64(BINS), tile, zero, p, work, mag, zero, args.least_energy, bins, tile))
+        synthesize(int64(BINS), tile, zero, p, work, mag, zero, args.least_energy, bins, tile)
         find_argmax(tile, args.n_fft, shifts)
         zero_phase_bins(mag, bins)
-        call(p.inverse, (int64(BINS), tile, zero, p, work, mag, zero, args.least_energy, bins, tile))
+        synthesize(int64(BINS), tile, zero, p, work, mag, zero, args.least_energy, bins, tile)
         transpose(tile, zero, V, rows, zero, args.row_stride, args.n_fft)
         add_frames(rows, shifts, arrays, args, count, sums, energy_sums)
         write_out(item, m, step, arrays, args, state, weights)

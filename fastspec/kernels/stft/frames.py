@@ -4,12 +4,15 @@ Their arguments tuples have these fields: source (see `realfft`), hop, n_fft, ro
 lane_stride, bin_stride, fft_elements, mean, least; see `overlap_add.OverlapAddArgs`.
 """
 
-from ..fft.realfft import BINS
+from ..fft.realfft import BINS, SPECTRA, synthesize
 from ..framing.memory import gather_tile
-from ..framing.polyphase import Signal, polyphase
+from ..framing.polyphase import Signal, overlap_add, overlap_add_in_order, polyphase
 from ..runtime.calls import call, noinline
 from ..runtime.jit import int64, kernel, register_jitable
 from ..simd.vector import lanes, load, splat, store
+
+COLUMN_VECTORS = 256
+"""Vectors of samples that are added at a time: 16 kB."""
 
 
 @register_jitable
@@ -55,6 +58,39 @@ def load_strip(x, first, args, strip, work):
 
 
 @kernel
+def add_columns(tables, work, y, descending, o, base, hop, stride):
+    """The frames of a tile, whose columns are in `work`, to the sum, as `overlap_add` or in order if `descending`.
+
+    The hop is a multiple of the samples of a point of the columns, so that every sample of a row of the sum is in the
+    same columns: a few of them at a time, frames stay in the first-level cache.
+    """
+    V, n1, n2 = lanes(o), tables.n1, tables.n2
+    points = hop // (2 * n2)  # of a column, that a hop has
+    reach = (n1 + points - 1) // points
+    block = max(1, COLUMN_VECTORS // (2 * n1))
+    for p in range(0, n2, block):
+        width = 2 * min(block, n2 - p)
+        call(tables.inverse_columns, (tables, p, width // 2, work, y))
+        for k in range(min(points, n1)):
+            for i in range(reach):
+                q = reach - 1 - i if descending else i
+                point = k + points * q
+                if point < n1:
+                    at, j = (2 * (p + n2 * k)) * stride + base + q, point * width * V
+                    for _r in range(width):
+                        store(o, at, load(o, at) + load(y, j))
+                        at += stride
+                        j += V
+
+
+@kernel
+def load_bins(spectra, offset, count, args, bins, tmp):
+    """The complex bins of a tile to `bins`, if they are its source."""
+    if args.source == BINS:
+        read_bins(args, spectra, offset, count, bins, tmp)
+
+
+@kernel
 def synthesize_tile(spectra, offset, count, column, tables, args, buffers, y):
     """y[j lanes + lane] = sample j of a frame, times the synthesis window, for lanes < count.
 
@@ -62,6 +98,34 @@ def synthesize_tile(spectra, offset, count, column, tables, args, buffers, y):
     the strip.  `buffers` are strip, transform, bins, and bins before they are transposed.
     """
     strip, work, bins, tmp = buffers
-    if args.source == BINS:
-        read_bins(args, spectra, offset, count, bins, tmp)
-    call(tables.inverse, (args.source, strip, column, tables, work, spectra, offset, args.least, bins, y))
+    load_bins(spectra, offset, count, args, bins, tmp)
+    synthesize(args.source, strip, column, tables, work, spectra, offset, args.least, bins, y)
+
+
+@kernel
+def add_tile(spectra, offset, count, column, tables, args, buffers, y, o, base):
+    """Add the frames of `synthesize_tile` to the sum, in order; that of the first lane starts in column `base` of it."""
+    strip, work, bins, tmp = buffers
+    source, base = args.source, column
+    if source == BINS and count == lanes(y) and args.lane_stride == 2 and not args.folded and tables.column_samples > 0:
+        source, base = int64(SPECTRA), args.bin_stride
+    else:
+        load_bins(spectra, offset, count, args, bins, tmp)
+    call(tables.inverse, (source, strip, base, tables, work, spectra, offset, args.least, bins))
+    add_frames(tables, args, work, y, True, o, base)
+
+
+@kernel
+def add_frames(tables, args, work, y, descending, o, base):
+    """Add the frames whose columns are in `work` to the sum, from the last point of them to the first if `descending`.
+
+    So every sum adds its frames from the first to the last.
+    """
+    if tables.column_samples > 0 and args.hop % tables.column_samples == 0:
+        add_columns(tables, work, y, descending, o, base, args.hop, args.sum_stride)
+        return
+    call(tables.inverse_columns, (tables, int64(0), tables.n2, work, y))
+    if descending:
+        overlap_add_in_order(y, args.size, o, base, args.hop, args.sum_stride)
+    else:
+        overlap_add(y, int64(0), lanes(o), args.size, o, base, args.hop, args.sum_stride)

@@ -25,13 +25,13 @@ signal b is o[(c rows + r) lanes + b], and no column is moved.
 from typing import NamedTuple
 
 from ..fft.tables import Tables
-from ..framing.polyphase import overlap_add, overlap_add_in_order, shift_columns
+from ..framing.polyphase import overlap_add, shift_columns
 from ..runtime.calls import noinline
 from ..runtime.jit import int64, kernel
 from ..runtime.layout import Layout, Reals, carve
 from ..runtime.tasks import task
 from ..simd.vector import lanes
-from .frames import synthesize_tile
+from .frames import add_tile, synthesize_tile
 from .overlap_add import (
     OverlapAddArgs,
     OverlapAddArrays,
@@ -80,10 +80,8 @@ def add_tiles(at, count, arrays, tables, args, lag, buffers):
     V = lanes(arrays.y)
     strip, work, bins, tmp, y, o, _rows = buffers
     for g in range(0, count, V):
-        synthesize_tile(
-            arrays.spectra, at + g * args.frame_stride, min(V, count - g), g, tables, args, (strip, work, bins, tmp), y
-        )
-        overlap_add_in_order(y, args.size, o, lag + g, args.hop, args.sum_stride)
+        at_tile, tile_frames, scratch = at + g * args.frame_stride, min(V, count - g), (strip, work, bins, tmp)
+        add_tile(arrays.spectra, at_tile, tile_frames, g, tables, args, scratch, y, o, lag + g)
 
 
 @kernel
