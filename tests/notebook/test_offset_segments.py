@@ -27,7 +27,7 @@ def inverted(S: Array, hop: int, segments: Any, n_iter: int = 3) -> Array:
     )
 
 
-@pytest.mark.parametrize(("n_fft", "hop"), SIZES)
+@pytest.mark.parametrize(("n_fft", "hop"), [*SIZES, (418, 52), (422, 53)])
 @pytest.mark.parametrize("segments", [2, 3, 8, "auto"])
 def test_segments_cost_at_most_a_tenth_of_a_decibel(n_fft: int, hop: int, segments: Any) -> None:
     losses = []  # single ones lie some tenths apart, as a near tie of two offsets may go either way
@@ -97,12 +97,6 @@ def test_silence_stays_silent() -> None:
 def test_wrong_segments_are_refused(segments: Any) -> None:
     with pytest.raises(ValueError, match=r"^segments must"):
         inverted(spectrogram(512, 64, 1), 64, segments)
-
-
-def test_sizes_that_the_kernels_lack_have_one_segment() -> None:
-    S = np.random.default_rng(0).random((300, 118))
-    whole, segmented = (fastspec.iterate_invert_spectrogram(S, 118, 16, 1, segments=n) for n in (None, 4))
-    np.testing.assert_array_equal(whole, segmented)
 
 
 def test_any_number_of_concurrent_segments_gives_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -272,8 +272,8 @@ def transform_columns(typingctx, n1, n2, tile, base, offsets, window, z, tw):
 def transform_columns_inverse(typingctx, n1, n2, first, count, z, tw, window, y):
     """The inverse of `transform_columns`, of columns first .. first + count - 1: twiddle, n1-point transform, window.
 
-    Real samples 2 (p + n2 k) and the next one of column p go to y[2 (k count + p - first) lanes:]; of all columns, sample
-    j to y[j lanes].
+    Real samples 2 (p + n2 k) and the next one of column p go to y[2 (k count + p - first) lanes:]; so, of all columns,
+    sample j goes to y[j lanes].
 
     The inverse of a transform is the transform of the input with re and im swapped, swapped again.
     """

@@ -18,7 +18,7 @@ from ..simd.vector import lanes, load, load_splat, splat, store
 from .codelets import last_pass, middle_pass
 from .tables import LEAST_PRIME, PRIME_BLOCK
 
-CHUNK_PAIRS = 16
+SUMMED_PAIRS = 16
 """Pairs that are summed at a time."""
 
 
@@ -84,7 +84,7 @@ def add_bin(work, element, ar, ai, br, bi):
 
 @kernel
 def sum_pairs(half, work, pairs, tw, matrix, totals):
-    """The sums of PRIME_BLOCK bins, CHUNK_PAIRS at a time: errors grow with the square root of the number of terms."""
+    """The sums of PRIME_BLOCK bins, SUMMED_PAIRS at a time: errors grow with the square root of the number of terms."""
     V = lanes(work)
     x, zero = 2 * V * (pairs + 2 * half), splat(work, work.dtype.type(0))
     xr, xi = load(work, x), load(work, x + V)
@@ -93,8 +93,8 @@ def sum_pairs(half, work, pairs, tw, matrix, totals):
         store(work, at + V, xi)
         store(work, at + 2 * V, zero)
         store(work, at + 3 * V, zero)
-    for j in range(0, half, CHUNK_PAIRS):
-        count = min(CHUNK_PAIRS, half - j)
+    for j in range(0, half, SUMMED_PAIRS):
+        count = min(SUMMED_PAIRS, half - j)
         sum_block(count, work, pairs + 2 * j, tw, matrix + 2 * PRIME_BLOCK * j, totals)
 
 

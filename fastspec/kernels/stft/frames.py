@@ -84,13 +84,6 @@ def add_columns(tables, work, y, descending, o, base, hop, stride):
 
 
 @kernel
-def load_bins(spectra, offset, count, args, bins, tmp):
-    """The complex bins of a tile to `bins`, if they are its source."""
-    if args.source == BINS:
-        read_bins(args, spectra, offset, count, bins, tmp)
-
-
-@kernel
 def synthesize_tile(spectra, offset, count, column, tables, args, buffers, y):
     """y[j lanes + lane] = sample j of a frame, times the synthesis window, for lanes < count.
 
@@ -98,20 +91,21 @@ def synthesize_tile(spectra, offset, count, column, tables, args, buffers, y):
     the strip.  `buffers` are strip, transform, bins, and bins before they are transposed.
     """
     strip, work, bins, tmp = buffers
-    load_bins(spectra, offset, count, args, bins, tmp)
+    if args.source == BINS:
+        read_bins(args, spectra, offset, count, bins, tmp)
     synthesize(args.source, strip, column, tables, work, spectra, offset, args.least, bins, y)
 
 
 @kernel
-def add_tile(spectra, offset, count, column, tables, args, buffers, y, o, base):
-    """Add the frames of `synthesize_tile` to the sum, in order; that of the first lane starts in column `base` of it."""
+def add_tile(spectra, offset, count, tables, args, buffers, y, o, base):
+    """Add the frames of complex bins to the sum, in order; that of the first lane starts in column `base` of it."""
     strip, work, bins, tmp = buffers
-    source, base = args.source, column
-    if source == BINS and count == lanes(y) and args.lane_stride == 2 and not args.folded and tables.column_samples > 0:
-        source, base = int64(SPECTRA), args.bin_stride
+    source, stride = int64(BINS), int64(0)
+    if count == lanes(y) and args.lane_stride == 2 and not args.folded and tables.column_samples > 0:
+        source, stride = int64(SPECTRA), args.bin_stride
     else:
-        load_bins(spectra, offset, count, args, bins, tmp)
-    call(tables.inverse, (source, strip, base, tables, work, spectra, offset, args.least, bins))
+        read_bins(args, spectra, offset, count, bins, tmp)
+    call(tables.inverse, (source, strip, stride, tables, work, spectra, offset, args.least, bins))
     add_frames(tables, args, work, y, True, o, base)
 
 

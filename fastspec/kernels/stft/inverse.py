@@ -81,7 +81,7 @@ def add_tiles(at, count, arrays, tables, args, lag, buffers):
     strip, work, bins, tmp, y, o, _rows = buffers
     for g in range(0, count, V):
         at_tile, tile_frames, scratch = at + g * args.frame_stride, min(V, count - g), (strip, work, bins, tmp)
-        add_tile(arrays.spectra, at_tile, tile_frames, g, tables, args, scratch, y, o, lag + g)
+        add_tile(arrays.spectra, at_tile, tile_frames, tables, args, scratch, y, o, lag + g)
 
 
 @kernel
