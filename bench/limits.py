@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastspec.kernels.fft import realfft
+from fastspec.kernels.fft import sizes
 from fastspec.kernels.fft import tables as fft_tables
 from fastspec.kernels.runtime.calls import aligned, call
 from fastspec.kernels.runtime.jit import int64
@@ -85,7 +85,7 @@ def alone(n_fft: int, hop: int, shape: tuple[int, ...], dtype: str, threads: int
     """Calls: as many transforms as the output of that shape needs, of a tile that stays in the cache; its writing."""
     kind = np.dtype(dtype)
     V, stride = fft_tables.lane_count(kind), fft_tables.strip_stride(n_fft, hop, 1, kind)
-    addresses = realfft.addresses(n_fft, kind, backwards=False)
+    addresses = sizes.addresses(n_fft, kind, backwards=False)
     p = fft_tables.transform_tables(n_fft, hop, stride, np.hanning(n_fft), np.ones(n_fft), kind, addresses)
     tile = aligned(min(hop, n_fft) * stride, kind)
     tile[:] = np.random.default_rng(0).standard_normal(tile.size)

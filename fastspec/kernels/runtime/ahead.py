@@ -24,26 +24,24 @@ from .claims import is_claimed
 from .tasks import registry
 from .threads import compile_team_elsewhere, team_size
 
+BACKWARDS = "rows.transform_rows", "realfft.inverse", "realfft.inverse_columns"
 NEEDED = {
     "forward": ("rows.transform_rows", "realfft.forward", "forward.forward_strip", "team"),
-    "inverse": ("rows.transform_rows", "realfft.inverse", "inverse.inverse_strip", "team"),
+    "inverse": (*BACKWARDS, "inverse.inverse_strip", "team"),
     "recover pghi": (
-        "rows.transform_rows", "realfft.inverse", "realfft.forward", "pghi.integrate_block", "team",
-        "pghi.join_blocks", "pghi.finish_block", "phase.polar_to_complex", "overlap_add.overlap_add_strip",
-        "overlap_add.add_tails", "magnitudes.arrange_tile", "griffin_lim.round_strip",
+        *BACKWARDS, "realfft.forward", "pghi.integrate_block", "team", "pghi.join_blocks", "pghi.finish_block",
+        "phase.polar_to_complex", "overlap_add.overlap_add_strip", "overlap_add.add_tails", "magnitudes.arrange_tile",
+        "griffin_lim.round_strip",
     ),
-    "recover rtisi": ("rows.transform_rows", "realfft.inverse", "realfft.forward", "rtisi.run_steps"),
-    "recover rtpghi": (
-        "rows.transform_rows", "realfft.inverse", "realfft.forward", "rtpghi.run_steps", "inverse.inverse_strip",
-        "team",
-    ),
+    "recover rtisi": (*BACKWARDS, "realfft.forward", "rtisi.run_steps"),
+    "recover rtpghi": (*BACKWARDS, "realfft.forward", "rtpghi.run_steps", "inverse.inverse_strip", "team"),
     "recover random": (
-        "rows.transform_rows", "realfft.inverse", "realfft.forward", "magnitudes.arrange_tile", "team",
-        "griffin_lim.round_strip", "overlap_add.add_tails",
+        *BACKWARDS, "realfft.forward", "magnitudes.arrange_tile", "team", "griffin_lim.round_strip",
+        "overlap_add.add_tails",
     ),
     "notebook": (
-        "magnitudes.arrange_tile", "team", "rows.transform_rows", "realfft.inverse", "align.align_and_add",
-        "align.prepare_strip", "align.worker_loop",
+        "magnitudes.arrange_tile", "team", *BACKWARDS, "align.align_and_add", "align.prepare_strip",
+        "align.worker_loop",
     ),
 }  # fmt: skip
 """The kernels that a call compiles for usual sizes and options, in its order."""
