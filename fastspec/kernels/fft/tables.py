@@ -16,6 +16,8 @@ from .roots import roots
 
 BLOCK_POINTS = 48
 """Points of a block of rows, at most: two blocks stay in the first-level cache."""
+CHIRP_ROWS = {256: (8, 4, 8)}
+"""Radices of a row of a convolution that were measured to be faster than those of the rule."""
 LEAST_PRIME, LARGEST_PRIME_SUM = 11, 200
 """Prime radices of a row, see `primes`: the least, and the largest sum; above, a convolution with a chirp is faster."""
 PRIMES = tuple(n for n in range(LEAST_PRIME, LARGEST_PRIME_SUM) if all(n % d for d in range(2, n)))
@@ -113,7 +115,7 @@ def _is_smooth(n):
 def chirp_row(points):
     """(points n2 of a row, its radices) of a convolution of `points` points: the cheapest of the next larger sizes."""
     sizes = (n2 for n2 in count(-(-points // CHIRP_COLUMN)) if _is_smooth(n2))
-    options = [(n2, row_radices(n2)) for n2 in islice(sizes, CHIRP_SIZES)]
+    options = [(n2, CHIRP_ROWS.get(n2) or row_radices(n2)) for n2 in islice(sizes, CHIRP_SIZES)]
     return min((row for row in options if row[1]), key=lambda row: row[0] * (len(row[1]) + CONVOLUTION_PASSES))
 
 
