@@ -9,15 +9,14 @@ methods, whose iterates are not spectra of signals, keep a complex number a bin 
 from typing import NamedTuple
 
 from ..features.levels import EXPONENT, ROOT, Bands, apply_filters
-from ..fft.realfft import BINS, COMPLEX, PHASES, POWER
+from ..fft.realfft import BINS, COMPLEX, PHASES, POWER, synthesize
 from ..fft.tables import Tables
-from ..framing.polyphase import Signal, polyphase, read_padded
+from ..framing.polyphase import Signal, overlap_add, polyphase, read_padded
 from ..runtime.calls import call, noinline
 from ..runtime.jit import int64, kernel
 from ..runtime.layout import Layout, Number, Reals, carve
 from ..runtime.tasks import task
 from ..simd.vector import lanes, load, load_partial, maximum, splat, sqrt, store, store_partial
-from ..stft.frames import add_frames
 from ..stft.overlap_add import OverlapAddArgs, OverlapAddArrays, scratch_sizes, write_strip
 
 MAGNITUDES, RELAXED, FILTERED = 0, 1, 2
@@ -227,7 +226,7 @@ def round_strip(item, worker, record, scratch):
     for f in range(0, min(args.strip_tiles * V, args.frames - first), V):
         at = b * args.signal_stride + (first + f) * args.frame_stride
         if round_args.kind == MAGNITUDES:
-            call(p.inverse, (int64(PHASES), strip, f, p, work, arrays.spectra, at, args.least, bins))
+            synthesize(int64(PHASES), strip, f, p, work, arrays.spectra, at, args.least, bins, y)
         else:
             call(p.forward, (int64(COMPLEX), strip, f, p, work, bins))
             clear_lanes(bins, 2 * args.bins, args.frames - first - f)
@@ -237,8 +236,8 @@ def round_strip(item, worker, record, scratch):
             else:
                 filters, adjoint = unpack_filters(scratch, record), unpack_adjoint(scratch, record)
                 fit_levels(bins, arrays.spectra[at:], args, round_args, filters, adjoint, extra)
-            call(p.inverse, (int64(BINS), strip, f, p, work, arrays.spectra, at, args.least, bins))
-        add_frames(p, args, work, y, False, o, f)
+            synthesize(int64(BINS), strip, f, p, work, arrays.spectra, at, args.least, bins, y)
+        overlap_add(y, int64(0), V, args.size, o, f, args.hop, args.sum_stride)
     write_strip(item, arrays, args, o, rows)
     if round_args.kept_now != 0 or round_args.kept_before != 0:
         add_linear_terms(item, arrays, args, round_args)

@@ -6,7 +6,7 @@ lane_stride, bin_stride, fft_elements, mean, least; see `overlap_add.OverlapAddA
 
 from ..fft.realfft import BINS, SPECTRA, synthesize
 from ..framing.memory import gather_tile
-from ..framing.polyphase import Signal, overlap_add, overlap_add_in_order, polyphase
+from ..framing.polyphase import Signal, overlap_add_in_order, polyphase
 from ..runtime.calls import call, noinline
 from ..runtime.jit import int64, kernel, register_jitable
 from ..simd.vector import lanes, load, splat, store
@@ -58,8 +58,8 @@ def load_strip(x, first, args, strip, work):
 
 
 @kernel
-def add_columns(tables, work, y, descending, o, base, hop, stride):
-    """The frames of a tile, whose columns are in `work`, to the sum, as `overlap_add` or in order if `descending`.
+def add_columns(tables, work, y, o, base, hop, stride):
+    """Add the frames of a tile, whose columns are in `work`, to the sum, in order.
 
     The hop is a multiple of the samples of a point of the columns, so that every sample of a row of the sum is in the
     same columns: a few of them at a time, frames stay in the first-level cache.
@@ -72,8 +72,7 @@ def add_columns(tables, work, y, descending, o, base, hop, stride):
         width = 2 * min(block, n2 - p)
         call(tables.inverse_columns, (tables, p, width // 2, work, y))
         for k in range(min(points, n1)):
-            for i in range(reach):
-                q = reach - 1 - i if descending else i
+            for q in range(reach - 1, -1, -1):
                 point = k + points * q
                 if point < n1:
                     at, j = (2 * (p + n2 * k)) * stride + base + q, point * width * V
@@ -106,20 +105,8 @@ def add_tile(spectra, offset, count, tables, args, buffers, y, o, base):
     else:
         read_bins(args, spectra, offset, count, bins, tmp)
     call(tables.inverse, (source, strip, stride, tables, work, spectra, offset, args.least, bins))
-    add_frames(tables, args, work, y, True, o, base)
-
-
-@kernel
-def add_frames(tables, args, work, y, descending, o, base):
-    """Add the frames whose columns are in `work` to the sum, from the last point of them to the first if `descending`.
-
-    So every sum adds its frames from the first to the last.
-    """
     if tables.column_samples > 0 and args.hop % tables.column_samples == 0:
-        add_columns(tables, work, y, descending, o, base, args.hop, args.sum_stride)
-        return
-    call(tables.inverse_columns, (tables, int64(0), tables.n2, work, y))
-    if descending:
-        overlap_add_in_order(y, args.size, o, base, args.hop, args.sum_stride)
+        add_columns(tables, work, y, o, base, args.hop, args.sum_stride)
     else:
-        overlap_add(y, int64(0), lanes(o), args.size, o, base, args.hop, args.sum_stride)
+        call(tables.inverse_columns, (tables, int64(0), tables.n2, work, y))
+        overlap_add_in_order(y, args.size, o, base, args.hop, args.sum_stride)
