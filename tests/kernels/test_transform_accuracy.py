@@ -46,7 +46,7 @@ CHIRP_MARGIN = {"noise": 1.4, "impulses": 4.0, "sines": 1.4}
 def margin_of(n: int, kind: str) -> float:
     """Our error over SciPy's, at most."""
     radices, has_chirp = fft_tables.factors_of(n)[2:]
-    has_primes = any(radix in fft_tables.PRIMES for radix in radices)
+    has_primes = any(fft_tables.is_summed(radices, j) for j in range(len(radices)))
     return (CHIRP_MARGIN if has_chirp else PRIME_MARGIN if has_primes else MARGIN)[kind]
 
 

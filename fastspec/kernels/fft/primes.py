@@ -1,4 +1,4 @@
-"""Rows of sizes with prime factors from 11 to 199: passes by the definition of the transform, of pairs of samples.
+"""Rows of sizes with many sevens, or prime factors from 11 to 199: passes by the definition of the transform.
 
 For an odd radix R and H = (R - 1) / 2, with sums s[j] = x[j] + x[R-j] and differences d[j] = x[j] - x[R-j],
 
@@ -157,7 +157,7 @@ def matrix_size(radix):
     return (half + PRIME_BLOCK - 1) // PRIME_BLOCK * half * 2 * PRIME_BLOCK
 
 
-@callee()
+@callee("transform", "features", "recovery", "notebook")
 def transform_rows_with_primes(
     work: Reals, i: int, in_stride: int, o: int, out_stride: int, tmp: int, rows: int, n: int, radices: Ints, tw: Reals
 ):
@@ -169,7 +169,7 @@ def transform_rows_with_primes(
         radix = radices[j]
         m //= radix
         target = tmp + (j & 1) * rows * n
-        if radix >= LEAST_PRIME:
+        if radix >= LEAST_PRIME or radix == 7:
             prime_pass(
                 PrimePass(radix, m, width, source, step, m * step, target, width * radix, width, True),
                 work,

@@ -6,13 +6,14 @@ from . import bluestein, realfft
 from .primes import transform_rows_with_primes
 from .rows import transform_rows
 from .splits import SMALL_HALVES
-from .tables import PRIMES, factors_of
+from .tables import factors_of, is_summed
 
 
 def kernels_of(n_fft):
     """(row transform, forward, inverse, columns of the inverse) of transforms of n_fft samples."""
     _, _, radices, has_chirp = factors_of(n_fft)
-    rows = transform_rows_with_primes if set(radices) & set(PRIMES) else transform_rows
+    has_sums = any(is_summed(radices, j) for j in range(len(radices)))
+    rows = transform_rows_with_primes if has_sums else transform_rows
     if has_chirp:
         return rows, bluestein.forward_bluestein, bluestein.inverse_bluestein, bluestein.inverse_columns_bluestein
     if n_fft % 2:

@@ -90,13 +90,17 @@ def factorise(half):
 
 @cache
 def factorise_with_primes(points):
-    """(n1, n2, radices of n2) with radices of PRIMES; None if there are none, or too many, or larger factors."""
+    """(n1, n2, radices of n2) with radices of PRIMES, or sevens; None if there are none, too many or larger ones."""
     primes, rest = [], points
     for prime in PRIMES:
         while rest % prime == 0:
             rest //= prime
             primes.append(prime)
     factors = factorise_by_rule(rest)
+    while factors is None and rest % 7 == 0:
+        rest //= 7
+        primes.append(7)
+        factors = factorise_by_rule(rest)
     if not primes or sum(primes) > LARGEST_PRIME_SUM or factors is None:
         return None
     n1, n2, radices = factors
@@ -145,14 +149,19 @@ def pass_twiddles(n, radices, dtype):
     Before those of a prime radix are its cosines and sines.
     """
     out = []
-    for r in radices:
-        if r in PRIMES:
+    for j, r in enumerate(radices):
+        if is_summed(radices, j):
             out.append(prime_matrix(r).astype(dtype))
         m = n // r
         if m > 1:
             out.append(interleaved(roots(np.outer(np.arange(m), np.arange(1, r)), n).ravel(), dtype))
         n = m
     return np.concatenate(out or [np.zeros(2, dtype)])
+
+
+def is_summed(radices, j):
+    """Whether radix j is summed directly, see `primes`: a prime from 11 on, or a seven before the last radix."""
+    return radices[j] in PRIMES or (radices[j] == 7 and j < len(radices) - 1)
 
 
 def prime_matrix(radix):
@@ -276,7 +285,7 @@ def transform_tables(n_fft, hop, stride, window, synthesis, dtype, addresses, fa
 
 def prime_scratch(radices):
     """Complex elements of scratch of the passes of prime radices: pairs, and the sums of a block of bins."""
-    largest = max((r for r in radices if r in PRIMES), default=0)
+    largest = max((r for j, r in enumerate(radices) if is_summed(radices, j)), default=0)
     return largest + 1 + 2 * PRIME_BLOCK if largest else 0
 
 
