@@ -41,7 +41,7 @@ def demo(
 def warmup(
     only: Annotated[
         str,
-        typer.Option("--only", metavar="CALLS", help="For these calls only: stft, mel, inverse, recover, notebook."),
+        typer.Option("--only", metavar="CALLS", help="For these only: stft, mel, inverse, recover, notebook, sizes."),
     ] = "",
 ) -> None:
     """Compile all kernels and cache them on disk, so that later calls start without delay."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import fastspec
-from fastspec.kernels.fft import sizes
+from fastspec.kernels.fft import realfft, sizes
 from fastspec.kernels.fft import tables as fft_tables
 from fastspec.kernels.runtime import tasks
 from fastspec.transform.framing import LARGEST_N_FFT
@@ -45,10 +45,15 @@ def test_a_convolution_is_for_sums_of_large_primes_alone() -> None:
 @pytest.mark.parametrize("n_fft", [10, 400, 401, 45, 1022, 2018, 2039])
 def test_kernels_of_a_size_are_registered_for_warm_up(n_fft: int) -> None:
     kernels = sizes.kernels_of(n_fft)
-    assert all(kernel in tasks.registry and "transform" in kernel.needed_by for kernel in kernels)
+    assert all(kernel in tasks.registry and {"transform", "sizes"} & set(kernel.needed_by) for kernel in kernels)
     usual = {kernel.name for kernel in sizes.kernels_of(400)}
     assert set(sizes.names_instead(n_fft)) <= usual
     assert {sizes.names_instead(n_fft).get(name, name) for name in usual} == {kernel.name for kernel in kernels}
+
+
+def test_warm_up_of_usual_calls_leaves_other_sizes_out() -> None:
+    others = {kernel for n_fft in (45, 1022, 2018) for kernel in sizes.kernels_of(n_fft)} - set(sizes.kernels_of(400))
+    assert {kernel.needed_by for kernel in others if kernel is not realfft.forward_odd} == {("sizes",)}
 
 
 def test_the_largest_size_is_said() -> None:

@@ -160,7 +160,7 @@ def forward_to_region(tile, base, tables, work):
         work[2 * V * first + V : 2 * V * (first + 1)] = 0
 
 
-@callee("transform", "recovery")
+@callee("sizes")
 def forward_bluestein(op: int, tile: Reals, base: int, tables: Tables, work: Reals, out: Reals):
     """`realfft.forward` of sizes with other prime factors, even or odd."""
     noinline()
@@ -195,7 +195,7 @@ def write_odd_frames(work, first, synthesis, y):
         store(y, V * j, load(work, 2 * V * (first + (n - j) % n)) * load_splat(synthesis, j))
 
 
-@callee("transform", "recovery", "notebook")
+@callee("sizes")
 def inverse_bluestein(
     source: int,
     tile: Reals,
@@ -232,7 +232,7 @@ def inverse_bluestein(
     transform_columns_back(live, n2, work, tables.column_tw, tables.chirp, first)
 
 
-@callee("transform", "recovery", "notebook")
+@callee("sizes")
 def inverse_columns_bluestein(tables: Tables, first: int, count: int, work: Reals, y: Reals):
     """`realfft.inverse_columns`, of all columns."""
     noinline()

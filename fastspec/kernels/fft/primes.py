@@ -157,7 +157,7 @@ def matrix_size(radix):
     return (half + PRIME_BLOCK - 1) // PRIME_BLOCK * half * 2 * PRIME_BLOCK
 
 
-@callee("transform", "features", "recovery", "notebook")
+@callee("sizes")
 def transform_rows_with_primes(
     work: Reals, i: int, in_stride: int, o: int, out_stride: int, tmp: int, rows: int, n: int, radices: Ints, tw: Reals
 ):

@@ -328,7 +328,7 @@ def load_mirrored(x, first, k, n, work, i):
         store(work, 2 * V * i + V, load(x, at))
 
 
-@callee("transform", "recovery", "notebook")
+@callee("sizes")
 def inverse_odd(
     source: int,
     tile: Reals,
@@ -360,7 +360,7 @@ def inverse_odd(
         call(tables.transform_rows, (work, a, w, k1, n1, tmp, w, n2, tables.radices, tables.row_tw))
 
 
-@callee("transform", "recovery", "notebook")
+@callee("sizes")
 def inverse_columns_odd(tables: Tables, first: int, count: int, work: Reals, y: Reals):
     """`inverse_columns` of odd sizes, of all columns."""
     noinline()
