@@ -14,7 +14,7 @@ from ..runtime.jit import kernel
 from ..runtime.layout import Ints, Number, Reals
 from ..runtime.tasks import called_from_python
 from ..simd.transpose import transpose_block, transpose_block_centred
-from ..simd.vector import lanes, load, load_partial, splat, store, store_partial
+from ..simd.vector import lanes, load, load_partial, scale_exactly, splat, store, store_partial
 
 
 class SignalArgs(NamedTuple):
@@ -83,14 +83,15 @@ def read_padded(signal, s, out, o, count):
     d = max(c, min(stop, signal.n + signal.pad_right))  # c .. d - 1: padding; d .. stop - 1: zeros
     clear(out, o, a - s)
     copy(signal.padding, signal.padding_offset + signal.pad_left + a, out, o + a - s, b - a)
-    mean, scale = splat(out, signal.mean), splat(out, signal.scale)
+    mean = splat(out, signal.mean)
     k, o = signal.offset + b, o - s - signal.offset
     while k + V <= signal.offset + c:
-        store(out, o + k, load(signal.x, k) * scale - mean)
+        store(out, o + k, scale_exactly(load(signal.x, k), signal.scale) - mean)
         k += V
     remaining = signal.offset + c - k
     if remaining > 0:
-        store_partial(out, o + k, load_partial(signal.x, k, remaining) * scale - mean, remaining)
+        last = scale_exactly(load_partial(signal.x, k, remaining), signal.scale)
+        store_partial(out, o + k, last - mean, remaining)
     o += signal.offset
     copy(signal.padding, signal.padding_offset + signal.pad_left + c - signal.n, out, o + c, d - c)
     clear(out, o + d, stop - d)
@@ -124,13 +125,11 @@ def polyphase(signal, x0, hop, rows, t, stride, columns):
     column_stride = rows + V // 2  # not a power of two: columns of a block would share a set of the cache
     for c in range(0, stride, V):
         s = x0 + c * hop
-        if rows >= V and s >= 0 and s + (V - 1) * hop + rows <= signal.n:
+        if signal.scale == 1 and rows >= V and s >= 0 and s + (V - 1) * hop + rows <= signal.n:
             r = 0
             while r < rows:
                 r = min(r, rows - V)
-                transpose_block_centred(
-                    signal.x, signal.offset + s + r, hop, t, r * stride + c, stride, signal.mean, signal.scale
-                )
+                transpose_block_centred(signal.x, signal.offset + s + r, hop, t, r * stride + c, stride, signal.mean)
                 for k in range(V, 2 * V):  # the next block of columns
                     prefetch(signal.x, signal.offset + s + r + k * hop)
                 r += V

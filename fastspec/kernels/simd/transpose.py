@@ -73,19 +73,19 @@ def transpose_block_streamed(typingctx, src, i, src_stride, dst, o, dst_stride):
 
 
 @intrinsic
-def transpose_block_centred(typingctx, src, i, src_stride, dst, o, dst_stride, mean, scale):
-    """dst[o + r dst_stride + c] = src[i + c src_stride + r] scale - mean for r, c < lanes."""
+def transpose_block_centred(typingctx, src, i, src_stride, dst, o, dst_stride, mean):
+    """dst[o + r dst_stride + c] = src[i + c src_stride + r] - mean for r, c < lanes."""
 
     def codegen(context, builder, sig, args):
         source, target = _Block(context, builder, src, args[0]), _Block(context, builder, dst, args[3])
-        mean, scale = (emit_splat(builder, value, source.vec.lanes) for value in args[6:])
+        mean = emit_splat(builder, args[6], source.vec.lanes)
         rows = [source.load(args[1], args[2], c) for c in range(source.vec.lanes)]
-        rows = [builder.fsub(builder.fmul(row, scale, flags=FASTMATH), mean, flags=FASTMATH) for row in rows]
+        rows = [builder.fsub(row, mean, flags=FASTMATH) for row in rows]
         for r, row in enumerate(emit_transpose(builder, rows)):
             target.store(row, args[4], args[5], r)
         return context.get_dummy_value()
 
-    return types.void(src, i64, i64, dst, i64, i64, src.dtype, src.dtype), codegen
+    return types.void(src, i64, i64, dst, i64, i64, src.dtype), codegen
 
 
 def _emit_scattered_block(context, builder, sig, args, streamed):

@@ -157,6 +157,36 @@ def sqrt(typingctx, v):
 
 
 @intrinsic
+def scale_exactly(typingctx, v, scale):
+    """v scale, lane by lane, for a power of two; denormals keep their values, and take no longer than other numbers.
+
+    A denormal is its fraction f times the least positive number.  f under the exponent of 2**(digits + e), less that
+    power, is f 2**e, whatever the mode of the thread: the denormal times 2**lift, for which the scale has 2**lift less.
+    """
+    bits, digits, bias = (32, 23, 127) if v.dtype == types.float32 else (64, 52, 1023)
+    lift = bias // 2
+
+    def codegen(context, builder, sig, args):
+        word = ir.IntType(bits)
+        words = ir.VectorType(word, v.lanes)
+        number = builder.bitcast(args[0], words)
+        sign = builder.and_(number, emit_constant(words, 1 << (bits - 1)))
+        size = builder.xor(number, sign)
+        is_denormal = builder.icmp_unsigned("<", size, emit_constant(words, 1 << digits))
+        power = emit_constant(words, (1 + lift) << digits)
+        lifted = builder.fsub(builder.bitcast(builder.or_(size, power), v.llvm), builder.bitcast(power, v.llvm))
+        lowered = builder.sub(builder.bitcast(args[1], word), ir.Constant(word, lift << digits))  # no rounding
+        is_normal = builder.icmp_signed(">", lowered, ir.Constant(word, 0))
+        lowered = builder.bitcast(builder.select(is_normal, lowered, ir.Constant(word, 0)), v.llvm.element)
+        lowered, scale = (emit_splat(builder, factor, v.lanes) for factor in (lowered, args[1]))
+        numbers = builder.select(is_denormal, lifted, builder.bitcast(size, v.llvm))
+        product = builder.fmul(numbers, builder.select(is_denormal, lowered, scale))
+        return builder.bitcast(builder.or_(builder.bitcast(product, words), sign), v.llvm)
+
+    return v(v, v.dtype), codegen
+
+
+@intrinsic
 def mask_at_least(typingctx, v, bound):
     """Bit k of the result is 1 where lane k is >= bound."""
 

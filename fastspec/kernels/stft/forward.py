@@ -17,7 +17,6 @@ from ..framing.memory import (
 )
 from ..framing.polyphase import Signal, SignalArgs, interleave_rows, polyphase, read_padded
 from ..runtime.calls import address, call, noinline
-from ..runtime.denormals import restore_mode, set_flushing
 from ..runtime.jit import int64, kernel, register_jitable
 from ..runtime.layout import Ints, Layout, Reals, carve
 from ..runtime.tasks import called_from_python, callee, task
@@ -165,9 +164,7 @@ def forward_strip(item, worker, record, scratch):
     frame_stride = args.reals_per_value if args.frames_contiguous else args.row_stride
     if args.mixed:
         first, total = item * V, args.signals * args.frames
-        mode = set_flushing(signals.scale == 1)  # else it brings denormals into the range
         gather_frames(signals, first, args, strip, work)
-        restore_mode(mode)
         call(tables.forward, (args.op, strip, zero, tables, work, bins))
         call(args.epilogue, (bins, args, epilogue, tmp, zero, tmp_stride, False, signals.peaks, first))
         frame, stop = first, min(first + V, total)
@@ -179,9 +176,7 @@ def forward_strip(item, worker, record, scratch):
         return
     i, first = item // args.strips, item % args.strips * args.strip_tiles * V
     x0 = args.origin + first * args.hop
-    mode = set_flushing(signals.scale == 1)
     polyphase(select_signal(signals, i), x0, args.hop, args.rows, strip, args.strip_stride, work)
-    restore_mode(mode)
     tiles = (args.frames + V - 1) // V  # of a signal
     streamed = args.streamed and address(signals.out) % STREAM_ALIGNMENT == 0
     for g in range(min(args.strip_tiles, tiles - first // V)):
