@@ -23,7 +23,7 @@ from .layout import locate
 from .team import Team, work_alone
 
 BATCH_SECONDS = 0.1  # at most in one call of compiled code: Ctrl-C acts between two
-FIRST_BATCH_OPERATIONS = 1 << 26  # in the first batch of a call, before their speed is measured
+FIRST_BATCH_OPERATIONS = 1 << 27  # of each thread in the first batch of a call, before their speed is measured
 SERIAL_OPERATIONS = 1 << 20  # some 15 µs, below which the team costs more than it saves
 
 
@@ -142,7 +142,8 @@ def run_at(items: int, workers: int, work: int, arguments: tuple[int, int, int, 
         work_alone(0, items, *arguments)
         return
     may_share = workers > 1 and items > 1 and os.getpid() == _process
-    if may_share and work <= FIRST_BATCH_OPERATIONS and _team.work_once(items, workers - 1, work, *arguments):
+    one_batch = work <= FIRST_BATCH_OPERATIONS * workers
+    if may_share and one_batch and _team.work_once(items, workers - 1, work, *arguments):
         return
     if not may_share or not _team.join(workers - 1):
         _run_batches(lambda first, last: work_alone(first, last, *arguments), items, 1, work)
@@ -155,7 +156,7 @@ def run_at(items: int, workers: int, work: int, arguments: tuple[int, int, int, 
 
 def _run_batches(run: Batch, items: int, workers: int, work: int) -> None:
     """Batches of about BATCH_SECONDS, each a multiple of the team; the speed of a batch sizes the next."""
-    batch = items * FIRST_BATCH_OPERATIONS // (work + 1)
+    batch = items * FIRST_BATCH_OPERATIONS * workers // (work + 1)
     first = 0
     while first < items:
         batch = max(1, batch // workers) * workers
