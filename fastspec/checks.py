@@ -3,7 +3,7 @@
 import math
 import operator
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -280,16 +280,28 @@ def as_level_array(name: str, array: ArrayLike, rows: int) -> NDArray[Any]:
     return S
 
 
+def least_and_most(S: NDArray[Any]) -> tuple[float, float]:
+    """The smallest and the largest number; NaN if one is NaN."""
+    return float(S.min()), float(S.max())
+
+
 def as_levels(
-    name: str, array: ArrayLike, rows: int, dtype: np.dtype[Any], index: tuple[int, ...] = (), frame: int = 0
+    name: str,
+    array: ArrayLike,
+    rows: int,
+    dtype: np.dtype[Any],
+    index: tuple[int, ...] = (),
+    frame: int = 0,
+    measure: Callable[[NDArray[Any]], tuple[float, float]] = least_and_most,
 ) -> NDArray[np.floating]:
     """Finite numbers >= 0 (..., rows, frames) of at least one frame, in `dtype`; copied only if needed.
 
-    The error names an element of a larger array, of which this is [(*index, ..., frame:)].
+    The error names an element of a larger array, of which this is [(*index, ..., frame:)].  `measure` is a function
+    such as `least_and_most`.
     """
     S = as_level_array(name, array, rows).astype(dtype, copy=False)
     S = S if S.flags.aligned else S.copy()
-    least, most = float(S.min()), float(S.max())
+    least, most = measure(S)
     if not (least >= 0 and most < math.inf):
         at = np.unravel_index(int((~((S >= 0) & (math.inf > S))).argmax()), S.shape)
         rule = "finite and at least 0" + (f"; {_undo_logarithms(name)}" if -math.inf < S[at] < 0 else "")

@@ -16,8 +16,8 @@ import numpy as np
 from .. import checks
 from .._typing import Array, Real
 from ..kernels.fft import tables as fft_tables
-from ..transform import memory
 from ..transform.framing import power_of_two_scale
+from ..transform.magnitudes import arrange_in_lanes
 from .blockwise import BlockArray, chunks, scratch_wave
 from .passes import BLOCK_SAMPLES, FrameSource, Passes, correlation_offset
 from .segments import FULL_PASSES, SegmentedPasses, decimation
@@ -38,7 +38,7 @@ def hermitian_magnitudes(S: Real, n_fft: int, *, logarithmic: bool, mirrored: bo
     if mirrored:
         lower, upper = (np.where(i < S.shape[1], i, n_fft - 1 - i) for i in (lower, upper))
     order = fft_tables.bin_order(n_fft)
-    return memory.arrange_in_lanes(S.T[None], lower[order], upper[order], logarithmic=logarithmic)
+    return arrange_in_lanes(S.T[None], lower[order], upper[order], logarithmic=logarithmic)
 
 
 def invert_complex(D: Array, size: float, hop: int, *, search: bool = True, out: Real | None = None) -> Real:

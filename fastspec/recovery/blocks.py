@@ -182,7 +182,7 @@ class BlockSolver:
         M, problem = self._M[:n_frames].T[None], self._problem
         if not isinstance(problem.init, str):
             problem = problem._replace(init=problem.init[:, :, self._first : self._first + n_frames])
-        target = Target(M, problem.to_magnitudes(M), length)
+        target = Target.of(M, problem.to_magnitudes(M), length)
         seam = (self._seam - self._first) * self._plan.hop_length
         start: Start
         if self._engine is not None:

@@ -13,6 +13,7 @@ from ..kernels.runtime.layout import scratch_size
 from ..kernels.runtime.tasks import run_items
 from ..kernels.runtime.threads import team_size
 from ..plan import STFT
+from ..transform.magnitudes import range_of
 from .phase import PhasePrefix, centre_phase, flatten_by_frames, gaussian_constant
 
 BLOCK_BINS = 1 << 14
@@ -56,7 +57,7 @@ def phases(plan: STFT, S: Array, *, tol: float, rng: np.random.Generator, prefix
         return out.swapaxes(1, 2)
     args = _args(plan, frames)
     items, scratch = signals * args.blocks, scratch_size(kernels.scratch_sizes(args, lane_count(dtype)))
-    arrays = _allocate(plan, args, flatten_by_frames(S), tol, seeds, out)
+    arrays = _allocate(plan, args, S, tol, seeds, out)
     record = kernels.LAYOUT.pack(arrays, args)
     run_items(kernels.integrate_block, dtype, items, record, work=2500 * out.size, scratch=scratch)
     arrays = _allocate_trees(arrays, args)
@@ -75,8 +76,8 @@ def _allocate(plan: STFT, args: PghiArgs, S: Array, tol: float, seeds: Array, ou
     k = np.arange(args.width)
     half_advance = (np.pi * (k * (plan.hop_length % plan.n_fft) % plan.n_fft) / plan.n_fft).astype(dtype)
     return PghiArrays(
-        S=S,
-        level_ranges=_level_ranges(S.reshape(signals, -1), tol),
+        S=flatten_by_frames(S),
+        level_ranges=_level_ranges(range_of(S)[1], tol),
         half_advance=half_advance,
         int_scratch=np.empty(workers * kernels.int_scratch_size(args, V), np.int32),
         counts=np.zeros(2 * items, np.int64),
@@ -162,13 +163,13 @@ def _args(plan: STFT, frames: int) -> PghiArgs:
     )
 
 
-def _level_ranges(S: Array, tol: float) -> Array:
+def _level_ranges(peaks: Array, tol: float) -> Array:
     """(signals, 4), flat: log10 of maximum and of the least magnitude that counts, keys a decade, least magnitude."""
-    tiny = float(np.finfo(S.dtype).tiny)
-    top = np.maximum(S.max(axis=1).astype(np.float64), 100 * tiny)
+    tiny = float(np.finfo(peaks.dtype).tiny)
+    top = np.maximum(peaks.astype(np.float64), 100 * tiny)
     least = np.clip(tol * top, 10 * tiny, top)
     high, low = np.log10(top), np.log10(least)
     # silence: no bin counts
-    low = np.where(S.max(axis=1) > 0, low, high + 1)
+    low = np.where(peaks > 0, low, high + 1)
     scale = (N_KEYS - 1) / np.maximum(high - low, 1e-3)
-    return np.stack([high, low, scale, 0.1 * least], axis=1).astype(S.dtype).reshape(-1)
+    return np.stack([high, low, scale, 0.1 * least], axis=1).astype(peaks.dtype).reshape(-1)

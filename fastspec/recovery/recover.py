@@ -150,7 +150,7 @@ def griffin_lim(
         return y
     flat = S.reshape(-1, *S.shape[-2:])
     problem = Problem(plan, [Stage("fast", n_iter, fast(momentum))], limits_ends=False)
-    return solve(problem, Target(flat, flat, n_samples), start_from(y.reshape(-1, n_samples))).reshape(y.shape)
+    return solve(problem, Target.of(flat, flat, n_samples), start_from(y.reshape(-1, n_samples))).reshape(y.shape)
 
 
 def fraction(name: str, value: object) -> float:
@@ -280,12 +280,16 @@ class Request:
         S = problem.to_magnitudes(M)
         if problem.is_cascade:
             M, problem = S, problem.of_magnitudes()
-        if not S.any() or not self.length:
+        target = Target.of(M, S, self.length)
+        if not target.peaks.any() or not self.length:
             out[...] = 0
             self.monitor.observe_silence()
             return
         start = partial(problem.start, S=S, rng=rng)
-        out[...] = solve(problem, Target(M, S, self.length), start, monitor=self.monitor).reshape(out.shape)
+        rows = out.reshape(len(S), self.length) if out.flags.c_contiguous else None
+        y = solve(problem, target, start, monitor=self.monitor, out=rows)
+        if rows is None:
+            out[...] = y.reshape(out.shape)
 
     def _solve_blocks(self, problem: Problem, n_block_frames: int, rng: np.random.Generator) -> None:
         """One signal after another; all its frames are checked before any sample is written."""

@@ -23,7 +23,8 @@ from ..kernels.stft import overlap_add
 from ..kernels.stft.overlap_add import OverlapAddArgs
 from ..plan import STFT
 from ..transform.inverse import locate_strips, prepare_overlap_add, run_overlap_add, set_overlap_add, sum_size
-from ..transform.memory import arrange_in_lanes, extent
+from ..transform.magnitudes import arrange_in_lanes
+from ..transform.memory import extent
 from ..transform.prepared import Prepared, Workspace
 from .methods import Method, Momentum, Relaxation
 

@@ -18,6 +18,7 @@ from .._typing import Array, Real
 from ..features.banks import FilterBank
 from ..features.log import from_log
 from ..plan import STFT
+from ..transform.magnitudes import range_of, scale_frames
 from . import starts
 from .engines import recover_online
 from .methods import FIRST_ROUND, RESULT, Momentum, Relaxation, Stage
@@ -26,6 +27,9 @@ from .rounds import Rounds
 
 TOLERANCE = 1e-3
 """Of "pghi" and "rtpghi" by default; see `pghi.phases`."""
+
+FEW_LEVELS = 1 << 14
+"""Whose range NumPy finds sooner than the kernel is called."""
 
 Callback = Callable[[int, Any], object]
 """callback(round, convergence): stops if it returns something true."""
@@ -40,6 +44,12 @@ class Target(NamedTuple):
     levels: Real  # (signals, rows, n_frames)
     magnitudes: Real  # (signals, n_bins, n_frames), the levels themselves where no bank has filtered them
     length: int
+    peaks: Real  # (signals,): the largest of the magnitudes
+
+    @classmethod
+    def of(cls, levels: Real, magnitudes: Real, length: int) -> "Target":
+        """The target with the peaks of its magnitudes."""
+        return cls(levels, magnitudes, length, range_of(magnitudes)[1])
 
 
 class Problem(NamedTuple):
@@ -81,7 +91,7 @@ class Problem(NamedTuple):
             If a number is not finite or negative.
         """
         levels = M if self.log is None else from_log(M, self.log, self.power)
-        return checks.as_levels(name, levels, self.n_rows, self.plan.dtype, index, first_frame)
+        return checks.as_levels(name, levels, self.n_rows, self.plan.dtype, index, first_frame, least_and_most)
 
     def to_magnitudes(self, M: Real) -> Real:
         """Magnitudes (..., n_bins, frames) of linear levels M (..., rows, frames), by `bank.inverse`.
@@ -96,7 +106,7 @@ class Problem(NamedTuple):
         if not M.shape[-1]:
             return np.zeros((*M.shape[:-2], self.plan.n_bins, 0), M.dtype)
         S = self.bank.inverse(M, power=self.power)
-        if not np.isfinite(S.max()):  # kernels that sort bins take finite ones; NaN is its own maximum
+        if not np.isfinite(least_and_most(S)[1]):  # kernels that sort bins take finite ones; NaN is its own maximum
             raise ValueError(
                 f"M goes up to {M.max():g}, where filters are inverted to magnitudes beyond {S.dtype} with "
                 f"power={self.power:g}: M must be smaller, or power larger"
@@ -115,7 +125,7 @@ class Problem(NamedTuple):
         """Signals by the first stage, if it goes frame by frame, or with the phases of `init`; see `Start`."""
         if self.online_stage is None:
             return starts.start(self.plan, rounds, S, self.init, rng, self.tolerance, prefix)
-        scaled = S * rounds.scales[:, None, None].astype(self.plan.dtype)
+        scaled = scale_frames(S, rounds.scales)
         return recover_online(self.plan, scaled, self.online_stage, rounds.length, rng, self.tolerance)
 
 
@@ -187,6 +197,7 @@ def solve(
     *,
     anchor: Anchor | None = None,
     monitor: "ConvergenceMonitor | None" = None,
+    out: Real | None = None,
 ) -> Real:
     """Signals (signals, length) of a target after all rounds of the problem's stages.
 
@@ -198,8 +209,10 @@ def solve(
         First samples of the only signal, which stay as they are.
     monitor : ConvergenceMonitor
         Observes the start and every round, and may stop them.
+    out : np.ndarray [shape=(signals, length)]
+        Memory for the result; None: its own.
     """
-    scales = unit_scales(target.magnitudes)
+    scales = unit_scales(target.peaks)
     plan, length = problem.plan, target.length
     unlimited = Rounds(plan, target.levels, length, scales=scales, bank=problem.bank, power=problem.power)
     limited: Rounds | LimitedRounds = unlimited
@@ -212,8 +225,7 @@ def solve(
         rounds = AnchoredRounds(limited, anchor, scales[0], length)
         rounds.restore(y)
     y = iterate(rounds, y, problem.stages, monitor or ConvergenceMonitor())
-    y *= (1 / scales)[:, None].astype(y.dtype)
-    return y
+    return np.multiply(y, (1 / scales)[:, None].astype(y.dtype), out=y if out is None else out)
 
 
 def start_from(y: Real) -> Start:
@@ -221,11 +233,18 @@ def start_from(y: Real) -> Start:
     return lambda rounds: y * rounds.scales[:, None].astype(y.dtype)
 
 
-def unit_scales(S: Real) -> NDArray[np.float64]:
-    """For each signal of S (signals, n_bins, n_frames) the power of two that brings its largest to 1/2 .. 1."""
-    limit = np.finfo(S.dtype).maxexp - 2
-    largest = S.max(axis=(1, 2))
-    exponents = np.frexp(np.where(np.isfinite(largest), largest, 0))[1]  # 0 of 0
+def least_and_most(S: Real) -> tuple[float, float]:
+    """The smallest and the largest of levels (..., rows, frames), or 0; NaN if one is NaN."""
+    if S.size < FEW_LEVELS:
+        return checks.least_and_most(S)
+    least, most = range_of(S.reshape(-1, *S.shape[-2:]))
+    return float(least.min()), float(most.max())
+
+
+def unit_scales(peaks: Real) -> NDArray[np.float64]:
+    """For each signal the power of two that brings its largest magnitude to 1/2 .. 1."""
+    limit = np.finfo(peaks.dtype).maxexp - 2
+    exponents = np.frexp(np.where(np.isfinite(peaks), peaks, 0))[1]  # 0 of 0
     return np.ldexp(1.0, -np.clip(exponents, -limit, limit))
 
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from .._typing import Array, Complex, Real
 from ..plan import STFT
+from ..transform.magnitudes import scale_frames
 from . import pghi, shifted, spsi
 from .methods import griffinlim
 from .phase import PhasePrefix, polar
@@ -45,7 +46,7 @@ def start(
         y = np.empty_like(noise)
         rounds.step(noise, noise, y, griffinlim())
         return y
-    scaled = S * rounds.scales[:, None, None].astype(dtype)
+    scaled = scale_frames(S, rounds.scales)
     if isinstance(init, str) and init == "offset":
         return shifted.signals(plan, scaled, length)
     return rounds.synthesize(_with_phases(plan, scaled, init, rng, tolerance, prefix))

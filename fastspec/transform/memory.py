@@ -14,12 +14,7 @@ from numpy.typing import NDArray
 
 from .. import checks
 from .._typing import Complex, Integer, Real
-from ..kernels.fft.tables import lane_count
-from ..kernels.framing import magnitudes
 from ..kernels.framing.polyphase import SignalArgs
-from ..kernels.runtime.calls import aligned
-from ..kernels.runtime.layout import scratch_size
-from ..kernels.runtime.tasks import run_items
 
 
 class MemoryLayout(NamedTuple):
@@ -156,57 +151,3 @@ def _join(a: NDArray[Any]) -> NDArray[Any]:
     """A view with the first two axes joined."""
     stride = a.strides[0] if a.shape[1] == 1 else a.strides[1]
     return as_strided(a, (a.shape[0] * a.shape[1], *a.shape[2:]), (stride, *a.strides[2:]))
-
-
-def arrange_in_lanes(
-    S: Real,
-    first_rows: Integer,
-    second_rows: Integer | None = None,
-    *,
-    logarithmic: bool = False,
-    scales: Real | None = None,
-) -> Real:
-    """Row m = (S[first_rows[m]] + S[second_rows[m]]) / 2 times the signal's scale, in tiles; 0 past the last frame.
-
-    Parameters
-    ----------
-    S : np.ndarray [shape=(signals, rows, frames)]
-        Any strides; it is fastest where rows of a frame or frames of a row are neighbours in memory.
-    first_rows, second_rows : np.ndarray [shape=(count,)]
-        Rows; the second are the first by default.
-    logarithmic : bool
-        Whether S holds decimal logarithms.
-    scales : np.ndarray [shape=(signals,)]
-        1 by default.
-
-    Returns
-    -------
-    out : np.ndarray [shape=(signals tiles count lanes,)]
-        Row m of lane f of tile i of signal b is element ((b tiles + i) count + m) lanes + f.
-    """
-    layout = layout_of(S)
-    if layout is None:
-        return arrange_in_lanes(
-            checks.as_contiguous(S), first_rows, second_rows, logarithmic=logarithmic, scales=scales
-        )
-    (signals, rows, frames), V, dtype = S.shape, lane_count(S.dtype), S.dtype
-    tiles = -(-frames // V)
-    out = aligned(signals * tiles * len(first_rows) * V, dtype)
-    args = magnitudes.MagnitudeArgs(
-        S=layout.flat,
-        offsets=layout.offsets,
-        scales=np.ones(signals, dtype) if scales is None else scales.astype(dtype),
-        first_rows=first_rows,
-        second_rows=first_rows if second_rows is None else second_rows,
-        out=out,
-        frames=frames,
-        tiles=tiles,
-        rows=rows,
-        frame_stride=1 if layout.frames_contiguous else layout.row_stride,
-        row_stride=layout.row_stride if layout.frames_contiguous else 1,
-        logarithmic=logarithmic,
-    )
-    scratch = scratch_size(magnitudes.scratch_sizes(args, V))
-    work = S.size * (60 if logarithmic else 16)
-    run_items(magnitudes.arrange_tile, dtype, signals * tiles, magnitudes.LAYOUT.pack(args), work=work, scratch=scratch)
-    return out

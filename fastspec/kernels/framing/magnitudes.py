@@ -1,16 +1,31 @@
-"""Magnitudes or mels -> lanes, in the order in which kernels read them."""
+"""Magnitudes or mels -> lanes, in the order in which kernels read them; or times a scale; or their range."""
 
 import math
 from typing import NamedTuple
 
 from ..runtime.calls import noinline
 from ..runtime.denormals import restore_mode, set_flushing
-from ..runtime.jit import kernel, register_jitable
+from ..runtime.jit import int64, kernel, register_jitable
 from ..runtime.layout import Ints, Layout, Reals, carve
 from ..runtime.tasks import task
 from ..simd.log import exp10
 from ..simd.transpose import transpose_block
-from ..simd.vector import lanes, load, load_partial, splat, store
+from ..simd.vector import (
+    lane_max,
+    lane_sum,
+    lanes,
+    load,
+    load_partial,
+    maximum,
+    minimum,
+    scale_exactly,
+    select_not_equal,
+    splat,
+    store,
+    store_partial,
+)
+from .memory import scatter_rows
+from .polyphase import copy
 
 
 class MagnitudeArgs(NamedTuple):
@@ -36,8 +51,8 @@ LAYOUT = Layout(MagnitudeArgs)
 
 @register_jitable
 def scratch_sizes(args, V):
-    """Real numbers of scratch: the rows of a tile."""
-    return (V * args.rows,)
+    """Real numbers of scratch: the rows of a tile, the same as they are written."""
+    return V * args.rows, V * args.rows
 
 
 @kernel
@@ -75,11 +90,84 @@ def arrange_tile(item, worker, record, scratch):
     noinline()
     args = unpack_args(scratch, record)
     V, count = lanes(scratch), args.first_rows.size
-    (c,) = carve(scratch, worker, scratch_sizes(args, V))
+    c, _ = carve(scratch, worker, scratch_sizes(args, V))
     mode = set_flushing(False)  # what `scales` bring into the range of the dtype may be denormal
     load_rows(args, args.offsets[item // args.tiles], item % args.tiles * V, c)
     half = splat(c, c.dtype.type(0.5) * args.scales[item // args.tiles])
     o = item * count * V
     for m in range(count):
         store(args.out, o + m * V, (load(c, V * args.first_rows[m]) + load(c, V * args.second_rows[m])) * half)
+    restore_mode(mode)
+
+
+@kernel
+def scale_row(S, i, out, o, count, scale):
+    """out[o : o + count] = S[i : i + count] times a power of two."""
+    V, k = lanes(S), 0
+    while k + V <= count:
+        store(out, o + k, scale_exactly(load(S, i + k), scale))
+        k += V
+    if k < count:
+        store_partial(out, o + k, scale_exactly(load_partial(S, i + k, count - k), scale), count - k)
+
+
+@task("recovery")
+def scale_tile(item, worker, record, scratch):
+    """A tile times the scale of its signal b, a power of two: row k of frame f to out[(b frames + f) rows + k]."""
+    noinline()
+    args, zero = unpack_args(scratch, record), int64(0)
+    V, rows = lanes(scratch), args.rows
+    signal, f0 = item // args.tiles, item % args.tiles * V
+    count, scale = min(V, args.frames - f0), args.scales[signal]
+    i, o = args.offsets[signal], (signal * args.frames + f0) * rows
+    if args.row_stride == 1:
+        for f in range(count):
+            scale_row(args.S, i + (f0 + f) * args.frame_stride, args.out, o + f * rows, rows, scale)
+        return
+    c, tmp = carve(scratch, worker, scratch_sizes(args, V))
+    load_rows(args, i, f0, c)
+    for k in range(rows):
+        store(c, V * k, scale_exactly(load(c, V * k), scale))
+    if count == V:
+        scatter_rows(c, zero, rows, args.out, o, rows, False)
+    else:
+        scatter_rows(c, zero, rows, tmp, zero, rows, False)
+        copy(tmp, zero, args.out, o, count * rows)
+
+
+@kernel
+def range_of_rows(S, i, stride, rows, count):
+    """The smallest and the largest of 0 and S[i + r stride : + count] for r < rows; NaN if one of them is NaN."""
+    noinline()
+    V = lanes(S)
+    zeros = splat(S, S.dtype.type(0))
+    smallest, largest, nan = zeros, zeros, zeros
+    for r in range(rows):
+        at, k = i + r * stride, 0
+        while k < count:
+            v = load(S, at + k) if k + V <= count else load_partial(S, at + k, count - k)
+            smallest, largest = minimum(v, smallest), maximum(v, largest)
+            nan = select_not_equal(v, v, v, nan)
+            k += V
+    return lane_sum(nan) - lane_max(zeros - smallest), lane_sum(nan) + lane_max(largest)
+
+
+@task("recovery")
+def measure_range(item, worker, record, scratch):
+    """out[2 item :] = the smallest and the largest of 0 and a part of a signal; NaN if one of its numbers is NaN.
+
+    Of as many parts as a signal has tiles: the rows of a tile, or, where frames are neighbours, rows of all frames.
+    """
+    noinline()
+    args = unpack_args(scratch, record)
+    signal, part = item // args.tiles, item % args.tiles
+    i, V = args.offsets[signal], lanes(scratch)
+    mode = set_flushing(False)  # all may be denormals
+    if args.row_stride == 1:
+        stride, first, last, count = args.frame_stride, part * V, min(part * V + V, args.frames), args.rows
+    else:
+        stride, first, last = args.row_stride, args.rows * part // args.tiles, args.rows * (part + 1) // args.tiles
+        count = args.frames
+    least, most = range_of_rows(args.S, i + first * stride, stride, last - first, count)
+    args.out[2 * item], args.out[2 * item + 1] = least, most
     restore_mode(mode)
