@@ -67,6 +67,8 @@ class Ends:
         self.n_fft, self.reach = len(window), -(-len(window) // hop)
         squares, self._margin = window**2, max(0, self.n_fft - hop)
         sums = window_sum(squares, self.reach, hop) if self._margin else squares
+        self._complex = np.result_type(dtype, np.complex64)
+        self._rounding = float(np.finfo(dtype).eps) ** 2
         self._largest, self._rms = float(sums.max()) or 1.0, float(np.sqrt(squares.sum())) or 1.0
         first = sums[start : self._margin] / self._largest
         self.first = first[: np.flatnonzero(first < SMALL_ENERGY).max(initial=-1) + 1]
@@ -99,12 +101,13 @@ class Ends:
             at_end.append(True)
         if not at_end:
             return
-        pairs = np.concatenate([D[..., -2:] if is_end else D[..., :2] for is_end in at_end])
-        estimate = self.estimate(pairs.astype(np.result_type(self.dtype, np.complex64)), np.repeat(at_end, n))
+        pairs = [D[..., -2:] if is_end else D[..., :2] for is_end in at_end]
+        both = pairs[0] if len(pairs) == 1 else np.concatenate(pairs)
+        estimate = self.estimate(both.astype(self._complex, copy=False), np.repeat(at_end, n))
         if not at_end[0]:
             self.limit_start(y[:, :split], 0, estimate.of(slice(n)))
         if at_end[-1]:
-            self.limit_end(y[:, split:], split, frames, estimate.of(slice(len(pairs) - n, None)))
+            self.limit_end(y[:, split:], split, frames, estimate.of(slice(len(both) - n, None)))
 
     def are_weak(self, frames: int, length: int) -> bool:
         """Whether a signal of so many frames and samples has small energies at an end."""
@@ -132,16 +135,17 @@ class Ends:
         x = np.empty((len(D), D.shape[2] * self.n_fft), self.dtype)
         if x.size:
             self._frames.run(D, x)
-        frames = x.reshape(len(D), D.shape[2], self.n_fft).astype(np.float64)
+        frames, largest = x.reshape(len(D), D.shape[2], self.n_fft).astype(np.float64), None
         with np.errstate(all="ignore"):  # of NaN and infinities
-            largest = np.maximum(frames.max(axis=(1, 2), initial=0), -frames.min(axis=(1, 2), initial=0))
-            frames *= (1 / np.where(largest > 0, largest, 1))[:, None, None]  # lest squares overflow
+            if self.dtype.itemsize == 8:  # squares of float32 do not overflow
+                largest = np.abs(frames).max(axis=(1, 2), initial=0)
+                frames *= (1 / np.where(largest > 0, largest, 1))[:, None, None]
             levels = np.sqrt(np.einsum("sfn,sfn->sf", frames, frames)) / self._rms
             noise = self._noise(frames) / np.square(levels.max(axis=1, initial=0))
-        ratio = np.maximum(np.nan_to_num(noise, nan=0.0, posinf=0.0), float(np.finfo(self.dtype).eps) ** 2)
+        ratio = np.maximum(np.where(np.isfinite(noise), noise, 0.0), self._rounding)
         small = np.minimum(SMALL_ENERGY_OF_NOISE * ratio, SMALL_ENERGY)
-        level = largest * np.where(at_end, levels[:, -1], levels[:, 0])
-        return EndEstimate(level, small, LOW_ENERGY_OF_NOISE * ratio)
+        level = np.where(at_end, levels[:, -1], levels[:, 0])
+        return EndEstimate(level if largest is None else largest * level, small, LOW_ENERGY_OF_NOISE * ratio)
 
     def _noise(self, frames: NDArray[np.float64]) -> NDArray[np.float64]:
         """Mean square of the noise of frames (signals, 1 or 2, n_fft).
@@ -164,8 +168,7 @@ class Ends:
         squares = np.square(magnitudes)
         squares[:, 1 : (self.n_fft + 1) // 2] *= 2
         level = largest * self._level(squares.sum(axis=-1) / self.n_fft)
-        rounding = float(np.finfo(S.dtype).eps) ** 2
-        return EndEstimate(level, np.full(len(S), SMALL_ENERGY), np.full(len(S), rounding))
+        return EndEstimate(level, np.full(len(S), SMALL_ENERGY), np.full(len(S), self._rounding))
 
     def _level(self, energy: NDArray[np.float64]) -> NDArray[np.float64]:
         """The rms of frames with the energies sum over j of x_f[j]**2."""
@@ -175,8 +178,11 @@ class Ends:
 
 def limit_samples(y: Real, energy: NDArray[np.float64], estimate: EndEstimate) -> None:
     """Limit samples y (signals, n) of these energies (n,) in place."""
+    is_small = energy < estimate.small_energy[:, None]
+    if not is_small.any():
+        return
     bound, low = BOUND * estimate.level[:, None], estimate.low_energy[:, None]
-    loud = (energy < estimate.small_energy[:, None]) & (np.abs(y) > bound)
+    loud = is_small & (np.abs(y) > bound)
     if loud.any():
         limited = np.clip(y * np.minimum(1, energy / low), -bound, bound)
         np.copyto(y, limited, where=loud, casting="same_kind")
