@@ -12,12 +12,14 @@ import argparse
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from . import (
     accuracy,
     busy,
+    charts,
     clips,
     ends,
     engine,
@@ -35,7 +37,7 @@ from . import (
     summary,
     timing,
 )
-from .table import between_marks
+from .table import between_marks, paragraphs
 
 SUBJECTS: dict[str, Any] = {
     "engine": engine,
@@ -72,8 +74,12 @@ def documents() -> dict[Path, str]:
     writers: dict[str, dict[str, Callable[[], str]]] = {
         "README.md": {"speed": lambda: summary.speed(results), "quality": lambda: summary.quality(results["quality"])}
     }
+
+    def block(name: str) -> str:
+        return paragraphs(charts.link(name, results[name]), SUBJECTS[name].tables(results[name]))
+
     for document, names in DOCUMENTS.items():
-        writers[document] = {name: lambda name=name: SUBJECTS[name].tables(results[name]) for name in names}
+        writers[document] = {name: partial(block, name) for name in names}
     texts = {}
     for document, blocks in writers.items():
         path = timing.ROOT / document
@@ -97,6 +103,7 @@ def write() -> None:
     for path, text in documents().items():
         path.write_text(text, encoding="utf-8")
         print(f"{path.relative_to(timing.ROOT)}: tables written")
+    charts.draw_stale({name: timing.load(name) for name in charts.CHARTS})
 
 
 def print_goals(names: list[str]) -> None:

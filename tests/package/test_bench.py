@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import librosa_suites, metrics, run, timing
+from bench import charts, librosa_suites, metrics, run, timing
 from bench.table import Goal, between_marks, duration, speedup
 
 RNG = np.random.default_rng(3)
@@ -55,6 +55,20 @@ def test_levels_below_the_floor_count_as_the_floor() -> None:
 
 def test_generated_tables_are_those_of_the_stored_results() -> None:
     assert not run.stale(), "python -m bench.run --write"
+
+
+@pytest.mark.parametrize("name", charts.CHARTS)
+def test_pictures_show_the_stored_results(name: str) -> None:
+    chart = charts.CHARTS[name](timing.load(name))
+    assert charts.digest_in(charts.path_of(name)) == chart.digest, "python -m bench.charts"
+    assert chart.rows
+    assert all(chart.rows.values())
+
+
+def test_every_table_of_benchmarks_has_a_picture() -> None:
+    without = {"memory"}  # one sentence
+    assert set(run.DOCUMENTS["docs/benchmarks.md"]) == {*charts.CHARTS, *without}
+    assert {path.stem for path in charts.FOLDER.glob("*.png")} == set(charts.CHARTS)
 
 
 def test_every_subject_has_one_document_and_one_result() -> None:
