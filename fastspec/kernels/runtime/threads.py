@@ -142,8 +142,8 @@ def run_at(items: int, workers: int, work: int, arguments: tuple[int, int, int, 
         work_alone(0, items, *arguments)
         return
     may_share = workers > 1 and items > 1 and os.getpid() == _process
-    one_batch = work <= FIRST_BATCH_OPERATIONS * workers
-    if may_share and one_batch and _team.work_once(items, workers - 1, work, *arguments):
+    is_short = work <= FIRST_BATCH_OPERATIONS * workers
+    if may_share and is_short and _team.work_once(items, workers - 1, work, *arguments):
         return
     if not may_share or not _team.join(workers - 1):
         _run_batches(lambda first, last: work_alone(first, last, *arguments), items, 1, work)
