@@ -66,8 +66,8 @@ def engine(result: Result) -> Chart:
 
 def recovery(result: Result) -> Chart:
     rows = {}
-    for row in (row for group in ("rounds", "equal", "mels") for row in result["rows"][group]):
-        others = [name for name in ("torchaudio", "librosa") if name in row["seconds"]]
+    for row in (row for group in ("rounds", "equal", "sums", "mels") for row in result["rows"].get(group, [])):
+        others = [name for name in ("torchaudio", "librosa", "lws") if name in row["seconds"]]
         for name in row["seconds"]:
             if name not in others:
                 label = f"{row['work']}, {row['size']}" + ("" if name == "fastspec" else f": {name}")

@@ -123,12 +123,22 @@ def whispers() -> Iterator[Work]:
         yield Work("Whisper log-mel", "400/160", label, calls, 2e-4)
 
 
+def kaldi_mels() -> Iterator[Work]:
+    """Kaldi's mels, whose frames have 400 samples at the start of 512; our window has them in the middle."""
+    y, rate = speech(16_000, 30), 16_000
+    bank = fastspec.FilterBank(peers.kaldi_filters(rate, 512, MELS).astype(np.float32))
+    plan = fastspec.STFT(512, hop_length=160, win_length=400, window=np.hanning(400), center=False)
+    calls = ours(partial(plan.mel, np.pad(y, 56), bank)) | peers.kaldi_mel(y, rate, MELS)
+    yield Work(f"Kaldi's mel, {MELS} bands", "400/160", "30 s at 16 kHz", calls)
+
+
 GROUPS: dict[str, Callable[[], Iterator[Work]]] = {
     "stft": partial(spectra, False),
     "contiguous": partial(spectra, True),
     "inverse": inverses,
     "mel": mels,
     "whisper": whispers,
+    "kaldi": kaldi_mels,
     "float64": partial(spectra, False, "float64", SIZES[:2]),
 }
 
@@ -231,7 +241,7 @@ def measure(rounds: int = 21, only: Sequence[str] = ()) -> dict[str, Any]:
             return result
         result |= {"one frame": one_frame(rounds), "limits": floors(rounds)}
     result |= {"scaling": scaling(rounds), "memory": limits.memory_of_mel()}
-    machine = timing.machine("torch", "torchaudio", "librosa", "asrfront")
+    machine = timing.machine("torch", "torchaudio", "librosa", "asrfront", "kaldi-native-fbank")
     return {**machine, "threads": THREADS, "rate": SR, **result}
 
 

@@ -129,6 +129,51 @@ def whisper(y: Array, bank: Array, threads: int) -> dict[str, Call]:
     return calls
 
 
+def kaldi_mel(y: Array, sr: int, n_mels: int) -> dict[str, Call]:
+    """Kaldi's mels of powers: frames of 25 ms every 10 ms, in n_fft = 512, symmetric Hann, 20 Hz to sr / 2."""
+    if not installed("kaldi_native_fbank"):
+        return {}
+    kaldi = importlib.import_module("kaldi_native_fbank")
+    options = kaldi.FbankOptions()
+    options.frame_opts.samp_freq, options.frame_opts.window_type = sr, "hanning"
+    options.frame_opts.dither = options.frame_opts.preemph_coeff = 0.0
+    options.frame_opts.remove_dc_offset = options.use_energy = options.use_log_fbank = False
+    options.mel_opts.num_bins, options.mel_opts.low_freq, options.mel_opts.high_freq = n_mels, 20, sr / 2
+
+    def with_kaldi() -> Array:
+        stream = kaldi.OnlineFbank(options)
+        stream.accept_waveform(sr, y)
+        stream.input_finished()
+        return np.stack([stream.get_frame(i) for i in range(stream.num_frames_ready)], axis=1)
+
+    return {"kaldi-native-fbank": with_kaldi}
+
+
+def kaldi_filters(sr: int, n_fft: int, n_mels: int) -> Array:
+    """Kaldi's filters (n_mels, n_bins): triangles over mel = 1127 ln(1 + f / 700), from 20 Hz to sr / 2."""
+
+    def mel(frequency: Any) -> Any:
+        return 1127 * np.log(1 + frequency / 700)
+
+    edges, bins = np.linspace(mel(20), mel(sr / 2), n_mels + 2), mel(np.arange(n_fft // 2 + 1) * sr / n_fft)
+    low, centre, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
+    filters: Array = np.maximum(0, np.minimum((bins - low) / (centre - low), (high - bins) / (high - centre)))
+    filters[:, -1] = 0  # Kaldi leaves the last bin out
+    return filters
+
+
+def weighted_sums(y: Array, n_fft: int, hop: int, mode: str) -> tuple[Array, Array, Call] | None:
+    """lws: its window, its magnitudes (n_bins, n_frames) of y, and the call that recovers its spectrum from them.
+
+    Frame f holds samples f hop - (n_fft - hop) ... of y, which is padded with zeros.
+    """
+    if not installed("lws"):
+        return None
+    processor = importlib.import_module("lws").lws(n_fft, hop, mode=mode, perfectrec=True)
+    magnitudes = np.abs(processor.stft(y.astype(np.float64)))
+    return processor.awin, magnitudes.T, lambda: processor.run_lws(magnitudes)
+
+
 def griffin_lim(S: Array, n_fft: int, hop: int, length: int, n_iter: int, seed: int = 0) -> dict[str, Call]:
     """Fast Griffin-Lim from random phases, momentum 0.99: signals with magnitudes S of centred frames.
 

@@ -1,6 +1,6 @@
 """Phase recovery and mel inversion against peers: the same work, and the same quality.
 
-    python -m bench.recovery [--only rounds equal mels starts]
+    python -m bench.recovery [--only rounds equal sums mels starts]
 
 Measured as in `engine`: one process, two threads, shuffled order.  A peer that takes seconds has few rounds.
 """
@@ -33,6 +33,7 @@ TOLERANCES = (1e-2, 1e-3, 1e-6)
 
 FIXED_ROUNDS = f"fast Griffin-Lim, {ROUNDS} rounds"
 EQUAL_QUALITY = f"as near as librosa in {ROUNDS} rounds"
+WEIGHTED_SUMS = "as near as lws"
 MEL_LEVELS, MEL_SIGNALS = "mels to magnitudes", "mels to sound"
 SPEEDUPS = {
     FIXED_ROUNDS: {"torchaudio": 14.0, "librosa": 30.0},
@@ -44,7 +45,7 @@ SPEEDUPS = {
 PGHI_NS = 180.0
 """The most nanoseconds on one thread that PGHI may take for each bin above its tolerance."""
 
-PEERS = ("torchaudio", "librosa")
+PEERS = ("torchaudio", "librosa", "lws")
 
 Calls = dict[str, Callable[[], Any]]
 
@@ -105,6 +106,30 @@ def equal_quality() -> Iterator[Row]:
                 if rounds is not None:
                     calls[f"{start}, {rounds} {method}"] = partial(call, n_iter=rounds)
         yield row_of(EQUAL_QUALITY, f"{n_fft}/{hop}", calls | theirs, partial(quality, plan, S))
+
+
+def weighted_sums() -> Iterator[Row]:
+    """Seconds until we reach what lws reaches by default, from its magnitudes and with its window."""
+    (n_fft, hop), y = SIZES[0], speech(SR, SECONDS)
+    for mode in ("speech", "music"):
+        peer = peers.weighted_sums(y, n_fft, hop, mode)
+        if peer is None:
+            return
+        window, magnitudes, run = peer
+        plan = fastspec.STFT(n_fft, hop_length=hop, window=window, center=False)
+        S, n = magnitudes.astype(np.float32), plan.n_samples(magnitudes.shape[1])
+
+        def nearness(y: Any, plan: fastspec.STFT = plan, S: Array = S, n: int = n) -> float:
+            y = plan.inverse(y.T.astype(np.complex64), length=n) if np.iscomplexobj(y) else y
+            return quality(plan, S, y)
+
+        theirs = row_of(WEIGHTED_SUMS, f"{n_fft}/{hop}, {mode}", {"lws": run}, nearness)
+        bar = theirs["convergence"]["lws"]
+        call = partial(fastspec.recover, S, plan, rng=0)
+        rounds = fewest(lambda rounds: nearness(call(n_iter=rounds)) <= bar)  # noqa: B023
+        if rounds is not None:
+            row = row_of(WEIGHTED_SUMS, theirs["size"], {f"{rounds} rounds": partial(call, n_iter=rounds)}, nearness)
+            yield row | {key: row[key] | theirs[key] for key in ("seconds", "convergence")}
 
 
 def reaches(call: Callable[..., Array], plan: fastspec.STFT, S: Array, bar: float, rounds: int) -> bool:
@@ -173,7 +198,7 @@ def one_pass() -> Iterator[Row]:
 
 
 GROUPS: dict[str, Callable[[], Iterator[Row]]] = {
-    "rounds": same_rounds, "equal": equal_quality, "mels": from_mels, "starts": one_pass,
+    "rounds": same_rounds, "equal": equal_quality, "sums": weighted_sums, "mels": from_mels, "starts": one_pass,
 }  # fmt: skip
 
 
@@ -182,13 +207,13 @@ def measure(only: Sequence[str] = ()) -> dict[str, Any]:
     peers.set_threads(THREADS)
     with fastspec.threads(THREADS):
         rows = {name: list(GROUPS[name]()) for name in only or GROUPS}
-    machine = timing.machine("torch", "torchaudio", "librosa")
+    machine = timing.machine("torch", "torchaudio", "librosa", "lws")
     return {**machine, "threads": THREADS, "rate": SR, "seconds": SECONDS, "rows": rows}
 
 
 def compared(result: dict[str, Any]) -> list[tuple[Row, str]]:
     """(row, peer) of all rows that have a peer."""
-    rows = [row for group in ("rounds", "equal", "mels") for row in result["rows"][group]]
+    rows = [row for group in ("rounds", "equal", "sums", "mels") for row in result["rows"].get(group, [])]
     return [(row, peer) for row in rows for peer in PEERS if peer in row["seconds"]]
 
 
