@@ -222,7 +222,7 @@ def test_thousands_of_geometries_and_every_task(tmp_path: Path, seed: int) -> No
 
 
 def test_a_part_that_is_too_small_is_noticed(tmp_path: Path) -> None:
-    edit = ("framing/magnitudes.py", "return (V * args.rows,)", "return (V * args.rows - 1,)")
+    edit = ("framing/magnitudes.py", "return V * args.rows, V", "return V * args.rows - 1, V")
     found = run(build(tmp_path, edit), tmp_path / "cache", "float32", only="recover accelerated")
     assert found.returncode != 0
     assert "written behind the last part" in found.stderr

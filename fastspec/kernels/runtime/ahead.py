@@ -25,20 +25,18 @@ from .tasks import registry
 from .threads import compile_team_elsewhere, team_size
 
 BACKWARDS = "rows.transform_rows", "realfft.inverse", "realfft.inverse_columns"
+RECOVERY = "magnitudes.measure_range", "team", *BACKWARDS, "realfft.forward"
 NEEDED = {
     "forward": ("rows.transform_rows", "realfft.forward", "forward.forward_strip", "team"),
     "inverse": (*BACKWARDS, "inverse.inverse_strip", "team"),
     "recover pghi": (
-        *BACKWARDS, "realfft.forward", "pghi.integrate_block", "team", "pghi.join_blocks", "pghi.finish_block",
+        *RECOVERY, "magnitudes.scale_tile", "pghi.integrate_block", "pghi.join_blocks", "pghi.finish_block",
         "phase.polar_to_complex", "overlap_add.overlap_add_strip", "overlap_add.add_tails", "magnitudes.arrange_tile",
         "griffin_lim.round_strip",
     ),
-    "recover rtisi": (*BACKWARDS, "realfft.forward", "rtisi.run_steps"),
-    "recover rtpghi": (*BACKWARDS, "realfft.forward", "rtpghi.run_steps", "inverse.inverse_strip", "team"),
-    "recover random": (
-        *BACKWARDS, "realfft.forward", "magnitudes.arrange_tile", "team", "griffin_lim.round_strip",
-        "overlap_add.add_tails",
-    ),
+    "recover rtisi": (*RECOVERY, "magnitudes.scale_tile", "rtisi.run_steps"),
+    "recover rtpghi": (*RECOVERY, "magnitudes.scale_tile", "rtpghi.run_steps", "inverse.inverse_strip"),
+    "recover random": (*RECOVERY, "magnitudes.arrange_tile", "griffin_lim.round_strip", "overlap_add.add_tails"),
     "notebook": (
         "magnitudes.arrange_tile", "team", *BACKWARDS, "align.align_and_add", "align.prepare_strip",
         "align.worker_loop",
