@@ -3,7 +3,7 @@
 # make test-others  the tests that may depend on Python, on those of 3.12 and 3.13 that are installed: .venv-3.12 ...
 # make test-lowest  the same, on the lowest Python and the lowest versions of the dependencies that pyproject.toml allows
 # make fuzz         new random cases for SECONDS=600; `make test` draws the same ones every time
-# make stress       tests/stress with its long cases, for about an hour, tests/engine on four threads; SEED=... draws again
+# make stress       what is long in the tests, for about an hour and a half, tests/engine on four threads; SEED=... draws again
 # make lint         ruff and mypy
 # make package      dist/: sdist and wheel, each installed and tried in an environment of its own
 # make bench        the measurements, and the README's tables written from them
@@ -19,6 +19,7 @@ MARKS  ?= portable
 ifndef SEED
 SEED   := $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
 endif
+LONG   := tests/stress tests/kernels/test_memory_bounds.py tests/kernels/test_cpu_levels.py
 VENV   := .venv
 BIN    := $(VENV)/bin
 
@@ -50,7 +51,7 @@ fuzz: $(VENV)/.installed-test
 	$(BIN)/python tests/fuzz.py $(SECONDS)
 
 stress: $(VENV)/.installed-stress
-	$(BIN)/python -m pytest tests/stress --long --stress-seed=$(SEED) --hypothesis-seed=$(SEED)
+	$(BIN)/python -m pytest $(LONG) --long --stress-seed=$(SEED) --hypothesis-seed=$(SEED)
 	$(BIN)/python -m pytest tests/engine tests/stress --parallel-threads=4
 
 lint: $(VENV)/.installed-dev

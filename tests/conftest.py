@@ -1,7 +1,7 @@
 """What is drawn at random, and which tests take longer than seconds.
 
 Hypothesis draws the same cases on every machine and every day; new ones are for `make fuzz` (tests/fuzz.py) and for
-`make stress`, which runs `tests/stress` with the tests marked `long` and with a seed that is printed.
+`make stress`, which runs the tests marked `long` with those of `tests/stress`, and with a seed that is printed.
 """
 
 from pathlib import Path

@@ -34,16 +34,23 @@ def flags_of_this_cpu() -> set[str]:
     return next((set(value.split()) for name, _, value in lines if name.strip() == "flags"), set())
 
 
-LEVELS = [level for level, flags in FLAGS_OF_LEVEL.items() if flags <= flags_of_this_cpu()]
+QUICK = ("generic", "haswell")  # which all other tests do not run on, on a machine with AVX-512
+LEVELS = [
+    level if level in QUICK else pytest.param(level, marks=pytest.mark.long)
+    for level, flags in FLAGS_OF_LEVEL.items()
+    if flags <= flags_of_this_cpu()
+]
 
 Found = dict[str, dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
+def found(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Found:
     """What each level's child found, all children running side by side."""
-    children = {}
-    for level in LEVELS:
+    children, is_long = {}, request.config.getoption("--long")
+    for level in (level for level in FLAGS_OF_LEVEL if FLAGS_OF_LEVEL[level] <= flags_of_this_cpu()):
+        if not (is_long or level in QUICK):
+            continue
         cache = tmp_path_factory.mktemp(level)
         environment = {
             **os.environ,

@@ -175,20 +175,11 @@ def run(
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=3000, check=False)
 
 
-@pytest.fixture(scope="module")
-def guarded_runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Process]:
-    """The guarded build's run of each dtype; side by side, as they compile most of the time."""
-    folder = tmp_path_factory.mktemp("guarded")
-    root = build(folder)
-    with ThreadPoolExecutor() as pool:
-        return dict(zip(DTYPES, pool.map(lambda dtype: run(root, folder / "cache", dtype), DTYPES), strict=True))
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_nothing_outside_is_read_or_written(dtype: str, guarded_runs: dict[str, Process]) -> None:
-    guarded = guarded_runs[dtype]
+def test_nothing_outside_is_read_or_written(tmp_path: Path) -> None:
+    """In float32, as the build is compiled anew; `make stress` runs both dtypes, over many more geometries."""
+    guarded = run(build(tmp_path), tmp_path / "cache", "float32")
     assert guarded.returncode == 0, guarded.stdout[-300:] + guarded.stderr
-    plain = run(ROOT, None, dtype)
+    plain = run(ROOT, None, "float32")
     assert plain.returncode == 0, plain.stderr
     assert len(guarded.stdout.splitlines()) > 10 * GEOMETRIES
     assert guarded.stdout == plain.stdout
@@ -225,4 +216,4 @@ def test_a_part_that_is_too_small_is_noticed(tmp_path: Path) -> None:
     edit = ("framing/magnitudes.py", "return V * args.rows, V", "return V * args.rows - 1, V")
     found = run(build(tmp_path, edit), tmp_path / "cache", "float32", only="recover accelerated")
     assert found.returncode != 0
-    assert "written behind the last part" in found.stderr
+    assert "written before a part" in found.stderr
