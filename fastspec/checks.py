@@ -149,6 +149,14 @@ def finite_mean(name: str, x: NDArray[np.floating]) -> float:
     return mean
 
 
+def finite_peak(name: str, x: NDArray[np.floating]) -> float:
+    """max |x| of finite numbers; raises if a number is not finite."""
+    peak = float(np.abs(x).max())
+    if not math.isfinite(peak):
+        check_finite(name, x)
+    return peak
+
+
 def check_finite(name: str, array: NDArray[np.floating], *, silence: bool = False, before: int = 0) -> None:
     """All numbers are finite or, with `silence`, -inf = log 0; the error counts `before` rows before the array."""
     if array.size and np.isfinite(array.max()) and (silence or np.isfinite(array.min())):

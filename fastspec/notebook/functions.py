@@ -389,7 +389,6 @@ def xcorr_offset(x1: ArrayLike, x2: ArrayLike) -> int:
         That of the first of equal maxima; -len(x1) if all values are excluded.
     """
     a, b = checks.as_channel("x1", x1), checks.as_channel("x2", x2)
-    checks.finite_mean("x1", a)
-    checks.finite_mean("x2", b)
+    largest = max(checks.finite_peak("x1", a), checks.finite_peak("x2", b))
     dtype = np.result_type(a, b)
-    return inversion.correlation_offset(a.astype(dtype, copy=False), b.astype(dtype, copy=False))
+    return inversion.correlation_offset(a.astype(dtype, copy=False), b.astype(dtype, copy=False), largest)

@@ -87,11 +87,14 @@ def triangular_filters(n_mels: int, n_fft: int, sr: float, fmin: float, fmax: fl
     """
     corners = np.linspace(hz_to_mel(fmin, htk=True), hz_to_mel(fmax, htk=True), n_mels + 2)
     corners = np.floor((n_fft + 1) * mel_to_hz(corners, htk=True) / sr)
-    low, middle, high = (corners[i : n_mels + i, None] for i in range(3))
     k = np.arange(n_fft // 2)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        rising = np.where((k >= low) & (k < middle), (k - low) / (middle - low), 0.0)
-        return np.where((k >= middle) & (k < high), (high - k) / (high - middle), rising)
+    k = k[(k >= corners[0]) & (k < corners[-1])]
+    j = np.searchsorted(corners, k, side="right") - 1  # corner j <= k < corner j + 1
+    width = corners[j + 1] - corners[j]
+    bank = np.zeros((n_mels + 2, n_fft // 2))  # with a filter before the first, and one behind the last
+    bank[j + 1, k] = (k - corners[j]) / width
+    bank[j, k] = (corners[j + 1] - k) / width
+    return bank[1:-1]
 
 
 def normalize_filters(bank: Real) -> Real:

@@ -45,17 +45,19 @@ class PassTables(NamedTuple):
     args: AlignArgs
 
 
-def correlation_offset(x1: Real, x2: Real) -> int:
+def correlation_offset(x1: Real, x2: Real, largest: float | None = None) -> int:
     """argmax r - len(x1), with the full cross-correlation r of x1 and x2, means removed; the first of equal values.
 
     r[l + len(x2) - 1] = sum over n of (x1[n] - mean x1) (x2[n - l] - mean x2) at lag l; the first and the last
-    len(x2) // 2 lags are excluded.
+    len(x2) // 2 lags are excluded.  `largest` is that of |x1| and |x2|.
     """
     n1, n2 = len(x1), len(x2)
     if _excludes_all_lags(n1, n2):
         return -n1
     p = correlator(n1, n2, np.float32(TOLERANCE))
-    scale = x1.dtype.type(power_of_two_scale(max(float(abs(x1).max()), float(abs(x2).max())), x1.dtype))
+    if largest is None:
+        largest = max(float(abs(x1).max()), float(abs(x2).max()))
+    scale = x1.dtype.type(power_of_two_scale(largest, x1.dtype))
     spectra, single = aligned(2 * p.im_offset, np.float32), aligned(correlator_scratch(p), np.float32)
     return int(excerpt_lag(x1, x2, scale, p, spectra, single)) + n2 - 1 - n1
 

@@ -13,15 +13,25 @@ from ..transform.epilogue import Epilogue, clip_and_scale, complex_bins, epilogu
 from ..transform.forward import ForwardTransform
 from ..transform.framing import hamming, power_of_two_scale
 from ..transform.memory import MemoryLayout, signal_args
+from ..transform.prepared import ArrayCall
 from .blockwise import BLOCK_VALUES, BlockArray, chunks
 
 CALL_VALUES = 1 << 23  # samples of the frames that are analysed in one call
+SHORT_SAMPLES = 1 << 14
+"""Of a signal whose call is prepared once for its length, and from which the mean is subtracted before."""
 
 
 @lru_cache(16)
 def hamming_analysis(n_fft: int, hop: int, dtype: np.dtype[Any]) -> ForwardTransform:
     """The notebook's transform: a symmetric Hamming window."""
     return ForwardTransform(n_fft, hop, hamming(n_fft), dtype)
+
+
+@lru_cache(256)
+def _short_call(n: int, n_fft: int, hop: int, frames: int, bins: int, dtype: np.dtype[Any]) -> ArrayCall:
+    """The call for the complex spectra of a signal of n samples, see `complex_spectrum`."""
+    epilogue = complex_bins(dtype, bins, full=bins > n_fft // 2 + 1)
+    return hamming_analysis(n_fft, hop, dtype).prepare_signals(1, n, 0, frames, epilogue, frames_contiguous=False)
 
 
 class FrameGrid(NamedTuple):
@@ -69,6 +79,10 @@ def complex_spectrum(
     x = _as_block_array(x)
     if out is None:
         out = aligned(frames * bins * 2, x.dtype).view(np.result_type(x.dtype, np.complex64)).reshape(frames, bins)
+    if x.whole is not None and len(x) <= SHORT_SAMPLES:
+        call = _short_call(len(x), n_fft, hop, frames, bins, x.dtype)
+        call.run(x.whole - x.dtype.type(mean), out.reshape(-1).view(x.dtype))
+        return out
     epilogue = complex_bins(x.dtype, bins, full=bins > n_fft // 2 + 1)
     _analyse(x, FrameGrid(n_fft, hop, frames), out, epilogue, mean, 1.0)
     return out
