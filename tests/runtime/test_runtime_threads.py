@@ -338,6 +338,20 @@ def test_a_number_of_threads_that_is_none_is_refused(box: Sandbox) -> None:
 
 
 # ---- interruption ----
+def test_a_thread_that_was_interrupted_before_it_left_the_team_has_it_again(box: Sandbox) -> None:
+    words, _ = box.run("""
+        import threading
+        team = threads._team
+        print(demo.team_used(), team.join(1))             # and Ctrl-C, before the call reaches its `try`
+        print(demo.right(), demo.team_used())
+        joined = []
+        thread = threading.Thread(target=lambda: joined.append(team.join(1)))
+        thread.start(), thread.join()
+        print(*joined)
+    """)
+    assert words == ["2", "True", "True", "2", "False"]
+
+
 def test_ctrl_c_stops_a_long_call_within_a_second_and_the_next_one_works(box: Sandbox) -> None:
     child = box.start("""
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -321,10 +321,14 @@ def _new_control(helpers: int) -> NDArray[np.int64]:
 
 
 class Team:
-    """The helpers of a process, which never end; one call at a time has them."""
+    """The helpers of a process, which never end; one call at a time has them.
+
+    Ctrl-C may come after a call has joined the team and before it can leave it.  So the lock lets the same thread join
+    once more, in which no two calls run at a time: only those of other threads would go alone from then on.
+    """
 
     def __init__(self) -> None:
-        self._used = threading.Lock()
+        self._used = threading.RLock()
         self._helpers = 0
         self._where = 0, 0  # address and size of `control`
         self.is_compiled_elsewhere: Callable[[], bool] = lambda: False
