@@ -1,7 +1,10 @@
 """Processes forked after, and amid, the calls of threads; and those that start anew."""
 
+import os
+from pathlib import Path
+
 import pytest
-from processes import FORKS, run
+from processes import FORKS, PATHS, run
 
 pytestmark = [pytest.mark.portable, pytest.mark.thread_unsafe(reason="starts processes")]
 
@@ -182,8 +185,16 @@ print("end")
 """
 
 
-def test_whatever_is_imported_at_a_first_use_keeps_forks_waiting() -> None:
-    assert run(LATE, seconds=300) == ["end"]
+def test_whatever_is_imported_at_a_first_use_keeps_forks_waiting(tmp_path: Path) -> None:
+    """What other packages add to Numba, too, which it imports at the first call of a kernel."""
+    added = tmp_path / "added_to_numba-1.0.dist-info"
+    added.mkdir()
+    (tmp_path / "added_to_numba.py").write_text("def init():\n    pass\n")
+    (added / "METADATA").write_text("Metadata-Version: 2.1\nName: added-to-numba\nVersion: 1.0\n")
+    (added / "entry_points.txt").write_text("[numba_extensions]\ninit = added_to_numba:init\n")
+    code, paths = LATE + 'print("added_to_numba" in sys.modules)', os.pathsep.join(map(str, [*PATHS, tmp_path]))
+    for _ in range(2):  # the second finds all in the cache, and calls kernels before it compiles any
+        assert run(code, seconds=300, PYTHONPATH=paths) == ["end", "True"]
 
 
 LOGGERS = """

@@ -16,7 +16,7 @@ from typing import Any
 import numpy.ma  # noqa: F401  numba does it in its first call, outside its lock: a fork at that moment would hang
 from llvmlite import ir
 from numba import config, float32, float64, from_dtype, int64, njit, types
-from numba.core import cgutils
+from numba.core import cgutils, entrypoints
 from numba.core.ccallback import CFunc  # private to numba, as are the next name and the attribute `_cache` set below
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
@@ -75,6 +75,7 @@ def kernel(function: Callable[..., Any]) -> Any:
         return UncompiledKernel(function)
     dispatcher = njit(function, nogil=True, **_OPTIONS)
     dispatcher._cache = Overloads(function, "serial")
+    dispatcher._compilation_chain_init_hook = _load_extensions
     compile_whole = dispatcher.compile = compiled_apart(_releasing(dispatcher.compile, dispatcher._cache))
 
     def compile_it(signature: Any) -> Any:
@@ -86,6 +87,12 @@ def kernel(function: Callable[..., Any]) -> Any:
     if nested.fits():
         dispatcher.compile = compile_it
     return dispatcher
+
+
+def _load_extensions() -> None:
+    """Import what other packages add to Numba.  Numba does it outside its lock: a child forked meanwhile would hang."""
+    with global_compiler_lock:
+        entrypoints.init_all()
 
 
 def _releasing(compiling: Callable[..., Any], overloads: Overloads) -> Callable[..., Any]:
