@@ -1,5 +1,5 @@
 # make demo         hear and see it: .venv, install, the demo on a bundled recording of speech
-# make test         .venv, install with the test tools, pytest in WORKERS=2 processes
+# make test         .venv, install with the test tools, pytest
 # make test-others  the tests that may depend on Python, on those of 3.12 and 3.13 that are installed: .venv-3.12 ...
 # make test-lowest  the same, on the lowest Python and the lowest versions of the dependencies that pyproject.toml allows
 # make fuzz         new random cases for SECONDS=600; `make test` draws the same ones every time
@@ -15,7 +15,6 @@
 PYTHON ?= python3
 OTHERS ?= 3.12 3.13
 SECONDS ?= 600
-WORKERS ?= 2
 MARKS  ?= portable
 ifndef SEED
 SEED   := $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
@@ -30,7 +29,7 @@ demo: $(VENV)/.installed-demo
 	$(BIN)/fastspec demo
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile
+	$(BIN)/python -m pytest
 
 test-others: $(OTHERS:%=test-on-%)
 

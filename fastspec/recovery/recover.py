@@ -15,7 +15,17 @@ from ..plan import STFT, as_plan
 from . import starts
 from .blocks import MAX_WHOLE_BINS, check_block, make_solvers
 from .methods import Chain, Stage, fast, parse_stages
-from .solve import TOLERANCE, Callback, ConvergenceMonitor, Problem, Target, solve, start_from, warn_unless_invertible
+from .solve import (
+    TOLERANCE,
+    Callback,
+    ConvergenceMonitor,
+    Problem,
+    Target,
+    least_and_most,
+    solve,
+    start_from,
+    warn_unless_invertible,
+)
 
 Seed = int | np.random.Generator | np.random.SeedSequence | None
 
@@ -273,7 +283,7 @@ class Request:
 
     def _solve_whole(self, problem: Problem, batch: slice, rng: np.random.Generator) -> None:
         """The signals of a slice of the first axis."""
-        M, out = problem.to_levels(self.name, self.levels[batch]), self.out[batch]
+        M, out = problem.to_levels(self.name, self.levels[batch], measure=least_and_most), self.out[batch]
         M = M.reshape(-1, *M.shape[-2:])
         if not isinstance(problem.init, str):
             problem = problem._replace(init=problem.init[batch].reshape(len(M), self.plan.n_bins, -1))

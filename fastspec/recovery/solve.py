@@ -80,10 +80,18 @@ class Problem(NamedTuple):
         """Whether all of it goes frame by frame."""
         return self.online_stage is not None and len(self.stages) == 1
 
-    def to_levels(self, name: str, M: Array, index: tuple[int, ...] = (), first_frame: int = 0) -> Real:
+    def to_levels(
+        self,
+        name: str,
+        M: Array,
+        index: tuple[int, ...] = (),
+        first_frame: int = 0,
+        measure: Callable[[Real], tuple[float, float]] = checks.least_and_most,
+    ) -> Real:
         """Levels (..., rows, frames) as users pass them, which may be logarithms: checked, linear, in the plan's dtype.
 
-        In messages they are the item `index` of a larger array, from a frame on; see `checks.as_levels`.
+        In messages they are the item `index` of a larger array, from a frame on; see `checks.as_levels`, also of
+        `measure`.
 
         Raises
         ------
@@ -91,7 +99,7 @@ class Problem(NamedTuple):
             If a number is not finite or negative.
         """
         levels = M if self.log is None else from_log(M, self.log, self.power)
-        return checks.as_levels(name, levels, self.n_rows, self.plan.dtype, index, first_frame, least_and_most)
+        return checks.as_levels(name, levels, self.n_rows, self.plan.dtype, index, first_frame, measure)
 
     def to_magnitudes(self, M: Real) -> Real:
         """Magnitudes (..., n_bins, frames) of linear levels M (..., rows, frames), by `bank.inverse`.

@@ -98,5 +98,6 @@ def _run(
         row_stride=layout.row_stride if layout.frames_contiguous else 1,
         logarithmic=logarithmic,
     )
-    scratch = scratch_size(kernels.scratch_sizes(args, lane_count(S.dtype)))
+    needs_scratch = task is not kernels.measure_range and not (task is kernels.scale_tile and args.row_stride == 1)
+    scratch = scratch_size(kernels.scratch_sizes(args, lane_count(S.dtype))) if needs_scratch else 0
     run_items(task, S.dtype, len(S) * args.tiles, kernels.LAYOUT.pack(args), work=work, scratch=scratch)
