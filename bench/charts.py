@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from . import peers, timing
+from .cores import COUNTS, gain, real_gain
 
 Result = dict[str, Any]
 
@@ -151,6 +152,17 @@ def fft(result: Result) -> Chart:
     return Chart("The FFT beside other FFTs, one thread", "times faster than the peer", rows, 1.0)
 
 
+def cores(result: Result) -> Chart:
+    rows = {
+        f"{row['work']}, {row['input']}": {
+            "2 threads, measured": real_gain(row),
+            **{f"{count}, predicted": gain(row, count) for count in COUNTS},
+        }
+        for row in result["rows"]
+    }
+    return Chart("More threads, by the prediction", "times faster than one thread", rows)
+
+
 CHARTS: dict[str, Callable[[Result], Chart]] = {
     "engine": engine,
     "recovery": recovery,
@@ -162,6 +174,7 @@ CHARTS: dict[str, Callable[[Result], Chart]] = {
     "clips": clips,
     "busy": busy,
     "loaders": loaders,
+    "cores": cores,
     "fft": fft,
 }
 

@@ -21,6 +21,7 @@ from . import (
     busy,
     charts,
     clips,
+    cores,
     ends,
     engine,
     fft,
@@ -55,13 +56,14 @@ SUBJECTS: dict[str, Any] = {
     "streams": streams,
     "long_sound": long_sound,
     "segments": segments,
+    "cores": cores,
 }
 """Modules with `measure()`, `tables(result)` and, where speed or quality is promised, `goals(result)`."""
 
 DOCUMENTS = {
     "docs/benchmarks.md": (
         "engine", "recovery", "notebook", "segments", "streams", "long_sound", "first_calls", "clips", "busy",
-        "loaders", "memory", "fft",
+        "loaders", "memory", "cores", "fft",
     ),
     "docs/quality.md": ("quality", "ends", "accuracy"),
 }  # fmt: skip
