@@ -22,10 +22,9 @@ from ..simd.vector import (
     select_not_equal,
     splat,
     store,
-    store_partial,
 )
 from .memory import scatter_rows
-from .polyphase import copy
+from .polyphase import copy, copy_scaled
 
 
 class MagnitudeArgs(NamedTuple):
@@ -100,17 +99,6 @@ def arrange_tile(item, worker, record, scratch):
     restore_mode(mode)
 
 
-@kernel
-def scale_row(S, i, out, o, count, scale):
-    """out[o : o + count] = S[i : i + count] times a power of two."""
-    V, k = lanes(S), 0
-    while k + V <= count:
-        store(out, o + k, scale_exactly(load(S, i + k), scale))
-        k += V
-    if k < count:
-        store_partial(out, o + k, scale_exactly(load_partial(S, i + k, count - k), scale), count - k)
-
-
 @task("recovery")
 def scale_tile(item, worker, record, scratch):
     """A tile times the scale of its signal b, a power of two: row k of frame f to out[(b frames + f) rows + k]."""
@@ -122,7 +110,9 @@ def scale_tile(item, worker, record, scratch):
     i, o = args.offsets[signal], (signal * args.frames + f0) * rows
     if args.row_stride == 1:
         for f in range(count):
-            scale_row(args.S, i + (f0 + f) * args.frame_stride, args.out, o + f * rows, rows, scale)
+            copy_scaled(
+                args.S, i + (f0 + f) * args.frame_stride, args.out, o + f * rows, rows, args.S.dtype.type(0), scale
+            )
         return
     c, tmp = carve(scratch, worker, scratch_sizes(args, V))
     load_rows(args, i, f0, c)

@@ -60,6 +60,28 @@ def copy(x, i, out, o, count):
 
 
 @kernel
+def copy_centred(x, i, out, o, count, mean):
+    """out[o : o + count] = x[i : i + count] - mean."""
+    V, k, centre = lanes(x), 0, splat(x, mean)
+    while k + V <= count:
+        store(out, o + k, load(x, i + k) - centre)
+        k += V
+    if k < count:
+        store_partial(out, o + k, load_partial(x, i + k, count - k) - centre, count - k)
+
+
+@kernel
+def copy_scaled(x, i, out, o, count, mean, scale):
+    """out[o : o + count] = x[i : i + count] scale - mean, for a power of two; see `scale_exactly`."""
+    V, k, centre = lanes(x), 0, splat(x, mean)
+    while k + V <= count:
+        store(out, o + k, scale_exactly(load(x, i + k), scale) - centre)
+        k += V
+    if k < count:
+        store_partial(out, o + k, scale_exactly(load_partial(x, i + k, count - k), scale) - centre, count - k)
+
+
+@kernel
 def clear(out, o, count):
     """out[o : o + count] = 0."""
     V = lanes(out)
@@ -76,23 +98,18 @@ def clear(out, o, count):
 def read_padded(signal, s, out, o, count):
     """out[o + k] = sample s + k of the padded signal, k < count: 0 beyond its padding."""
     noinline()
-    V, stop = lanes(out), s + count
+    stop = s + count
     a = min(max(s, -signal.pad_left), stop)  # s .. a - 1: zeros
     b = min(max(a, 0), stop)  # a .. b - 1: padding
     c = max(b, min(stop, signal.n))  # b .. c - 1: samples
     d = max(c, min(stop, signal.n + signal.pad_right))  # c .. d - 1: padding; d .. stop - 1: zeros
     clear(out, o, a - s)
     copy(signal.padding, signal.padding_offset + signal.pad_left + a, out, o + a - s, b - a)
-    mean = splat(out, signal.mean)
-    k, o = signal.offset + b, o - s - signal.offset
-    while k + V <= signal.offset + c:
-        store(out, o + k, scale_exactly(load(signal.x, k), signal.scale) - mean)
-        k += V
-    remaining = signal.offset + c - k
-    if remaining > 0:
-        last = scale_exactly(load_partial(signal.x, k, remaining), signal.scale)
-        store_partial(out, o + k, last - mean, remaining)
-    o += signal.offset
+    o -= s
+    if signal.scale == 1:
+        copy_centred(signal.x, signal.offset + b, out, o + b, c - b, signal.mean)
+    else:
+        copy_scaled(signal.x, signal.offset + b, out, o + b, c - b, signal.mean, signal.scale)
     copy(signal.padding, signal.padding_offset + signal.pad_left + c - signal.n, out, o + c, d - c)
     clear(out, o + d, stop - d)
 
