@@ -76,3 +76,13 @@ def test_no_frames_have_no_range(dtype: str) -> None:
     S = np.zeros((2, 5, 0), dtype)
     assert [a.tolist() for a in range_of(S)] == [[0, 0], [0, 0]]
     assert scale_frames(S, np.ones(2)).shape == S.shape
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_no_frame_and_no_row_is_left_out_of_the_range(dtype: str, order: str) -> None:
+    for k in range(70):
+        S = np.zeros((1, 35, 70), dtype)
+        S[0, k // 2, k] = 1
+        least, most = range_of(ORDERS[order](-S))[0], range_of(ORDERS[order](S))[1]
+        assert (least, most) == (-1, 1), k
