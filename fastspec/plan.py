@@ -14,8 +14,8 @@ from .immutable import Immutable, cached_attribute
 from .kernels.fft.realfft import COMPLEX
 from .transform.ends import Ends
 from .transform.epilogue import Epilogue, complex_bins, epilogue_args, filtered_levels, levels_of_bins
-from .transform.forward import ForwardTransform
-from .transform.framing import Geometry, PadMode, Window
+from .transform.forward import ForwardTransform, Prologue
+from .transform.framing import Geometry, Pad, PadMode, Window
 from .transform.inverse import InverseTransform, window_energy
 from .transform.signals import SignalTransform
 from .transform.spectra import SpectraTransform
@@ -26,11 +26,11 @@ Order = Literal["F", "C"]
 class STFT(Immutable):
     """The plan of a short-time Fourier transform and its inverse.
 
-    D[k, f] = sum over j < n_fft of w[j] y[start + f hop_length + j] exp(-2 pi i j k / n_fft), 0 <= k <= n_fft // 2,
+    D[k, f] = sum over j < frame_length of w[j] y[start + f hop_length + j] exp(-2 pi i j k / n_fft), 0 <= k <= n_fft // 2,
 
-    where w is the window, win_length samples in the middle of n_fft, and start is -(n_fft // 2) if centred (frame f is
-    then around sample f hop_length, and the signal is padded), else 0.  Allen & Rabiner, Proc. IEEE 65 (1977),
-    1558-1564.
+    where w is the window, win_length samples in the middle of frame_length, and start is -(frame_length // 2) if centred
+    (frame f is then around sample f hop_length, and the signal is padded), -pad[0] with a pad, else 0.  Allen &
+    Rabiner, Proc. IEEE 65 (1977), 1558-1564.
 
     A plan is created once and used for any number of signals, from any number of threads.
 
@@ -41,7 +41,7 @@ class STFT(Immutable):
     hop_length : int
         Samples from one frame to the next; a quarter of win_length by default.
     win_length : int
-        Length of the window, n_fft by default.
+        Length of the window, frame_length by default.
     window : str, tuple, number, callable or np.ndarray
         An argument of `scipy.signal.get_window` (periodic), a function of win_length, or the win_length numbers.
     center : bool
@@ -50,10 +50,15 @@ class STFT(Immutable):
         How signals are padded if they are: a mode of `numpy.pad` but "empty", or a function for it.
     dtype : float32 or float64
         Of the samples; spectra have the complex dtype of the same precision.
+    frame_length : int
+        Samples of a frame, which n_fft - frame_length zeros follow; n_fft by default.
+    pad : int, (int, int) or "same"
+        Samples of padding, or before and after the signal, instead of those of `center`.  "same": frame f is centred
+        on its hop, around sample (f + 1/2) hop_length, and there are (n + hop_length // 2) // hop_length frames.
 
     Attributes
     ----------
-    n_fft, hop_length, win_length, center, pad_mode, dtype
+    n_fft, hop_length, win_length, center, pad_mode, dtype, frame_length, pad
         The arguments; in place of None, the default.
     window : np.ndarray [shape=(n_fft,), dtype=float64]
     n_bins : int
@@ -84,9 +89,12 @@ class STFT(Immutable):
         center: bool = True,
         pad_mode: PadMode = "constant",
         dtype: DTypeLike = "float32",
+        frame_length: int | None = None,
+        pad: Pad | None = None,
     ) -> None:
-        self.geometry = g = Geometry(n_fft, hop_length, win_length, window, center, pad_mode)
+        self.geometry = g = Geometry(n_fft, hop_length, win_length, window, center, pad_mode, frame_length, pad)
         self.n_fft, self.hop_length, self.win_length = g.n_fft, g.hop_length, g.win_length
+        self.frame_length, self.pad = g.frame_length, g.pad
         self.window, self.center, self.pad_mode = g.window, g.center, pad_mode
         self.dtype = checks.as_real_dtype("dtype", dtype)
         self.n_bins = self.n_fft // 2 + 1
@@ -96,8 +104,13 @@ class STFT(Immutable):
         window = "array" if self._name is None else repr(self._name)
         return (
             f"STFT(n_fft={self.n_fft}, hop_length={self.hop_length}, win_length={self.win_length}, window={window}, "
-            f"center={self.center}, pad_mode={self.pad_mode!r}, dtype={self.dtype})"
+            f"center={self.center}, pad_mode={self.pad_mode!r}, dtype={self.dtype}{self._framing_text()})"
         )
+
+    def _framing_text(self) -> str:
+        """The arguments frame_length and pad, where they are not those of most plans."""
+        frame = "" if self.frame_length == self.n_fft else f", frame_length={self.frame_length}"
+        return frame if self.pad is None else f"{frame}, pad={self.pad!r}"
 
     def __getstate__(self) -> dict[str, Any]:
         """The state without objects that hold addresses of this process."""
@@ -107,13 +120,14 @@ class STFT(Immutable):
     def __setstate__(self, state: dict[str, Any]) -> None:
         if "_geometry" in state:  # pickled by version 0.4
             state = {**state, "geometry": state["_geometry"]}
-        vars(self).update(state)
+        vars(self).update({"frame_length": state["n_fft"], "pad": None} | state)  # before 0.6 there were none
         self.window.flags.writeable = False  # copies are writable
 
     @cached_attribute
     def forward_transform(self) -> ForwardTransform:
         """The forward transform and its tables; not part of the public interface."""
-        return ForwardTransform(self.n_fft, self.hop_length, self.window, self.dtype)
+        prologue = Prologue(self.frame_length) if self.frame_length < self.n_fft else None
+        return ForwardTransform(self.n_fft, self.hop_length, self.window, self.dtype, prologue=prologue)
 
     @cached_attribute
     def _signals(self) -> SignalTransform:
@@ -141,7 +155,7 @@ class STFT(Immutable):
 
     def times(self, n_frames: int, sr: float) -> NDArray[np.float64]:
         """Seconds at the middle of each frame, shape (n_frames,), at `sr` samples a second."""
-        middle = 0.0 if self.center else self.n_fft / 2
+        middle = 0.0 if self.center and self.pad is None else self.geometry.start + self.frame_length / 2
         samples = np.arange(checks.as_int("n_frames", n_frames, 0), dtype=np.float64) * self.hop_length
         return (samples + middle) / self._sampling_rate(sr)
 
@@ -383,8 +397,7 @@ class STFT(Immutable):
         if self._warns_of_axes:
             checks.warn_if_transposed("y", x.shape, self.n_fft)
         n = x.shape[-1]
-        if n - 2 * self.geometry.start < self.n_fft:
-            raise ValueError(f"y must have at least n_fft = {self.n_fft} samples without centring, got {n}")
+        self.geometry.check_length("y", n, "have", " samples")
         frames = self.geometry.n_frames(n) - drop
         if frames < 1:
             raise ValueError(

@@ -24,6 +24,7 @@ CALLS = {
     "inverse": ("transform",),
     "recover": ("transform", "features", "recovery"),
     "notebook": ("notebook",),
+    "frontends": ("transform", "frontends"),
     "sizes": ("sizes",),
 }
 """What calls need, by the names in the registry: the choices of ``fastspec warmup --only``."""
@@ -43,7 +44,7 @@ def steps(*dtypes: DTypeLike, needed_by: Iterable[str] = ()) -> list[Step]:
     *dtypes : dtype
         float32 and float64 by default.
     needed_by : iterable of str
-        Only the kernels of "transform", "features", "recovery", "notebook" or "sizes"; see `kernels.runtime.tasks`.
+        Only the kernels of "transform", "features", "recovery", "notebook", "frontends" or "sizes"; see `kernels.runtime.tasks`.
     """
     return [
         (f"{kernel.name}, {dtype}", partial(kernel.compile, dtype)) for dtype, kernel in _kernels(dtypes, needed_by)

@@ -26,6 +26,17 @@ def _matrix(bands: int, n_mfcc: int, dct_type: Any, norm: Any, lifter: float, dt
     return np.ascontiguousarray(rows * lifter_weights(len(rows), lifter)[:, None], dtype)
 
 
+def cepstrum_matrix(bands: int, n_cepstra: int, lifter: float) -> Array:
+    """The orthonormal DCT-II of `bands` logarithms, its first rows, float64 [shape=(n_cepstra, bands)].
+
+    Row r is times 1 + lifter / 2 sin(pi r / lifter), as in Kaldi; `cepstrum` has r + 1 there, as librosa.
+    """
+    r = np.arange(n_cepstra)
+    weights = 1 + lifter / 2 * np.sin(np.pi * r / lifter) if lifter else np.ones(n_cepstra)
+    rows: Array = _matrix(bands, n_cepstra, 2, "ortho", 0.0, np.dtype(np.float64)) * weights[:, None]
+    return rows
+
+
 def cepstrum(S: Array, n_mfcc: int, *, dct_type: int = 2, norm: str | None = "ortho", lifter: float = 0.0) -> Array:
     """The first coefficients of the DCT over the second-last axis, liftered.
 

@@ -97,15 +97,24 @@ def normalize_whisper(L: Real, tops: Real) -> None:
 
     L are decimal logarithms (..., rows, frames), top the maximum of each signal, in `tops` (...).
     """
-    number, layout = L.dtype.type, layout_of(L)
-    floors, (rows, frames) = tops.reshape(-1) - number(WHISPER_RANGE_DECADES), L.shape[-2:]
-    if layout is not None and (layout.frames_contiguous or frames == 1):
-        count, width = (rows, frames) if layout.frames_contiguous else (1, rows)  # a lone frame is one row of memory
-        clip_and_scale(layout, count, width, 0.0, floors, 0.25, 1.0)
+    tops = tops.reshape(-1)
+    clip_levels(L, tops - L.dtype.type(WHISPER_RANGE_DECADES), 0.25, np.ones_like(tops))
+
+
+def clip_levels(L: Real, floors: Real, gain: float, offsets: Real) -> None:
+    """L = max(L, floor) gain + offset in place, L (..., rows, frames), floors and offsets (signals,)."""
+    number, layout, (rows, frames) = L.dtype.type, layout_of(L), L.shape[-2:]
+    if layout is not None and rows * frames:
+        if layout.frames_contiguous or frames == 1:
+            count, width = (rows, frames) if layout.frames_contiguous else (1, rows)  # a lone frame is a row of memory
+        else:
+            count, width = frames, rows
+        clip_and_scale(layout, count, width, 0.0, floors, gain, offsets)
         return
-    np.maximum(L, floors.reshape((*L.shape[:-2], 1, 1)), out=L)
-    np.multiply(L, number(0.25), out=L)
-    np.add(L, number(1), out=L)
+    of_signals = (*L.shape[:-2], 1, 1)
+    np.maximum(L, floors.reshape(of_signals), out=L)
+    np.multiply(L, number(gain), out=L)
+    np.add(L, offsets.reshape(of_signals), out=L)
 
 
 def check_exponents(name: str, L: Real, gain: float, log_of: str) -> None:

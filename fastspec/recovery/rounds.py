@@ -203,7 +203,7 @@ class Rounds:
     @property
     def has_edges(self) -> bool:
         """Whether signals are padded with other values than zeros."""
-        return self.plan.center and self.plan.pad_mode != "constant"
+        return not self.plan.geometry.pads_with_zeros
 
     def _edges(self, now: Real, before: Real, gains: tuple[float, float]) -> Real:
         """The padding of gains[0] now + gains[1] before."""
@@ -238,7 +238,7 @@ class Rounds:
 
     def _round_args(self, kind: int, method: Method) -> RoundArgs:
         """The arguments of a round, except for the addresses of signals, edges and squared_errors."""
-        pad = -self.plan.geometry.start if self.has_edges else 0
+        geometry = self.plan.geometry
         relaxation = method if isinstance(method, Relaxation) else Relaxation(*(0.0,) * 7)
         momentum = method if isinstance(method, Momentum) else Momentum(1.0)
         unset = np.zeros(0, self.dtype)
@@ -247,8 +247,8 @@ class Rounds:
             shape={1.0: ROOT, 2.0: SQUARE}.get(self.power, EXPONENT),
             inverse_shape={1.0: SQUARE, 2.0: ROOT}.get(self.power, EXPONENT),
             n=self.length,
-            left=pad,
-            right=pad,
+            left=max(0, geometry.pad_left) if self.has_edges else 0,
+            right=geometry.pad_right if self.has_edges else 0,
             tiles=self.tiles,
             filters=0 if self.bank is None else len(self.bank),
             now=unset,

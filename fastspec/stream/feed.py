@@ -66,7 +66,7 @@ class Feed:
 
     def count_frames(self, n: int) -> int:
         """Number of frames that n more samples complete."""
-        hops = n - self.origin - self.transform.n_fft
+        hops = n - self.origin - self.transform.frame_length
         return 1 + hops // self.transform.hop if hops >= 0 else 0
 
     def transform_block(
@@ -120,7 +120,7 @@ class Feed:
         transform, dtype = self.transform, self.transform.dtype
         if strip_tiles and strip_tiles not in self._transforms:
             self._transforms[strip_tiles] = ForwardTransform(
-                transform.n_fft, transform.hop, transform.window, dtype, strip_tiles
+                transform.n_fft, transform.hop, transform.window, dtype, strip_tiles, transform.prologue
             )
         strip_transform = self._transforms[strip_tiles] if strip_tiles else transform
         unset, number = np.zeros(0, dtype), dtype.type

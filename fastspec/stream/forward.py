@@ -26,16 +26,16 @@ class ForwardStream:
         geometry = plan.geometry
         if not geometry.local:
             raise ValueError(
-                f"pad_mode {plan.pad_mode!r} needs the whole signal before its first frame: a stream takes a plan "
+                f"pad_mode {geometry.pad_mode!r} needs the whole signal before its first frame: a stream takes a plan "
                 f"with pad_mode {', '.join(map(repr, ('constant', *LOCAL_PAD_MODES)))}, or with center=False"
             )
         self.plan, self.scale = plan, bool(scale)
         self._epilogue, self._dtype, self._order = epilogue, dtype, order
-        self._pad = -geometry.start
-        self._pads_from_samples = (
-            self._pad > 0 and plan.pad_mode != "constant"
-        )  # so the first frame needs pad + 1 samples
-        self.latency = max(plan.n_fft - plan.n_fft // 2, self._pad + 1 if self._pads_from_samples else 0)
+        self._geometry, self._pad, self._right = geometry, max(0, geometry.pad_left), geometry.append + geometry.pad_right
+        self._pads_from_samples = not geometry.pads_with_zeros  # so the first frame needs pad + 1 samples
+        frame_length = geometry.frame_length
+        self.latency = max(frame_length - frame_length // 2, self._pad + 1 if self._pads_from_samples else 0)
+        self._kept = max(self._pad, geometry.pad_right) + 1 if self._pads_from_samples else 0
         self.reset()
 
     def __reduce_ex__(self, protocol: Any) -> Any:
@@ -50,7 +50,7 @@ class ForwardStream:
         spare = object.__new__(type(self))
         vars(spare).update(vars(self))
         spare.reset()
-        block = np.zeros(4 * self.plan.n_fft + self.latency, self.plan.dtype)
+        block = np.zeros(4 * self._geometry.n_fft + self.latency, self.plan.dtype)
         block[0] = 1
         for _ in range(2):
             spare.push(block)
@@ -62,7 +62,7 @@ class ForwardStream:
         self._feed: Feed | None = None
         self._converted: Array | None = None
         self._samples_in = 0
-        self._awaits_padding = self._pads_from_samples  # whether samples for the padding before the signal are missing
+        self._awaits_padding = self._pads_from_samples and self._pad > 0  # whether samples for the padding before the signal are missing
         self._ended = False
 
     def push(self, block: ArrayLike, out: Array | None = None) -> Array:
@@ -95,7 +95,7 @@ class ForwardStream:
         x = block if type(block) is np.ndarray else checks.as_array("block", block)
         self._check_block(x)
         if self._feed is None:
-            checks.warn_if_transposed("block", x.shape, self.plan.n_fft)
+            checks.warn_if_transposed("block", x.shape, self._geometry.frame_length)
         feed, n = self._feed or self._make_feed(x.shape[:-1]), x.shape[-1]
         count = self._count_complete(feed, n)
         target, result = self._output(out, x.shape[:-1], count, x)
@@ -135,20 +135,22 @@ class ForwardStream:
             raise ValueError("the stream has been flushed: reset() begins another")
         leading = self._leading_shape or ()
         no_samples = np.zeros((*leading, 0), self.plan.dtype)
-        if self._feed is None or not self._samples_in or not self._pad:
+        if self._feed is None or not self._samples_in or not (self._right or self._awaits_padding):
             result = self._output(out, leading, 0, no_samples)[1]
             self._ended = True
             return result
-        feed, pad = self._feed, self._pad
-        last_samples = feed.history[:, feed.history.shape[1] - min(self._samples_in, pad + 1) :]
-        edges = self.plan.geometry.padding(last_samples)[0]
-        tail = np.zeros((feed.signals, pad), self.plan.dtype) if edges is None else np.ascontiguousarray(edges[:, pad:])
-        count = feed.count_frames(pad) if not self._awaits_padding else self._count_frames(self._samples_in + pad)
+        feed, pad, right = self._feed, self._pad, self._right
+        last_samples = feed.history[:, feed.history.shape[1] - min(self._samples_in, self._kept) :]
+        edges = self._geometry.padding(last_samples)[0]
+        tail = np.zeros((feed.signals, right), self.plan.dtype)
+        if edges is not None:
+            tail[:] = edges[:, pad:]
+        count = self._count_frames(self._samples_in + right) if self._awaits_padding else feed.count_frames(right)
         target, result = self._output(out, leading, count, no_samples)
         if self._awaits_padding and edges is not None:
             self._prepend_padding(feed, edges[:, :pad])
         copy, layout = self._writable_layout(target, count)
-        feed.transform_block(Samples(tail.reshape(-1), pad, pad), count, layout)
+        feed.transform_block(Samples(tail.reshape(-1), right, right), count, layout)
         self._ended = True
         if copy is not None:
             result[...] = copy
@@ -168,17 +170,16 @@ class ForwardStream:
 
     def _make_feed(self, leading: tuple[int, ...]) -> Feed:
         """A feed of signals with these leading axes."""
-        feed = Feed(
-            self.plan.forward_transform, self._epilogue, int(np.prod(leading, dtype=np.int64)), self.plan.n_fft + 1
-        )
+        signals, capacity = int(np.prod(leading, dtype=np.int64)), max(self._geometry.n_fft, 2 * self._pad, self._kept) + 1
+        feed = Feed(self.plan.forward_transform, self._epilogue, signals, capacity)
         if not self._pads_from_samples:
-            feed.history_size, feed.origin = self._pad, -self._pad  # zeros are the padding
+            feed.history_size, feed.origin = self._pad, self._geometry.start  # zeros are the padding
         return feed
 
     def _count_frames(self, n: int) -> int:
         """Number of frames of a signal of n samples, padded before but not after it."""
-        hops = n + self._pad - self.plan.n_fft
-        return 1 + hops // self.plan.hop_length if hops >= 0 else 0
+        hops = n + self._geometry.pad_left - self._geometry.frame_length
+        return 1 + hops // self._geometry.hop_length if hops >= 0 else 0
 
     def _count_complete(self, feed: Feed, n: int) -> int:
         """Number of frames that n more samples complete."""
@@ -205,7 +206,7 @@ class ForwardStream:
     # ---- samples ----
     def _convert(self, feed: Feed, x: Array, layout: MemoryLayout | None) -> None:
         """Push x, converted to the plan's dtype, CONVERTED_VALUES or n_fft samples a signal at once."""
-        size = max(self.plan.n_fft, CONVERTED_VALUES // feed.signals)
+        size = max(self._geometry.n_fft, CONVERTED_VALUES // feed.signals)
         if self._converted is None:
             self._converted = np.empty((feed.signals, size), self.plan.dtype)
         converted, first = self._converted.reshape((*x.shape[:-1], size)), 0
@@ -225,16 +226,16 @@ class ForwardStream:
         """Push samples; return the number of frames written, from frame `first` of the output on."""
         if self._awaits_padding:
             count = min(x.n, self._pad + 1 - self._samples_in)
-            feed.transform_block(x._replace(n=count), 0, None, min_history=self._pad + 1)
+            feed.transform_block(x._replace(n=count), 0, None, min_history=self._kept)
             self._samples_in += count
             if self._samples_in <= self._pad:
                 return 0
-            edges = self.plan.geometry.padding(feed.history[:, feed.history.shape[1] - feed.history_size :])[0]
+            edges = self._geometry.padding(feed.history[:, feed.history.shape[1] - feed.history_size :])[0]
             assert edges is not None
             self._prepend_padding(feed, edges[:, : self._pad])
             x = Samples(x.flat[count:], x.stride, x.n - count)
         count = feed.count_frames(x.n)
-        feed.transform_block(x, count, layout, first, self._pad + 1 if self._pads_from_samples else 0)
+        feed.transform_block(x, count, layout, first, self._kept)
         self._samples_in += x.n
         return count
 

@@ -4,7 +4,7 @@ The epilogue computes the output of each tile of bins: no spectrum is held in me
 """
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from ..kernels.runtime.tasks import run_items
 from ..kernels.runtime.threads import thread_count
 from ..kernels.stft import forward
 from ..kernels.stft.forward import ForwardArgs
+from ..kernels.stft.prologue import prepare_frames
 from .epilogue import Epilogue
 from .memory import MemoryLayout, layout_of
 from .prepared import ArrayCall, Prepared
@@ -32,6 +33,15 @@ LEAST_STRIP_TILES = 6  # of so many tiles: neighbouring strips read n_fft - hop 
 MIXED_COST = 1.4  # relative time of a tile gathered frame by frame; a tile of a strip is 1
 
 
+class Prologue(NamedTuple):
+    """What is done to frames before the window; see `kernels.stft.prologue`."""
+
+    frame_length: int  # samples of a frame, which n_fft - frame_length zeros follow
+    remove_mean: bool = False
+    preemphasis: float = 0.0  # the coefficient c
+    first_gain: float = 1.0  # of the first sample
+
+
 class ForwardTransform:
     """The transform of frames of n_fft samples, hop apart, times a window (n_fft,), in one dtype: its tables.
 
@@ -39,9 +49,16 @@ class ForwardTransform:
     """
 
     def __init__(
-        self, n_fft: int, hop: int, window: NDArray[np.float64], dtype: np.dtype[Any], strip_tiles: int | None = None
+        self,
+        n_fft: int,
+        hop: int,
+        window: NDArray[np.float64],
+        dtype: np.dtype[Any],
+        strip_tiles: int | None = None,
+        prologue: Prologue | None = None,
     ) -> None:
-        self.n_fft, self.hop, self.window, self.dtype = n_fft, hop, window, dtype
+        self.n_fft, self.hop, self.window, self.dtype, self.prologue = n_fft, hop, window, dtype, prologue
+        self.frame_length = n_fft if prologue is None else prologue.frame_length
         self.bins = n_fft // 2 + 1
         self.lanes = fft_tables.lane_count(dtype)
         self.strip_tiles = tiles_of_strip(n_fft, hop, dtype) if strip_tiles is None else strip_tiles
@@ -62,8 +79,8 @@ class ForwardTransform:
 
     @cached_attribute
     def _packed(self) -> dict[bool, Integer]:
-        """The packed tables, by whether tiles are mixed."""
-        return {mixed: pack(self.mixed_tables if mixed else self.tables) for mixed in (False, True)}
+        """The packed tables, by whether tiles are mixed; a prologue writes all frames as if they were."""
+        return {mixed: pack(self.mixed_tables if mixed or self.prologue else self.tables) for mixed in (False, True)}
 
     def run(
         self,
@@ -117,7 +134,8 @@ class ForwardTransform:
         strip_tiles = min(strip_tiles or self.strip_tiles, -(-frames // V))
         rows, stride = (self.n_fft, V) if mixed else (min(self.hop, self.n_fft), self.strip_stride)
         reals = 2 if epilogue.op == COMPLEX else 1
-        tile_size = V * max(2 * self.bins, epilogue.width * reals, self.bins + epilogue.width)
+        tile_size = V * max(2 * self.bins, epilogue.width * reals, self.bins + epilogue.rows)
+        prologue = self.prologue or Prologue(self.n_fft)
         nbytes = count * frames * epilogue.width * reals * dtype.itemsize
         streamed = (
             not layout.frames_contiguous
@@ -128,6 +146,7 @@ class ForwardTransform:
         announce("forward", dtype, epilogue.kernel.name, instead=names_instead(self.n_fft))
         return ForwardArgs(
             epilogue=epilogue.kernel.address(dtype),
+            prologue=0 if self.prologue is None else prepare_frames.address(dtype),
             op=epilogue.op,
             mixed=mixed,
             full=epilogue.full,
@@ -147,6 +166,12 @@ class ForwardTransform:
             row_stride=layout.row_stride,
             fft_size=2 * V * fft_tables.scratch_elements(self.n_fft),
             tile_size=tile_size,
+            frame_size=0 if self.prologue is None else V * (self.n_fft + 1),
+            n_fft=self.n_fft,
+            frame_length=self.frame_length,
+            remove_mean=prologue.remove_mean,
+            preemphasis=prologue.preemphasis,
+            first_gain=prologue.first_gain,
         )
 
     def prepare(self, items: int, signals: SignalArgs, args: ForwardArgs, epilogue: Epilogue) -> Prepared:

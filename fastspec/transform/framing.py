@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,6 +12,7 @@ from ..forks import forks_wait
 
 Window = str | float | tuple[Any, ...] | ArrayLike | Callable[[int], ArrayLike]
 PadMode = str | Callable[..., Any]
+Pad = int | tuple[int, int] | Literal["same"]
 
 LOCAL_PAD_MODES = ("edge", "linear_ramp", "reflect", "symmetric")
 """Modes of `numpy.pad` whose p samples depend on at most the p + 1 samples of the signal beside them."""
@@ -63,22 +64,28 @@ def power_of_two_scale(largest: float, dtype: np.dtype[Any]) -> float:
 class Geometry:
     """The framing of signals: sizes, window, padding, counts; the same for both directions.
 
-    Frame f holds samples start + f hop_length ... + n_fft - 1, where start is -(n_fft // 2) if centred, so that sample
-    f hop_length is in its middle, and else 0.
+    Frame f holds samples start + f hop_length ... + frame_length - 1, where start is minus the padding before the
+    signal; n_fft - frame_length zeros follow each.
 
     Parameters
     ----------
     n_fft : int
-        Length of a frame and of the transform, at least 2.
+        Length of the transform, at least 2.
     hop_length : int or None
         From one frame to the next; None is a quarter of win_length.
     win_length : int or None
-        Length of the window, at most n_fft, centred in the frame; None is n_fft.
+        Length of the window, at most frame_length, centred in the frame; None is frame_length.
     window : str, tuple, number, callable or array
         An argument of `scipy.signal.get_window` (periodic), a function of win_length that returns it, or the window.
     center : bool
+        Whether signals are padded by frame_length // 2 on both sides, so that frame f is around sample f hop_length.
     pad_mode : str or callable
-        How the signal is padded on both sides if centred; see `numpy.pad`, whose "empty" is no mode here.
+        How the signal is padded; see `numpy.pad`, whose "empty" is no mode here.
+    frame_length : int or None
+        Samples of a frame, at most n_fft; None is n_fft.
+    pad : int, (int, int), "same" or None
+        Padding before and after the signal instead of that of `center`.  "same" centres frame f on its hop, around
+        sample (f + 1/2) hop_length, for (n + hop_length // 2) // hop_length frames.
 
     Raises
     ------
@@ -94,31 +101,73 @@ class Geometry:
         window: Window,
         center: bool,
         pad_mode: PadMode,
+        frame_length: int | None = None,
+        pad: Pad | None = None,
     ) -> None:
         self.n_fft = checks.as_int("n_fft", n_fft, 2, LARGEST_N_FFT)
-        self.win_length = self.n_fft if win_length is None else checks.as_int("win_length", win_length, 1)
-        if self.win_length > self.n_fft:
-            raise ValueError(f"win_length must be at most n_fft = {self.n_fft}, got {win_length!r}")
+        self.frame_length = self.n_fft if frame_length is None else checks.as_int("frame_length", frame_length, 1)
+        if self.frame_length > self.n_fft:
+            raise ValueError(f"frame_length must be at most n_fft = {self.n_fft}, got {frame_length!r}")
+        self.win_length = self.frame_length if win_length is None else checks.as_int("win_length", win_length, 1)
+        if self.win_length > self.frame_length:
+            limit = "n_fft" if frame_length is None else "frame_length"
+            raise ValueError(f"win_length must be at most {limit} = {self.frame_length}, got {win_length!r}")
         default_hop = max(1, self.win_length // 4)
         self.hop_length = default_hop if hop_length is None else checks.as_int("hop_length", hop_length, 1, LARGEST_HOP)
         if not callable(pad_mode) and not (isinstance(pad_mode, str) and pad_mode in PAD_MODES):
             raise ValueError(f"pad_mode must be a function or one of {', '.join(PAD_MODES)}, got {pad_mode!r}")
         self.center, self.pad_mode = bool(center), pad_mode
-        self.window = pad_window(window_of(window, self.win_length), self.n_fft)
+        self.pad = None if pad is None else as_pad(pad)
+        self.append = 0  # zeros that follow a signal, before its padding
+        frame = pad_window(window_of(window, self.win_length), self.frame_length)
+        self.window = np.concatenate([frame, np.zeros(self.n_fft - self.frame_length)])
         self.window.flags.writeable = False
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update({"frame_length": state["n_fft"], "pad": None, "append": 0} | state)  # pickled by version 0.5
+
+    @property
+    def pad_left(self) -> int:
+        """Samples of padding before the signal."""
+        if self.pad is None:
+            return self.frame_length // 2 if self.center else 0
+        if self.pad == "same":
+            return self.frame_length // 2 - self.hop_length // 2
+        return self.pad[0]
+
+    @property
+    def pad_right(self) -> int:
+        """Samples of padding after the signal; with pad="same", the most that any length needs."""
+        if self.pad is None:
+            return self.pad_left
+        if self.pad == "same":
+            return max(0, self.frame_length - self.pad_left - (self.hop_length + 1) // 2)
+        return self.pad[1]
 
     @property
     def start(self) -> int:
         """The sample at which frame 0 starts."""
-        return -(self.n_fft // 2) if self.center else 0
+        return -self.pad_left
 
     @property
     def local(self) -> bool:
         """Whether the padding depends only on the ends of a signal."""
-        return not self.center or self.pad_mode in ("constant", *LOCAL_PAD_MODES)
+        return self.pads_with_zeros or self.pad_mode in LOCAL_PAD_MODES
+
+    @property
+    def pads_with_zeros(self) -> bool:
+        """Whether padding, if there is any, is zeros."""
+        return self.pad_mode == "constant" or (self.pad_left <= 0 and self.pad_right == 0)
+
+    def count_frames(self, n: int) -> int:
+        """Frames of n samples, which may be 0: 1 + (n + padding - frame_length) // hop_length."""
+        n += self.append
+        if self.pad == "same":
+            return (n + self.hop_length // 2) // self.hop_length
+        return max(0, 1 + (n + self.pad_left + self.pad_right - self.frame_length) // self.hop_length)
 
     def n_frames(self, n_samples: int) -> int:
-        """1 + (n_samples - 2 start - n_fft) // hop_length: the frames that fit.
+        """`count_frames`, at least one.
 
         Raises
         ------
@@ -126,32 +175,67 @@ class Geometry:
             If no frame fits.
         """
         n = checks.as_int("n_samples", n_samples, 1)
-        hops = n - 2 * self.start - self.n_fft
-        if hops < 0:
-            raise ValueError(f"n_samples must be at least n_fft = {self.n_fft} without centring, got {n}")
-        return 1 + hops // self.hop_length
+        self.check_length("n_samples", n)
+        return self.count_frames(n)
+
+    @property
+    def least_samples(self) -> int:
+        """Samples of the shortest signal that has a frame."""
+        if self.pad == "same":
+            return max(1, self.hop_length - self.hop_length // 2 - self.append)
+        return max(1, self.frame_length - self.pad_left - self.pad_right - self.append)
+
+    def check_length(self, name: str, n: int, verb: str = "be", unit: str = "") -> None:
+        """Raise a ValueError if n samples have no frame."""
+        if n >= self.least_samples:
+            return
+        least, cause = str(self.least_samples), "with this padding"
+        if self.pad is None:
+            size = "n_fft" if self.frame_length == self.n_fft else "frame_length"
+            least, cause = f"{size} = {self.frame_length}", "without centring"
+        raise ValueError(f"{name} must {verb} at least {least}{unit} {cause}, got {n}")
 
     def n_samples(self, n_frames: int) -> int:
-        """hop_length (n_frames - 1) + n_fft + 2 start: the samples covered by the frames."""
-        return self.hop_length * (checks.as_int("n_frames", n_frames, 1) - 1) + self.n_fft + 2 * self.start
+        """hop_length (n_frames - 1) + frame_length - padding: the samples covered by the frames."""
+        frames = checks.as_int("n_frames", n_frames, 1)
+        if self.pad == "same":
+            return self.hop_length * frames
+        return max(0, self.hop_length * (frames - 1) + self.frame_length - self.pad_left - self.pad_right)
 
     def padding(self, x: NDArray[np.floating]) -> tuple[NDArray[np.floating] | None, int, int]:
         """(padding (signals, before + after) of signals x (signals, n), or None for zeros; samples before; after)."""
-        pad, n = -self.start, x.shape[-1]
-        if not pad or self.pad_mode == "constant":
+        left, right, n = max(0, self.pad_left), self.pad_right, x.shape[-1] + self.append
+        if self.pads_with_zeros:
             return None, 0, 0
         mode: Any = self.pad_mode
-        if mode in LOCAL_PAD_MODES and n > pad:
-            head = np.pad(x[:, : pad + 1], ((0, 0), (pad, 0)), mode)[:, :pad]
-            tail = np.pad(x[:, n - pad - 1 :], ((0, 0), (0, pad)), mode)[:, pad + 1 :]
+        zeros = np.zeros((len(x), self.append), x.dtype)
+        if mode in LOCAL_PAD_MODES and n > max(left, right):
+            first = np.concatenate([x[:, : left + 1], zeros[:, : left + 1]], axis=1)[:, : left + 1]
+            last = np.concatenate([x[:, max(0, n - right - 1) :], zeros], axis=1)[:, -right - 1 :]
+            head = np.pad(first, ((0, 0), (left, 0)), mode)[:, :left]
+            tail = np.pad(last, ((0, 0), (0, right)), mode)[:, right + 1 :]
         else:
+            widths, signals = (left, right), np.concatenate([x, zeros], axis=1)
             padded = (
-                np.stack([np.pad(signal, pad, mode) for signal in x])  # a function gets a signal at a time
+                np.stack([np.pad(signal, widths, mode) for signal in signals])  # a function gets a signal at a time
                 if callable(mode)
-                else np.pad(x, ((0, 0), (pad, pad)), mode)
+                else np.pad(signals, ((0, 0), widths), mode)
             )
-            head, tail = padded[:, :pad], padded[:, pad + n :]
-        return np.concatenate([head, tail], axis=1), pad, pad
+            head, tail = padded[:, :left], padded[:, left + n :]
+        return np.concatenate([head, zeros, tail], axis=1), left, self.append + right
+
+
+def as_pad(pad: Pad) -> Literal["same"] | tuple[int, int]:
+    """The padding (before, after), or "same"."""
+    if isinstance(pad, str):
+        if pad != "same":
+            raise ValueError(f"pad must be a number of samples, two of them, 'same' or None, got {pad!r}")
+        return "same"
+    both = tuple(pad) if isinstance(pad, tuple | list) else (pad, pad)
+    if len(both) != 2:
+        raise ValueError(f"pad must hold the samples before and after the signal, got {pad!r}")
+    left, right = (checks.as_int("pad", size, 0, LARGEST_N_FFT) for size in both)
+    return left, right
 
 
 def window_of(window: Window, size: int) -> NDArray[np.float64]:

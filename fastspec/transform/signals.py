@@ -55,11 +55,6 @@ class SignalTransform:
         )
         self._calls: Kept[tuple[ArrayCall, Output] | None] = Kept()
 
-    @property
-    def pads_with_zeros(self) -> bool:
-        """Whether padding, if there is any, is zeros."""
-        return not self.geometry.center or self.geometry.pad_mode == "constant"
-
     def run(self, x: NDArray[Any], out: NDArray[Any], epilogue: Epilogue, scale: bool) -> Real:
         """Write the frames of signals x (..., n) to `out` (..., epilogue.width, frames); returns their largest peaks.
 
@@ -110,7 +105,7 @@ class SignalTransform:
         """The call for signals of this shape, and its output; None where `run` has to check, pad or divide them."""
         geometry, n, count = self.geometry, shape[-1], math.prod(shape[:-1])
         start = geometry.start
-        if not self.pads_with_zeros or not 0 < count <= CALL_SIGNALS or n < 1 or n - 2 * start < geometry.n_fft:
+        if not geometry.pads_with_zeros or not 0 < count <= CALL_SIGNALS or n < geometry.least_samples:
             return None
         if len(shape) > 1 and n < geometry.n_fft:  # it may be transposed
             return None
@@ -127,7 +122,7 @@ class SignalTransform:
     # ---- any arrays ----
     def _signal_args(self, x: Real) -> SignalArgs:
         """Arguments of the kernels for signals and their padding."""
-        if self.pads_with_zeros:
+        if self.geometry.pads_with_zeros:
             return signal_args(x)
         padding, pad_left, pad_right = self.geometry.padding(x.reshape(-1, x.shape[-1]))
         return signal_args(x, padding, pad_left=pad_left, pad_right=pad_right)
@@ -149,7 +144,8 @@ class SignalTransform:
         geometry, hop, frames = self.geometry, self.geometry.hop_length, out.shape[-1]
         if not geometry.local:
             x = checks.convert_samples(x, self.dtype, scale)
-        start, n, margin = geometry.start, x.shape[-1], geometry.n_fft
+        start, n = geometry.start, x.shape[-1]
+        margin = max(geometry.n_fft, geometry.pad_left, geometry.pad_right)
         numbers = CONVERTED_SAMPLES if layout else BUFFERED_NUMBERS
         block_frames = max(1, numbers // (x.size // n * max(hop, epilogue.width)))
         largest = np.full(x.size // n, -np.inf, self.dtype)

@@ -21,8 +21,15 @@ class Bands(NamedTuple):
     weights: Reals  # of all filters, one after another
 
 
+NO_ENERGY, ENERGY_FIRST, ENERGY_LAST, ENERGY_IN_CEPSTRA = 0, 1, 2, 3
+"""Where the logarithm of the energy of a frame goes: nowhere, a row before or after all, or in place of a cepstrum."""
+
+
 class Epilogue(NamedTuple):
-    """Levels of powers, filters over levels, logarithms of filtered levels."""
+    """Levels of powers, filters over levels, logarithms of filtered levels; and what front ends do beside.
+
+    Front ends compute L = gain log10(max(M + guard, floor)) + offset, within low and high, of levels (P + eps)**exponent.
+    """
 
     shape: int  # SQUARE, ROOT, LOG or EXPONENT
     log: bool  # of filtered levels
@@ -33,6 +40,18 @@ class Epilogue(NamedTuple):
     weights: Reals  # as in Bands
     first: Ints
     starts: Ints
+    eps: Number
+    guard: Number
+    at_floor: Number  # L at the floor
+    offset: Number
+    low: Number
+    high: Number
+    energy: int  # NO_ENERGY, ENERGY_FIRST, ENERGY_LAST or ENERGY_IN_CEPSTRA
+    energy_gain: Number  # of an energy, before its logarithm
+    energy_floor: Number
+    energy_row: int  # of the cepstra that it replaces
+    cepstra: int  # rows of the matrix
+    matrix: Reals  # of the cepstra, row by row
 
 
 @kernel
@@ -107,18 +126,18 @@ def half_log10(power: Reals):
 
 
 class ClipArgs(NamedTuple):
-    """Rows that are clipped and scaled in place: max(out - shift, floor) gain + offset."""
+    """Rows that are clipped and scaled in place: max(out - shift, floor) gain + offset of their signal."""
 
     out: Reals
     out_offsets: Ints  # of each signal's rows in out
     floors: Reals  # of each signal
+    offsets: Reals  # of each signal
     rows: int  # of a signal
     row_stride: int
     width: int  # of a row
     item_rows: int  # rows of an item
     shift: Number
     gain: Number
-    offset: Number
 
 
 CLIP_LAYOUT = Layout(ClipArgs)
@@ -145,5 +164,5 @@ def clip_and_scale(item, worker, record, scratch):
     args = unpack_clip(scratch, record)
     for r in range(item * args.item_rows, min((item + 1) * args.item_rows, args.out_offsets.size * args.rows)):
         o = args.out_offsets[r // args.rows] + r % args.rows * args.row_stride
-        floor = args.floors[r // args.rows]
-        clip_and_scale_row(args.out, o, o + args.width, args.shift, floor, args.gain, args.offset)
+        floor, offset = args.floors[r // args.rows], args.offsets[r // args.rows]
+        clip_and_scale_row(args.out, o, o + args.width, args.shift, floor, args.gain, offset)

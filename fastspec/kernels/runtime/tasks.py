@@ -6,7 +6,7 @@
 
 The arguments of the decorators name the calls of the library that need the kernel: "transform" (STFT, streams,
 librosa's face), "features" (decibels, cepstra, the inverse of filter banks), "recovery" (recover, recover_mel),
-"notebook" (its fifteen functions, for even sizes above 64), "sizes" (any of them, with prime
+"notebook" (its fifteen functions, for even sizes above 64), "frontends" (front ends), "sizes" (any of them, with prime
 factors from 11 on, and odd sizes on the way back).  `warmup` compiles what is registered.
 """
 

@@ -7,6 +7,7 @@ computed.  An epilogue is a function such as `write_levels`: it computes the out
 from typing import NamedTuple
 
 from ..features.levels import Epilogue, apply_filters, powers_to_levels, take_logarithms
+from ..fft.realfft import POWER
 from ..fft.tables import Tables
 from ..framing.memory import (
     scatter_complex,
@@ -18,7 +19,7 @@ from ..framing.memory import (
 from ..framing.polyphase import Signal, SignalArgs, interleave_rows, polyphase, read_padded
 from ..runtime.calls import address, call, noinline
 from ..runtime.jit import int64, kernel, register_jitable
-from ..runtime.layout import Ints, Layout, Reals, carve
+from ..runtime.layout import Ints, Layout, Number, Reals, carve
 from ..runtime.tasks import called_from_python, callee, task
 from ..simd.transpose import memory_fence
 from ..simd.vector import lanes, load, splat, store
@@ -28,6 +29,7 @@ class ForwardArgs(NamedTuple):
     """The layout of frames, in memory and in tiles, and the epilogue."""
 
     epilogue: int  # address of the kernel that writes a tile
+    prologue: int  # address of `prologue.prepare_frames`; 0 if frames are transformed as they are
     op: int  # realfft.COMPLEX or POWER
     mixed: bool  # a tile holds frames of several signals; otherwise a strip holds tiles of one signal
     full: bool  # all n_fft bins, not only the first half
@@ -47,6 +49,12 @@ class ForwardArgs(NamedTuple):
     row_stride: int  # real numbers from a frame of the output to the next; with frames_contiguous, from a bin
     fft_size: int  # real numbers of scratch for the transform
     tile_size: int  # for the bins of a tile and its epilogue
+    frame_size: int  # for the frames that a prologue writes
+    n_fft: int
+    frame_length: int  # samples of a frame, for a prologue
+    remove_mean: bool
+    preemphasis: Number  # its coefficient; 0 for none
+    first_gain: Number  # of the first sample of a frame
 
 
 LAYOUT = Layout(SignalArgs, Tables, ForwardArgs, Epilogue)
@@ -58,8 +66,8 @@ STREAM_ALIGNMENT = 64  # an output bypasses the caches if every row of it starts
 
 @register_jitable
 def scratch_sizes(args):
-    """Real numbers of scratch: strip, transform, bins of a tile, the tile as it is written."""
-    return args.rows * args.strip_stride, args.fft_size, args.tile_size, args.tile_size
+    """Real numbers of scratch: strip, transform, bins of a tile, the tile as it is written, prepared frames."""
+    return args.rows * args.strip_stride, args.fft_size, args.tile_size, args.tile_size, args.frame_size
 
 
 # ---- epilogues ----
@@ -148,6 +156,19 @@ def gather_frames(signals, first, args, t, work):
     interleave_rows(work, stride, args.rows, t, int64(0), args.strip_stride)
 
 
+@kernel
+def transform_tile(t, base, args, tables, work, tile, bins):
+    """Bins of the frames at column `base` of a strip; after a prologue, powers are followed by the frames' energies."""
+    if not args.prologue:
+        call(tables.forward, (args.op, t, base, tables, work, bins))
+        return
+    V = lanes(t)
+    call(args.prologue, (t, base, args, tile))
+    call(tables.forward, (args.op, tile, int64(0), tables, work, bins))
+    if args.op == POWER:
+        store(bins, V * args.bins, load(tile, V * args.n_fft))
+
+
 @task("transform", "notebook", "recovery")
 def forward_strip(item, worker, record, scratch):
     """A strip: strip_tiles tiles of frames of a signal, or a mixed tile of frames of several signals.
@@ -159,13 +180,13 @@ def forward_strip(item, worker, record, scratch):
     signals, tables = unpack_signals(scratch, record), unpack_tables(scratch, record)
     args, epilogue = unpack_args(scratch, record), unpack_epilogue(scratch, record)
     V, zero = lanes(scratch), int64(0)
-    strip, work, bins, tmp = carve(scratch, worker, scratch_sizes(args))
+    strip, work, bins, tmp, tile = carve(scratch, worker, scratch_sizes(args))
     tmp_stride = V * args.reals_per_value if args.frames_contiguous else args.width * args.reals_per_value
     frame_stride = args.reals_per_value if args.frames_contiguous else args.row_stride
     if args.mixed:
         first, total = item * V, args.signals * args.frames
         gather_frames(signals, first, args, strip, work)
-        call(tables.forward, (args.op, strip, zero, tables, work, bins))
+        transform_tile(strip, zero, args, tables, work, tile, bins)
         call(args.epilogue, (bins, args, epilogue, tmp, zero, tmp_stride, False, signals.peaks, first))
         frame, stop = first, min(first + V, total)
         while frame < stop:
@@ -182,7 +203,7 @@ def forward_strip(item, worker, record, scratch):
     for g in range(min(args.strip_tiles, tiles - first // V)):
         f0 = first + g * V
         peaks_offset, o = i * tiles * V + f0, signals.out_offsets[i] + f0 * frame_stride
-        call(tables.forward, (args.op, strip, g * V, tables, work, bins))
+        transform_tile(strip, g * V, args, tables, work, tile, bins)
         if f0 + V <= args.frames:
             call(
                 args.epilogue,

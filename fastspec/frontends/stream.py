@@ -1,0 +1,85 @@
+"""Features of signals that come in blocks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .. import checks
+from .._typing import Array
+from ..stream.forward import ForwardStream
+from .preemphasis import emphasize
+
+if TYPE_CHECKING:
+    from .frontend import FrontEnd
+
+
+class StreamingFeatures(ForwardStream):
+    """A `FrontEnd` of signals that come in blocks, with the same bits for any blocks; see `stream.StreamingSTFT`.
+
+    Parameters
+    ----------
+    frontend : FrontEnd
+        Without `dynamic_range`, `relative`, `normalize` and `dither`.
+    scale : bool
+        As in the call.
+
+    Attributes
+    ----------
+    latency : int
+        As in `stream.StreamingSTFT`.
+
+    Raises
+    ------
+    ValueError
+        If the features of a frame depend on the whole signal, or on noise.
+    """
+
+    def __init__(self, frontend: FrontEnd, *, scale: bool = False) -> None:
+        for name in ("dynamic_range", "relative", "normalize"):
+            if getattr(frontend, name) not in (None, False):
+                raise ValueError(
+                    f"{name} needs the whole signal, which a stream has not: push without it, and apply it at the end"
+                )
+        if frontend.dither:
+            raise ValueError(f"dither must be 0 for a stream, got {frontend.dither!r}")
+        if frontend.drop_last and frontend.geometry.pad_right < frontend.plan.hop_length:
+            raise ValueError("drop_last needs a padding of a hop after the signal, or a stream returns its last frame")
+        self.frontend = frontend
+        super().__init__(frontend, frontend._epilogue, frontend.dtype, "C", scale)  # type: ignore[arg-type]
+
+    def reset(self) -> None:
+        """Return to the state of a new stream; the next block may have other leading axes."""
+        super().reset()
+        self._before: Array | None = None  # the last sample, for the pre-emphasis of the signal
+
+    def push(self, block: ArrayLike, out: Array | None = None) -> Array:
+        """Push samples, and return the frames that they complete; see `stream.StreamingSTFT.push`."""
+        x = block if type(block) is np.ndarray else checks.as_array("block", block)
+        if not self.frontend.signal_preemphasis or self._ended or x.ndim == 0 or x.dtype.kind not in "fiub":
+            return super().push(x, out)
+        self._check_block(x)
+        samples = checks.convert_samples(x, self.plan.dtype, self.scale)
+        if not samples.shape[-1]:
+            return super().push(samples, out)
+        if self._before is None:
+            emphasized = emphasize(samples, self.frontend.signal_preemphasis)
+        else:
+            joined = np.concatenate([self._before, samples], axis=-1)
+            emphasized = emphasize(joined, self.frontend.signal_preemphasis)[..., 1:]
+        frames = super().push(emphasized, out)
+        self._before = samples[..., -1:].copy()
+        return frames
+
+    def flush(self, out: Array | None = None) -> Array:
+        """End the stream, and return the frames that reach past the end; see `stream.StreamingSTFT.flush`."""
+        if not self.frontend.drop_last:
+            return super().flush(out)
+        frames = super().flush()[..., :-1]
+        if out is None:
+            return frames
+        target = checks.stream_out("out", out, frames.shape[:-1], frames.shape[-1], self._dtype, frames)
+        target[...] = frames
+        return target
