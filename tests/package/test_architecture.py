@@ -25,8 +25,9 @@ FLOORS = [
     ["plan"],
     ["stream", "notebook"],
     ["recovery"],
+    ["frontends"],
     [
-        *("extras", "atomic", "librosa", "patch", "picture", "files", "warmup", "plot", "demo", "cli"),
+        *("extras", "atomic", "librosa", "kaldi", "faces", "patch", "picture", "files", "warmup", "plot", "demo", "cli"),
         *("__main__", "moved", "_pyinstaller", ""),
     ],
 ]
