@@ -18,25 +18,34 @@ from .forward import ForwardArgs
 
 
 @kernel
+def next_row(r, column, rows):
+    """(row, column) of the next sample of a strip, after that in row r."""
+    r += 1
+    return (int64(0), column + 1) if r == rows else (r, column)
+
+
+@kernel
 def copy_frames(t, base, args, tile):
-    """tile[j lanes :] = sample j of the frames at columns base .. base + lanes - 1 of a strip; returns their sums."""
+    """tile[j lanes :] = sample j of the frames at columns base .. base + lanes - 1 of a strip; returns their sums.
+
+    Even and odd samples are summed apart, whatever the rows of the strip.
+    """
     noinline()
     V, size, stride = lanes(t), args.frame_length, args.strip_stride
     zero = splat(t, t.dtype.type(0))
-    p, q, j, column = zero, zero, int64(0), base
-    while j < size:
-        count, at = min(args.rows, size - j), column
-        for r in range(0, count - 1, 2):
-            a, b = load(t, at), load(t, at + stride)
-            store(tile, (j + r) * V, a)
-            store(tile, (j + r + 1) * V, b)
-            p, q = p + a, q + b
-            at += 2 * stride
-        if count % 2:
-            a = load(t, at)
-            store(tile, (j + count - 1) * V, a)
-            p = p + a
-        j, column = j + count, column + 1
+    p, q, r, column = zero, zero, int64(0), int64(base)
+    for at in range(0, (size - 1) * V, 2 * V):
+        a = load(t, r * stride + column)
+        r, column = next_row(r, column, args.rows)
+        b = load(t, r * stride + column)
+        r, column = next_row(r, column, args.rows)
+        store(tile, at, a)
+        store(tile, at + V, b)
+        p, q = p + a, q + b
+    if size % 2:
+        a = load(t, r * stride + column)
+        store(tile, (size - 1) * V, a)
+        p = p + a
     return p + q
 
 
