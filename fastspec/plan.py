@@ -26,9 +26,9 @@ Order = Literal["F", "C"]
 class STFT(Immutable):
     """The plan of a short-time Fourier transform and its inverse.
 
-    D[k, f] = sum over j < frame_length of w[j] y[start + f hop_length + j] exp(-2 pi i j k / n_fft), 0 <= k <= n_fft // 2,
+    D[k, f] = sum over j < L of w[j] y[start + f hop_length + j] exp(-2 pi i j k / n_fft), 0 <= k <= n_fft // 2,
 
-    where w is the window, win_length samples in the middle of frame_length, and start is -(frame_length // 2) if centred
+    where L is frame_length, w the window, win_length samples in the middle of L, and start is -(L // 2) if centred
     (frame f is then around sample f hop_length, and the signal is padded), -pad[0] with a pad, else 0.  Allen &
     Rabiner, Proc. IEEE 65 (1977), 1558-1564.
 

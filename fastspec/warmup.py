@@ -44,7 +44,8 @@ def steps(*dtypes: DTypeLike, needed_by: Iterable[str] = ()) -> list[Step]:
     *dtypes : dtype
         float32 and float64 by default.
     needed_by : iterable of str
-        Only the kernels of "transform", "features", "recovery", "notebook", "frontends" or "sizes"; see `kernels.runtime.tasks`.
+        Only the kernels of "transform", "features", "recovery", "notebook", "frontends" or "sizes"; see
+        `kernels.runtime.tasks`.
     """
     return [
         (f"{kernel.name}, {dtype}", partial(kernel.compile, dtype)) for dtype, kernel in _kernels(dtypes, needed_by)

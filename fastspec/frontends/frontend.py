@@ -19,6 +19,7 @@ from ..plan import STFT, Order, as_plan
 from ..transform.epilogue import Epilogue, epilogue_args, frontend_features
 from ..transform.forward import ForwardTransform, Prologue
 from ..transform.framing import Geometry
+from ..transform.memory import layout_of
 from ..transform.signals import SignalTransform
 from .dither import dithered_features
 from .normalize import limit_range, normalize_rows
@@ -81,8 +82,8 @@ class FrontEnd(Immutable):
     low, high : float
         Bounds after the map.
     energy : "first", "last", "cepstrum" or None
-        Where the logarithm of sum(z**2) of each frame goes: a row before or after the filters, or in place of the cepstrum
-        of order 0.
+        Where the logarithm of sum(z**2) of each frame goes: a row before or after the filters, or in place of the
+        cepstrum of order 0.
     energy_floor : float
         Least energy; by default the floor.
     n_cepstra : int
@@ -90,7 +91,7 @@ class FrontEnd(Immutable):
     lifter : float
         Length of the lifter; 0 for none.
     dynamic_range : float
-        Values more than this below the largest are raised to that, before `gain` and `offset`; in units of the logarithm.
+        Values more than this below the largest are raised to that, before `gain` and `offset`; in the logarithm's unit.
     relative : bool
         Whether the largest is subtracted, before `gain` and `offset`.
     reference : "signal" or "batch"
@@ -195,7 +196,7 @@ class FrontEnd(Immutable):
 
     def _options_text(self) -> str:
         """The options that are not their defaults."""
-        shown = {**FrontEnd.__init__.__kwdefaults__, "energy_floor": self.floor}  # type: ignore[misc]
+        shown = {**(FrontEnd.__init__.__kwdefaults__ or {}), "energy_floor": self.floor}
         return "".join(f", {name}={getattr(self, name)!r}" for name in shown if getattr(self, name) != shown[name])
 
     def __getstate__(self) -> dict[str, Any]:
@@ -268,7 +269,11 @@ class FrontEnd(Immutable):
         if frames < 1:
             raise ValueError(f"y must reach into a second frame, as the last is dropped, got {x.shape[-1]} samples")
         L = checks.output_array("out", out, (*x.shape[:-1], self.n_rows, frames), self.dtype, order, x)
-        self._finish(L, self._compute(x, L, rng, scale))
+        is_in_rows = not self.normalize or (frames > 1 and L.strides[-1] == L.itemsize and layout_of(L) is not None)
+        rows = L if is_in_rows else np.empty(L.shape, self.dtype)
+        self._finish(rows, self._compute(x, rows, rng, scale))
+        if rows is not L:
+            L[...] = rows
         return L
 
     def batch(self, signals: Sequence[ArrayLike], *, rng: Any = None, fill: float = 0.0) -> tuple[Real, Integer]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .frontend import FrontEnd
 
 
-def invert(frontend: FrontEnd, L: ArrayLike, **options: Any) -> Real:
+def invert(frontend: FrontEnd, L: ArrayLike, **options: Any) -> Any:
     """Signals whose features are near L.
 
     The map, the logarithm and the guard are undone, `recover_mel` recovers a signal, and pre-emphases and the scale are
@@ -78,12 +78,12 @@ def levels_of(frontend: FrontEnd, L: Real) -> Real:
         return np.maximum(values - number(frontend.guard), 0)
     base = frontend.log_gain
     check_exponents("L", values, base, f"log={frontend.log!r}")
-    return np.maximum(from_db(values, factor=base) - number(frontend.guard), 0)
+    return np.maximum(from_db(values, factor=base, scale=1.0) - number(frontend.guard), 0)
 
 
 def _warn_of_bounds(frontend: FrontEnd, L: Real) -> None:
     """Warn where values were cut off."""
-    clipped = [name for name in ("low", "high") if np.isfinite(bound := getattr(frontend, name)) and (L == bound).any()]
+    clipped = [name for name in ("low", "high") if np.isfinite(bound := getattr(frontend, name)) and (bound == L).any()]
     if frontend.dynamic_range is not None:
         clipped.append("dynamic_range")
     if clipped:

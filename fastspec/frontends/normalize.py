@@ -6,6 +6,9 @@ import numpy as np
 
 from .._typing import Real
 from ..features.log import clip_levels
+from ..kernels.features import normalize as kernels
+from ..kernels.runtime.tasks import run_items
+from ..transform.memory import layout_of
 
 
 def limit_range(
@@ -30,13 +33,20 @@ def limit_range(
 def normalize_rows(L: Real, by_deviation: bool, deviation_floor: float) -> None:
     """Subtract from each row of L (..., rows, frames) its mean, and divide it by its deviation + deviation_floor.
 
-    The deviation is sqrt(sum of squares / (frames - 1)); 0 for a single frame.  Sums are in float64.
+    The deviation is sqrt(sum of squares / (frames - 1)); rows without any become 0.  The frames of a row are
+    neighbours.
     """
-    frames = L.shape[-1]
-    L -= L.mean(axis=-1, keepdims=True, dtype=np.float64).astype(L.dtype)
-    if not by_deviation:
-        return
-    squares = np.einsum("...f,...f->...", L, L, dtype=np.float64)[..., None]
-    deviation = np.sqrt(squares / max(1, frames - 1)) + deviation_floor
-    with np.errstate(divide="ignore", invalid="ignore"):
-        L /= deviation.astype(L.dtype)
+    layout, (rows, frames) = layout_of(L), L.shape[-2:]
+    assert layout is not None
+    row_stride = layout.row_stride if layout.frames_contiguous else 1  # a lone frame
+    args = kernels.NormalizeArgs(
+        out=layout.flat,
+        offsets=layout.offsets,
+        rows=rows,
+        row_stride=row_stride,
+        width=frames,
+        by_deviation=by_deviation,
+        least=deviation_floor,
+    )
+    items = len(layout.offsets) * rows
+    run_items(kernels.normalize_row, L.dtype, items, kernels.LAYOUT.pack(args), work=L.size * 8)

@@ -1,2 +1,10 @@
-def recipe(name): raise NotImplementedError
-def recipes(): return ()
+"""Recipes by name."""
+
+
+def recipe(name: str) -> None:
+    """None yet."""
+
+
+def recipes() -> tuple[str, ...]:
+    """None yet."""
+    return ()

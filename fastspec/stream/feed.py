@@ -132,6 +132,7 @@ class Feed:
             out_offsets=self._out_offsets,
             peaks=self._peaks,
             n=0,
+            pads_by_index=False,
             pad_left=self.history.shape[1],
             pad_right=0,
             mean=number(0),

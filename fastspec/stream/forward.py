@@ -31,7 +31,11 @@ class ForwardStream:
             )
         self.plan, self.scale = plan, bool(scale)
         self._epilogue, self._dtype, self._order = epilogue, dtype, order
-        self._geometry, self._pad, self._right = geometry, max(0, geometry.pad_left), geometry.append + geometry.pad_right
+        self._geometry, self._pad, self._right = (
+            geometry,
+            max(0, geometry.pad_left),
+            geometry.append + geometry.pad_right,
+        )
         self._pads_from_samples = not geometry.pads_with_zeros  # so the first frame needs pad + 1 samples
         frame_length = geometry.frame_length
         self.latency = max(frame_length - frame_length // 2, self._pad + 1 if self._pads_from_samples else 0)
@@ -62,7 +66,8 @@ class ForwardStream:
         self._feed: Feed | None = None
         self._converted: Array | None = None
         self._samples_in = 0
-        self._awaits_padding = self._pads_from_samples and self._pad > 0  # whether samples for the padding before the signal are missing
+        # whether samples for the padding before the signal are missing
+        self._awaits_padding = self._pads_from_samples and self._pad > 0
         self._ended = False
 
     def push(self, block: ArrayLike, out: Array | None = None) -> Array:
@@ -170,7 +175,10 @@ class ForwardStream:
 
     def _make_feed(self, leading: tuple[int, ...]) -> Feed:
         """A feed of signals with these leading axes."""
-        signals, capacity = int(np.prod(leading, dtype=np.int64)), max(self._geometry.n_fft, 2 * self._pad, self._kept) + 1
+        signals, capacity = (
+            int(np.prod(leading, dtype=np.int64)),
+            max(self._geometry.n_fft, 2 * self._pad, self._kept) + 1,
+        )
         feed = Feed(self.plan.forward_transform, self._epilogue, signals, capacity)
         if not self._awaits_padding:
             feed.history_size, feed.origin = self._pad, self._geometry.start  # zeros are the padding

@@ -186,9 +186,20 @@ class ForwardTransform:
         )
 
     def prepare_signals(
-        self, count: int, n: int, origin: int, frames: int, epilogue: Epilogue, *, frames_contiguous: bool
+        self,
+        count: int,
+        n: int,
+        origin: int,
+        frames: int,
+        epilogue: Epilogue,
+        padding: tuple[Integer, int, int] | None = None,
+        *,
+        frames_contiguous: bool,
     ) -> ArrayCall:
-        """`run` for `count` signals of n samples, one after another in memory, as the frames of the output are."""
+        """`run` for `count` signals of n samples, one after another in memory, as the frames of the output are.
+
+        The padding is that of `Geometry.padding_indices`.
+        """
         reals = 2 if epilogue.op == COMPLEX else 1
         empty, number = np.zeros(0, self.dtype), self.dtype.type
         stride = (frames if frames_contiguous else epilogue.width) * reals
@@ -197,16 +208,18 @@ class ForwardTransform:
         mixed, strip_tiles = (True, 1) if is_tile else self.division(count, frames)
         args = self.args(count, frames, layout, epilogue, strip_tiles, mixed=mixed)._replace(origin=origin)
         items = -(-count * frames // self.lanes) if mixed else count * args.strips
+        indices, pad_left, pad_right = (np.zeros(0), 0, 0) if padding is None else padding
         signals = SignalArgs(
             x=empty,
             offsets=np.arange(count) * n,
-            padding=empty,
+            padding=indices.astype(self.dtype),
+            pads_by_index=padding is not None,
             out=empty,
             out_offsets=layout.offsets,
             peaks=empty,
             n=n,
-            pad_left=0,
-            pad_right=0,
+            pad_left=pad_left,
+            pad_right=pad_right,
             mean=number(0),
             scale=number(1),
         )

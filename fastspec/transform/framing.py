@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import checks
+from .._typing import Integer
 from ..forks import forks_wait
 
 Window = str | float | tuple[Any, ...] | ArrayLike | Callable[[int], ArrayLike]
@@ -16,6 +17,11 @@ Pad = int | tuple[int, int] | Literal["same"]
 
 LOCAL_PAD_MODES = ("edge", "linear_ramp", "reflect", "symmetric")
 """Modes of `numpy.pad` whose p samples depend on at most the p + 1 samples of the signal beside them."""
+REPEATING_PAD_MODES = ("edge", "reflect", "symmetric")
+"""Modes of `numpy.pad` that repeat samples of the signal."""
+LONGEST_INDEXED_PADDING = 1 << 16
+LONGEST_INDEXED_SIGNAL = 1 << 24
+"""Samples that float32 counts exactly."""
 COSINES = {"hann": (0.5, 0.5), "hamming": (0.54, 1 - 0.54), "blackman": (0.42, 0.5, 0.08), "boxcar": (1.0,)}
 """Coefficients of windows that need no import of `scipy.signal`, which takes half a second."""
 LARGEST_N_FFT = 1 << 20
@@ -204,25 +210,46 @@ class Geometry:
 
     def padding(self, x: NDArray[np.floating]) -> tuple[NDArray[np.floating] | None, int, int]:
         """(padding (signals, before + after) of signals x (signals, n), or None for zeros; samples before; after)."""
-        left, right, n = max(0, self.pad_left), self.pad_right, x.shape[-1] + self.append
         if self.pads_with_zeros:
             return None, 0, 0
-        mode: Any = self.pad_mode
         zeros = np.zeros((len(x), self.append), x.dtype)
-        if mode in LOCAL_PAD_MODES and n > max(left, right):
-            first = np.concatenate([x[:, : left + 1], zeros[:, : left + 1]], axis=1)[:, : left + 1]
-            last = np.concatenate([x[:, max(0, n - right - 1) :], zeros], axis=1)[:, -right - 1 :]
+        both = self._pad_ends(lambda a, b: x[:, a:b], x.shape[-1], zeros)
+        return both, max(0, self.pad_left), self.append + self.pad_right
+
+    def padding_indices(self, n: int) -> tuple[Integer, int, int] | None:
+        """(the sample of n that each sample of the padding repeats, -1 for a zero; samples before; after).
+
+        None where the padding is zeros, or not of samples that are repeated, or long: see `padding`.
+        """
+        left, right = max(0, self.pad_left), self.append + self.pad_right
+        is_long = left + right > LONGEST_INDEXED_PADDING or n > LONGEST_INDEXED_SIGNAL
+        if self.pads_with_zeros or self.pad_mode not in REPEATING_PAD_MODES or is_long or n < 1:
+            return None
+        minus = np.full((1, self.append), -1)
+        indices = self._pad_ends(lambda a, b: np.arange(a, max(a, min(b, n)))[None], n, minus)
+        return indices[0], left, right
+
+    def _pad_ends(self, samples: Callable[[int, int], NDArray[Any]], n: int, zeros: NDArray[Any]) -> NDArray[Any]:
+        """(signals, before + after): the padding of signals of n samples that zeros (signals, append) follow.
+
+        samples(a, b) are samples a .. b - 1 of the signals.
+        """
+        left, right, size = max(0, self.pad_left), self.pad_right, n + zeros.shape[1]
+        mode: Any = self.pad_mode
+        if mode in LOCAL_PAD_MODES and size > max(left, right):
+            first = np.concatenate([samples(0, left + 1), zeros[:, : left + 1]], axis=1)[:, : left + 1]
+            last = np.concatenate([samples(max(0, n - right - 1), n), zeros], axis=1)[:, -right - 1 :]
             head = np.pad(first, ((0, 0), (left, 0)), mode)[:, :left]
             tail = np.pad(last, ((0, 0), (0, right)), mode)[:, right + 1 :]
         else:
-            widths, signals = (left, right), np.concatenate([x, zeros], axis=1)
+            widths, signals = (left, right), np.concatenate([samples(0, n), zeros], axis=1)
             padded = (
                 np.stack([np.pad(signal, widths, mode) for signal in signals])  # a function gets a signal at a time
                 if callable(mode)
                 else np.pad(signals, ((0, 0), widths), mode)
             )
-            head, tail = padded[:, :left], padded[:, left + n :]
-        return np.concatenate([head, zeros, tail], axis=1), left, self.append + right
+            head, tail = padded[:, :left], padded[:, left + size :]
+        return np.concatenate([head, zeros, tail], axis=1)
 
 
 def as_pad(pad: Pad) -> Literal["same"] | tuple[int, int]:

@@ -75,11 +75,13 @@ def signal_args(
     *,
     pad_left: int = 0,
     pad_right: int = 0,
+    pads_by_index: bool = False,
     mean: float = 0.0,
     scale: float = 1.0,
 ) -> SignalArgs:
     """Arguments for signals x (..., n) with a contiguous last axis, and padding (signals, pad_left + pad_right).
 
+    With pads_by_index the padding (pad_left + pad_right,) holds the samples that it repeats, -1 for a zero.
     (x - mean) scale is transformed; scale is a power of two.
     """
     flat, offsets = flatten(x, 1)
@@ -92,6 +94,7 @@ def signal_args(
         out_offsets=np.zeros(0, np.int64),
         peaks=empty,
         n=x.shape[-1],
+        pads_by_index=pads_by_index,
         pad_left=pad_left,
         pad_right=pad_right,
         mean=number(mean * scale),  # which may be a denormal before

@@ -72,9 +72,10 @@ class SignalTransform:
 
     # ---- prepared calls ----
     def run_prepared(self, y: Any, epilogue: Hashable, out: Any, order: str) -> NDArray[Any] | None:
-        """The result (..., rows, frames) by a prepared call; None if the signals need a conversion, padding or a check.
+        """The result (..., rows, frames) by a prepared call, or None.
 
-        `epilogue` is an argument of `make_epilogue`; the calls of the latest shapes are kept.
+        None if the signals need a conversion or a check, or their padding more than their samples.  `epilogue` is an
+        argument of `make_epilogue`; the calls of the latest shapes are kept.
         """
         is_plain = type(y) is np.ndarray and y.dtype == self.dtype and y.flags.carray and y.ndim
         if not is_plain or order not in ("F", "C"):
@@ -105,14 +106,20 @@ class SignalTransform:
         """The call for signals of this shape, and its output; None where `run` has to check, pad or divide them."""
         geometry, n, count = self.geometry, shape[-1], math.prod(shape[:-1])
         start = geometry.start
-        if not geometry.pads_with_zeros or not 0 < count <= CALL_SIGNALS or n < geometry.least_samples:
+        padding = geometry.padding_indices(n)
+        if (
+            (padding is None and not geometry.pads_with_zeros)
+            or not 0 < count <= CALL_SIGNALS
+            or n < geometry.least_samples
+        ):
             return None
         if len(shape) > 1 and n < geometry.n_fft:  # it may be transposed
             return None
         frames, epilogue = geometry.n_frames(n), self.make_epilogue(name)
         if count * frames > CALL_FRAMES:
             return None
-        call = self.transform.prepare_signals(count, n, start, frames, epilogue, frames_contiguous=order == "C")
+        in_order = order == "C"
+        call = self.transform.prepare_signals(count, n, start, frames, epilogue, padding, frames_contiguous=in_order)
         is_complex = epilogue.op == COMPLEX
         dtype = np.result_type(self.dtype, np.complex64) if is_complex else self.dtype
         inner = (epilogue.width, frames) if order == "C" else (frames, epilogue.width)
@@ -124,6 +131,10 @@ class SignalTransform:
         """Arguments of the kernels for signals and their padding."""
         if self.geometry.pads_with_zeros:
             return signal_args(x)
+        indices = self.geometry.padding_indices(x.shape[-1])
+        if indices is not None:
+            which, pad_left, pad_right = indices
+            return signal_args(x, which.astype(x.dtype), pad_left=pad_left, pad_right=pad_right, pads_by_index=True)
         padding, pad_left, pad_right = self.geometry.padding(x.reshape(-1, x.shape[-1]))
         return signal_args(x, padding, pad_left=pad_left, pad_right=pad_right)
 

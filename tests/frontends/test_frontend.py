@@ -41,7 +41,15 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "any power": {"power": 1.3, "eps": 1e-4},
     "guard": {"log": "log2", "guard": 2.0**-24},
     "db": {"log": "db", "floor": 1e-10},
-    "db of magnitudes": {"log": "db", "floor": 1e-5, "power": 1.0, "gain": 0.05, "offset": 1.0, "low": 0.3, "high": 0.9},
+    "db of magnitudes": {
+        "log": "db",
+        "floor": 1e-5,
+        "power": 1.0,
+        "gain": 0.05,
+        "offset": 1.0,
+        "low": 0.3,
+        "high": 0.9,
+    },
     "map of levels": {"gain": 3.0, "offset": 1.0, "floor": 0.5, "guard": 0.25},
     "speech": SPEECH,
     "first sample": SPEECH | {"first_sample": "zero"},
@@ -187,9 +195,7 @@ def test_ranges_below_the_largest(reference: str, relative: bool, order: Any) ->
 
 def test_whisper_is_that_of_the_plan() -> None:
     plan, bank = STFT(400, hop_length=160, pad_mode="reflect"), MelBank(SR, 400, 80)
-    frontend = FrontEnd(
-        plan, bank, log="log10", floor=1e-10, dynamic_range=8, gain=0.25, offset=1.0, drop_last=True
-    )
+    frontend = FrontEnd(plan, bank, log="log10", floor=1e-10, dynamic_range=8, gain=0.25, offset=1.0, drop_last=True)
     y = NOISE.astype("f4")
     assert np.array_equal(frontend(y), plan.mel(y, bank, log="whisper"))
     click = np.r_[np.zeros(4000), 1, np.zeros(4000)].astype("f4")
@@ -213,7 +219,7 @@ def test_constants_and_silence_are_the_floor_exactly() -> None:
     frontend = FrontEnd(kaldi_plan("float32"), bank_of("float32"), **SPEECH)
     for value in (0.0, 1.0, 0.1, -0.7, 1e-3, 12345.678 / 32768):
         L = frontend(np.full(4000, value, np.float32))
-        assert (L == np.float32(np.log(1.1920929e-07))).all(), value
+        assert np.unique(L) == np.float32(np.log(1.1920929e-07)), value
 
 
 def test_nan_and_infinity_stay_in_their_frames() -> None:
@@ -291,7 +297,7 @@ def test_features_come_back_as_sound() -> None:
     z = frontend.inverse(L, n_iter=40)
     assert len(z) == plan.n_samples(L.shape[1])
     again = frontend(z)[:, : L.shape[1]]
-    loud = L > L.max() - 4
+    loud = L.max() - L < 4
     assert np.abs(again - L[:, : again.shape[1]])[loud[:, : again.shape[1]]].mean() < 0.3
     with pytest.raises(ValueError, match="rows were normalized"):
         FrontEnd(plan, bank, log="ln", normalize="mean").inverse(L)

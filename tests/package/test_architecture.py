@@ -27,7 +27,20 @@ FLOORS = [
     ["recovery"],
     ["frontends"],
     [
-        *("extras", "atomic", "librosa", "kaldi", "faces", "patch", "picture", "files", "warmup", "plot", "demo", "cli"),
+        *(
+            "extras",
+            "atomic",
+            "librosa",
+            "kaldi",
+            "faces",
+            "patch",
+            "picture",
+            "files",
+            "warmup",
+            "plot",
+            "demo",
+            "cli",
+        ),
         *("__main__", "moved", "_pyinstaller", ""),
     ],
 ]

@@ -28,7 +28,7 @@ NO_ENERGY, ENERGY_FIRST, ENERGY_LAST, ENERGY_IN_CEPSTRA = 0, 1, 2, 3
 class Epilogue(NamedTuple):
     """Levels of powers, filters over levels, logarithms of filtered levels; and what front ends do beside.
 
-    Front ends compute L = gain log10(max(M + guard, floor)) + offset, within low and high, of levels (P + eps)**exponent.
+    Front ends compute L = gain log10(max(M + guard, floor)) + offset, within low and high, of (P + eps)**exponent.
     """
 
     shape: int  # SQUARE, ROOT, LOG or EXPONENT

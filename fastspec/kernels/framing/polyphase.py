@@ -10,7 +10,7 @@ frame.
 from typing import NamedTuple
 
 from ..runtime.calls import noinline, prefetch
-from ..runtime.jit import kernel
+from ..runtime.jit import int64, kernel
 from ..runtime.layout import Ints, Number, Reals
 from ..runtime.tasks import called_from_python
 from ..simd.transpose import transpose_block, transpose_block_centred
@@ -23,6 +23,7 @@ class SignalArgs(NamedTuple):
     x: Reals
     offsets: Ints  # of each signal in x
     padding: Reals  # of each signal, pad_left samples before it, then pad_right after it
+    pads_by_index: bool  # padding holds, for all signals, which sample is repeated, -1 for a zero
     out: Reals
     out_offsets: Ints  # of each signal's output in out
     peaks: Reals  # the largest value of each lane of each tile, from the epilogue
@@ -45,6 +46,7 @@ class Signal(NamedTuple):
     pad_right: int
     mean: Number
     scale: Number
+    pads_by_index: bool
 
 
 @kernel
@@ -95,6 +97,17 @@ def clear(out, o, count):
 
 
 @kernel
+def read_padding(signal, k, out, o, count):
+    """out[o : o + count] = the padding from its sample k on."""
+    if not signal.pads_by_index:
+        copy(signal.padding, signal.padding_offset + k, out, o, count)
+        return
+    for i in range(count):
+        at = int64(signal.padding[signal.padding_offset + k + i])
+        out[o + i] = signal.x[signal.offset + at] if at >= 0 else out.dtype.type(0)
+
+
+@kernel
 def read_padded(signal, s, out, o, count):
     """out[o + k] = sample s + k of the padded signal, k < count: 0 beyond its padding."""
     noinline()
@@ -104,13 +117,13 @@ def read_padded(signal, s, out, o, count):
     c = max(b, min(stop, signal.n))  # b .. c - 1: samples
     d = max(c, min(stop, signal.n + signal.pad_right))  # c .. d - 1: padding; d .. stop - 1: zeros
     clear(out, o, a - s)
-    copy(signal.padding, signal.padding_offset + signal.pad_left + a, out, o + a - s, b - a)
+    read_padding(signal, signal.pad_left + a, out, o + a - s, b - a)
     o -= s
     if signal.scale == 1:
         copy_centred(signal.x, signal.offset + b, out, o + b, c - b, signal.mean)
     else:
         copy_scaled(signal.x, signal.offset + b, out, o + b, c - b, signal.mean, signal.scale)
-    copy(signal.padding, signal.padding_offset + signal.pad_left + c - signal.n, out, o + c, d - c)
+    read_padding(signal, signal.pad_left + c - signal.n, out, o + c, d - c)
     clear(out, o + d, stop - d)
 
 

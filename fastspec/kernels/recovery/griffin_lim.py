@@ -85,8 +85,9 @@ def load_mixture(b, first, args, round_args, strip, extra, work):
     zero, n, unit = int64(0), round_args.n, strip.dtype.type(1)
     left, right = round_args.left, round_args.right
     now = Signal(
-        round_args.now, b * n, round_args.edges, b * (left + right), n, left, right, unit - unit, round_args.now_gain
-    )
+        round_args.now, b * n, round_args.edges, b * (left + right), n, left, right, unit - unit, round_args.now_gain,
+        False,
+    )  # fmt: skip
     s = first * args.hop - args.start
     if round_args.before_gain == 0:
         polyphase(now, s, args.hop, args.rows, strip, args.strip_stride, work)
@@ -95,7 +96,7 @@ def load_mixture(b, first, args, round_args, strip, extra, work):
     read_padded(now, s, extra, zero, count)
     low, high = max(s, zero), min(s + count, n)
     add_scaled(round_args.before, b * n + low, round_args.before_gain, extra, low - s, high - low)
-    mixed = Signal(extra, zero, extra, zero, count, zero, zero, unit - unit, unit)
+    mixed = Signal(extra, zero, extra, zero, count, zero, zero, unit - unit, unit, False)
     polyphase(mixed, zero, args.hop, args.rows, strip, args.strip_stride, work)
 
 

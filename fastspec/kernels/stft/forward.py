@@ -129,7 +129,7 @@ def write_filtered(
 @kernel
 def select_signal(signals, i):
     """Signal i of `SignalArgs`."""
-    padding_offset = i * (signals.pad_left + signals.pad_right)
+    padding_offset = int64(0) if signals.pads_by_index else i * (signals.pad_left + signals.pad_right)
     return Signal(
         signals.x,
         signals.offsets[i],
@@ -140,6 +140,7 @@ def select_signal(signals, i):
         signals.pad_right,
         signals.mean,
         signals.scale,
+        signals.pads_by_index,
     )
 
 

@@ -53,7 +53,7 @@ def read_bins(args, spectra, offset, count, c, tmp):
 def load_strip(x, first, args, strip, work):
     """The strip of x - args.mean whose first frame is `first`."""
     zero = int64(0)
-    signal = Signal(x, zero, x, zero, x.size, zero, zero, args.mean, x.dtype.type(1))
+    signal = Signal(x, zero, x, zero, x.size, zero, zero, args.mean, x.dtype.type(1), False)
     polyphase(signal, first * args.hop, args.hop, args.rows, strip, args.strip_stride, work)
 
 

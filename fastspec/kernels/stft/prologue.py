@@ -87,7 +87,7 @@ def emphasize(tile, size, coefficient, first_gain):
 
 @callee("frontends")
 def prepare_frames(t: Reals, base: int, args: ForwardArgs, tile: Reals):
-    """Write the frames at column `base` of a strip, sample j of lane k at tile[j lanes + k], and then their energies."""
+    """Write the frames at column `base` of a strip, sample j of lane k at tile[j lanes + k], then their energies."""
     noinline()
     V, size = lanes(t), args.frame_length
     total = copy_frames(t, base, args, tile)
