@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import checks
-from .._typing import Integer, Real
+from .._typing import Complex, Integer, Real
 from ..features.banks import BinBank, FilterBank, as_bank
 from ..features.cepstrum import cepstrum_matrix
 from ..immutable import Immutable, cached_attribute
@@ -327,6 +327,74 @@ class FrontEnd(Immutable):
         from .inverse import invert
 
         return invert(self, L, **options)
+
+    # ---- sums over frames ----
+    def mean_power(self, y: ArrayLike, *, scale: bool = False) -> Real:
+        """The mean of P over all frames, of each bin: Welch's estimate of a spectrum, before its scale.
+
+        Welch, IEEE Trans. Audio Electroacoust. AU-15 (1967), 70-73.  Spectra are not held; `bank`, `power`, `eps` and
+        what follows them are not applied, nor is `dither`.
+
+        Parameters
+        ----------
+        y : np.ndarray [shape=(..., n)]
+            Real signals.
+        scale : bool
+            As in the call.
+
+        Returns
+        -------
+        P : np.ndarray [shape=(..., n_bins)]
+            Of the plan's dtype; summed in it over 256 frames at most, and in float64 over these.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If y is not real or is too short for a frame.
+        """
+        return self._means(y, None, scale)[..., 0, :].astype(self.dtype)
+
+    def mean_cross(self, x: ArrayLike, y: ArrayLike, *, scale: bool = False) -> tuple[Complex, Real, Real]:
+        """The means over all frames of conj(X) Y, |X|**2 and |Y|**2 of two signals, of each bin.
+
+        Their coherence is |mean of conj(X) Y|**2 / (mean of |X|**2 times mean of |Y|**2).
+
+        Parameters
+        ----------
+        x, y : np.ndarray [shape=(..., n)]
+            Real signals of one shape.
+        scale : bool
+            As in the call.
+
+        Returns
+        -------
+        Pxy : np.ndarray [shape=(..., n_bins)]
+            Complex, of the plan's precision.
+        Pxx, Pyy : np.ndarray [shape=(..., n_bins)]
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `mean_power`, or if the shapes differ.
+        """
+        means = self._means(x, y, scale)
+        cross = (means[..., 0, :] + 1j * means[..., 1, :]).astype(self.plan.complex_dtype)
+        return cross, means[..., 2, :].astype(self.dtype), means[..., 3, :].astype(self.dtype)
+
+    def _means(self, x: ArrayLike, y: ArrayLike | None, scale: bool) -> NDArray[np.float64]:
+        """Means over frames of the sums of `SignalTransform.sums`."""
+        signals = [checks.as_signals("y" if y is None else "x", x)]
+        if y is not None:
+            signals.append(checks.as_signals("y", y))
+            if signals[0].shape != signals[1].shape:
+                raise ValueError(f"x and y must have one shape, got {signals[0].shape} and {signals[1].shape}")
+        n = signals[0].shape[-1]
+        self.geometry.check_length("y" if y is None else "x", n, "have", " samples")
+        if self.signal_preemphasis:
+            converted = (checks.convert_samples(v, self.dtype, scale) for v in signals)
+            signals = [emphasize(v, self.signal_preemphasis) for v in converted]
+        total = self._signals.sums(signals[0], signals[1] if y is not None else None, scale)
+        return total / self.geometry.count_frames(n)
 
     # ---- the transform ----
     @property

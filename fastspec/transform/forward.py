@@ -77,10 +77,15 @@ class ForwardTransform:
         """Of frames of mixed tiles: sample j of a lane is row j."""
         return self.tables._replace(sample_offsets=fft_tables.sample_offsets(self.n_fft, self.n_fft, self.lanes))
 
+    @property
+    def strip_tables(self) -> fft_tables.Tables:
+        """Of frames as they are transformed: in strips, or as a prologue writes them."""
+        return self.mixed_tables if self.prologue else self.tables
+
     @cached_attribute
     def _packed(self) -> dict[bool, Integer]:
         """The packed tables, by whether tiles are mixed; a prologue writes all frames as if they were."""
-        return {mixed: pack(self.mixed_tables if mixed or self.prologue else self.tables) for mixed in (False, True)}
+        return {False: pack(self.strip_tables), True: pack(self.mixed_tables)}
 
     def run(
         self,
@@ -143,7 +148,8 @@ class ForwardTransform:
             and layout.row_stride * dtype.itemsize % forward.STREAM_ALIGNMENT == 0
             and not (layout.offsets * dtype.itemsize % forward.STREAM_ALIGNMENT).any()
         )
-        announce("forward", dtype, epilogue.kernel.name, instead=names_instead(self.n_fft))
+        before = () if self.prologue is None else (prepare_frames.name,)
+        announce("forward", dtype, *before, epilogue.kernel.name, instead=names_instead(self.n_fft))
         return ForwardArgs(
             epilogue=epilogue.kernel.address(dtype),
             prologue=0 if self.prologue is None else prepare_frames.address(dtype),

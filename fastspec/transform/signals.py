@@ -16,6 +16,7 @@ from .forward import ForwardTransform
 from .framing import Geometry
 from .memory import MemoryLayout, has_integer_strides, layout_of, signal_args
 from .prepared import ArrayCall, Kept
+from .sums import sum_over_frames
 
 CALL_SIGNALS = 1 << 12  # of a prepared call, which holds two offsets of each
 CONVERTED_SAMPLES = 1 << 22  # converted at a time
@@ -125,6 +126,13 @@ class SignalTransform:
         inner = (epilogue.width, frames) if order == "C" else (frames, epilogue.width)
         size = count * frames * epilogue.width * (2 if is_complex else 1)
         return call, Output(size, dtype, (*shape[:-1], *inner))
+
+    def sums(self, x: NDArray[Any], y: NDArray[Any] | None, scale: bool) -> NDArray[np.float64]:
+        """`sum_over_frames` of signals x (..., n), or of pairs with y; (..., rows, bins)."""
+        signals = [self._signal_args(checks.convert_samples(v, self.dtype, scale)) for v in (x, y) if v is not None]
+        frames = self.geometry.count_frames(x.shape[-1])
+        total = sum_over_frames(self.transform, self.geometry.start, frames, *signals)
+        return total.reshape(*x.shape[:-1], *total.shape[1:])
 
     # ---- any arrays ----
     def _signal_args(self, x: Real) -> SignalArgs:
