@@ -73,16 +73,21 @@ def emphasize(tile, size, coefficient, first_gain):
     """Pre-emphasis of `size` vectors in place; the sum of their squares before it."""
     noinline()
     V = lanes(tile)
-    c, energy = splat(tile, coefficient), splat(tile, tile.dtype.type(0))
+    c, zero = splat(tile, coefficient), splat(tile, tile.dtype.type(0))
     before = load(tile, 0)
-    energy = before * before
+    p, q = before * before, zero  # two sums hide the latency of additions
     store(tile, 0, before * splat(tile, first_gain))
-    for at in range(V, size * V, V):
-        now = load(tile, at)
-        energy = energy + now * now
-        store(tile, at, now - before * c)
-        before = now
-    return energy
+    for at in range(V, (size - 1) * V, 2 * V):
+        a, b = load(tile, at), load(tile, at + V)
+        p, q = p + a * a, q + b * b
+        store(tile, at, a - before * c)
+        store(tile, at + V, b - a * c)
+        before = b
+    if size % 2 == 0:
+        a = load(tile, (size - 1) * V)
+        p = p + a * a
+        store(tile, (size - 1) * V, a - before * c)
+    return p + q
 
 
 @callee("frontends")
