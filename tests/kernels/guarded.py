@@ -70,6 +70,7 @@ def calls(
     bank = fastspec.MelBank(16000, n_fft, int(rng.integers(1, 30)), dtype=dtype)
     yield f"mel {name}", lambda: plan.mel(y, bank, log="db", out=out(len(bank)))
     yield f"mel of one {name}", lambda: plan.mel(y[0], bank)
+    yield from frontends(rng, bank, y, poison, name, is_wide)
     if is_wide:
         yield from streams(rng, plan, bank, y, poison, name)
         yield from levels(plan.power(y), poison, name)
@@ -99,6 +100,31 @@ def calls(
             yield f"notebook {name}", lambda: fastspec.invert_pretty_spectrogram(linear, log=False, n_iter=2, **step)
             return
         yield from notebook(y[0], poison.array(linear), poison, step, name)
+
+
+def frontends(
+    rng: np.random.Generator, bank: Any, y: Array, poison: Poisoned, name: str, is_wide: bool
+) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """Front ends: frames of any length before the window, any padding, energies and cepstra, sums over frames."""
+    n_fft, dtype = bank.n_fft, str(y.dtype)
+    frame_length, hop = int(rng.integers(2, n_fft + 1)), int(rng.integers(1, n_fft + n_fft // 2 + 1))
+    pad = "same" if rng.integers(2) else (int(rng.integers(n_fft)), int(rng.integers(n_fft)))
+    pad_mode = str(rng.choice(["constant", "reflect", "edge"]))
+    framing = {"hop_length": hop, "frame_length": frame_length, "pad": pad, "pad_mode": pad_mode, "dtype": dtype}
+    plan = fastspec.STFT(n_fft, **framing)
+    options = {"remove_mean": True, "preemphasis": 0.9, "eps": 1e-3, "log": "ln", "floor": 1e-5}
+    n_cepstra, energy = int(rng.integers(len(bank) + 1)), str(rng.choice(["first", "last"]))
+    energy = "cepstrum" if n_cepstra else energy
+    frontend = fastspec.FrontEnd(plan, bank, n_cepstra=n_cepstra, energy=energy, **options)
+    if not frontend.n_frames(y.shape[-1]):
+        return
+    yield f"FrontEnd {name}", lambda: frontend(y)
+    yield f"FrontEnd of one {name}", lambda: frontend(y[0], order="F")
+    if is_wide:
+        normalized = {"normalize": "deviation", "deviation_floor": 1e-5, "signal_preemphasis": 0.5}
+        yield f"normalized {name}", lambda: fastspec.FrontEnd(plan, bank, log="ln", floor=1e-5, **normalized)(y)
+        yield f"mean power {name}", lambda: frontend.mean_power(y)
+        yield f"mean cross {name}", lambda: np.stack(frontend.mean_cross(y, poison.array(y[::-1])))
 
 
 def streams(

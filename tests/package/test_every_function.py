@@ -25,6 +25,7 @@ Call = Callable[[], Any]
 RATE = 16_000
 Y = speech_16k()[8000:24_000].astype(np.float32)
 PLAN, BANK = fastspec.STFT(400, hop_length=160), fastspec.MelBank(RATE, 400, 40)
+FRONTEND = fastspec.FrontEnd(PLAN, BANK, remove_mean=True, preemphasis=0.97, log="ln", floor=1e-10)
 D, S, M = PLAN.forward(Y), PLAN.power(Y, power=1), PLAN.mel(Y, BANK)
 BLOCKS = np.array_split(Y, 7)
 
@@ -69,6 +70,13 @@ ENGINE: dict[str, Call] = {
     "FilterBank.inverse": lambda: fastspec.FilterBank(np.asarray(BANK)).inverse(M),
     "MelBank": lambda: np.asarray(fastspec.MelBank(RATE, 400, 20, htk=True)),
     "MelBank.inverse": lambda: BANK.inverse(M, method="nnls", n_iter=20),
+    "FrontEnd": lambda: FRONTEND(Y),
+    "FrontEnd.n_frames": lambda: FRONTEND.n_frames(len(Y)),
+    "FrontEnd.batch": lambda: FRONTEND.batch([Y, Y[:4000]])[0],
+    "FrontEnd.stream": lambda: pushed(FRONTEND.stream(), BLOCKS),
+    "FrontEnd.inverse": lambda: FRONTEND.inverse(FRONTEND(Y), n_iter=2),
+    "FrontEnd.mean_power": lambda: FRONTEND.mean_power(Y),
+    "FrontEnd.mean_cross": lambda: FRONTEND.mean_cross(Y, Y[::-1])[0],
     "threads": threads,
     "recover": lambda: fastspec.recover(S, PLAN, n_iter=2, rng=0),
     "recover_mel": lambda: fastspec.recover_mel(M, BANK, PLAN, n_iter=2, rng=0),

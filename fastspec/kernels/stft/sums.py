@@ -59,21 +59,21 @@ def sum_strip(item, worker, record, scratch):
     first_signals, second_signals = unpack_first(scratch, record), unpack_second(scratch, record)
     tables, args = unpack_tables(scratch, record), unpack_args(scratch, record)
     V = lanes(scratch)
-    strip, other_strip, work, bins, other, tile, sums = carve(scratch, worker, scratch_sizes(args, V))
+    strip, second_strip, work, bins, second_bins, tile, sums = carve(scratch, worker, scratch_sizes(args, V))
     i, first = item // args.strips, item % args.strips * args.strip_tiles * V
     x0, is_power = args.origin + first * args.hop, args.op == POWER
     rows = 1 if is_power else PRODUCTS
     clear(sums, 0, rows * V * args.bins)
     polyphase(select_signal(first_signals, i), x0, args.hop, args.rows, strip, args.strip_stride, work)
     if not is_power:
-        polyphase(select_signal(second_signals, i), x0, args.hop, args.rows, other_strip, args.strip_stride, work)
+        polyphase(select_signal(second_signals, i), x0, args.hop, args.rows, second_strip, args.strip_stride, work)
     for g in range(min(args.strip_tiles, (args.frames - first + V - 1) // V)):
         count = min(V, args.frames - first - g * V)
         transform_tile(strip, g * V, args, tables, work, tile, bins)
         if is_power:
             add_powers(bins, args.bins, count, sums)
         else:
-            transform_tile(other_strip, g * V, args, tables, work, tile, other)
-            add_products(bins, other, args.bins, count, sums)
+            transform_tile(second_strip, g * V, args, tables, work, tile, second_bins)
+            add_products(bins, second_bins, args.bins, count, sums)
     for k in range(rows * args.bins):
         first_signals.out[item * rows * args.bins + k] = lane_sum(load(sums, V * k))
