@@ -83,7 +83,7 @@ def levels_of(frontend: FrontEnd, L: Real) -> Real:
 
 def _warn_of_bounds(frontend: FrontEnd, L: Real) -> None:
     """Warn where values were cut off."""
-    clipped = [name for name in ("low", "high") if np.isfinite(bound := getattr(frontend, name)) and (L == bound).any()]
+    clipped = [name for name in ("low", "high") if np.isfinite(bound := getattr(frontend, name)) and (bound == L).any()]
     if frontend.dynamic_range is not None:
         clipped.append("dynamic_range")
     if clipped:
