@@ -48,6 +48,16 @@ def invert(frontend: FrontEnd, L: ArrayLike, **options: Any) -> Real:
     UserWarning
         If values are at a bound, `low`, `high` or `dynamic_range`: what was beyond it is lost.
     """
+    M = levels_of(frontend, L)
+    y: Any = recover_mel(M, frontend.bank, frontend.plan, power=frontend.power, **options)
+    signal, *info = y if isinstance(y, tuple) else (y,)
+    signal = SignalInverse(frontend).push(signal)
+    result: Real = (signal, *info) if info else signal  # type: ignore[assignment]
+    return result
+
+
+def levels_of(frontend: FrontEnd, L: ArrayLike) -> Real:
+    """Filtered levels M (..., n_filters, n_frames) whose features are L, but for what is lost; see `invert`."""
     if frontend.normalize:
         raise ValueError(f"L cannot be inverted: its rows were normalized (normalize={frontend.normalize!r})")
     values = checks.as_float_array("L", L).astype(frontend.dtype)
@@ -59,26 +69,29 @@ def invert(frontend: FrontEnd, L: ArrayLike, **options: Any) -> Real:
     elif frontend.n_cepstra:
         matrix = cepstrum_matrix(len(frontend.bank), frontend.n_cepstra, frontend.lifter)
         values = (np.linalg.pinv(matrix) @ values).astype(frontend.dtype)
-    M = levels_of(frontend, values)
-    y = recover_mel(M, frontend.bank, frontend.plan, power=frontend.power, **options)
-    with_info = isinstance(y, tuple)
-    signal = y[0] if with_info else y
-    for coefficient in (frontend.preemphasis, frontend.signal_preemphasis):
-        if coefficient:
-            signal = deemphasize(signal, coefficient)
-    signal = signal / frontend.dtype.type(frontend.scale)
-    return (signal, *y[1:]) if with_info else signal
-
-
-def levels_of(frontend: FrontEnd, L: Real) -> Real:
-    """Filtered levels M from their logarithms."""
-    gain, offset, number = frontend.gain, frontend.offset, frontend.dtype.type
-    values = (L - number(offset)) / number(gain)
+    number, gain = frontend.dtype.type, frontend.gain
+    values = (values - number(frontend.offset)) / number(gain)
     if frontend.log is None:
         return np.maximum(values - number(frontend.guard), 0)
     base = frontend.log_gain
     check_exponents("L", values, base, f"log={frontend.log!r}")
-    return np.maximum(from_db(values, factor=base) - number(frontend.guard), 0)
+    M: Real = np.maximum(from_db(values, factor=base, scale=1.0) - number(frontend.guard), 0)
+    return M
+
+
+class SignalInverse:
+    """Undoes the pre-emphases and the scale of signals that come in blocks, with the same bits for any blocks."""
+
+    def __init__(self, frontend: FrontEnd) -> None:
+        self._scale = frontend.dtype.type(frontend.scale)
+        self._coefficients = [c for c in (frontend.preemphasis, frontend.signal_preemphasis) if c]
+        self._states: list[Real | None] = [None] * len(self._coefficients)
+
+    def push(self, y: Real) -> Real:
+        """The next samples (..., n)."""
+        for i, coefficient in enumerate(self._coefficients):
+            y, self._states[i] = deemphasize(y, coefficient, self._states[i])
+        return y / self._scale
 
 
 def _warn_of_bounds(frontend: FrontEnd, L: Real) -> None:
