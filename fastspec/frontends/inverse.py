@@ -25,7 +25,7 @@ def invert(frontend: FrontEnd, L: ArrayLike, **options: Any) -> Real:
 
     The map, the logarithm and the guard are undone, `recover_mel` recovers a signal, and pre-emphases and the scale are
     undone.  What is lost stays lost: levels at a floor or a bound have its value; the largest of a signal that
-    `relative` subtracts is taken as 1; a last frame that was dropped is missing; energies are not used.
+    `relative` subtracts is taken as 1; a last frame that was dropped is taken as that before it; energies are not used.
 
     Parameters
     ----------
@@ -49,6 +49,8 @@ def invert(frontend: FrontEnd, L: ArrayLike, **options: Any) -> Real:
         If values are at a bound, `low`, `high` or `dynamic_range`: what was beyond it is lost.
     """
     M = levels_of(frontend, L)
+    if frontend.drop_last:
+        M = np.concatenate([M, M[..., -1:]], axis=-1)
     y: Any = recover_mel(M, frontend.bank, frontend.plan, power=frontend.power, **options)
     signal, *info = y if isinstance(y, tuple) else (y,)
     signal = SignalInverse(frontend).push(signal)
@@ -98,6 +100,8 @@ def _warn_of_bounds(frontend: FrontEnd, L: Real) -> None:
     """Warn where values were cut off."""
     clipped = [name for name in ("low", "high") if np.isfinite(bound := getattr(frontend, name)) and (bound == L).any()]
     if frontend.dynamic_range is not None:
-        clipped.append("dynamic_range")
+        lowest, tops = L.min(axis=(-2, -1)), L.max(axis=(-2, -1))
+        if np.isclose(tops - lowest, frontend.gain * frontend.dynamic_range, rtol=1e-5).any():
+            clipped.append("dynamic_range")
     if clipped:
         warn(f"L holds values at {' and '.join(clipped)}: what was beyond is lost")
