@@ -25,7 +25,8 @@ def invert(frontend: FrontEnd, L: ArrayLike, **options: Any) -> Real:
 
     The map, the logarithm and the guard are undone, `recover_mel` recovers a signal, and pre-emphases and the scale are
     undone.  What is lost stays lost: levels at a floor or a bound have its value; the largest of a signal that
-    `relative` subtracts is taken as 1; a last frame that was dropped is taken as that before it; energies are not used.
+    `relative` subtracts is taken as 1; a last frame that was dropped is taken as that before it; energies are used in
+    place of cepstra alone.
 
     Parameters
     ----------
@@ -69,8 +70,7 @@ def levels_of(frontend: FrontEnd, L: ArrayLike) -> Real:
     if frontend.energy in ("first", "last"):
         values = values[..., 1:, :] if frontend.energy == "first" else values[..., :-1, :]
     elif frontend.n_cepstra:
-        matrix = cepstrum_matrix(len(frontend.bank), frontend.n_cepstra, frontend.lifter)
-        values = (np.linalg.pinv(matrix) @ values).astype(frontend.dtype)
+        values = _undo_cepstra(frontend, values)
     number, gain = frontend.dtype.type, frontend.gain
     values = (values - number(frontend.offset)) / number(gain)
     if frontend.log is None:
@@ -79,6 +79,23 @@ def levels_of(frontend: FrontEnd, L: ArrayLike) -> Real:
     check_exponents("L", values, base, f"log={frontend.log!r}")
     M: Real = np.maximum(from_db(values, factor=base, scale=1.0) - number(frontend.guard), 0)
     return M
+
+
+def _undo_cepstra(frontend: FrontEnd, C: Real) -> Real:
+    """Smooth logarithms of filtered levels with these cepstra; energies in place of order 0 give frames their level."""
+    matrix = np.linalg.pinv(cepstrum_matrix(len(frontend.bank), frontend.n_cepstra, frontend.lifter))
+    if frontend.energy != "cepstrum":
+        return (matrix @ C).astype(frontend.dtype)
+    L, unit = matrix[:, 1:] @ C[..., 1:, :], frontend.gain * frontend.log_gain
+    plan, bank = frontend.plan, np.asarray(frontend.bank, np.float64)
+    powers = 10 ** (L * (2 / (unit * frontend.power)))  # each filter's, up to a factor of the frame
+    sizes, coverage = bank.sum(axis=1), bank.sum(axis=0)
+    response = np.abs(1 - frontend.preemphasis * np.exp(-2j * np.pi * np.arange(plan.n_bins) / plan.n_fft)) ** 2
+    shares = np.divide(1, coverage * response, out=np.zeros(plan.n_bins), where=coverage > 0)
+    totals = ((bank @ shares) / sizes ** (2 / frontend.power)) @ powers  # over bins, without pre-emphasis
+    expected = plan.n_fft / 2 * (plan.window**2).sum() / plan.frame_length
+    levels = C[..., 0, :] + unit * (np.log10(expected) - np.log10(totals))
+    return np.asarray(L + levels[..., None, :] * (frontend.power / 2), frontend.dtype)
 
 
 class SignalInverse:

@@ -31,5 +31,7 @@ def deemphasize(x: Real, coefficient: float, state: Real | None = None) -> tuple
         from scipy.signal import lfilter
 
     before = np.zeros((*x.shape[:-1], 1)) if state is None else state
+    if not x.shape[-1]:
+        return x, before
     y, after = lfilter([1.0], [1.0, -coefficient], x, axis=-1, zi=before)
     return y.astype(x.dtype, copy=False), after
