@@ -42,7 +42,7 @@ _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names
     "FilterBank": "fastspec.features.banks",
     "MelBank": "fastspec.features.banks",
     "FrontEnd": "fastspec.frontends.frontend",
-    "recipe": "fastspec.frontends.recipes",
+    **dict.fromkeys(("recipe", "recipes"), "fastspec.frontends.recipes"),
     "recover": "fastspec.recovery.recover",
     "recover_mel": "fastspec.recovery.recover_mel",
     **dict.fromkeys(("is_patched", "patched", "unpatch"), "fastspec.patch"),

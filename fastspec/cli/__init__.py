@@ -8,7 +8,7 @@ import typer
 
 import fastspec
 
-from . import maintenance, to_levels, to_sound
+from . import maintenance, recipes, to_levels, to_sound
 
 Abort = typer.Abort
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
@@ -30,7 +30,7 @@ def fastspec_(
 
 
 for command in (
-    maintenance.demo, to_levels.mel, to_levels.spectrogram, to_sound.invert, to_sound.resynth, maintenance.warmup,
-    maintenance.doctor,
+    maintenance.demo, to_levels.mel, to_levels.spectrogram, to_sound.invert, to_sound.resynth, recipes.recipes,
+    maintenance.warmup, maintenance.doctor,
 ):  # fmt: skip
     app.command()(command)

@@ -102,6 +102,29 @@ Threshold = Annotated[
         "--threshold", min=0.1, max=300, help="Dynamic range below the peak, in powers of ten of magnitude: 4 is 80 dB."
     ),
 ]
+
+
+def check_recipe(name: str | None) -> str | None:
+    """The name of a recipe; a usage error names those near it."""
+    if name is not None:
+        from ..frontends import recipe
+
+        try:
+            recipe(name)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
+    return name
+
+
+RecipeName = Annotated[
+    str | None,
+    typer.Option(
+        "--recipe",
+        help="The features of a program, such as whisper-80 or hifigan-22k, in place of all options of the transform; "
+        "[bold]fastspec recipes[/bold] lists them.",
+        callback=check_recipe,
+    ),
+]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="No progress bar, no notes and no summary.", callback=silence_notes)
 ]

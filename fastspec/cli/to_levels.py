@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ..files import limits
+from ..files import Raw, limits
 from . import bars, options, summaries
 from .options import (
     ArrayTarget,
@@ -31,6 +31,7 @@ from .options import (
     WindowSize,
 )
 
+_RECIPE_PARAMETERS = {"source", "target", "recipe", "mono", "raw", "rate", "channels", "dtype", "quiet"}
 _NOTEBOOK_PARAMETERS = {"source", "target", "sr", "n_fft", "hop", "threshold", "notebook", "quiet"}
 
 
@@ -38,6 +39,7 @@ def mel(
     context: typer.Context,
     source: Source,
     target: ArrayTarget,
+    recipe: options.RecipeName = None,
     sr: Sr = None,
     n_fft: WindowSize = None,
     hop: Hop = None,
@@ -60,7 +62,7 @@ def mel(
     dtype: RawDtype = Dtype.int16,
     quiet: Quiet = False,
 ) -> None:
-    """Compute the mel spectrogram of a sound of any length.
+    """Compute the mel spectrogram of a sound of any length, or the features of a recipe.
 
     The array is (n_mels, frames); .npz and .zarr also hold the metadata that `fastspec invert` needs.
     """
@@ -71,6 +73,9 @@ def mel(
     options.check_folder(target)
     _check_options(context, target, center)
     raw_samples = options.raw_format(context, raw, rate, channels, dtype)
+    if recipe is not None:
+        options.refuse_unused(context, _RECIPE_PARAMETERS, "with --recipe")
+        return _write_recipe(recipe, source, target, mono, raw_samples, quiet)
     with files.open_sound(source, sr=sr, mono=mono, raw=raw_samples) as sound:
         frame_options = FrameOptions(n_fft, hop, win_length, center, window, pad_mode or pad_mode_for(log.value))
         plan = plan_for_sound(sound, frame_options)
@@ -88,6 +93,21 @@ def mel(
             )
     frames = f"{done.frames} frames × {n_mels} mel bands, n_fft {plan.n_fft}, hop {plan.hop_length}"
     summaries.print_summary(target, f"{frames}, {summaries.describe_sound(done)}", quiet=quiet)
+    return None
+
+
+def _write_recipe(name: str, source: Path, target: Path, mono: bool, raw: Raw | None, quiet: bool) -> None:
+    """The features of a recipe, of a sound that is resampled to its rate."""
+    from .. import files
+    from ..frontends import recipe
+
+    features = recipe(name)
+    with files.open_sound(source, sr=features.sr, mono=mono, raw=raw) as sound:
+        with bars.source_bar(source, sound.file_rate, quiet=quiet) as progress:
+            done = files.mel(sound, target, recipe=features, progress=progress)
+        origin = "" if sound.file_rate == sound.rate else f", resampled from {sound.file_rate} Hz"
+    rows = f"{done.frames} frames × {features.frontend.n_rows} rows of {name}"
+    summaries.print_summary(target, f"{rows}, {summaries.describe_sound(done)}{origin}", quiet=quiet)
 
 
 def spectrogram(

@@ -55,6 +55,7 @@ def invert(
         ),
     ],
     target: SoundTarget,
+    recipe: options.RecipeName = None,
     method: Annotated[
         str,
         typer.Option(
@@ -103,7 +104,6 @@ def invert(
 
     A picture of `fastspec spectrogram` or `fastspec mel` needs no options; of any other say what its pixels mean.
     """
-    from .. import files
     from ..features.log import pad_mode_for
     from ..files.array_readers import SUFFIXES
     from ..picture import pixels
@@ -121,6 +121,12 @@ def invert(
     is_stored = source.suffix.lower() in SUFFIXES
     metadata = plans.stored_metadata(source) if is_stored else {}
     is_array = is_stored and not metadata
+    if recipe is not None:
+        if not is_array:
+            raise typer.BadParameter("--recipe is for .npy: .npz and .zarr of a recipe say its name.")
+        options.refuse_unused(context, {*_ALWAYS, "recipe"}, "with --recipe")
+        recovery = methods.parse_method(method, init, n_iter)
+        return _invert_stored(source, target, {"recipe": recipe, "subtype": subtype, **recovery}, 0, quiet)
     if is_array and rate is None:
         raise typer.BadParameter(f"the sample rate of {source.name} is unknown: add --rate HZ.")
     if method == "notebook":
@@ -150,21 +156,18 @@ def invert(
     else:
         used = {*_ALWAYS, "rate", "power", *(() if log is MelLog.none else ("log",))}
         options.refuse_unused(context, used, f"on {source.name}, whose metadata say how it was computed,")
-    with bars.source_bar(source, plans.frame_rate(metadata, plan, rate), quiet=quiet) as progress:
-        done = files.invert(
-            source,
-            target,
-            plan,
-            bank,
-            sr=rate,
-            power=power,
-            log=options.log_name(log),
-            subtype=subtype,
-            progress=progress,
-            **recovery,
-        )
+    levels = {"plan": plan, "bank": bank, "sr": rate, "power": power, "log": options.log_name(log)}
+    keywords = {**levels, "subtype": subtype, **recovery}
+    return _invert_stored(source, target, keywords, plans.frame_rate(metadata, plan, rate), quiet)
+
+
+def _invert_stored(source: Path, target: Path, keywords: dict[str, Any], frame_rate: float, quiet: bool) -> None:
+    """`files.invert` with a progress bar, in frames, and a summary."""
+    from .. import files
+
+    with bars.source_bar(source, frame_rate, quiet=quiet) as progress:
+        done = files.invert(source, target, progress=progress, **keywords)
     summaries.print_summary(target, summaries.describe_recovered(done), quiet=quiet)
-    return None
 
 
 def resynth(

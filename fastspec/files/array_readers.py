@@ -23,6 +23,7 @@ import numpy as np
 from .. import atomic, checks, extras
 from .._typing import Array, Real
 from ..features.log import from_log
+from ..frontends.inverse import levels_of
 from ..picture.levels import PictureLevels
 from . import limits
 from .metadata import Metadata
@@ -99,9 +100,12 @@ class StoredLevels:
             If a value is not finite or a level is negative.
         """
         try:
-            dtype = metadata.plan.dtype
-            linear_levels = from_log(block.astype(dtype), metadata.log, metadata.power)
-            M = checks.as_levels("M", linear_levels, metadata.rows, dtype)
+            dtype, rows = metadata.plan.dtype, metadata.rows
+            if metadata.frontend is None:
+                linear_levels = from_log(block.astype(dtype), metadata.log, metadata.power)
+            else:
+                linear_levels, rows = levels_of(metadata.frontend, block), len(metadata.frontend.bank)
+            M = checks.as_levels("M", linear_levels, rows, dtype)
         except ValueError as error:
             last = first + block.shape[-1] - 1
             raise ValueError(f"{self.name}: in the block of frames {first} to {last}, {error}") from None

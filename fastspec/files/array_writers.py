@@ -1,8 +1,8 @@
 """Levels written a block of frames at a time, atomically, to .npy, .npz and .zarr.
 
 Arrays (..., rows, frames) are stored in NumPy's fortran_order, so that the values of a frame are contiguous and frames
-can be appended.  Frames that cannot be written before the last one is known (Whisper's logarithm; a header that cannot
-be filled in later) are in an unnamed temporary file beside the target until then.
+can be appended.  Frames that cannot be written before the last one is known (Whisper's logarithm, or features that are
+normalized; a header that cannot be filled in later) are in an unnamed temporary file beside the target until then.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numpy as np
 
 from .. import atomic, extras
 from .._typing import Real
-from ..features.log import normalize_whisper
+from ..frontends.normalize import ChangeAll
 from . import pcm
 from .metadata import Metadata
 from .sound_readers import STDIN, PathLike
@@ -32,6 +32,8 @@ SUFFIXES = (".npy", ".npz", ".zarr", ".png")
 STDOUT = STDIN
 BLOCK_VALUES = 1 << 22
 """Values read back at once from a temporary file."""
+Finish = Callable[[ChangeAll, int, Any], None]
+"""`FrontEnd.finish`, or another function of these arguments."""
 _CHUNK_VALUES = 1 << 20  # of a .zarr array
 _COPY_BYTES = 1 << 20
 
@@ -109,31 +111,37 @@ class NpyWriter(FrameFile):
         self.file.flush()
 
 
-class WhisperScaler:
-    """Stores decimal logarithms until their peak is known, then scales them as Whisper does; see `STFT.mel`."""
+class Finisher:
+    """Stores frames until all are known, and then does what needs all of them; see `Metadata.finish`."""
 
-    def __init__(self, frames: FrameFile, writer: FrameWriter) -> None:
-        self._frames, self._writer = frames, writer
-        self._peaks = np.full(frames.shape.leading[:-1], -np.inf, frames.shape.dtype)  # of all frames but the last
+    def __init__(self, frames: FrameFile, writer: FrameWriter, finish: Finish, drops_last: bool = False) -> None:
+        self._frames, self._writer, self._finish, self._drops_last = frames, writer, finish, drops_last
+        self._peaks = np.full(frames.shape.leading[:-1], -np.inf, frames.shape.dtype)  # of all frames that stay
         self._last_peak = self._peaks  # of the last frame
 
     def write(self, block: Real) -> None:
-        """Append frames; the last of all frames, which is dropped, does not count for the peak."""
+        """Append frames; the last of all frames, if it is dropped, does not count for the peak."""
         if block.shape[-1]:
-            self._peaks = np.maximum(self._peaks, self._last_peak)
-            if block.shape[-1] > 1:
-                self._peaks = np.maximum(self._peaks, block[..., :-1].max(axis=(-2, -1)))
-            self._last_peak = block[..., -1].max(axis=-1)
+            self._peaks = np.fmax(self._peaks, self._last_peak)
+            staying = block[..., :-1] if self._drops_last else block
+            if staying.shape[-1]:
+                self._peaks = np.fmax(self._peaks, np.fmax.reduce(staying, axis=(-2, -1)))
+            if self._drops_last:
+                self._last_peak = np.fmax.reduce(block[..., -1], axis=-1)
         self._frames.write(block)
 
     def finish(self, samples: int) -> None:
-        frames = self._frames.shape.frames - 1
+        frames = self._frames.shape.frames - self._drops_last
         if frames < 1:
             raise ValueError("log='whisper' drops the last frame, so the sound must have at least two frames")
         self._frames.truncate(frames)
-        for _ in self._frames.blocks(lambda L: normalize_whisper(L, self._peaks)):
-            pass
+        self._finish(self._change_all, frames, self._peaks.reshape(-1))
         self._writer.finish(samples)
+
+    def _change_all(self, change: Callable[[Real], None]) -> None:
+        """Call a function for all blocks of frames, which changes them."""
+        for _ in self._frames.blocks(change):
+            pass
 
 
 class Spool:
@@ -236,7 +244,7 @@ def open_writer(out: PathLike, metadata: Metadata, channels: int | None, frames:
                 stdout.flush()
         elif suffix_of(out) == ".zarr":
             folder = stack.enter_context(atomic.replace_folder(out, marker="zarr.json"))
-            if metadata.log == "whisper":
+            if metadata.finish is not None:
                 yield _spool(stack, folder.parent, shape, metadata, lambda s: ZarrWriter(folder, s, metadata))
             else:
                 yield ZarrWriter(folder, shape, metadata)
@@ -246,7 +254,7 @@ def open_writer(out: PathLike, metadata: Metadata, channels: int | None, frames:
             open_npz = lambda s: stack.enter_context(closing(NpzWriter(file, s, metadata)))  # noqa: E731
             if suffix_of(out) == ".npy":
                 yield _npy_writer(file, shape, metadata)
-            elif frames is None or metadata.log == "whisper":
+            elif frames is None or metadata.finish is not None:
                 yield _spool(stack, temporary.parent, shape, metadata, open_npz)
             else:
                 shape.frames = frames
@@ -255,7 +263,13 @@ def open_writer(out: PathLike, metadata: Metadata, channels: int | None, frames:
 
 def _npy_writer(file: BinaryIO, shape: LevelsShape, metadata: Metadata) -> FrameWriter:
     npy = NpyWriter(file, shape)
-    return WhisperScaler(npy, npy) if metadata.log == "whisper" else npy
+    return _finished(npy, npy, metadata)
+
+
+def _finished(frames: FrameFile, writer: FrameWriter, metadata: Metadata) -> FrameWriter:
+    """The writer, or one before it that waits for all frames where something needs them."""
+    finish = metadata.finish
+    return writer if finish is None else Finisher(frames, writer, finish, metadata.drops_last)
 
 
 def _spool(
@@ -267,7 +281,7 @@ def _spool(
 ) -> FrameWriter:
     """A `Spool` in a temporary file in `folder`, for a writer that needs the number of frames at once."""
     spool = Spool(stack.enter_context(atomic.unnamed_file(folder)), shape, open_writer)
-    return WhisperScaler(spool.frames, spool) if metadata.log == "whisper" else spool
+    return _finished(spool.frames, spool, metadata)
 
 
 def suffix_of(out: PathLike) -> str:

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,10 +18,11 @@ from .. import checks, stream
 from .._typing import Real
 from ..features.banks import FilterBank, MelBank, as_bank
 from ..features.log import Log
+from ..frontends import FrontEnd, Recipe
 from ..kernels.runtime.threads import thread_count, threads
 from ..plan import STFT, as_plan
 from . import array_writers, picture, pipeline, sound_readers
-from .metadata import N_MELS, Metadata, default_plan
+from .metadata import N_MELS, Metadata, as_features, default_plan
 from .names import displayable
 from .sound_readers import PathLike, Raw, Sound, open_sound
 
@@ -66,6 +68,7 @@ def mel(
     plan: STFT | None = None,
     bank: FilterBank | ArrayLike | None = None,
     *,
+    recipe: str | Recipe | FrontEnd | None = None,
     sr: int | None = None,
     power: float = 2.0,
     log: Log | None = None,
@@ -91,6 +94,10 @@ def mel(
         zeros, and reflected for log="whisper".
     bank : MelBank, FilterBank or np.ndarray [shape=(n_mels, n_bins)]
         By default 80 mel filters up to sr / 2.
+    recipe : str, Recipe or FrontEnd
+        Features instead of those of plan, bank, power and log, with the bits of its call for the whole sound, which is
+        resampled to the rate of the recipe; see `fastspec.recipe`.  What needs all frames, as Whisper's range and
+        normalisation, is done in further passes over the levels at the end.
     sr : int
         Resample to this rate in Hz first.
     power, log
@@ -118,6 +125,12 @@ def mel(
     ImportError
         If a format or another rate needs a package that is not installed.
     """
+    if recipe is not None:
+        excluded = {"plan": plan, "bank": bank, "log": log, "power": None if power == 2 else power}
+        for name, value in excluded.items():
+            if value is not None:
+                raise ValueError(f"{name} must be left out with recipe, got {checks.shown(value)}")
+        return _write_features(path, out, as_features(recipe), sr, mono, raw, db_range, progress)
     with as_sound(path, plan, sr, mono, raw) as sound:
         plan = default_plan(sound.rate, log) if plan is None else plan
         filters = MelBank(sound.rate, plan.n_fft, N_MELS, dtype=plan.dtype) if bank is None else as_bank(bank)
@@ -168,6 +181,25 @@ def spectrogram(
         )
 
 
+def _write_features(
+    path: PathLike | Sound, out: PathLike, features: Recipe | FrontEnd, sr: int | None, mono: bool, raw: Raw | None,
+    db_range: float, progress: Progress | None,
+) -> Done:  # fmt: skip
+    """The features of a recipe, at its rate, or of another front end."""
+    if isinstance(features, Recipe):
+        if sr not in (None, features.sr):
+            raise ValueError(f"sr must be the {features.sr} Hz of recipe {features.name!r} or left out, got {sr!r}")
+        sr = features.sr
+    metadata = Metadata.of_features(features, 0)
+    with as_sound(path, metadata.plan, sr, mono, raw) as sound:
+        if isinstance(features, Recipe) and sound.rate != features.sr:
+            raise ValueError(
+                f"{sound.name}: is open at {sound.rate} Hz, but recipe {features.name!r} is for {features.sr} Hz: "
+                f"open_sound(..., sr={features.sr})"
+            )
+        return _write_levels(sound, out, replace(metadata, sr=sound.rate), db_range, progress)
+
+
 @contextmanager
 def as_sound(path: PathLike | Sound, plan: STFT | None, sr: int | None, mono: bool, raw: Raw | None) -> Iterator[Sound]:
     """An open sound itself, or the sound of a file, in the dtype of the plan."""
@@ -196,7 +228,7 @@ def _write_levels(sound: Sound, out: PathLike, metadata: Metadata, db_range: flo
         writer.finish(sound.samples)
         report.finish()
     return Done(
-        samples=sound.samples, frames=frames - (metadata.log == "whisper"), sr=sound.rate,
+        samples=sound.samples, frames=frames - metadata.drops_last, sr=sound.rate,
         seconds=time.perf_counter() - start,
     )  # fmt: skip
 
@@ -220,22 +252,25 @@ def level_blocks(sound: Sound, blocks: Iterable[Real], metadata: Metadata, repor
     level_stream = _level_stream(metadata)
     buffers, frames = FrameBuffers(metadata, sound.channels, level_stream.latency), 0
     for block in blocks:
-        levels = level_stream.push(block, out=buffers.next_buffer(block.shape[-1]))
+        samples = block if metadata.full_scale == 1 else block * block.dtype.type(metadata.full_scale)
+        levels = level_stream.push(samples, out=buffers.next_buffer(block.shape[-1]))
         frames += levels.shape[-1]
         yield levels
         report.advance(block.shape[-1])
     levels = level_stream.flush()
     if not frames + levels.shape[-1]:
-        n_fft = metadata.plan.n_fft
-        raise ValueError(f"{sound.name}: holds {sound.samples} samples, fewer than a frame of n_fft = {n_fft}")
+        least = f"a frame of n_fft = {metadata.plan.n_fft}" if metadata.frontend is None else "features need"
+        raise ValueError(f"{sound.name}: holds {sound.samples} samples, fewer than {least}")
     yield levels
 
 
 def _level_stream(metadata: Metadata) -> Any:
     """The stream that computes such levels."""
+    if metadata.frontend is not None:
+        return metadata.frontend.local().stream()
     if metadata.filters is None:
         return stream.StreamingPower(metadata.plan, power=metadata.power)
-    log: Any = "log10" if metadata.log == "whisper" else metadata.log  # see `array_writers.WhisperScaler`
+    log: Any = "log10" if metadata.log == "whisper" else metadata.log  # see `Metadata.finish`
     return stream.StreamingMel(metadata.plan, metadata.filters, power=metadata.power, log=log)
 
 
@@ -250,10 +285,12 @@ def _open_writer(
 ) -> Iterator[array_writers.FrameWriter]:
     """The writer of the format that the name of `out` ends in."""
     if os.fspath(out) == array_writers.STDOUT or array_writers.suffix_of(out) != ".png":
-        frames = _expected_frames(metadata.plan, sound)
+        frames = _expected_frames(metadata, sound)
         with array_writers.open_writer(out, metadata, sound.channels, frames) as writer:
             yield writer
         return
+    if metadata.frontend is not None:
+        raise ValueError("recipe must be None for a picture, whose levels are in dB")
     if metadata.log:
         raise ValueError(f"log must be None for a picture, whose levels are in dB, got {metadata.log!r}")
     if sound.channels is not None:
@@ -261,11 +298,11 @@ def _open_writer(
     yield picture.PictureWriter(metadata, Path(out), displayable(sound.name), db_range)
 
 
-def _expected_frames(plan: STFT, sound: Sound) -> int | None:
+def _expected_frames(metadata: Metadata, sound: Sound) -> int | None:
     """Number of frames, if it is known before the end of the sound."""
     if sound.total is None or sound.is_estimate or sound.rate != sound.file_rate:
         return None
-    return plan.n_frames(sound.total) if (plan.center and sound.total) or sound.total >= plan.n_fft else None
+    return metadata.n_frames(sound.total) or None
 
 
 class FrameBuffers:

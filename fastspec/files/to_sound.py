@@ -6,21 +6,24 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import stream
+from .. import checks, stream
 from .._typing import Real
 from ..features.banks import FilterBank, as_bank
 from ..forks import while_none_forks
+from ..frontends import FrontEnd, Recipe
+from ..frontends.inverse import SignalInverse
 from ..picture import pixels
 from ..picture.levels import PictureLevels, to_levels
 from ..plan import STFT, as_plan
 from ..recovery.methods import Chain
 from . import array_readers, limits, pipeline, sound_readers, sound_writers
-from .metadata import Metadata, default_plan
+from .metadata import Metadata, as_features, default_plan
 from .sound_readers import PathLike, Raw, Sound
 from .to_levels import Done, Progress, ProgressReport, as_sound, level_blocks
 
@@ -31,6 +34,7 @@ def invert(
     plan: STFT | None = None,
     bank: FilterBank | ArrayLike | None = None,
     *,
+    recipe: str | Recipe | FrontEnd | None = None,
     sr: int | None = None,
     power: float | None = None,
     log: str | None = None,
@@ -57,6 +61,8 @@ def invert(
     plan, bank, sr, power, log
         How the levels were computed, see `mel`: required for .npy (but power=1 and log=None by default), taken from
         the metadata of .npz and .zarr by default.  Pictures take plan and sr alone, and our own none.
+    recipe : str, Recipe or FrontEnd
+        Of features in .npy, instead of plan, bank, power and log.  What cannot come back is as in `Recipe.inverse`.
     method, init, n_iter, **options
         As in `fastspec.recover`; rng is 0 by default.
     subtype : str
@@ -79,13 +85,15 @@ def invert(
     start, done, plan = time.perf_counter(), 0, None if plan is None else as_plan("plan", plan)
     sound_writers.check_format(out, subtype)
     if pixels.is_picture(path) or isinstance(path, PictureLevels):
-        path, plan, sr = _read_picture(path, plan, sr, {"bank": bank, "power": power, "log": log}), None, None
+        superfluous: dict[str, object] = {"bank": bank, "recipe": recipe, "power": power, "log": log}
+        path, plan, sr = _read_picture(path, plan, sr, superfluous), None, None
     with array_readers.open_levels(path) as levels:
-        metadata = _resolve_metadata(levels, plan, bank, sr, power, log)
+        metadata = _resolve_metadata(levels, plan, bank, sr, power, log, recipe)
         plan, frames = metadata.plan, levels.shape[-1]
         recovery = MonitoredRecovery(
             plan, metadata.bank, metadata.power, method=method, init=init, n_iter=n_iter, **options
         )
+        signals = _RecoveredSignals(metadata)
         with sound_writers.open_writer(out, metadata.sr, levels.channels, subtype=subtype, raw=raw) as writer:
             with (
                 pipeline.read_ahead(levels.blocks(_least_values(plan))) as blocks,
@@ -93,15 +101,17 @@ def invert(
             ):
                 for block in blocks:
                     S = levels.to_linear(block, metadata, done)
+                    done += block.shape[-1]
+                    if done == frames and metadata.frontend is not None and metadata.frontend.drop_last:
+                        S = np.concatenate([S, S[..., -1:]], axis=-1)
                     with _named(levels.name):
                         y = recovery.push(S)
-                    write(y)
-                    done += block.shape[-1]
+                    write(signals.push(y))
                     if progress is not None:
                         progress(done, frames)
                 with _named(levels.name):
                     y = recovery.flush(_length(metadata, frames))
-                write(y)
+                write(signals.push(y))
             writer.finish()
     return Done(
         samples=recovery.samples, frames=frames, sr=metadata.sr, seconds=time.perf_counter() - start,
@@ -203,10 +213,25 @@ def _block_samples(plan: STFT, sound: Sound) -> int:
 
 def _length(metadata: Metadata, frames: int) -> int:
     """Samples of the sound: as in the metadata if these fit the number of frames, else all that the frames cover."""
-    plan, samples = metadata.plan, metadata.samples
-    if samples is not None and samples > 0 and plan.n_frames(samples) == frames:
+    plan, samples, frontend = metadata.plan, metadata.samples, metadata.frontend
+    stored = frontend or plan  # of Whisper's logarithm, the last frame is missing
+    if samples is not None and samples > 0 and stored.n_frames(samples) == frames:
         return samples
-    return plan.n_samples(frames)
+    return plan.n_samples(frames + (frontend is not None and frontend.drop_last))
+
+
+class _RecoveredSignals:
+    """Signals from those that phase recovery returns: pre-emphases and scales of a front end are undone."""
+
+    def __init__(self, metadata: Metadata) -> None:
+        self._inverse = None if metadata.frontend is None else SignalInverse(metadata.frontend)
+        self._full_scale = metadata.full_scale
+
+    def push(self, y: Real) -> Real:
+        """The next samples (..., n), within 1."""
+        if self._inverse is None:
+            return y
+        return self._inverse.push(y) / y.dtype.type(self._full_scale)
 
 
 def _resolve_metadata(
@@ -216,8 +241,11 @@ def _resolve_metadata(
     sr: int | None,
     power: float | None,
     log: str | None,
+    recipe: str | Recipe | FrontEnd | None,
 ) -> Metadata:
     """The metadata of stored levels; arguments take precedence over the file."""
+    if recipe is not None or "recipe" in levels.entries or "frontend" in levels.entries:
+        return _metadata_of_features(levels, recipe, sr, {"plan": plan, "bank": bank, "power": power, "log": log})
     filters = None if bank is None else as_bank(bank)
     if levels.entries:
         rows = levels.shape[-2] if plan is None and filters is None else limits.MAX_ROWS
@@ -234,10 +262,38 @@ def _resolve_metadata(
         raise ValueError(f"{levels.name}: holds no metadata: plan and sr are needed, and bank for a mel spectrogram")
     else:
         metadata = Metadata(limits.as_rate("sr", sr), plan, filters, 1.0 if power is None else power, log)
+    _check_rows(levels, metadata)
+    return metadata
+
+
+def _metadata_of_features(
+    levels: array_readers.StoredLevels, recipe: str | Recipe | FrontEnd | None, sr: int | None, others: dict[str, Any]
+) -> Metadata:
+    """The metadata of the features of a front end: that of the argument, or else of the file."""
+    for name, value in others.items():
+        if value is not None:
+            raise ValueError(f"{name} must be None for the features of a recipe, got {checks.shown(value)}")
+    if recipe is None:
+        metadata = Metadata.from_dict(levels.entries, levels.dtype, levels.name)
+    elif levels.entries:
+        raise ValueError(f"{levels.name}: has metadata, so recipe must be None, got {recipe!r}")
+    else:
+        features = as_features(recipe)
+        if sr is None and isinstance(features, FrontEnd):
+            raise ValueError(f"{levels.name}: holds no metadata: sr is needed for the features of a FrontEnd")
+        metadata = Metadata.of_features(features, sr or 0)
+    _check_rows(levels, metadata)
+    if metadata.frontend is not None and metadata.frontend.normalize:
+        raise ValueError(f"{levels.name}: cannot be inverted: its rows were normalized, and their levels are lost")
+    return metadata if sr is None else replace(metadata, sr=limits.as_rate("sr", sr))
+
+
+def _check_rows(levels: array_readers.StoredLevels, metadata: Metadata) -> None:
+    """Raise a ValueError if the array has other rows than its metadata."""
     if levels.shape[-2] != metadata.rows:
         kind = "bins of n_fft" if metadata.bank is None else "filters of the bank"
+        kind = kind if metadata.frontend is None else "rows of the front end"
         raise ValueError(f"{levels.name}: has {levels.shape[-2]} rows, but there are {metadata.rows} {kind}")
-    return metadata
 
 
 class MonitoredRecovery:

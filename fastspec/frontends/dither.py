@@ -20,7 +20,7 @@ BLOCK_SAMPLES = 1 << 20  # of frames, held at a time
 
 
 def dithered_features(frontend: FrontEnd, x: Real, L: Real, rng: Any) -> Real:
-    """Write the features of signals x (..., n) with dither to L (..., rows, frames); returns their largest.
+    """Write features of signals x (..., n) with dither to L (..., rows, frames); returns the largest of each signal.
 
     Frames are cut out, noise is added, and they are transformed one after another: hop_length is frame_length then.
     The noise is drawn signal by signal, frame by frame, whatever the blocks.

@@ -20,10 +20,10 @@ from ..plan import STFT, Order, as_plan
 from ..transform.epilogue import Epilogue, epilogue_args, frontend_features
 from ..transform.forward import ForwardTransform, Prologue
 from ..transform.framing import Geometry
-from ..transform.memory import layout_of
 from ..transform.signals import SignalTransform
+from .arguments import above_0, at_least_0, choice, coefficient
 from .dither import dithered_features
-from .normalize import limit_range, normalize_rows
+from .normalize import ChangeAll, limit_range, normalize_rows
 from .preemphasis import emphasize
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class FrontEnd(Immutable):
         z = x - mean(x)                        if remove_mean
         x'[j] = z[j] - preemphasis z[j - 1]    for each sample of the frame
         P = |DFT(window x')|**2
-        M = bank @ (P + eps)**(power / 2)
+        M = bank @ max((P + eps)**(power / 2), least)
         L = gain log(max(M + guard, floor)) + offset, between low and high
         C[r] = (1 + lifter / 2 sin(pi r / lifter)) DCT(L)[r]    if n_cepstra (DCT-II, orthonormal)
 
@@ -74,6 +74,8 @@ class FrontEnd(Immutable):
         The sample before the first of a frame is that one again, as in Kaldi, or 0.
     eps : float
         Added to the power of each bin.
+    least : float
+        Least magnitude of a bin, for power=1.
     log : "ln", "log10", "log2", "db" or None
         "db" is 20 / power log10, decibels of a magnitude or power; None is linear.
     floor, guard : float
@@ -92,15 +94,16 @@ class FrontEnd(Immutable):
     lifter : float
         Length of the lifter; 0 for none.
     dynamic_range : float
-        Values more than this below the largest are raised to that, before `gain` and `offset`; in the logarithm's unit.
+        Values more than this below the largest are raised to that, before `gain` and `offset`; in units of the
+        logarithm.
     relative : bool
         Whether the largest is subtracted, before `gain` and `offset`.
     reference : "signal" or "batch"
         The largest is that of each signal, or of all signals of a call.
     normalize : "mean", "deviation" or None
         Whether each row of the result loses its mean, and is divided by its deviation, with n - 1 for n frames.
-    deviation_floor : float
-        Added to the deviation.
+    deviation_floor, variance_floor : float
+        Added to the deviation, and to its square.
     drop_last : bool
         Whether the last frame is left out.
     append : int
@@ -134,6 +137,7 @@ class FrontEnd(Immutable):
         preemphasis: float = 0.0,
         first_sample: str = "repeat",
         eps: float = 0.0,
+        least: float = 0.0,
         log: LogName | None = None,
         floor: float = 0.0,
         guard: float = 0.0,
@@ -150,6 +154,7 @@ class FrontEnd(Immutable):
         reference: str = "signal",
         normalize: str | None = None,
         deviation_floor: float = 0.0,
+        variance_floor: float = 0.0,
         drop_last: bool = False,
         append: int = 0,
     ) -> None:
@@ -158,25 +163,27 @@ class FrontEnd(Immutable):
         if self.bank.shape[1] != plan.n_bins:
             raise ValueError(f"bank must have n_bins = {plan.n_bins} columns, got shape {self.bank.shape}")
         self.has_bank = bank is not None
-        self.power, self.scale = plan._exponent(power), _above_0("scale", scale)
-        self.signal_preemphasis = _coefficient("signal_preemphasis", signal_preemphasis)
-        self.dither, self.remove_mean = _at_least_0("dither", dither), bool(remove_mean)
-        self.preemphasis = _coefficient("preemphasis", preemphasis)
-        self.first_sample = _choice("first_sample", first_sample, FIRST_SAMPLES)
-        self.eps, self.log = _at_least_0("eps", eps), _choice("log", log, (None, *LOG_GAINS))
-        self.floor, self.guard = _at_least_0("floor", floor), _at_least_0("guard", guard)
+        self.power, self.scale = plan._exponent(power), above_0("scale", scale)
+        self.signal_preemphasis = coefficient("signal_preemphasis", signal_preemphasis)
+        self.dither, self.remove_mean = at_least_0("dither", dither), bool(remove_mean)
+        self.preemphasis = coefficient("preemphasis", preemphasis)
+        self.first_sample = choice("first_sample", first_sample, FIRST_SAMPLES)
+        self.eps, self.log = at_least_0("eps", eps), choice("log", log, (None, *LOG_GAINS))
+        self.least = at_least_0("least", least)
+        self.floor, self.guard = at_least_0("floor", floor), at_least_0("guard", guard)
         self.gain, self.offset = checks.as_finite("gain", gain), checks.as_finite("offset", offset)
         self.low, self.high = float(low), float(high)
         if not self.low < self.high:
             raise ValueError(f"low must be below high, got {low!r} and {high!r}")
-        self.energy = _choice("energy", energy, tuple(ENERGIES))
-        self.energy_floor = self.floor if energy_floor is None else _at_least_0("energy_floor", energy_floor)
+        self.energy = choice("energy", energy, tuple(ENERGIES))
+        self.energy_floor = self.floor if energy_floor is None else at_least_0("energy_floor", energy_floor)
         self.n_cepstra = checks.as_int("n_cepstra", n_cepstra, 0, len(self.bank))
-        self.lifter = _at_least_0("lifter", lifter)
-        self.dynamic_range = None if dynamic_range is None else _at_least_0("dynamic_range", dynamic_range)
-        self.relative, self.reference = bool(relative), _choice("reference", reference, REFERENCES)
-        self.normalize = _choice("normalize", normalize, NORMALIZATIONS)
-        self.deviation_floor = _at_least_0("deviation_floor", deviation_floor)
+        self.lifter = at_least_0("lifter", lifter)
+        self.dynamic_range = None if dynamic_range is None else at_least_0("dynamic_range", dynamic_range)
+        self.relative, self.reference = bool(relative), choice("reference", reference, REFERENCES)
+        self.normalize = choice("normalize", normalize, NORMALIZATIONS)
+        self.deviation_floor = at_least_0("deviation_floor", deviation_floor)
+        self.variance_floor = at_least_0("variance_floor", variance_floor)
         self.drop_last, self.append = bool(drop_last), checks.as_int("append", append, 0)
         self._check_combinations()
 
@@ -189,16 +196,20 @@ class FrontEnd(Immutable):
             raise ValueError(f"energy must be None without log, got {self.energy!r}")
         if self._has_range and (self.n_cepstra or self.energy or self.low > -np.inf or self.high < np.inf):
             raise ValueError("dynamic_range and relative exclude n_cepstra, energy, low and high")
+        if self.least and self.power != 1:
+            raise ValueError(f"least must be 0 unless power is 1, got {self.least!r}")
         if self._has_range and self.log is None:
             raise ValueError("dynamic_range and relative need log")
 
     def __repr__(self) -> str:
-        return f"FrontEnd({self.plan!r}, {self.bank!r}{self._options_text()})"
+        options = "".join(f", {name}={value!r}" for name, value in self.options.items())
+        return f"FrontEnd({self.plan!r}, {self.bank!r}{options})"
 
-    def _options_text(self) -> str:
-        """The options that are not their defaults."""
-        shown = {**(FrontEnd.__init__.__kwdefaults__ or {}), "energy_floor": self.floor}
-        return "".join(f", {name}={getattr(self, name)!r}" for name in shown if getattr(self, name) != shown[name])
+    @property
+    def options(self) -> dict[str, Any]:
+        """The arguments beside plan and bank that are not their defaults."""
+        defaults = {**FrontEnd.__init__.__kwdefaults__, "energy_floor": self.floor}  # type: ignore[dict-item]
+        return {name: getattr(self, name) for name in defaults if getattr(self, name) != defaults[name]}
 
     def __getstate__(self) -> dict[str, Any]:
         """The state without objects that hold addresses of this process."""
@@ -270,11 +281,7 @@ class FrontEnd(Immutable):
         if frames < 1:
             raise ValueError(f"y must reach into a second frame, as the last is dropped, got {x.shape[-1]} samples")
         L = checks.output_array("out", out, (*x.shape[:-1], self.n_rows, frames), self.dtype, order, x)
-        is_in_rows = not self.normalize or (frames > 1 and L.strides[-1] == L.itemsize and layout_of(L) is not None)
-        rows = L if is_in_rows else np.empty(L.shape, self.dtype)
-        self._finish(rows, self._compute(x, rows, rng, scale))
-        if rows is not L:
-            L[...] = rows
+        self._finish(L, self._compute(x, L, rng, scale))
         return L
 
     def batch(self, signals: Sequence[ArrayLike], *, rng: Any = None, fill: float = 0.0) -> tuple[Real, Integer]:
@@ -441,7 +448,7 @@ class FrontEnd(Immutable):
             matrix = cepstrum_matrix(len(bank), self.n_cepstra, self.lifter)
         return frontend_features(
             epilogue_args(
-                dtype, power=self.power, log=self.log is not None, floor=floor, gain=base * gain,
+                dtype, power=self.power, least=self.least, log=self.log is not None, floor=floor, gain=base * gain,
                 weights=bank.weights.astype(dtype), first=bank.first, starts=bank.starts, eps=self.eps,
                 guard=self.guard, at_floor=dtype.type(at_floor), offset=offset, low=self.low, high=self.high,
                 energy=ENERGIES[self.energy], energy_gain=self.scale**2,
@@ -460,37 +467,32 @@ class FrontEnd(Immutable):
 
     def _finish(self, L: Real, largest: Real) -> None:
         """What needs all frames, in place."""
+        self.finish(lambda change: change(L), L.shape[-1], largest)
+
+    def local(self) -> FrontEnd:
+        """This front end without what needs all frames, `dynamic_range`, `relative` and `normalize`; see `finish`."""
+        if not (self._has_range or self.normalize):
+            return self
+        undone: dict[str, Any] = {"dynamic_range": None, "relative": False, "normalize": None}
         if self._has_range:
-            if self.reference == "batch":
-                largest = np.full_like(largest, largest.max())
-            limit_range(L, largest, self.dynamic_range, self.relative, self.gain, self.offset)
+            undone |= {"gain": 1.0, "offset": 0.0}
+        return FrontEnd(self.plan, self.bank if self.has_bank else None, **{**self.options, **undone})
+
+    def finish(self, change_all: ChangeAll, n_frames: int, largest: Real) -> None:
+        """What needs all frames of features of `local`, in place, with the same bits for any blocks of frames.
+
+        Parameters
+        ----------
+        change_all : callable
+            change_all(change) calls change(L) for all blocks L (..., n_rows, frames) in order, which changes them.
+        n_frames : int
+            Frames of all blocks.
+        largest : np.ndarray [shape=(signals,)]
+            The largest value of each signal.
+        """
+        if self._has_range:
+            tops = np.full_like(largest, largest.max()) if self.reference == "batch" else largest
+            change_all(lambda L: limit_range(L, tops, self.dynamic_range, self.relative, self.gain, self.offset))
         if self.normalize:
-            normalize_rows(L, self.normalize == "deviation", self.deviation_floor)
-
-
-def _choice(name: str, value: Any, choices: tuple[Any, ...]) -> Any:
-    """One of the choices."""
-    if (value is not None and not isinstance(value, str)) or value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
-    return value
-
-
-def _at_least_0(name: str, value: float) -> float:
-    number = checks.as_finite(name, value)
-    if number < 0:
-        raise ValueError(f"{name} must be at least 0, got {value!r}")
-    return number
-
-
-def _above_0(name: str, value: float) -> float:
-    number = checks.as_finite(name, value)
-    if number <= 0:
-        raise ValueError(f"{name} must be above 0, got {value!r}")
-    return number
-
-
-def _coefficient(name: str, value: float) -> float:
-    number = checks.as_finite(name, value)
-    if not 0 <= number <= 1:
-        raise ValueError(f"{name} must be from 0 to 1, got {value!r}")
-    return number
+            floors = (self.deviation_floor, self.variance_floor) if self.normalize == "deviation" else None
+            normalize_rows(change_all, n_frames, floors)

@@ -25,10 +25,13 @@ def emphasize(x: Real, coefficient: float) -> Real:
     return out
 
 
-def deemphasize(x: Real, coefficient: float) -> Real:
-    """y[t] = x[t] + coefficient y[t - 1]: the inverse of `emphasize`."""
+def deemphasize(x: Real, coefficient: float, state: Real | None = None) -> tuple[Real, Real]:
+    """(y[t] = x[t] + coefficient y[t - 1], the inverse of `emphasize`; the state before the next samples)."""
     with forks_wait:
         from scipy.signal import lfilter
 
-    y: Real = lfilter([1.0], [1.0, -coefficient], x, axis=-1).astype(x.dtype, copy=False)
-    return y
+    before = np.zeros((*x.shape[:-1], 1)) if state is None else state
+    if not x.shape[-1]:
+        return x, before
+    y, after = lfilter([1.0], [1.0, -coefficient], x, axis=-1, zi=before)
+    return y.astype(x.dtype, copy=False), after

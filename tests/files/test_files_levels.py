@@ -132,7 +132,9 @@ def test_whispers_largest_is_that_of_all_frames_but_the_last(sizes: list[int], l
     L[:, :, loudest % max(n, 1) :][..., :1] = 5
     with tempfile.TemporaryFile() as file:
         frames = array_writers.NpyWriter(file, array_writers.LevelsShape(3, 2, L.dtype))
-        sink = array_writers.WhisperScaler(frames, frames)
+        finish = metadata.Metadata(RATE, PLAN, BANK, 2.0, "whisper").finish
+        assert finish is not None
+        sink = array_writers.Finisher(frames, frames, finish, drops_last=True)
         for block in np.split(L, np.cumsum(sizes)[:-1], axis=-1):
             sink.write(block)
         if n < 2:
