@@ -31,6 +31,7 @@ LogName = Literal["ln", "log10", "log2", "db"]
 LOG_GAINS = {"ln": float(np.log(10)), "log10": 1.0, "log2": float(np.log2(10)), "db": 10.0}
 """L / log10 of a level, by the name of the logarithm; "db" is 20 / power."""
 ENERGIES = {None: NO_ENERGY, "first": ENERGY_FIRST, "last": ENERGY_LAST, "cepstrum": ENERGY_IN_CEPSTRA}
+ENERGIES_OF = ("samples", "windowed")
 FIRST_SAMPLES = ("repeat", "zero")
 REFERENCES = ("signal", "batch")
 NORMALIZATIONS = (None, "mean", "deviation")
@@ -81,14 +82,18 @@ class FrontEnd(Immutable):
     low, high : float
         Bounds after the map.
     energy : "first", "last", "cepstrum" or None
-        Where the logarithm of sum(z**2) of each frame goes: a row before or after the filters, or in place of the cepstrum
-        of order 0.
+        Where the logarithm of the energy of each frame goes (the natural one for log=None): a row before or after the
+        filters, or in place of the cepstrum of order 0.
+    energy_of : "samples" or "windowed"
+        The energy of a frame is sum(z**2), or sum((window x')**2), from P by Parseval's theorem.
     energy_floor : float
         Least energy; by default the floor.
     n_cepstra : int
         Cepstra instead of the filters' logarithms; 0 for none.
     lifter : float
         Length of the lifter; 0 for none.
+    zeroth_last : bool
+        Whether the cepstrum of order 0, times sqrt 2, or the energy in its place, comes after the others, as in HTK.
     dynamic_range : float
         Values more than this below the largest are raised to that, before `gain` and `offset`; in units of the logarithm.
     relative : bool
@@ -140,9 +145,11 @@ class FrontEnd(Immutable):
         low: float = -np.inf,
         high: float = np.inf,
         energy: str | None = None,
+        energy_of: str = "samples",
         energy_floor: float | None = None,
         n_cepstra: int = 0,
         lifter: float = 0.0,
+        zeroth_last: bool = False,
         dynamic_range: float | None = None,
         relative: bool = False,
         reference: str = "signal",
@@ -168,9 +175,10 @@ class FrontEnd(Immutable):
         if not self.low < self.high:
             raise ValueError(f"low must be below high, got {low!r} and {high!r}")
         self.energy = _choice("energy", energy, tuple(ENERGIES))
+        self.energy_of = _choice("energy_of", energy_of, ENERGIES_OF)
         self.energy_floor = self.floor if energy_floor is None else _at_least_0("energy_floor", energy_floor)
         self.n_cepstra = checks.as_int("n_cepstra", n_cepstra, 0, len(self.bank))
-        self.lifter = _at_least_0("lifter", lifter)
+        self.lifter, self.zeroth_last = _at_least_0("lifter", lifter), bool(zeroth_last)
         self.dynamic_range = None if dynamic_range is None else _at_least_0("dynamic_range", dynamic_range)
         self.relative, self.reference = bool(relative), _choice("reference", reference, REFERENCES)
         self.normalize = _choice("normalize", normalize, NORMALIZATIONS)
@@ -183,8 +191,6 @@ class FrontEnd(Immutable):
         in_cepstra = self.energy == "cepstrum"
         if self.energy and in_cepstra != bool(self.n_cepstra):
             raise ValueError(f"energy must be {'cepstrum' if self.n_cepstra else 'first or last'}, got {self.energy!r}")
-        if self.energy and self.log is None:
-            raise ValueError(f"energy must be None without log, got {self.energy!r}")
         if self._has_range and (self.n_cepstra or self.energy or self.low > -np.inf or self.high < np.inf):
             raise ValueError("dynamic_range and relative exclude n_cepstra, energy, low and high")
         if self._has_range and self.log is None:
@@ -343,7 +349,7 @@ class FrontEnd(Immutable):
     def forward_transform(self) -> ForwardTransform:
         """The transform of prepared frames and its tables; not part of the public interface."""
         plan, prologue = self.plan, None
-        needs_time = self.remove_mean or self.preemphasis or self.energy
+        needs_time = self.remove_mean or self.preemphasis or (self.energy and self.energy_of == "samples")
         if needs_time or plan.frame_length < plan.n_fft:
             first_gain = 1.0 - self.preemphasis if self.first_sample == "repeat" else 1.0
             prologue = Prologue(plan.frame_length, self.remove_mean, self.preemphasis, first_gain)
@@ -362,17 +368,25 @@ class FrontEnd(Immutable):
             at_floor = gain * base * float(np.log10(floor)) + offset if self.log else gain * floor + offset
         matrix = np.zeros((0, len(bank)))
         if self.n_cepstra:
-            matrix = cepstrum_matrix(len(bank), self.n_cepstra, self.lifter)
+            matrix = cepstrum_matrix(len(bank), self.n_cepstra, self.lifter, zeroth_last=self.zeroth_last)
         return frontend_features(
             epilogue_args(
                 dtype, power=self.power, log=self.log is not None, floor=floor, gain=base * gain,
                 weights=bank.weights.astype(dtype), first=bank.first, starts=bank.starts, eps=self.eps,
                 guard=self.guard, at_floor=dtype.type(at_floor), offset=offset, low=self.low, high=self.high,
-                energy=ENERGIES[self.energy], energy_gain=self.scale**2,
                 energy_floor=max(self.energy_floor, float(np.finfo(dtype).tiny)), cepstra=self.n_cepstra,
-                matrix=matrix.astype(dtype).reshape(-1),
+                **self._energy_args(), matrix=matrix.astype(dtype).reshape(-1),
             )
         )  # fmt: skip
+
+    def _energy_args(self) -> dict[str, Any]:
+        """Arguments of the epilogue for energies."""
+        slope = LOG_GAINS["ln"] if self.log is None else self.gain * self.log_gain
+        arguments = {"energy": ENERGIES[self.energy], "energy_slope": slope, "energy_gain": self.scale**2}
+        arguments["energy_row"] = self.n_cepstra - 1 if self.zeroth_last else 0
+        if self.energy and self.energy_of == "windowed":  # an odd n_fft has no bin at half the sampling rate
+            arguments |= {"energy_gain": 1 / self.plan.n_fft, "energy_last": 1.0 + self.plan.n_fft % 2}
+        return arguments
 
     def _compute(self, x: NDArray[Any], L: Real, rng: Any, scale: bool) -> Real:
         """Write the features of signals x but for what needs all frames; returns the largest of each signal."""

@@ -57,7 +57,9 @@ def invert(frontend: FrontEnd, L: ArrayLike, **options: Any) -> Real:
     if frontend.energy in ("first", "last"):
         values = values[..., 1:, :] if frontend.energy == "first" else values[..., :-1, :]
     elif frontend.n_cepstra:
-        matrix = cepstrum_matrix(len(frontend.bank), frontend.n_cepstra, frontend.lifter)
+        matrix = cepstrum_matrix(
+            len(frontend.bank), frontend.n_cepstra, frontend.lifter, zeroth_last=frontend.zeroth_last
+        )
         values = (np.linalg.pinv(matrix) @ values).astype(frontend.dtype)
     M = levels_of(frontend, values)
     y = recover_mel(M, frontend.bank, frontend.plan, power=frontend.power, **options)
