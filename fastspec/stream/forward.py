@@ -172,8 +172,8 @@ class ForwardStream:
         """A feed of signals with these leading axes."""
         signals, capacity = int(np.prod(leading, dtype=np.int64)), max(self._geometry.n_fft, 2 * self._pad, self._kept) + 1
         feed = Feed(self.plan.forward_transform, self._epilogue, signals, capacity)
-        if not self._pads_from_samples:
-            feed.history_size, feed.origin = self._pad, self._geometry.start  # zeros are the padding
+        if not self._awaits_padding:
+            feed.history_size, feed.origin = self._pad, self._geometry.start  # zeros are the padding, if there is any
         return feed
 
     def _count_frames(self, n: int) -> int:
