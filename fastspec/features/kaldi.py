@@ -117,8 +117,8 @@ class KaldiMelBank(FilterBank):
         self.fmax = highest if highest > 0 else half_rate + highest
         if not 0 <= self.fmin < self.fmax <= half_rate:
             raise ValueError(
-                f"fmin and fmax must be 0 <= fmin < fmax <= {half_rate:g} Hz, half the sampling rate, to which fmax <= 0 "
-                f"is relative, got {fmin!r} and {fmax!r}"
+                f"fmin and fmax must be 0 <= fmin < fmax <= {half_rate:g} Hz, half the sampling rate, to which "
+                f"fmax <= 0 is relative, got {fmin!r} and {fmax!r}"
             )
         self.vtln_low, self.vtln_high = checks.as_finite("vtln_low", vtln_low), checks.as_finite("vtln_high", vtln_high)
         self.vtln_warp = checks.as_finite("vtln_warp", vtln_warp)

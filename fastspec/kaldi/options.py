@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -36,11 +36,11 @@ class _Options:
         TypeError
             For a field that there is not.
         """
-        parts = {f.name: f.default_factory for f in fields(cls)}  # type: ignore[arg-type]
+        defaults = cls()
         inner = {
-            name: parts[name]().from_dict(value)
+            name: type(getattr(defaults, name)).from_dict(value)
             for name, value in values.items()
-            if name in parts and isinstance(value, Mapping)
+            if isinstance(value, Mapping) and isinstance(getattr(defaults, name, None), _Options)
         }
         return cls(**{**values, **inner})
 
