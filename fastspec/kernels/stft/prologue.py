@@ -19,24 +19,29 @@ from .forward import ForwardArgs
 
 @kernel
 def copy_frames(t, base, args, tile):
-    """tile[j lanes :] = sample j of the frames at columns base .. base + lanes - 1 of a strip; returns their sums."""
+    """tile[j lanes :] = sample j of the frames at columns base .. base + lanes - 1 of a strip."""
     noinline()
     V, size, stride = lanes(t), args.frame_length, args.strip_stride
-    zero = splat(t, t.dtype.type(0))
-    p, q, j, column = zero, zero, int64(0), base
+    j, column = int64(0), base
     while j < size:
         count, at = min(args.rows, size - j), column
-        for r in range(0, count - 1, 2):
-            a, b = load(t, at), load(t, at + stride)
-            store(tile, (j + r) * V, a)
-            store(tile, (j + r + 1) * V, b)
-            p, q = p + a, q + b
-            at += 2 * stride
-        if count % 2:
-            a = load(t, at)
-            store(tile, (j + count - 1) * V, a)
-            p = p + a
+        for r in range(count):
+            store(tile, (j + r) * V, load(t, at))
+            at += stride
         j, column = j + count, column + 1
+
+
+@kernel
+def sum_rows(tile, size):
+    """The sum of `size` vectors: not while they are copied, as its order would depend on the rows of a strip."""
+    noinline()
+    V = lanes(tile)
+    zero = splat(tile, tile.dtype.type(0))
+    p, q = zero, zero
+    for at in range(0, (size - 1) * V, 2 * V):
+        p, q = p + load(tile, at), q + load(tile, at + V)
+    if size % 2:
+        p = p + load(tile, (size - 1) * V)
     return p + q
 
 
@@ -78,12 +83,12 @@ def emphasize(tile, size, coefficient, first_gain):
 
 @callee("frontends")
 def prepare_frames(t: Reals, base: int, args: ForwardArgs, tile: Reals):
-    """Write the frames at column `base` of a strip, sample j of lane k at tile[j lanes + k], and then their energies."""
+    """Write the frames at column `base` of a strip, sample j of lane k at tile[j lanes + k], then their energies."""
     noinline()
     V, size = lanes(t), args.frame_length
-    total = copy_frames(t, base, args, tile)
+    copy_frames(t, base, args, tile)
     if args.remove_mean:
-        total = subtract_mean(tile, size, total)
+        total = subtract_mean(tile, size, sum_rows(tile, size))
         subtract_mean(tile, size, total)
     energy = emphasize(tile, size, args.preemphasis, args.first_gain)
     zero = splat(t, t.dtype.type(0))
