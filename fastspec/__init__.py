@@ -41,13 +41,21 @@ _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names
     "STFT": "fastspec.plan",
     "FilterBank": "fastspec.features.banks",
     "MelBank": "fastspec.features.banks",
+    "KaldiMelBank": "fastspec.features.kaldi",
     "FrontEnd": "fastspec.frontends.frontend",
     **dict.fromkeys(("recipe", "recipes"), "fastspec.frontends.recipes"),
     "recover": "fastspec.recovery.recover",
     "recover_mel": "fastspec.recovery.recover_mel",
     **dict.fromkeys(("is_patched", "patched", "unpatch"), "fastspec.patch"),
 }
-_MODULES = ("files", "librosa", "patch", "picture", "stream")  # loaded at their first use, too; `patch` is callable
+_MODULES = (
+    "files",
+    "kaldi",
+    "librosa",
+    "patch",
+    "picture",
+    "stream",
+)  # loaded at their first use, too; `patch` is callable
 
 moved.install()
 

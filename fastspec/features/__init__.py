@@ -2,6 +2,7 @@
 
 scales.py       Hz <-> mel
 banks.py        FilterBank, MelBank
+kaldi.py        KaldiMelBank, Kaldi's windows
 band_matrix.py  band storage of filters: the first bin and the weights of each
 nnls.py         filtered levels M -> levels S >= 0 with bank @ S close to M
 log.py          filtered levels <-> their logarithms

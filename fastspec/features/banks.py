@@ -142,12 +142,15 @@ class BinBank(FilterBank):
     ----------
     n_bins : int
     dtype : float32 or float64
+    start : int
+        The first bin that has a filter.
     """
 
-    def __init__(self, n_bins: int, dtype: DTypeLike = "float32") -> None:
-        self.shape, self.dtype = (checks.as_int("n_bins", n_bins, 1), n_bins), checks.as_real_dtype("dtype", dtype)
-        self.first, self.starts = np.arange(n_bins, dtype=np.int64), np.arange(n_bins + 1, dtype=np.int64)
-        self.weights = np.ones(n_bins, self.dtype)
+    def __init__(self, n_bins: int, dtype: DTypeLike = "float32", start: int = 0) -> None:
+        count = checks.as_int("n_bins", n_bins, 1) - checks.as_int("start", start, 0, n_bins)
+        self.shape, self.dtype = (count, n_bins), checks.as_real_dtype("dtype", dtype)
+        self.first, self.starts = np.arange(start, n_bins, dtype=np.int64), np.arange(count + 1, dtype=np.int64)
+        self.weights = np.ones(count, self.dtype)
         self.__setstate__({})
 
 

@@ -26,15 +26,16 @@ def _matrix(bands: int, n_mfcc: int, dct_type: Any, norm: Any, lifter: float, dt
     return np.ascontiguousarray(rows * lifter_weights(len(rows), lifter)[:, None], dtype)
 
 
-def cepstrum_matrix(bands: int, n_cepstra: int, lifter: float) -> Array:
+def cepstrum_matrix(bands: int, n_cepstra: int, lifter: float, *, zeroth_last: bool = False) -> Array:
     """The orthonormal DCT-II of `bands` logarithms, its first rows, float64 [shape=(n_cepstra, bands)].
 
-    Row r is times 1 + lifter / 2 sin(pi r / lifter), as in Kaldi; `cepstrum` has r + 1 there, as librosa.
+    Row r is times 1 + lifter / 2 sin(pi r / lifter), as in Kaldi; `cepstrum` has r + 1 there, as librosa.  With
+    `zeroth_last` row 0 comes after the others, times sqrt 2, as in HTK.
     """
     r = np.arange(n_cepstra)
     weights = 1 + lifter / 2 * np.sin(np.pi * r / lifter) if lifter else np.ones(n_cepstra)
     rows: Array = _matrix(bands, n_cepstra, 2, "ortho", 0.0, np.dtype(np.float64)) * weights[:, None]
-    return rows
+    return np.concatenate([rows[1:], np.sqrt(2) * rows[:1]]) if zeroth_last else rows
 
 
 def cepstrum(S: Array, n_mfcc: int, *, dct_type: int = 2, norm: str | None = "ortho", lifter: float = 0.0) -> Array:

@@ -138,7 +138,7 @@ class Finisher:
         self._finish(self._change_all, frames, self._peaks.reshape(-1))
         self._writer.finish(samples)
 
-    def _change_all(self, change: Callable[[Real], None]) -> None:
+    def _change_all(self, change: Callable[[Real], object]) -> None:
         """Call a function for all blocks of frames, which changes them."""
         for _ in self._frames.blocks(change):
             pass

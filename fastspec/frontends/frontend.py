@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import checks
 from .._typing import Complex, Integer, Real
-from ..features.banks import BinBank, FilterBank, as_bank
-from ..features.cepstrum import cepstrum_matrix
 from ..forks import forks_wait
-from ..immutable import Immutable, cached_attribute
-from ..kernels.features.levels import ENERGY_FIRST, ENERGY_IN_CEPSTRA, ENERGY_LAST, NO_ENERGY
-from ..plan import STFT, Order, as_plan
-from ..transform.epilogue import Epilogue, epilogue_args, frontend_features
-from ..transform.forward import ForwardTransform, Prologue
-from ..transform.framing import Geometry
-from ..transform.signals import SignalTransform
-from .arguments import above_0, at_least_0, choice, coefficient
+from ..plan import Order
+from .description import Description
 from .dither import dithered_features
 from .normalize import ChangeAll, limit_range, normalize_rows
 from .preemphasis import emphasize
@@ -29,16 +20,8 @@ from .preemphasis import emphasize
 if TYPE_CHECKING:
     from .stream import StreamingFeatures
 
-LogName = Literal["ln", "log10", "log2", "db"]
-LOG_GAINS = {"ln": float(np.log(10)), "log10": 1.0, "log2": float(np.log2(10)), "db": 10.0}
-"""L / log10 of a level, by the name of the logarithm; "db" is 20 / power."""
-ENERGIES = {None: NO_ENERGY, "first": ENERGY_FIRST, "last": ENERGY_LAST, "cepstrum": ENERGY_IN_CEPSTRA}
-FIRST_SAMPLES = ("repeat", "zero")
-REFERENCES = ("signal", "batch")
-NORMALIZATIONS = (None, "mean", "deviation")
 
-
-class FrontEnd(Immutable):
+class FrontEnd(Description):
     """Features of frames: filtered levels, their logarithms, cepstra, energies.
 
     With x the samples of a frame of the signal scale * y,
@@ -85,14 +68,18 @@ class FrontEnd(Immutable):
     low, high : float
         Bounds after the map.
     energy : "first", "last", "cepstrum" or None
-        Where the logarithm of sum(z**2) of each frame goes: a row before or after the filters, or in place of the
-        cepstrum of order 0.
+        Where the logarithm of the energy of each frame goes (the natural one for log=None): a row before or after the
+        filters, or in place of the cepstrum of order 0.
+    energy_of : "samples" or "windowed"
+        The energy of a frame is sum(z**2), or sum((window x')**2), from P by Parseval's theorem.
     energy_floor : float
         Least energy; by default the floor.
     n_cepstra : int
         Cepstra instead of the filters' logarithms; 0 for none.
     lifter : float
         Length of the lifter; 0 for none.
+    zeroth_last : bool
+        Whether the cepstrum of order 0, times sqrt 2, or the energy in its place, comes after the others, as in HTK.
     dynamic_range : float
         Values more than this below the largest are raised to that, before `gain` and `offset`; in units of the
         logarithm.
@@ -123,123 +110,6 @@ class FrontEnd(Immutable):
     ... )
     >>> M = whisper(y)  # (..., 80, n // 160)
     """
-
-    def __init__(
-        self,
-        plan: STFT,
-        bank: FilterBank | ArrayLike | None = None,
-        *,
-        power: float = 2.0,
-        scale: float = 1.0,
-        signal_preemphasis: float = 0.0,
-        dither: float = 0.0,
-        remove_mean: bool = False,
-        preemphasis: float = 0.0,
-        first_sample: str = "repeat",
-        eps: float = 0.0,
-        least: float = 0.0,
-        log: LogName | None = None,
-        floor: float = 0.0,
-        guard: float = 0.0,
-        gain: float = 1.0,
-        offset: float = 0.0,
-        low: float = -np.inf,
-        high: float = np.inf,
-        energy: str | None = None,
-        energy_floor: float | None = None,
-        n_cepstra: int = 0,
-        lifter: float = 0.0,
-        dynamic_range: float | None = None,
-        relative: bool = False,
-        reference: str = "signal",
-        normalize: str | None = None,
-        deviation_floor: float = 0.0,
-        variance_floor: float = 0.0,
-        drop_last: bool = False,
-        append: int = 0,
-    ) -> None:
-        self.plan = as_plan("plan", plan)
-        self.bank = BinBank(plan.n_bins, plan.dtype) if bank is None else as_bank(bank)
-        if self.bank.shape[1] != plan.n_bins:
-            raise ValueError(f"bank must have n_bins = {plan.n_bins} columns, got shape {self.bank.shape}")
-        self.has_bank = bank is not None
-        self.power, self.scale = plan._exponent(power), above_0("scale", scale)
-        self.signal_preemphasis = coefficient("signal_preemphasis", signal_preemphasis)
-        self.dither, self.remove_mean = at_least_0("dither", dither), bool(remove_mean)
-        self.preemphasis = coefficient("preemphasis", preemphasis)
-        self.first_sample = choice("first_sample", first_sample, FIRST_SAMPLES)
-        self.eps, self.log = at_least_0("eps", eps), choice("log", log, (None, *LOG_GAINS))
-        self.least = at_least_0("least", least)
-        self.floor, self.guard = at_least_0("floor", floor), at_least_0("guard", guard)
-        self.gain, self.offset = checks.as_finite("gain", gain), checks.as_finite("offset", offset)
-        self.low, self.high = float(low), float(high)
-        if not self.low < self.high:
-            raise ValueError(f"low must be below high, got {low!r} and {high!r}")
-        self.energy = choice("energy", energy, tuple(ENERGIES))
-        self.energy_floor = self.floor if energy_floor is None else at_least_0("energy_floor", energy_floor)
-        self.n_cepstra = checks.as_int("n_cepstra", n_cepstra, 0, len(self.bank))
-        self.lifter = at_least_0("lifter", lifter)
-        self.dynamic_range = None if dynamic_range is None else at_least_0("dynamic_range", dynamic_range)
-        self.relative, self.reference = bool(relative), choice("reference", reference, REFERENCES)
-        self.normalize = choice("normalize", normalize, NORMALIZATIONS)
-        self.deviation_floor = at_least_0("deviation_floor", deviation_floor)
-        self.variance_floor = at_least_0("variance_floor", variance_floor)
-        self.drop_last, self.append = bool(drop_last), checks.as_int("append", append, 0)
-        self._check_combinations()
-
-    def _check_combinations(self) -> None:
-        """Raise a ValueError for arguments that exclude each other."""
-        in_cepstra = self.energy == "cepstrum"
-        if self.energy and in_cepstra != bool(self.n_cepstra):
-            raise ValueError(f"energy must be {'cepstrum' if self.n_cepstra else 'first or last'}, got {self.energy!r}")
-        if self.energy and self.log is None:
-            raise ValueError(f"energy must be None without log, got {self.energy!r}")
-        if self._has_range and (self.n_cepstra or self.energy or self.low > -np.inf or self.high < np.inf):
-            raise ValueError("dynamic_range and relative exclude n_cepstra, energy, low and high")
-        if self.least and self.power != 1:
-            raise ValueError(f"least must be 0 unless power is 1, got {self.least!r}")
-        if self._has_range and self.log is None:
-            raise ValueError("dynamic_range and relative need log")
-
-    def __repr__(self) -> str:
-        options = "".join(f", {name}={value!r}" for name, value in self.options.items())
-        return f"FrontEnd({self.plan!r}, {self.bank!r}{options})"
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """The arguments beside plan and bank that are not their defaults."""
-        defaults = {**FrontEnd.__init__.__kwdefaults__, "energy_floor": self.floor}  # type: ignore[dict-item]
-        return {name: getattr(self, name) for name in defaults if getattr(self, name) != defaults[name]}
-
-    def __getstate__(self) -> dict[str, Any]:
-        """The state without objects that hold addresses of this process."""
-        transforms = "forward_transform", "_signals", "_epilogue"
-        return {name: value for name, value in vars(self).items() if name not in transforms}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
-
-    # ---- sizes ----
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """float32 or float64: the plan's."""
-        return self.plan.dtype
-
-    @property
-    def n_rows(self) -> int:
-        """Rows of the result: filters or cepstra, and a row of energies."""
-        return self._epilogue.width
-
-    @cached_attribute
-    def geometry(self) -> Geometry:
-        """The framing of signals with their appended zeros; not part of the public interface."""
-        geometry = copy.copy(self.plan.geometry)
-        geometry.append = self.append
-        return geometry
-
-    def n_frames(self, n_samples: int) -> int:
-        """Frames of the result for a signal of n_samples, which may be 0."""
-        return max(0, self.geometry.count_frames(checks.as_int("n_samples", n_samples, 0)) - self.drop_last)
 
     # ---- y -> features ----
     def __call__(
@@ -406,57 +276,7 @@ class FrontEnd(Immutable):
         total = self._signals.sums(signals[0], signals[1] if y is not None else None, scale)
         return total / self.geometry.count_frames(n)
 
-    # ---- the transform ----
-    @property
-    def log_gain(self) -> float:
-        """The logarithm of a level over its decimal logarithm, as 10 for the decibels of a power."""
-        return 1.0 if self.log is None else 20 / self.power if self.log == "db" else LOG_GAINS[self.log]
-
-    @property
-    def _has_range(self) -> bool:
-        """Whether values depend on the largest of the signal."""
-        return self.dynamic_range is not None or self.relative
-
-    @property
-    def _is_local(self) -> bool:
-        """Whether the call is that of the kernels alone."""
-        return not (self._has_range or self.normalize or self.drop_last or self.append or self.signal_preemphasis)
-
-    @cached_attribute
-    def forward_transform(self) -> ForwardTransform:
-        """The transform of prepared frames and its tables; not part of the public interface."""
-        plan, prologue = self.plan, None
-        needs_time = self.remove_mean or self.preemphasis or self.energy
-        if needs_time or plan.frame_length < plan.n_fft:
-            first_gain = 1.0 - self.preemphasis if self.first_sample == "repeat" else 1.0
-            prologue = Prologue(plan.frame_length, self.remove_mean, self.preemphasis, first_gain)
-        return ForwardTransform(plan.n_fft, plan.hop_length, plan.window * self.scale, self.dtype, prologue=prologue)
-
-    @cached_attribute
-    def _signals(self) -> SignalTransform:
-        return SignalTransform(self.geometry, self.forward_transform, lambda _: self._epilogue)
-
-    @cached_attribute
-    def _epilogue(self) -> Epilogue:
-        dtype, bank, base = self.dtype, self.bank, self.log_gain
-        gain, offset = (1.0, 0.0) if self._has_range else (self.gain, self.offset)
-        floor = max(self.floor, float(np.finfo(dtype).tiny)) if self.log and self.floor else self.floor
-        with np.errstate(divide="ignore"):
-            at_floor = gain * base * float(np.log10(floor)) + offset if self.log else gain * floor + offset
-        matrix = np.zeros((0, len(bank)))
-        if self.n_cepstra:
-            matrix = cepstrum_matrix(len(bank), self.n_cepstra, self.lifter)
-        return frontend_features(
-            epilogue_args(
-                dtype, power=self.power, least=self.least, log=self.log is not None, floor=floor, gain=base * gain,
-                weights=bank.weights.astype(dtype), first=bank.first, starts=bank.starts, eps=self.eps,
-                guard=self.guard, at_floor=dtype.type(at_floor), offset=offset, low=self.low, high=self.high,
-                energy=ENERGIES[self.energy], energy_gain=self.scale**2,
-                energy_floor=max(self.energy_floor, float(np.finfo(dtype).tiny)), cepstra=self.n_cepstra,
-                matrix=matrix.astype(dtype).reshape(-1),
-            )
-        )  # fmt: skip
-
+    # ---- what needs all frames ----
     def _compute(self, x: NDArray[Any], L: Real, rng: Any, scale: bool) -> Real:
         """Write the features of signals x but for what needs all frames; returns the largest of each signal."""
         if self.signal_preemphasis:

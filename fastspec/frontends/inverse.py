@@ -83,10 +83,13 @@ def levels_of(frontend: FrontEnd, L: ArrayLike) -> Real:
 
 def _undo_cepstra(frontend: FrontEnd, C: Real) -> Real:
     """Smooth logarithms of filtered levels with these cepstra; energies in place of order 0 give frames their level."""
-    matrix = np.linalg.pinv(cepstrum_matrix(len(frontend.bank), frontend.n_cepstra, frontend.lifter))
+    n_cepstra, zeroth = frontend.n_cepstra, frontend.n_cepstra - 1 if frontend.zeroth_last else 0
+    rows = cepstrum_matrix(len(frontend.bank), n_cepstra, frontend.lifter, zeroth_last=frontend.zeroth_last)
+    matrix = np.linalg.pinv(rows)
     if frontend.energy != "cepstrum":
         return (matrix @ C).astype(frontend.dtype)
-    L, unit = matrix[:, 1:] @ C[..., 1:, :], frontend.gain * frontend.log_gain
+    matrix[:, zeroth] = 0
+    L, unit = matrix @ C, frontend.gain * frontend.log_gain
     plan, bank = frontend.plan, np.asarray(frontend.bank, np.float64)
     powers = 10 ** (L * (2 / (unit * frontend.power)))  # each filter's, up to a factor of the frame
     sizes, coverage = bank.sum(axis=1), bank.sum(axis=0)
@@ -94,7 +97,7 @@ def _undo_cepstra(frontend: FrontEnd, C: Real) -> Real:
     shares = np.divide(1, coverage * response, out=np.zeros(plan.n_bins), where=coverage > 0)
     totals = ((bank @ shares) / sizes ** (2 / frontend.power)) @ powers  # over bins, without pre-emphasis
     expected = plan.n_fft / 2 * (plan.window**2).sum() / plan.frame_length
-    levels = C[..., 0, :] + unit * (np.log10(expected) - np.log10(totals))
+    levels = C[..., zeroth, :] + unit * (np.log10(expected) - np.log10(totals))
     return np.asarray(L + levels[..., None, :] * (frontend.power / 2), frontend.dtype)
 
 

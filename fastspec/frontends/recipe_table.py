@@ -11,7 +11,7 @@ import numpy as np
 
 from .._typing import Array
 from ..features.banks import FilterBank, MelBank
-from ..features.kaldi_mels import KaldiMelBank
+from ..features.kaldi import KaldiMelBank
 
 UNIT, SAMPLES_16_BIT = 1.0, 32768.0
 """The full scale of the samples that a recipe expects."""
@@ -71,7 +71,7 @@ def make_bank(filters: Filters, sr: int, n_fft: int, dtype: np.dtype[Any]) -> Fi
     kind, n, fmin, fmax, rate = filters
     rate = rate or sr
     if kind == "kaldi":
-        return KaldiMelBank(rate, n_fft, n, fmin, fmax or 0.0, dtype=dtype)
+        return KaldiMelBank(rate, n_fft, n, fmin=fmin, fmax=fmax or 0.0, dtype=dtype)
     if kind == "speechbrain":
         return FilterBank(speechbrain_triangles(rate, n_fft, n, fmin, fmax or rate / 2).astype(dtype))
     htk = kind == "htk"

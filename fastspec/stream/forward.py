@@ -181,7 +181,7 @@ class ForwardStream:
         )
         feed = Feed(self.plan.forward_transform, self._epilogue, signals, capacity)
         if not self._awaits_padding:
-            feed.history_size, feed.origin = self._pad, self._geometry.start  # zeros are the padding
+            feed.history_size, feed.origin = self._pad, self._geometry.start  # zeros are the padding, if there is any
         return feed
 
     def _count_frames(self, n: int) -> int:

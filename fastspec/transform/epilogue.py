@@ -34,7 +34,8 @@ class Epilogue(NamedTuple):
 _NO_INTS = np.zeros(0, np.int64)
 NO_FEATURES: dict[str, Any] = {
     "eps": 0.0, "guard": 0.0, "at_floor": 0.0, "offset": 0.0, "low": -np.inf, "high": np.inf, "energy": NO_ENERGY,
-    "energy_gain": 1.0, "energy_floor": 0.0, "energy_row": 0, "cepstra": 0,
+    "energy_gain": 1.0, "energy_floor": 0.0, "energy_slope": 1.0, "energy_last": 0.0, "energy_row": 0,
+    "cepstra": 0,
 }  # fmt: skip
 """What only front ends do, undone."""
 

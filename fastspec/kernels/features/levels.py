@@ -49,6 +49,8 @@ class Epilogue(NamedTuple):
     energy: int  # NO_ENERGY, ENERGY_FIRST, ENERGY_LAST or ENERGY_IN_CEPSTRA
     energy_gain: Number  # of an energy, before its logarithm
     energy_floor: Number
+    energy_slope: Number  # of the decimal logarithm of an energy
+    energy_last: Number  # weight of the last bin in energies that are of powers; 0 if they are of samples
     energy_row: int  # of the cepstra that it replaces
     cepstra: int  # rows of the matrix
     matrix: Reals  # of the cepstra, row by row

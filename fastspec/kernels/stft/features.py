@@ -31,6 +31,22 @@ def add_to_powers(c, bins, eps):
 
 
 @kernel
+def sum_powers(c, bins, last):
+    """P[0] + 2 (P[1] + ... + P[bins - 2]) + last P[bins - 1] for the powers P of a tile."""
+    noinline()
+    V = lanes(c)
+    zero = splat(c, c.dtype.type(0))
+    p, q, at, end = zero, zero, V, V * (bins - 1)
+    while at + V < end:
+        p, q = p + load(c, at), q + load(c, at + V)
+        at += 2 * V
+    if at < end:
+        p = p + load(c, at)
+    ends, inner = load(c, 0) + load(c, end) * splat(c, last), p + q
+    return ends + (inner + inner)
+
+
+@kernel
 def scale_levels(c, i, count, epilogue, peaks, peaks_offset):
     """c = L, see `Epilogue`, for `count` vectors of filtered levels from c[i], or without the logarithm.
 
@@ -81,6 +97,8 @@ def write_features(
     energies = V * args.bins
     levels = energies + V
     rows = levels
+    if epilogue.energy_last != 0:
+        store(c, energies, sum_powers(c, args.bins, epilogue.energy_last))
     if epilogue.eps != 0:
         add_to_powers(c, args.bins, epilogue.eps)
     powers_to_levels(c, args.bins, epilogue, peaks, peaks_offset)
@@ -88,7 +106,8 @@ def write_features(
     scale_levels(c, levels, filters, epilogue, peaks, peaks_offset)
     if epilogue.energy:
         energy = load(c, energies) * splat(c, epilogue.energy_gain)
-        store(c, energies, log10(maximum(splat(c, epilogue.energy_floor), energy)) * splat(c, epilogue.gain))
+        logarithm = log10(maximum(splat(c, epilogue.energy_floor), energy))
+        store(c, energies, logarithm * splat(c, epilogue.energy_slope))
         if epilogue.energy == ENERGY_FIRST:
             rows = energies
         elif epilogue.energy == ENERGY_LAST:
