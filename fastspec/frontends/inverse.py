@@ -80,7 +80,7 @@ def levels_of(frontend: FrontEnd, L: Real) -> Real:
         return np.maximum(values - number(frontend.guard), 0)
     base = frontend.log_gain
     check_exponents("L", values, base, f"log={frontend.log!r}")
-    return np.maximum(from_db(values, factor=base) - number(frontend.guard), 0)
+    return np.maximum(from_db(values, factor=base, scale=1.0) - number(frontend.guard), 0)
 
 
 def _warn_of_bounds(frontend: FrontEnd, L: Real) -> None:
