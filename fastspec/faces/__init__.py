@@ -1,9 +1,8 @@
-"""Replacements for functions and classes of other libraries, which a patch puts in their places.
+"""Functions that compute what functions of other libraries do, with their arguments; `fastspec.patch` puts them in.
 
-A replacement has the arguments of the original, and raises `refusal.Unsupported` where that must run.
-
-refusal.py           Unsupported, and tensors as arrays
-kaldi.py             torchaudio.compliance.kaldi, kaldi_native_fbank; REPLACEMENTS: the table of all that are Kaldi's
-lhotse.py            lhotse.features.kaldi
-speech_features.py   python_speech_features
+Each raises `Unsupported`, before it changes anything, for arguments that the library's own function is to treat.
 """
+
+
+class Unsupported(NotImplementedError):
+    """The original is to run; the text says why."""

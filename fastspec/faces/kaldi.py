@@ -1,4 +1,4 @@
-"""Replacements for torchaudio.compliance.kaldi (2.11) and for the online features of kaldi_native_fbank (1.23)."""
+"""Kaldi's features of torchaudio.compliance.kaldi (2.11) and of kaldi_native_fbank (1.23); the table of all of them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import numpy as np
 
 from ..kaldi import offline, online
 from ..kaldi.settings import Settings
-from . import lhotse, speech_features
-from .refusal import Unsupported, array_of
+from . import Unsupported, tensors
 
 TORCHAUDIO_WINDOWS = ("povey", "hanning", "hamming", "blackman", "rectangular")
 LEAST_TORCHAUDIO_FILTERS = 4
@@ -40,12 +39,14 @@ def _of_torchaudio(ours: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(ours)
     def replacement(waveform: Any, *args: Any, **options: Any) -> Any:
-        x = array_of("waveform", waveform)
+        if not tensors.is_tensor(waveform):
+            raise Unsupported(f"a waveform that is a {type(waveform).__name__}")
+        x = tensors.array_of(waveform)
         try:
             settings, channel, min_duration = parse(args, tuple(options.items()))
             if x.ndim != 2 or x.shape[1] < max(settings.frame_length, min_duration * settings.rate):
                 raise Unsupported(f"a waveform of shape {x.shape}")
-            return offline.compute(waveform, settings, channel, min_duration, None)
+            return tensors.tensor_of(offline.compute(x, settings, channel, min_duration, None))
         except (TypeError, ValueError) as error:
             raise Unsupported(str(error)) from None
 
@@ -103,18 +104,15 @@ class NativeMfcc(_NativeFeatures):
 
 
 # ---- all of them ----
-REPLACEMENTS: tuple[tuple[str, str, Callable[..., Any]], ...] = (
-    ("torchaudio.compliance.kaldi", "fbank", torchaudio_fbank),
-    ("torchaudio.compliance.kaldi", "mfcc", torchaudio_mfcc),
-    ("torchaudio.compliance.kaldi", "spectrogram", torchaudio_spectrogram),
-    ("kaldi_native_fbank", "OnlineFbank", NativeFbank),
-    ("kaldi_native_fbank", "OnlineMfcc", NativeMfcc),
-    ("lhotse.features.kaldi.layers", "Wav2FFT.forward", lhotse.forward),
-    ("python_speech_features.base", "fbank", speech_features.fbank),
-    ("python_speech_features.base", "logfbank", speech_features.logfbank),
-    ("python_speech_features.base", "mfcc", speech_features.mfcc),
+ENTRIES = (
+    ("torchaudio.compliance.kaldi", "fbank", "fastspec.faces.kaldi:torchaudio_fbank"),
+    ("torchaudio.compliance.kaldi", "mfcc", "fastspec.faces.kaldi:torchaudio_mfcc"),
+    ("torchaudio.compliance.kaldi", "spectrogram", "fastspec.faces.kaldi:torchaudio_spectrogram"),
+    ("kaldi_native_fbank", "OnlineFbank", "fastspec.faces.kaldi:NativeFbank"),
+    ("kaldi_native_fbank", "OnlineMfcc", "fastspec.faces.kaldi:NativeMfcc"),
+    ("lhotse.features.kaldi.layers", "Wav2FFT.forward", "fastspec.faces.lhotse:forward"),
+    ("python_speech_features.base", "fbank", "fastspec.faces.speech_features:fbank"),
+    ("python_speech_features.base", "logfbank", "fastspec.faces.speech_features:logfbank"),
+    ("python_speech_features.base", "mfcc", "fastspec.faces.speech_features:mfcc"),
 )
-"""(module, dotted name in it, its replacement).
-
-funasr's WavFrontend calls torchaudio's fbank; lhotse's extractors, Fbank and others, call the forward of their layers.
-"""
+"""(module, name in it, ours).  funasr's WavFrontend calls torchaudio's fbank, lhotse's extractors call their layers."""

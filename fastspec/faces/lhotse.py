@@ -18,7 +18,7 @@ from ..features.kaldi import KALDI_WINDOWS, KaldiMelBank, kaldi_window
 from ..frontends.frontend import FrontEnd
 from ..kaldi.settings import EPSILON
 from ..plan import STFT
-from .refusal import Unsupported, array_of
+from . import Unsupported, tensors
 
 MODULE = "lhotse.features.kaldi.layers"
 LAYERS = ("Wav2LogFilterBank", "Wav2MFCC", "Wav2Spec", "Wav2LogSpec")
@@ -37,12 +37,14 @@ def forward(self: Any, x: Any) -> Any:
     ------
     Unsupported
         For dither, for complex spectra, for layers of other classes, for signals shorter than a frame, for tensors
-        that `refusal.array_of` refuses or that are no float32, and for options that the layer itself cannot take.
+        that `tensors.array_of` refuses or that are no float32, and for options that the layer itself cannot take.
     """
     kind = type(self).__name__
     if kind not in LAYERS or type(self) is not getattr(sys.modules.get(MODULE), kind, None):
         raise Unsupported(f"a layer {kind}")
-    signals = array_of("x", x)
+    if not tensors.is_tensor(x):
+        raise Unsupported(f"x that is a {type(x).__name__}")
+    signals = tensors.array_of(x)
     frames = self.wav2win
     if frames.dither != 0:
         raise Unsupported(f"dither={frames.dither!r}")
@@ -50,19 +52,21 @@ def forward(self: Any, x: Any) -> Any:
         raise Unsupported(f"x of shape {signals.shape} of {signals.dtype}")
     if kind == "Wav2MFCC" and self.use_energy:
         raise Unsupported("use_energy of cepstra")
-    features = _front_end_of(self, kind)(signals, order="F").swapaxes(-1, -2)
-    return sys.modules["torch"].from_numpy(features)
+    return tensors.tensor_of(_front_end_of(self, kind)(signals, order="F").swapaxes(-1, -2))
 
 
 def _front_end_of(layer: Any, kind: str) -> FrontEnd:
     """The front end of a layer, the same one until the layer changes."""
     frames = layer.wav2win
-    tensors = [frames._window, *(getattr(layer, name) for name in ("_fb", "_dct", "_lifter") if hasattr(layer, name))]
+    held_tensors = [
+        frames._window,
+        *(getattr(layer, name) for name in ("_fb", "_dct", "_lifter") if hasattr(layer, name)),
+    ]
     state = (
         frames._length, frames._shift, frames.pad_length, frames.remove_dc_offset, frames.preemph_coeff,
         frames.snip_edges, frames.energy_floor, frames.raw_energy, frames.window_type, layer.use_energy,
         getattr(layer, "use_fft_mag", False),
-        *((tensor.data_ptr(), tensor._version) for tensor in tensors if hasattr(tensor, "data_ptr")),
+        *((tensor.data_ptr(), tensor._version) for tensor in held_tensors if hasattr(tensor, "data_ptr")),
     )  # fmt: skip
     held = _FRONT_ENDS.get(layer)
     if held is None or held[0] != state:

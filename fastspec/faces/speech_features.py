@@ -20,7 +20,7 @@ from ..forks import while_none_forks
 from ..frontends.frontend import FrontEnd
 from ..notebook.mel import get_filterbanks
 from ..plan import STFT
-from .refusal import Unsupported
+from . import Unsupported
 
 EPSILON = float(np.finfo(np.float64).eps)
 """In the place of levels that are 0."""

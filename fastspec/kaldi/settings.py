@@ -84,13 +84,14 @@ def _front_end(settings: Settings, dtype: np.dtype[Any]) -> FrontEnd:
     )
     log = "ln" if s.use_log else None
     energy = "cepstrum" if s.kind == "mfcc" else "last" if s.htk_compat and s.kind == "fbank" else "first"
-    if s.kind == "mfcc" and checks.as_int("n_cepstra", s.n_cepstra, 1) > s.n_mels:
-        raise ValueError(f"n_cepstra must be at most n_mels = {s.n_mels}, got {s.n_cepstra}")
+    bank = _bank(s, plan)
+    if s.kind == "mfcc" and checks.as_int("n_cepstra", s.n_cepstra, 1) > len(bank):
+        raise ValueError(f"n_cepstra must be at most n_mels = {len(bank)}, got {s.n_cepstra}")
     if checks.as_finite("energy_floor", s.energy_floor) < 0:
         raise ValueError(f"energy_floor must be at least 0, got {s.energy_floor!r}")
     return FrontEnd(
         plan,
-        _bank(s, plan),
+        bank,
         power=2.0 if s.use_power else 1.0,
         dither=s.dither,
         remove_mean=s.remove_mean,
