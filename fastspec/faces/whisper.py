@@ -13,6 +13,7 @@ largest is of.  Beside the result, a call holds some tiles of frames, however lo
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -31,6 +32,8 @@ T = TypeVar("T")
 
 KEPT = 32
 """Filters, and front ends with the same filters, that are kept at most."""
+BLOCK_FRAMES = 4096
+"""Computed in float64 at a time."""
 
 
 # ---- openai-whisper and whisperx ----
@@ -61,7 +64,7 @@ def openai_features(audio: Any, n_mels: int = 80, padding: int = 0, device: Any 
     return _tensor_features(sys.modules["whisper.audio"], audio, n_mels, padding, device)
 
 
-def whisperx_features(audio: Any, n_mels: int = 80, padding: int = 0, device: Any = None) -> Any:
+def whisperx_features(audio: Any, n_mels: int, padding: int = 0, device: Any = None) -> Any:
     """`whisperx.audio.log_mel_spectrogram`: as `openai_features`, with the functions of whisperx."""
     return _tensor_features(sys.modules["whisperx.audio"], audio, n_mels, padding, device)
 
@@ -155,7 +158,8 @@ def transformers_features(self: Any, waveform: Array, device: Any = "cpu") -> Re
     x = _as_samples(waveform)
     if x.shape[-1] <= self.n_fft // 2:
         raise Unsupported("a signal that is shorter than its padding")
-    return _extractor_features(self, x, device)
+    weights = _extractor_filters(self, device)
+    return _features(x, weights, Sizes(self.n_fft, self.hop_length, 0, "signal"))
 
 
 def transformers_array_features(self: Any, waveform_batch: Array, device: Any = "cpu") -> Real:
@@ -181,18 +185,18 @@ def transformers_array_features(self: Any, waveform_batch: Array, device: Any = 
     x = _as_samples(waveform_batch)
     if x.ndim != 2:
         raise Unsupported(f"{x.ndim}-dimensional samples")
-    return _extractor_features(self, x, device)
+    weights = _extractor_filters(self, device)
+    return _double_features(x, weights, Sizes(self.n_fft, self.hop_length, 0, ""))
 
 
-def _extractor_features(extractor: Any, x: Array, device: Any) -> Real:
-    """Features of samples x with the sizes and filters of a WhisperFeatureExtractor."""
+def _extractor_filters(extractor: Any, device: Any) -> Array:
+    """The filters (filters, bins) of a WhisperFeatureExtractor, if it is to compute without dither on the CPU."""
     check_cpu(device)
     if getattr(extractor, "dither", 0.0):
         raise Unsupported("dither")
-    filters = extractor.mel_filters
-    if type(filters) is not np.ndarray:
+    if type(extractor.mel_filters) is not np.ndarray:
         raise Unsupported("filters that are no array")
-    return _features(x, filters.T, Sizes(extractor.n_fft, extractor.hop_length, 0, "signal"))
+    return extractor.mel_filters.T
 
 
 # ---- front ends ----
@@ -202,7 +206,7 @@ class Sizes(NamedTuple):
     n_fft: int
     hop_length: int
     append: int  # zeros that follow a signal
-    reference: str  # what the largest level is that of: "signal" or "batch"
+    reference: str  # what the largest level is that of, "signal" or "batch"; empty for logarithms alone, in float64
 
 
 class Filters(NamedTuple):
@@ -224,6 +228,29 @@ def _features(x: Array, weights: Array, sizes: Sizes) -> Real:
     M = frontend(x)
     if not np.isfinite(M[..., filters.row, :].max()):  # NaN and infinities are in all bins of their frames
         raise Unsupported("samples that are not finite")
+    return M
+
+
+def _double_features(x: Array, weights: Array, sizes: Sizes) -> Real:
+    """The features of samples (signals, n), computed in float64, as the original does, up to the float32 logarithms."""
+    filters, (n_fft, hop_length, n) = _filters_of(weights), (sizes.n_fft, sizes.hop_length, x.shape[-1])
+    frontend = _frontend(x, filters, sizes)
+    frames = n // hop_length
+    M = np.empty((len(x), len(weights), frames), np.float32)
+    for i, a in itertools.product(range(len(x)), range(0, frames, BLOCK_FRAMES)):
+        b = min(frames, a + BLOCK_FRAMES)
+        first = a * hop_length - n_fft // 2
+        last = max(first + (b - a - 1) * hop_length + n_fft, n_fft // 2 + 1)  # enough to reflect
+        ends = max(0, -first), max(0, last - n)
+        block = np.pad(x[i, max(0, first) : last].astype(np.float64), ends, "reflect")
+        M[i, :, a:b] = frontend(block)[:, : b - a]
+    for L in M:
+        largest = L.max()
+        if not np.isfinite(largest):
+            raise Unsupported("samples that are not finite")
+        np.maximum(L, largest - 8, out=L)
+        L += 4
+        L /= 4
     return M
 
 
@@ -255,8 +282,8 @@ def _frontend(x: Array, filters: Filters, sizes: Sizes) -> FrontEnd:
             frontend = _keep(filters.frontends, sizes, _create(filters.values, sizes))
         except (TypeError, ValueError) as error:
             raise Unsupported(str(error)) from None
-    is_long = x.ndim == 1 or x.shape[-1] >= sizes.n_fft
-    if not (x.size and is_long and frontend.n_frames(x.shape[-1])):
+    is_long = x.ndim == 1 or not sizes.reference or x.shape[-1] >= sizes.n_fft  # or seems to lie along the other axis
+    if not (x.size and is_long and x.shape[-1] + sizes.append >= sizes.hop_length):
         raise Unsupported("a signal without a frame")
     return frontend
 
@@ -268,6 +295,9 @@ def _create(weights: Array, sizes: Sizes) -> FrontEnd:
         from ..frontends.frontend import FrontEnd
         from ..plan import STFT
 
+    if not sizes.reference:
+        plan = STFT(sizes.n_fft, hop_length=sizes.hop_length, center=False, dtype="float64")
+        return FrontEnd(plan, FilterBank(weights.astype(np.float64)), log="log10", floor=1e-10)
     plan = STFT(sizes.n_fft, hop_length=sizes.hop_length, pad_mode="reflect")
     return FrontEnd(
         plan,

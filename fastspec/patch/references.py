@@ -21,10 +21,10 @@ def rebind(replacements: Mapping[int, Any], classes: Iterable[type] = ()) -> Non
         for name, value in namespace.copy().items():  # a copy: other threads may be importing
             if id(value) in replacements:
                 namespace[name] = replacements[id(value)]
-    for cls in _with_subclasses(classes):
-        for name, value in vars(cls).copy().items():
+    for owner in _with_subclasses(classes):
+        for name, value in vars(owner).copy().items():
             if id(value) in replacements:
-                type.__setattr__(cls, name, replacements[id(value)])
+                type.__setattr__(owner, name, replacements[id(value)])
 
 
 def names_of(identities: Collection[int], classes: Iterable[type] = ()) -> list[str]:
@@ -75,7 +75,7 @@ def _with_subclasses(classes: Iterable[type]) -> list[type]:
     waiting = list(classes)
     reached: dict[type, None] = dict.fromkeys(waiting)
     while waiting:
-        new = [cls for cls in type.__subclasses__(waiting.pop()) if cls not in reached]
+        new: list[type] = [cls for cls in type.__subclasses__(waiting.pop()) if cls not in reached]
         reached |= dict.fromkeys(new)
         waiting += new
     return list(reached)

@@ -19,8 +19,8 @@ class Entry(NamedTuple):
     name: str
     """In that module: a function, ``"log_mel_spectrogram"``, a class, or a method, ``"FeatureExtractor.__call__"``."""
     ours: str
-    """Module and name of ours: ``"fastspec.faces.whisper:openai_features"``.  It takes the arguments of the original, `self`
-    included, and raises the `Unsupported` that its module has for those that the original is to take."""
+    """Module and name of ours: ``"fastspec.faces.whisper:openai_features"``.  It takes the arguments of the original,
+    `self` first, and raises the `Unsupported` that its module has for those that the original is to take."""
     since: str = ""
     """First version of the library that it is for."""
     before: str = ""
