@@ -208,6 +208,10 @@ class Sizes(NamedTuple):
     append: int  # zeros that follow a signal
     reference: str  # what the largest level is that of, "signal" or "batch"; empty for logarithms alone, in float64
 
+    def count_frames(self, n: int) -> int:
+        """Frames of n samples but the last one."""
+        return (n + self.append - self.n_fft % 2) // self.hop_length
+
 
 class Filters(NamedTuple):
     """A copy of the filters of a library, and the front ends that have them."""
@@ -235,7 +239,7 @@ def _double_features(x: Array, weights: Array, sizes: Sizes) -> Real:
     """The features of samples (signals, n), computed in float64, as the original does, up to the float32 logarithms."""
     filters, (n_fft, hop_length, n) = _filters_of(weights), (sizes.n_fft, sizes.hop_length, x.shape[-1])
     frontend = _frontend(x, filters, sizes)
-    frames = n // hop_length
+    frames = sizes.count_frames(n)
     M = np.empty((len(x), len(weights), frames), np.float32)
     for i, a in itertools.product(range(len(x)), range(0, frames, BLOCK_FRAMES)):
         b = min(frames, a + BLOCK_FRAMES)
@@ -283,7 +287,7 @@ def _frontend(x: Array, filters: Filters, sizes: Sizes) -> FrontEnd:
         except (TypeError, ValueError) as error:
             raise Unsupported(str(error)) from None
     is_long = x.ndim == 1 or not sizes.reference or x.shape[-1] >= sizes.n_fft  # or seems to lie along the other axis
-    if not (x.size and is_long and x.shape[-1] + sizes.append >= sizes.hop_length):
+    if not (x.size and is_long and sizes.count_frames(x.shape[-1]) > 0):
         raise Unsupported("a signal without a frame")
     return frontend
 

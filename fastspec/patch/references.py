@@ -75,7 +75,8 @@ def _with_subclasses(classes: Iterable[type]) -> list[type]:
     waiting = list(classes)
     reached: dict[type, None] = dict.fromkeys(waiting)
     while waiting:
-        new: list[type] = [cls for cls in type.__subclasses__(waiting.pop()) if cls not in reached]
+        heirs: list[type] = type.__subclasses__(waiting.pop())
+        new = [heir for heir in heirs if heir not in reached]
         reached |= dict.fromkeys(new)
         waiting += new
     return list(reached)
