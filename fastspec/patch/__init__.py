@@ -1,28 +1,22 @@
-"""librosa's functions replaced by fastspec's, reversibly: ``fastspec.patch("librosa")``.
+"""Functions of other libraries replaced by fastspec's, reversibly: ``fastspec.patch("librosa")``.
 
 `fastspec.patch` is this module, and callable.  A call rebinds, in all loaded modules, every name of a function that
-`fastspec.librosa` computes to a replacement; modules loaded later import the replacement.
+fastspec computes to a replacement; modules loaded later import the replacement.  `table.py` lists the libraries.
 ``python -m fastspec.patch script.py`` runs a script that way (`__main__.py`), and the processes that it starts
 (`startup/sitecustomize.py`).
 
-References elsewhere (in a list, as a method, as a default argument, inside a `functools.partial`) keep the original.  A
-process that is spawned, not forked, by a program that calls `patch` itself is not patched.
+References elsewhere (in a list, as a default argument, inside a `functools.partial`) keep the original.  A process that
+is spawned, not forked, by a program that calls `patch` itself is not patched.
 """
 
 from __future__ import annotations
 
 import sys
-import threading
-from importlib import import_module
 from types import ModuleType, TracebackType
 
-from .. import extras
-from ..librosa._precision import check_precision, replace_precision
-from .references import names_of, rebind
-from .replacement import Replacement, replacements_of
-
-COUNTERPARTS = {"librosa": "fastspec.librosa"}
-"""Library that can be patched -> our module with the same names."""
+from ..librosa._precision import check_precision
+from .states import LOCK, State
+from .table import LIBRARIES
 
 
 class Patch:
@@ -43,12 +37,14 @@ class Patch:
         self._state = _state(library)
         self._depth = 0
         self.precision = None if precision is None else check_precision(precision)
+        if precision is not None and not self._state.row.counterpart:
+            raise ValueError(f"precision must be None for {library!r}, got {precision!r}")
 
     def __repr__(self) -> str:
         return f"<fastspec.patch({self.library!r}), {'active' if self in self._state.patches else 'ended'}>"
 
     def __enter__(self) -> Patch:
-        with _LOCK:
+        with LOCK:
             if self._depth or self not in self._state.patches:  # the call itself has added it for the first block
                 self._state.add(self)
             self._depth += 1
@@ -57,7 +53,7 @@ class Patch:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        with _LOCK:
+        with LOCK:
             self._depth -= 1
             self._state.remove(self)
 
@@ -67,88 +63,41 @@ class Patch:
         return patched(self.library)
 
 
-class _State:
-    """The patches of a library, and the replacements of its functions.
-
-    Replacements are kept when the last patch ends, so that references to them work again with the next patch.
-    """
-
-    def __init__(self, library: str) -> None:
-        self.library = library
-        self.patches: list[Patch] = []
-        self.replacements: dict[int, Replacement] = {}  # by the identity of the original
-
-    def add(self, patch: Patch) -> None:
-        """Add a patch; the first one puts the replacements in."""
-        if not self.patches:
-            library = extras.load(self.library, self.library, f'fastspec.patch("{self.library}")')
-            for replacement in replacements_of(library, import_module(COUNTERPARTS[self.library])):
-                self.replacements.setdefault(id(replacement.original), replacement)
-            self.activate()
-        self.patches.append(patch)
-        self.choose_precision()
-
-    def remove(self, patch: Patch) -> None:
-        """Remove a patch, if `unpatch` has not; the last one restores the originals."""
-        if patch in self.patches:
-            self.patches.remove(patch)
-            self.choose_precision()
-            if not self.patches:
-                self.deactivate()
-
-    def clear(self) -> None:
-        """Remove all patches and restore the originals."""
-        if self.patches:
-            self.patches.clear()
-            self.choose_precision()
-            self.deactivate()
-
-    def choose_precision(self) -> None:
-        """Let the precision of the last patch that has one hold."""
-        replace_precision(next((p.precision for p in reversed(self.patches) if p.precision), None))
-
-    def activate(self) -> None:
-        """Rebind the names of the originals to their replacements."""
-        for replacement in self.replacements.values():
-            replacement.active = True
-        rebind({id(r.original): r.function for r in self.replacements.values()})
-
-    def deactivate(self) -> None:
-        """Rebind the names of the replacements to their originals."""
-        for replacement in self.replacements.values():
-            replacement.active = False
-        rebind({id(r.function): r.original for r in self.replacements.values()})
+_STATES: dict[str, State] = {}
 
 
-_LOCK = threading.RLock()
-_STATES: dict[str, _State] = {}
-
-
-def _state(library: str) -> _State:
+def _state(library: str) -> State:
     """The state of a library, created at its first use."""
-    if library not in COUNTERPARTS:
-        raise ValueError(f"library must be {' or '.join(map(repr, COUNTERPARTS))}, got {library!r}")
-    with _LOCK:
-        return _STATES.setdefault(library, _State(library))
+    if library not in LIBRARIES:
+        raise ValueError(f"library must be {' or '.join(map(repr, LIBRARIES))}, got {library!r}")
+    with LOCK:
+        return _STATES.setdefault(library, State(library))
 
 
 def apply(library: str, *, precision: str | None = None) -> Patch:
     """Replace a library's functions by fastspec's; ``fastspec.patch(library)`` is this function.
 
     In all loaded modules, those of the library, the caller's and `__main__` included, names of a function that fastspec
-    computes are rebound to its replacement.  A replacement has the name, signature and documentation of the original
-    (its `__wrapped__`), and our function as `__fastspec__`.  Arguments that fastspec does not support run the original,
-    which is logged once per function and reason (logger ``fastspec``).  Classes, exceptions and constants stay as they
-    are.
+    computes are rebound to its replacement, and so are methods in their class and in those that inherit from it.  A
+    replacement has the name, signature and documentation of the original (its `__wrapped__`), and our function as
+    `__fastspec__`.  Arguments that fastspec does not support run the original, which is logged once per function and
+    reason (logger ``fastspec``).
 
     Patching twice has the effect of patching once.  It applies to all threads of the process.
 
     Parameters
     ----------
     library : str
-        ``"librosa"``.
+        ``"librosa"``     all functions of `fastspec.librosa`; librosa is imported.  Classes, exceptions and constants
+                          stay as they are.
+        ``"whisper"``     Whisper's features: `whisper.log_mel_spectrogram` of openai-whisper and of whisperx,
+                          `faster_whisper.feature_extractor.FeatureExtractor`, and `WhisperFeatureExtractor` of
+                          transformers.  Nothing is imported: what is not imported yet is patched when it is.
+                          Tensors on the CPU of float32 that need no gradient are taken, and results returned, without
+                          a copy; any other runs the original, and so does whatever torch compiles, traces or
+                          transforms.
     precision : "single", "double" or None
-        In which precision float32 is transformed as long as this patch lasts, in all threads; see
+        Of librosa alone: in which precision float32 is transformed as long as this patch lasts, in all threads; see
         `fastspec.librosa.set_precision`, whose setting it replaces.  None leaves that as it is.
 
     Returns
@@ -162,10 +111,10 @@ def apply(library: str, *, precision: str | None = None) -> Patch:
     ValueError
         For any other name or precision.
     ImportError
-        If the library is not installed: the command that installs it.
+        If librosa is not installed: the command that installs it.
     """
     patch = Patch(library, precision)
-    with _LOCK:
+    with LOCK:
         patch._state.add(patch)
     return patch
 
@@ -180,7 +129,7 @@ def unpatch(library: str) -> None:
     ValueError
         For a library that `apply` does not support.
     """
-    with _LOCK:
+    with LOCK:
         _state(library).clear()
 
 
@@ -205,9 +154,29 @@ def patched(library: str) -> list[str]:
     ValueError
         For a library that `apply` does not support.
     """
-    with _LOCK:
-        state = _state(library)
-        return names_of({id(r.function) for r in state.replacements.values()}) if state.patches else []
+    with LOCK:
+        return _state(library).names()
+
+
+def calls(library: str) -> dict[str, int]:
+    """How often fastspec computed a result in place of each function of the library: a program can see that it is used.
+
+    Returns
+    -------
+    calls : dict
+        ``{"faster_whisper.feature_extractor.FeatureExtractor.__call__": 3, ...}``, of this process, for all functions
+        that have been replaced; calls that ran the original do not count.
+
+    Raises
+    ------
+    ValueError
+        For a library that `apply` does not support.
+    """
+    counts: dict[str, int] = {}
+    with LOCK:
+        for replacement in _state(library).replacements.values():
+            counts[replacement.name] = counts.get(replacement.name, 0) + replacement.calls
+    return counts
 
 
 class CallableModule(ModuleType):

@@ -1,7 +1,7 @@
 """``python -m fastspec.patch script.py``: run a script, a module or code, as Python would, with librosa patched.
 
-Python starts again with the options that it had, and with an environment that patches librosa when it is imported, in
-this program and in the processes which it starts (`startup/sitecustomize.py`).  So everything else is as without us.
+Python starts again with the options that it had, and with an environment that patches libraries when they are imported,
+in this program and in the processes which it starts (`startup/sitecustomize.py`).  So everything else is as without us.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from .. import extras
 from ..librosa._precision import PRECISIONS
 from . import apply
 from .replacement import LOGGER
+from .table import LIBRARIES
 
-LIBRARY = "librosa"
+LIBRARY = "librosa"  # without --library
 USAGE = """\
 usage: python -m fastspec.patch [--precision single|double] SCRIPT [ARGUMENTS ...]
        python -m fastspec.patch [--precision single|double] -m MODULE [ARGUMENTS ...]
@@ -26,36 +27,48 @@ usage: python -m fastspec.patch [--precision single|double] SCRIPT [ARGUMENTS ..
        python -m fastspec.patch [--precision single|double] - [ARGUMENTS ...]
 
 Run a script, a module, code, or what standard input holds, unchanged, with librosa's functions replaced by fastspec's,
-also in the processes that it starts; float32 is transformed in that precision."""
+also in the processes that it starts; float32 is transformed in that precision.  With --library NAME, before or after
+it and any number of times, the libraries of these names instead: """
+USAGE += f"{', '.join(LIBRARIES)}; see fastspec.patch."
 STARTUP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "startup")
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the program that the arguments name, as Python would; 1 or 2 if it cannot be started."""
-    program, precision = list(arguments), ""
+    program, precision, libraries = list(arguments), "", []
     if program[:1] in (["-h"], ["--help"]):
         print(USAGE)
         return 0
-    if program[:1] == ["--precision"]:
-        precision, program = "".join(program[1:2]), program[2:]
-        if precision not in PRECISIONS:
-            return _fail(2, f"--precision must be single or double, got {precision!r}")
+    while program[:1] in (["--precision"], ["--library"]):
+        option, value, program = program[0], "".join(program[1:2]), program[2:]
+        choices = PRECISIONS if option == "--precision" else tuple(LIBRARIES)
+        if value not in choices:
+            return _fail(2, f"{option} must be {' or '.join(choices)}, got {value!r}")
+        if option == "--precision":
+            precision = value
+        else:
+            libraries.append(value)
     needs_target = program[:1] in (["-m"], ["-c"])
     is_program = len(program) > needs_target and (needs_target or program[0] == "-" or not program[0].startswith("-"))
     if not is_program:
         print(USAGE, file=sys.stderr)
         return 2
-    if find_spec(LIBRARY) is None:
+    names = libraries or [LIBRARY]
+    if precision and LIBRARY not in names:
+        return _fail(2, f"--precision is of {LIBRARY}, which is none of {', '.join(names)}")
+    if LIBRARY in names and find_spec(LIBRARY) is None:
         return _fail(1, extras.explain(LIBRARY, LIBRARY, "fastspec.patch"))
     if sys.flags.ignore_environment or sys.flags.no_site:
-        return _run_in_process(program, precision or None)
-    return _start(program, precision)
+        return _run_in_process(program, names, precision or None)
+    return _start(program, names, precision)
 
 
-def _start(program: list[str], precision: str) -> int:
+def _start(program: list[str], libraries: list[str], precision: str) -> int:
     """Start Python again, in place of this process where the system can."""
     paths = [STARTUP, os.environ.get("PYTHONPATH", "")]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "FASTSPEC_PATCH": LIBRARY}
+    modules = {name: sorted({entry.module for entry in LIBRARIES[name].entries}) or [name] for name in libraries}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    environment["FASTSPEC_PATCH"] = ";".join(f"{name}={','.join(modules[name])}" for name in modules)
     environment["FASTSPEC_PATCH_PRECISION"] = precision
     command = [sys.executable, *_python_options(), *program]
     sys.stdout.flush()
@@ -73,13 +86,14 @@ def _python_options() -> list[str]:
     return command[1 : ends[0]] if ends else []
 
 
-def _run_in_process(program: list[str], precision: str | None) -> int:
+def _run_in_process(program: list[str], libraries: list[str], precision: str | None) -> int:
     """Run the program in this process, as Python's -E, -I and -S keep out what `_start` passes on.
 
     The name of a script becomes absolute in `sys.argv`, and this module is in the stack below the program.
     """
     LOGGER.warning("processes that this program starts are not patched: Python's options -E, -I and -S prevent it")
-    apply(LIBRARY, precision=precision)
+    for name in libraries:
+        apply(name, precision=precision if name == LIBRARY else None)
     option = program[0] if program[0] in ("-m", "-c", "-") else None
     sys.argv[:] = program[1:] if option == "-m" else program[:1] + program[2:] if option == "-c" else program
     if option == "-m":

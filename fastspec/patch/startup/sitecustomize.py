@@ -1,8 +1,11 @@
-"""Imported by Python as it starts, under ``python -m fastspec.patch``: librosa is patched as soon as it is imported.
+"""Imported by Python as it starts, under ``python -m fastspec.patch``: libraries are patched once they are imported.
 
 The runner puts this folder on PYTHONPATH, for its program and for the processes which that starts: the environment is
 all that workers of `multiprocessing` get, by spawn and by forkserver.  The user's own `sitecustomize` follows.  It runs
 in any Python that the program starts, so it imports nothing but the standard library until then.
+
+FASTSPEC_PATCH holds ``library=module,module;library=module``: the modules whose import patches a library;
+FASTSPEC_PATCH_PRECISION holds the precision of librosa.
 """
 
 from __future__ import annotations
@@ -17,39 +20,41 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(FOLDER)))  # holds the pa
 
 
 class PatchOnImport:
-    """A finder that patches `library` after its import."""
+    """A finder that patches `library` after the import of the first of `modules`."""
 
-    def __init__(self, library: str, precision: Any) -> None:
-        self.library, self.precision = library, precision
+    def __init__(self, library: str, modules: Any, precision: Any) -> None:
+        self.library, self.modules, self.precision = library, modules, precision
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         """The spec of the other finders, whose loader patches at its end."""
-        if name != self.library:
+        if name not in self.modules:
             return None
-        sys.meta_path.remove(self)
-        spec: Any = importlib.util.find_spec(name)
-        run = getattr(getattr(spec, "loader", None), "exec_module", None)
+        finders = [finder for finder in sys.meta_path if finder is not self and hasattr(finder, "find_spec")]
+        spec: Any = next(filter(None, (finder.find_spec(name, path, target) for finder in finders)), None)
+        loader: Any = getattr(spec, "loader", None)
+        run = getattr(loader, "exec_module", None)
         if run is not None:
 
             def exec_module(module: Any) -> None:
-                try:
-                    run(module)
-                except BaseException:
-                    sys.meta_path.insert(0, self)  # for another try
-                    raise
-                self.patch()
+                run(module)
+                if module.__name__ == name:
+                    vars(loader).pop("exec_module", None)
+                    self.patch()
 
-            spec.loader.exec_module = exec_module
+            loader.exec_module = exec_module
         return spec
 
     def patch(self) -> None:
         """Patch the library, or log why it stays as it is."""
+        if self not in sys.meta_path:
+            return
+        sys.meta_path.remove(self)
         try:
             if importlib.util.find_spec("fastspec") is None:
                 sys.path.append(ROOT)
             import fastspec
 
-            fastspec.patch(self.library, precision=self.precision)
+            fastspec.patch(self.library, precision=self.precision if self.library == "librosa" else None)
         except Exception as error:
             import logging
 
@@ -58,9 +63,9 @@ class PatchOnImport:
 
 if __name__ == "sitecustomize":
     sys.path[:] = [folder for folder in sys.path if folder != FOLDER]
-    if "FASTSPEC_PATCH" in os.environ:
-        sys.meta_path.insert(
-            0, PatchOnImport(os.environ["FASTSPEC_PATCH"], os.environ.get("FASTSPEC_PATCH_PRECISION") or None)
-        )
+    for row in filter(None, os.environ.get("FASTSPEC_PATCH", "").split(";")):
+        library, _, modules = row.partition("=")
+        watched = (modules or library).split(",")
+        sys.meta_path.insert(0, PatchOnImport(library, watched, os.environ.get("FASTSPEC_PATCH_PRECISION") or None))
     del sys.modules["sitecustomize"]
     importlib.import_module("sitecustomize")  # the next one; `site` ignores that there is none
