@@ -60,8 +60,22 @@ WHISPER = (
     ),
 )
 
+KALDI = (
+    Entry("torchaudio.compliance.kaldi", "fbank", "fastspec.faces.kaldi:torchaudio_fbank"),
+    Entry("torchaudio.compliance.kaldi", "mfcc", "fastspec.faces.kaldi:torchaudio_mfcc"),
+    Entry("torchaudio.compliance.kaldi", "spectrogram", "fastspec.faces.kaldi:torchaudio_spectrogram"),
+    Entry("kaldi_native_fbank", "OnlineFbank", "fastspec.faces.kaldi:NativeFbank"),
+    Entry("kaldi_native_fbank", "OnlineMfcc", "fastspec.faces.kaldi:NativeMfcc"),
+    Entry("lhotse.features.kaldi.layers", "Wav2FFT.forward", "fastspec.faces.lhotse:forward"),
+    Entry("python_speech_features.base", "fbank", "fastspec.faces.speech_features:fbank"),
+    Entry("python_speech_features.base", "logfbank", "fastspec.faces.speech_features:logfbank"),
+    Entry("python_speech_features.base", "mfcc", "fastspec.faces.speech_features:mfcc"),
+)
+"""funasr's frontends call torchaudio's fbank, and lhotse's extractors call their layers."""
+
 LIBRARIES = {
     "librosa": Library(counterpart="fastspec.librosa"),
     "whisper": Library(WHISPER),
+    "kaldi": Library(KALDI),
 }
 """What `fastspec.patch` takes."""
