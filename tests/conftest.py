@@ -13,6 +13,9 @@ settings.register_profile("same", derandomize=True, database=None, deadline=None
 settings.register_profile("fuzz", database=None, deadline=None, print_blob=True)
 settings.load_profile("same")
 
+FACES = Path(__file__).parent / "faces"
+"""Tests of what needs heavy packages, each folder in an environment of its own: `make test-faces`."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="with the tests that take longer than seconds (make stress)")
@@ -22,6 +25,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_report_header(config: pytest.Config) -> str:
     return f"seed of tests/stress: {config.getoption('--stress-seed')}"
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave the tests of `FACES` out where they are not asked for by name."""
+    asked = any(Path(argument.partition("::")[0]).resolve().is_relative_to(FACES) for argument in config.args)
+    return True if collection_path == FACES and not asked else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -41,6 +50,10 @@ def seed(request: pytest.FixtureRequest) -> int:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """What tests printed after `stress:`: what they tried, and how often; also written to a page if that is asked."""
+    if config.args_source is not pytest.Config.ArgsSource.ARGS:
+        files = sum(1 for _ in FACES.rglob("test_*.py"))
+        terminalreporter.section("left out")
+        terminalreporter.line(f"left to `make test-faces`, which installs the libraries: {files} files of tests/faces")
     reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
     lines = [line[8:] for report in reports for line in report.capstdout.splitlines() if line.startswith("stress: ")]
     if not lines:

@@ -19,6 +19,7 @@ from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from .._typing import Array, Real
 from ..forks import forks_wait
@@ -170,7 +171,7 @@ def transformers_array_features(self: Any, waveform_batch: Array, device: Any = 
     self, device
         As in `transformers_features`.
     waveform_batch : np.ndarray [shape=(signals, n)]
-        Real samples, which are taken as float32.
+        Real samples, which are taken as float32.  As in the original, logarithms are computed in float64.
 
     Returns
     -------
@@ -186,7 +187,7 @@ def transformers_array_features(self: Any, waveform_batch: Array, device: Any = 
     if x.ndim != 2:
         raise Unsupported(f"{x.ndim}-dimensional samples")
     weights = _extractor_filters(self, device)
-    return _double_features(x, weights, Sizes(self.n_fft, self.hop_length, 0, ""))
+    return _features(x, weights, Sizes(self.n_fft, self.hop_length, 0, "signal"), double=True)
 
 
 def _extractor_filters(extractor: Any, device: Any) -> Array:
@@ -206,7 +207,7 @@ class Sizes(NamedTuple):
     n_fft: int
     hop_length: int
     append: int  # zeros that follow a signal
-    reference: str  # what the largest level is that of, "signal" or "batch"; empty for logarithms alone, in float64
+    reference: str  # what the largest level is that of: "signal" or "batch"; empty for logarithms alone, in float64
 
     def count_frames(self, n: int) -> int:
         """Frames of n samples but the last one."""
@@ -225,37 +226,55 @@ _filters: dict[Hashable, Filters] = {}
 """By address, shape, strides and dtype of the library's array, whose values are compared at each call."""
 
 
-def _features(x: Array, weights: Array, sizes: Sizes) -> Real:
+class _Setting:
+    """Of this process: whether all is computed in float64."""
+
+    is_double = False
+
+
+def replace_precision(precision: str | None) -> None:
+    """Compute in float64 ("double") or in float32 what the libraries compute in float32, while they are patched."""
+    _Setting.is_double = precision == "double"
+
+
+def _features(x: Array, weights: Array, sizes: Sizes, *, double: bool = False) -> Real:
     """The features of samples (n,) or (signals, n) with these filters (filters, bins)."""
     filters = _filters_of(weights)
+    if double or _Setting.is_double:
+        return _double_features(x, filters, sizes, np.float64 if double else np.float32)
     frontend = _frontend(x, filters, sizes)
     M = frontend(x)
-    if not np.isfinite(M[..., filters.row, :].max()):  # NaN and infinities are in all bins of their frames
-        raise Unsupported("samples that are not finite")
+    _check_finite(M[..., filters.row, :].max())  # NaN and infinities are in all bins of their frames
     return M
 
 
-def _double_features(x: Array, weights: Array, sizes: Sizes) -> Real:
-    """The features of samples (signals, n), computed in float64, as the original does, up to the float32 logarithms."""
-    filters, (n_fft, hop_length, n) = _filters_of(weights), (sizes.n_fft, sizes.hop_length, x.shape[-1])
-    frontend = _frontend(x, filters, sizes)
-    frames = sizes.count_frames(n)
-    M = np.empty((len(x), len(weights), frames), np.float32)
-    for i, a in itertools.product(range(len(x)), range(0, frames, BLOCK_FRAMES)):
+def _double_features(x: Array, filters: Filters, sizes: Sizes, dtype: DTypeLike) -> Real:
+    """Features whose logarithms are computed in float64, of samples that are taken in a dtype, and rounded."""
+    frontend = _frontend(x, filters, sizes, double=True)
+    n, frames, half = x.shape[-1] + sizes.append, sizes.count_frames(x.shape[-1]), sizes.n_fft // 2
+    M = np.empty((*x.shape[:-1], len(filters.values), frames), np.float32)
+    signals, features = x.reshape(-1, x.shape[-1]) if x.ndim > 1 else x[None], M.reshape(-1, *M.shape[-2:])
+    for i, a in itertools.product(range(len(signals)), range(0, frames, BLOCK_FRAMES)):
         b = min(frames, a + BLOCK_FRAMES)
-        first = a * hop_length - n_fft // 2
-        last = max(first + (b - a - 1) * hop_length + n_fft, n_fft // 2 + 1)  # enough to reflect
-        ends = max(0, -first), max(0, last - n)
-        block = np.pad(x[i, max(0, first) : last].astype(np.float64), ends, "reflect")
-        M[i, :, a:b] = frontend(block)[:, : b - a]
-    for L in M:
+        first = a * sizes.hop_length - half
+        last = max(first + (b - a - 1) * sizes.hop_length + sizes.n_fft, half + 1)  # enough to reflect
+        block = signals[i, max(0, first) : last].astype(dtype).astype(np.float64)
+        block = np.pad(block, (0, min(last, n) - max(0, first) - len(block)))
+        block = np.pad(block, (max(0, -first), max(0, last - n)), "reflect")
+        features[i, :, a:b] = frontend(block)[:, : b - a]
+    for L in [M] if sizes.reference == "batch" else features:
         largest = L.max()
-        if not np.isfinite(largest):
-            raise Unsupported("samples that are not finite")
+        _check_finite(largest)
         np.maximum(L, largest - 8, out=L)
         L += 4
         L /= 4
     return M
+
+
+def _check_finite(largest: np.floating) -> None:
+    """The largest level is a number, as it is where samples are."""
+    if not np.isfinite(largest):
+        raise Unsupported("samples that are not finite")
 
 
 def _filters_of(weights: Any) -> Filters:
@@ -278,15 +297,16 @@ def _keep(kept: dict[Any, T], key: Hashable, value: T) -> T:
     return value
 
 
-def _frontend(x: Array, filters: Filters, sizes: Sizes) -> FrontEnd:
+def _frontend(x: Array, filters: Filters, sizes: Sizes, *, double: bool = False) -> FrontEnd:
     """The front end for samples x."""
-    frontend = filters.frontends.get(sizes)
+    key = sizes._replace(append=0, reference="") if double else sizes
+    frontend = filters.frontends.get(key)
     if frontend is None:
         try:
-            frontend = _keep(filters.frontends, sizes, _create(filters.values, sizes))
+            frontend = _keep(filters.frontends, key, _create(filters.values, key))
         except (TypeError, ValueError) as error:
             raise Unsupported(str(error)) from None
-    is_long = x.ndim == 1 or not sizes.reference or x.shape[-1] >= sizes.n_fft  # or seems to lie along the other axis
+    is_long = x.ndim == 1 or double or x.shape[-1] >= sizes.n_fft  # or time seems to be the other axis
     if not (x.size and is_long and sizes.count_frames(x.shape[-1]) > 0):
         raise Unsupported("a signal without a frame")
     return frontend

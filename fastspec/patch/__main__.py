@@ -54,8 +54,8 @@ def main(arguments: Sequence[str]) -> int:
         print(USAGE, file=sys.stderr)
         return 2
     names = libraries or [LIBRARY]
-    if precision and LIBRARY not in names:
-        return _fail(2, f"--precision is of {LIBRARY}, which is none of {', '.join(names)}")
+    if precision and not all(LIBRARIES[name].precision for name in names):
+        return _fail(2, f"--precision is none that can be chosen for {' and '.join(names)}")
     if LIBRARY in names and find_spec(LIBRARY) is None:
         return _fail(1, extras.explain(LIBRARY, LIBRARY, "fastspec.patch"))
     if sys.flags.ignore_environment or sys.flags.no_site:
@@ -93,7 +93,7 @@ def _run_in_process(program: list[str], libraries: list[str], precision: str | N
     """
     LOGGER.warning("processes that this program starts are not patched: Python's options -E, -I and -S prevent it")
     for name in libraries:
-        apply(name, precision=precision if name == LIBRARY else None)
+        apply(name, precision=precision)
     option = program[0] if program[0] in ("-m", "-c", "-") else None
     sys.argv[:] = program[1:] if option == "-m" else program[:1] + program[2:] if option == "-c" else program
     if option == "-m":

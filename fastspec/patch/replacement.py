@@ -13,6 +13,7 @@ from operator import attrgetter
 from types import FunctionType, ModuleType
 from typing import Any
 
+from ..faces.tensors import is_compiling
 from .versions import adapt_to_version
 
 LOGGER = logging.getLogger("fastspec")
@@ -75,7 +76,7 @@ class Replacement:
         most = positional_count(ours)
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            if not self.active:
+            if not self.active or is_compiling():
                 return original(*args, **kwargs)
             if len(args) > most:
                 self.log_once(f"fastspec does not support {len(args)} arguments without a name")

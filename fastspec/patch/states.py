@@ -6,10 +6,10 @@ import inspect
 import sys
 import threading
 from importlib import import_module
-from typing import Protocol
+from typing import Any, Protocol
 
 from .. import extras, forks
-from ..librosa._precision import Precision, replace_precision
+from ..librosa._precision import Precision
 from .imports import HOOK
 from .references import attribute_of, names_of, rebind
 from .replacement import LOGGER, Replacement, parameters, replacements_of
@@ -72,8 +72,9 @@ class State:
 
     def choose_precision(self) -> None:
         """Let the precision of the last patch that has one hold."""
-        if self.row.counterpart:
-            replace_precision(next((p.precision for p in reversed(self.patches) if p.precision), None))
+        if self.row.precision:
+            set_precision = _ours(self.row.precision)
+            set_precision(next((p.precision for p in reversed(self.patches) if p.precision), None))
 
     def activate(self) -> None:
         """Rebind the names of the originals to their replacements."""
@@ -124,14 +125,20 @@ class State:
         function = original.__func__ if isinstance(original, staticmethod | classmethod) else original
         if not callable(function) or hasattr(function, "__fastspec__") or id(original) in self.replacements:
             return
-        name, home = f"{entry.module}.{entry.name}", entry.ours.partition(":")
-        ours, refusal = getattr(sys.modules[home[0]], home[2]), sys.modules[home[0]].Unsupported
+        name, ours = f"{entry.module}.{entry.name}", _ours(entry.ours)
+        refusal = _ours(f"{entry.ours.partition(':')[0]}:Unsupported")
         reason = version_refusal(entry) or argument_refusal(function, ours)
         if not reason:
             self.replacements[id(original)] = Replacement(name, original, ours, refusal, owner)
         elif entry not in self._refused:
             self._refused.add(entry)
             LOGGER.warning("%s is not patched: %s", name, reason)
+
+
+def _ours(name: str) -> Any:
+    """Our object called ``"module:name"``, of a module that is imported."""
+    module, _, attribute = name.partition(":")
+    return getattr(sys.modules[module], attribute)
 
 
 def version_refusal(entry: Entry) -> str:

@@ -33,6 +33,8 @@ class Library(NamedTuple):
     entries: tuple[Entry, ...] = ()
     counterpart: str = ""
     """Our module with the names of the library, which is imported then."""
+    precision: str = ""
+    """Module and name of our function that takes the precision of a patch, or None; empty if there is no choice."""
 
 
 _TRANSFORMERS = "transformers.models.whisper.feature_extraction_whisper"
@@ -74,8 +76,8 @@ KALDI = (
 """funasr's frontends call torchaudio's fbank, and lhotse's extractors call their layers."""
 
 LIBRARIES = {
-    "librosa": Library(counterpart="fastspec.librosa"),
-    "whisper": Library(WHISPER),
+    "librosa": Library(counterpart="fastspec.librosa", precision="fastspec.librosa._precision:replace_precision"),
+    "whisper": Library(WHISPER, precision="fastspec.faces.whisper:replace_precision"),
     "kaldi": Library(KALDI),
 }
 """What `fastspec.patch` takes."""

@@ -14,6 +14,7 @@ ALLOWED = {
     "chunks",  # of Zarr
     "_CHUNK_VALUES",
     "_chunk_frames",
+    "chunk_length",  # of faster-whisper
     "resample_chunk",  # of soxr
     "in_place",  # the usual term
     "places",  # public since 0.3

@@ -5,7 +5,7 @@ all that workers of `multiprocessing` get, by spawn and by forkserver.  The user
 in any Python that the program starts, so it imports nothing but the standard library until then.
 
 FASTSPEC_PATCH holds ``library=module,module;library=module``: the modules whose import patches a library;
-FASTSPEC_PATCH_PRECISION holds the precision of librosa.
+FASTSPEC_PATCH_PRECISION holds their precision.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class PatchOnImport:
                 sys.path.append(ROOT)
             import fastspec
 
-            fastspec.patch(self.library, precision=self.precision if self.library == "librosa" else None)
+            fastspec.patch(self.library, precision=self.precision)
         except Exception as error:
             import logging
 
