@@ -27,13 +27,13 @@ def torch() -> Any:
 
 
 @cache
-def torchaudio_transforms() -> Any:
-    """torchaudio's transforms, which are Python; without the package's compiled part where it does not fit torch."""
+def torchaudio_module(name: str) -> Any:
+    """A module of torchaudio, which is Python; without the package's compiled part where it does not fit torch."""
     try:
-        return importlib.import_module("torchaudio.transforms")
+        return importlib.import_module(name)
     except (ImportError, OSError):
-        for name in [name for name in sys.modules if name.partition(".")[0] == "torchaudio"]:
-            del sys.modules[name]
+        for loaded in [loaded for loaded in sys.modules if loaded.partition(".")[0] == "torchaudio"]:
+            del sys.modules[loaded]
     spec = importlib.util.find_spec("torchaudio")
     assert spec is not None
     package, extension = types.ModuleType("torchaudio"), types.ModuleType("torchaudio._extension")
@@ -42,7 +42,12 @@ def torchaudio_transforms() -> Any:
     for extension_name in ("ALIGN", "RIR", "TORCHAUDIO_EXT"):
         setattr(extension, f"_IS_{extension_name}_AVAILABLE", False)
     sys.modules |= {"torchaudio": package, "torchaudio._extension": extension}
-    return importlib.import_module("torchaudio.transforms")
+    importlib.import_module("torchaudio.functional")
+    return importlib.import_module(name)
+
+
+def torchaudio_transforms() -> Any:
+    return torchaudio_module("torchaudio.transforms")
 
 
 def set_threads(count: int) -> None:

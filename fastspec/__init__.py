@@ -48,14 +48,8 @@ _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names
     "recover_mel": "fastspec.recovery.recover_mel",
     **dict.fromkeys(("is_patched", "patched", "unpatch"), "fastspec.patch"),
 }
-_MODULES = (
-    "files",
-    "kaldi",
-    "librosa",
-    "patch",
-    "picture",
-    "stream",
-)  # loaded at their first use, too; `patch` is callable
+# loaded at their first use, too; `patch` is callable
+_MODULES = ("files", "kaldi", "librosa", "patch", "picture", "stream")
 
 moved.install()
 

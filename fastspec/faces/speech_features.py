@@ -26,14 +26,14 @@ EPSILON = float(np.finfo(np.float64).eps)
 """In the place of levels that are 0."""
 
 
-def _ones(size: int) -> Array:
+def rectangular(size: int) -> Array:
     return np.ones(size)
 
 
 def fbank(
     signal: Any, samplerate: float = 16000, winlen: float = 0.025, winstep: float = 0.01, nfilt: int = 26,
     nfft: int = 512, lowfreq: float = 0, highfreq: float | None = None, preemph: float = 0.97,
-    winfunc: Callable[[int], Any] = _ones,
+    winfunc: Callable[[int], Any] = rectangular,
 ) -> tuple[Array, Array]:  # fmt: skip
     """(filtered powers (frames, nfilt), energies (frames,)); EPSILON in the place of 0.
 
@@ -52,14 +52,14 @@ def logfbank(
     nfft: int = 512, lowfreq: float = 0, highfreq: float | None = None, preemph: float = 0.97,
 ) -> Array:  # fmt: skip
     """Natural logarithms of the filtered powers of `fbank`; it refuses what that refuses."""
-    L = _levels(signal, True, samplerate, winlen, winstep, nfilt, nfft, lowfreq, highfreq, preemph, _ones)
+    L = _levels(signal, True, samplerate, winlen, winstep, nfilt, nfft, lowfreq, highfreq, preemph, rectangular)
     return np.where(np.isneginf(L[:, 1:]), math.log(EPSILON), L[:, 1:])
 
 
 def mfcc(
     signal: Any, samplerate: float = 16000, winlen: float = 0.025, winstep: float = 0.01, numcep: int = 13,
     nfilt: int = 26, nfft: int = 512, lowfreq: float = 0, highfreq: float | None = None, preemph: float = 0.97,
-    ceplifter: float = 22, appendEnergy: bool = True, winfunc: Callable[[int], Any] = _ones,
+    ceplifter: float = 22, appendEnergy: bool = True, winfunc: Callable[[int], Any] = rectangular,
 ) -> Array:  # fmt: skip
     """Cepstra (frames, numcep) of `logfbank`, liftered; the logarithm of the energy in the place of the first."""
     L = _levels(signal, True, samplerate, winlen, winstep, nfilt, nfft, lowfreq, highfreq, preemph, winfunc)

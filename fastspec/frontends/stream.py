@@ -9,7 +9,9 @@ from numpy.typing import ArrayLike
 
 from .. import checks
 from .._typing import Array
+from ..stream.feed import Samples
 from ..stream.forward import ForwardStream
+from ..transform.memory import MemoryLayout
 from .preemphasis import emphasize
 
 if TYPE_CHECKING:
@@ -72,6 +74,28 @@ class StreamingFeatures(ForwardStream):
         frames = super().push(emphasized, out)
         self._before = samples[..., -1:].copy()
         return frames
+
+    def push_rows(self, x: Array, layout: MemoryLayout, first: int) -> int:
+        """`push` without its checks, of one signal x (n,) that is contiguous and writable and has the plan's dtype.
+
+        It follows a `push`, and frames are not those of a signal with `signal_preemphasis`.
+
+        Parameters
+        ----------
+        x : np.ndarray [shape=(n,)]
+        layout : MemoryLayout
+            Of an array to write to.
+        first : int
+            The frame of it that the first one is written to.
+
+        Returns
+        -------
+        count : int
+            Frames written.
+        """
+        assert self._feed is not None
+        n = len(x)
+        return self._push_samples(self._feed, Samples(x, n, n), layout, first)
 
     def flush(self, out: Array | None = None) -> Array:
         """End the stream, and return the frames that reach past the end; see `stream.StreamingSTFT.flush`."""

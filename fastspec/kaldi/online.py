@@ -6,18 +6,33 @@ from typing import Any
 
 import numpy as np
 
-from .._typing import Real
+from .. import checks
+from .._typing import Array, Real
+from ..transform.memory import MemoryLayout, layout_of
 from . import tensors
 from .options import NAMES, FbankOptions, MfccOptions, settings_of
 from .settings import front_end
 
 LEAST_FRAMES = 64  # of a buffer of frames
+SINGLE = np.dtype(np.float32)
 
 
 class OnlineFeatures:
     """The frames of a stream, kept until they are dropped."""
 
-    __slots__ = ("_base", "_frames", "_hop", "_is_finished", "_popped", "_rate", "_ready", "_shift", "_stream", "_tail")
+    __slots__ = (
+        "_base",
+        "_frames",
+        "_hop",
+        "_is_finished",
+        "_layout",
+        "_popped",
+        "_rate",
+        "_ready",
+        "_shift",
+        "_stream",
+        "_tail",
+    )
 
     def __init__(self, kind: str, opts: Any) -> None:
         frontend = front_end(settings_of(kind, opts), np.float32, NAMES)
@@ -27,6 +42,7 @@ class OnlineFeatures:
         self._rate = float(frame.samp_freq)
         self._shift = float(np.float32(frame.frame_shift_ms) / np.float32(1000))
         self._frames: Real = np.empty((LEAST_FRAMES, frontend.n_rows), np.float32)
+        self._layout: MemoryLayout | None = None  # of the frames, from the second block on
         self._base = self._popped = self._ready = 0  # frame i is row i - base, for popped <= i < ready
         self._is_finished = False
 
@@ -50,16 +66,20 @@ class OnlineFeatures:
         """
         if sampling_rate != self._rate:
             raise ValueError(f"sampling_rate must be {self._rate:g} as in the options, got {sampling_rate!r}")
-        x = waveform if type(waveform) is np.ndarray else tensors.as_array("waveform", waveform)
-        if x.ndim != 1 or x.dtype.kind not in "fiub":
-            raise ValueError(f"waveform must be real numbers of shape (n,), got {x.dtype} of shape {x.shape}")
+        x = waveform
+        if type(x) is not np.ndarray or x.dtype != SINGLE or x.ndim != 1 or not x.flags.carray:
+            x = _as_samples(x)
         n = len(x)
         if not n:
             return
         if self._is_finished:
             raise RuntimeError("waveform must not follow input_finished(): make another extractor")
         row = self._reserve(1 + n // self._hop)
+        if self._layout is not None:
+            self._ready += self._stream.push_rows(x, self._layout, row)
+            return
         self._ready += self._stream.push(x, self._frames[row:].T).shape[1]
+        self._layout = layout_of(self._frames.T)
 
     def input_finished(self) -> None:
         """End the signal, and compute the frames that reach past its end, if snip_edges is False."""
@@ -76,9 +96,14 @@ class OnlineFeatures:
             kept = self._frames[self._popped - self._base : row]
             self._frames = np.empty((max(LEAST_FRAMES, 2 * (len(kept) + count)), kept.shape[1]), np.float32)
             self._frames[: len(kept)] = kept
+            self._layout = None if self._layout is None else layout_of(self._frames.T)
             self._base = self._popped
             row = len(kept)
         return row
+
+    def prepare(self) -> None:
+        """Compile, or load, all that blocks call, so that none of them does; see `stream.StreamingSTFT.prepare`."""
+        self._stream.prepare()
 
     # ---- frames ----
     @property
@@ -130,6 +155,15 @@ class OnlineFeatures:
     def pop(self, n: int) -> None:
         """Drop the first n frames that are kept; numbers of frames stay."""
         self._popped = min(self._ready, self._popped + max(0, n))
+
+
+def _as_samples(waveform: Any) -> Array:
+    """Samples (n,) in float32, contiguous."""
+    x = tensors.as_array("waveform", waveform)
+    if x.ndim != 1 or x.dtype.kind not in "fiub":
+        raise ValueError(f"waveform must be real numbers of shape (n,), got {x.dtype} of shape {x.shape}")
+    samples = np.require(x, SINGLE, ["C", "ALIGNED"])
+    return samples if samples.flags.writeable else checks.writable_view(samples)
 
 
 class OnlineFbank(OnlineFeatures):

@@ -187,8 +187,8 @@ def settings_of(kind: str, opts: Any) -> Settings:
         if getattr(mel, name, False):
             raise ValueError(f"mel_opts.{name} must be False, got True")
     if frame.window_type not in KALDI_WINDOWS:
-        known = ", ".join(map(repr, KALDI_WINDOWS))
-        raise ValueError(f"frame_opts.window_type must be one of {known}, got {frame.window_type!r}")
+        names = ", ".join(map(repr, KALDI_WINDOWS))
+        raise ValueError(f"frame_opts.window_type must be one of {names}, got {frame.window_type!r}")
     rate = frame.samp_freq
     is_fbank = kind == "fbank"
     eps = getattr(opts, "eps", EPSILON)

@@ -176,6 +176,12 @@ def near_the_loudest(L: Array, decibels: float = 60.0) -> Array:
     return np.asarray(np.max(L, initial=-np.inf) - decibels / 10 * math.log(10) <= L)
 
 
+def error_bound(L: Array) -> Array:
+    """1e-4 within 60 dB of the loudest, growing below as the amplitude falls: what single precision leaves."""
+    below = np.maximum(0, (np.max(L, initial=-np.inf) - L) * 10 / math.log(10) - 60)
+    return np.asarray(1e-4 * 10 ** (below / 20))
+
+
 def cases(speech: Array) -> dict[str, Array]:
     """Signals at 16 kHz, float32: speech, noises, constants, a sine, a click."""
     rng, n = np.random.default_rng(7), 8000

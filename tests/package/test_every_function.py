@@ -14,7 +14,7 @@ import soundfile
 from cases import speech_16k
 
 import fastspec
-from fastspec import files, picture, stream
+from fastspec import files, kaldi, picture, stream
 from fastspec import librosa as lib
 
 pytestmark = pytest.mark.portable
@@ -77,6 +77,7 @@ ENGINE: dict[str, Call] = {
     "FrontEnd.inverse": lambda: FRONTEND.inverse(FRONTEND(Y), n_iter=2),
     "FrontEnd.mean_power": lambda: FRONTEND.mean_power(Y),
     "FrontEnd.mean_cross": lambda: FRONTEND.mean_cross(Y, Y[::-1])[0],
+    "KaldiMelBank": lambda: np.asarray(fastspec.KaldiMelBank(RATE, 400, 20)),
     "threads": threads,
     "recover": lambda: fastspec.recover(S, PLAN, n_iter=2, rng=0),
     "recover_mel": lambda: fastspec.recover_mel(M, BANK, PLAN, n_iter=2, rng=0),
@@ -157,7 +158,31 @@ LIBROSA: dict[str, Call] = {
     "util.dtype_c2r": lambda: lib.util.dtype_c2r(np.complex64),
 }
 
-TABLES = {"notebook": NOTEBOOK, "engine": ENGINE, "stream": STREAM, "librosa": LIBROSA}
+
+def frame_of(online: Any, rate: float = RATE) -> Array:
+    online.accept_waveform(rate, Y)
+    online.input_finished()
+    return online.get_frame(50)
+
+
+KALDI: dict[str, Call] = {
+    "fbank": lambda: kaldi.fbank(Y),
+    "mfcc": lambda: kaldi.mfcc(Y),
+    "spectrogram": lambda: kaldi.spectrogram(Y),
+    "KaldiMelBank": lambda: np.asarray(kaldi.KaldiMelBank(RATE, 512)),
+    "OnlineFbank": lambda: frame_of(kaldi.OnlineFbank()),
+    "OnlineMfcc": lambda: frame_of(kaldi.OnlineMfcc()),
+    "FbankOptions": lambda: frame_of(kaldi.OnlineFbank(kaldi.FbankOptions(use_energy=True))),
+    "MfccOptions": lambda: frame_of(kaldi.OnlineMfcc(kaldi.MfccOptions(num_ceps=5))),
+    "FrameExtractionOptions": lambda: frame_of(
+        kaldi.OnlineFbank(kaldi.FbankOptions(kaldi.FrameExtractionOptions(samp_freq=8000.0))), 8000.0
+    ),
+    "MelBanksOptions": lambda: frame_of(
+        kaldi.OnlineFbank(kaldi.FbankOptions(mel_opts=kaldi.MelBanksOptions(num_bins=10)))
+    ),
+}
+
+TABLES = {"notebook": NOTEBOOK, "engine": ENGINE, "stream": STREAM, "librosa": LIBROSA, "kaldi": KALDI}
 
 
 @pytest.mark.parametrize(("table", "name"), [(table, name) for table, calls in TABLES.items() for name in calls])
@@ -230,6 +255,7 @@ def public(owner: Any) -> set[str]:
 def test_no_function_is_missing_here() -> None:
     assert NOTEBOOK.keys() == set(fastspec.__all__)
     assert STREAM.keys() == set(stream.__all__)
+    assert KALDI.keys() == set(kaldi.__all__)
     assert {*files.__all__} == {"Done", "Raw", "Sound", "invert", "mel", "open_sound", "resynth", "spectrogram"}
     others = fastspec._MODULE_OF.keys() - NOTEBOOK.keys() - {"is_patched", "patched", "unpatch"}
     assert others <= ENGINE.keys()
