@@ -13,6 +13,7 @@ from .. import checks
 from .._typing import Integer, Real
 from ..features.banks import BinBank, FilterBank, as_bank
 from ..features.cepstrum import cepstrum_matrix
+from ..forks import forks_wait
 from ..immutable import Immutable, cached_attribute
 from ..kernels.features.levels import ENERGY_FIRST, ENERGY_IN_CEPSTRA, ENERGY_LAST, NO_ENERGY
 from ..plan import STFT, Order, as_plan
@@ -325,13 +326,15 @@ class FrontEnd(Immutable):
         ValueError
             If the features of a frame depend on later frames (`dynamic_range`, `relative`, `normalize`) or on noise.
         """
-        from .stream import StreamingFeatures
+        with forks_wait:
+            from .stream import StreamingFeatures
 
         return StreamingFeatures(self, scale=scale)
 
     def inverse(self, L: ArrayLike, **options: Any) -> Real:
         """Signals whose features are near L, by `fastspec.recover_mel`; see `frontends.inverse.invert`."""
-        from .inverse import invert
+        with forks_wait:
+            from .inverse import invert
 
         return invert(self, L, **options)
 
