@@ -1,5 +1,7 @@
 """Features of recipes and of front ends from file to file: the bits of the call, and what their files say of them."""
 
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 import fastspec
 from fastspec import STFT, FrontEnd, MelBank, files
 from fastspec.__main__ import main
-from fastspec.files import array_readers, array_writers, sound_readers
+from fastspec.files import array_readers, array_writers, riff, sound_readers
 from fastspec.files.metadata import Metadata
 from fastspec.frontends.inverse import SignalInverse
 from fastspec.frontends.normalize import SUMMED_FRAMES, FrameSum, normalize_rows
@@ -140,6 +142,29 @@ def test_another_rate_is_resampled(tmp_path: Path) -> None:
         y = np.concatenate([block.copy() for block in sound.blocks()])
     np.testing.assert_array_equal(np.load(tmp_path / "m.npy"), fastspec.recipe("whisper-80")(y))
     assert (done.sr, done.samples) == (16_000, len(y))
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux tells a process its peak")
+def test_memory_does_not_grow_with_the_sound(tmp_path: Path) -> None:
+    """Features that take further passes over an hour, which are 115 MB, and those that are streamed."""
+    code = (  # getrusage would count the process that this one was forked from
+        "import re, sys\nfrom fastspec import files\n"
+        "for name in ('whisper-80', 'nemo-80', 'lhotse-80'):\n"
+        "    for out in sys.argv[2:]:\n        files.mel(sys.argv[1], out, recipe=name)\n"
+        "print(re.search(r'VmHWM:\\s*(\\d+)', open('/proc/self/status').read())[1])"
+    )
+    peaks = []
+    for seconds in (900, 3600):
+        size = 2 * seconds * RATE
+        with (tmp_path / "x.wav").open("wb") as file:  # sparse: it takes no space on the disk
+            file.write(riff.pack_header("i2", RATE, 1, size))
+            file.truncate(file.tell() + size)
+        outs = [str(tmp_path / f"m.{kind}") for kind in ("npy", "npz")]
+        words = [sys.executable, "-c", code, str(tmp_path / "x.wav"), *outs]
+        peaks.append(int(subprocess.run(words, capture_output=True, check=True).stdout) / 1024)
+    assert np.load(outs[0], mmap_mode="r").shape == (80, 3600 * 100)
+    assert peaks[1] < 320
+    assert peaks[1] - peaks[0] < 40, peaks
 
 
 # ---- sums ----
