@@ -73,9 +73,10 @@ CASES: dict[str, dict[str, Callable[[], object]]] = {
         "narrow": lambda: fastspec.MelBank(8000, 64, 80),
         "above": lambda: fastspec.MelBank(8000, 1024, 40, fmax=8000),
     },
-    "frontends.recipes.Recipe._check_level": {
+    "frontends.recipes.Recipe.check_level": {
         "call": lambda: fastspec.recipe("hifigan-22k")(1000 * Y),
         "batch": lambda: fastspec.recipe("hifigan-22k").batch([1000 * Y]),
+        "stream": lambda: fastspec.recipe("hifigan-22k").stream().push(1000 * Y),
         "16 bits": lambda: fastspec.recipe("kaldi-23")(0.1 * np.tanh(Y)),
     },
     "frontends.inverse._warn_of_bounds": {
