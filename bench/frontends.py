@@ -33,8 +33,8 @@ WITHIN = 6 * np.log(10)
 WHISPER_TOLERANCE, KALDI_TOLERANCE, LN_TOLERANCE = 1e-4, 1e-3, 1e-4
 """Largest differences, in the units of the features.
 
-Of Whisper's, bands 80 dB below the loudest are compared, which show its rounding: in 30 s of this sound
-openai-whisper's differ by 2.5e-5 from those in float64, ours by 1.4e-5, faster-whisper's by 5e-6.
+Of Whisper's, bands 80 dB below the loudest are compared, which show its rounding: in 30 s of this sound those of
+openai-whisper differ by 2.5e-5 from those in float64, ours by 1.4e-5, those of faster-whisper by 5e-6.
 """
 FASTER_WHISPER, OPENAI, TRANSFORMERS = "faster-whisper", "openai-whisper", "transformers"
 NATIVE, SPEECH_FEATURES, TORCHAUDIO, LHOTSE = "kaldi-native-fbank", "python_speech_features", "torchaudio", "lhotse"
@@ -135,7 +135,9 @@ def vocoders() -> Iterator[Work]:
     for label, n in (("10 s", 220_500), ("8192 samples", 8192)):
         y = speech(22_050, 10)[:n]
 
-        def formula(tensor: Any = torch.from_numpy(y)[None]) -> Any:
+        tensor = torch.from_numpy(y)[None]
+
+        def formula(tensor: Any = tensor) -> Any:
             padded = torch.nn.functional.pad(tensor, (384, 384), mode="reflect")
             D = torch.stft(padded, 1024, 256, window=window, center=False, return_complex=True)
             S = torch.sqrt(torch.view_as_real(D).square().sum(-1) + 1e-9)

@@ -62,7 +62,8 @@ def invert(
         How the levels were computed, see `mel`: required for .npy (but power=1 and log=None by default), taken from
         the metadata of .npz and .zarr by default.  Pictures take plan and sr alone, and our own none.
     recipe : str, Recipe or FrontEnd
-        Of features in .npy, instead of plan, bank, power and log.  What cannot come back is as in `Recipe.inverse`.
+        Of features in .npy, instead of plan, bank, power and log.  What cannot come back is as in `Recipe.inverse`,
+        without its warning.
     method, init, n_iter, **options
         As in `fastspec.recover`; rng is 0 by default.
     subtype : str
@@ -267,10 +268,10 @@ def _resolve_metadata(
 
 
 def _metadata_of_features(
-    levels: array_readers.StoredLevels, recipe: str | Recipe | FrontEnd | None, sr: int | None, others: dict[str, Any]
+    levels: array_readers.StoredLevels, recipe: str | Recipe | FrontEnd | None, sr: int | None, excluded: dict[str, Any]
 ) -> Metadata:
     """The metadata of the features of a front end: that of the argument, or else of the file."""
-    for name, value in others.items():
+    for name, value in excluded.items():
         if value is not None:
             raise ValueError(f"{name} must be None for the features of a recipe, got {checks.shown(value)}")
     if recipe is None:

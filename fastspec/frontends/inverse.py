@@ -50,6 +50,7 @@ def invert(frontend: FrontEnd, L: ArrayLike, **options: Any) -> Real:
         If values are at a bound, `low`, `high` or `dynamic_range`: what was beyond it is lost.
     """
     M = levels_of(frontend, L)
+    _warn_of_bounds(frontend, np.asarray(L))
     if frontend.drop_last:
         M = np.concatenate([M, M[..., -1:]], axis=-1)
     y: Any = recover_mel(M, frontend.bank, frontend.plan, power=frontend.power, **options)
@@ -66,7 +67,6 @@ def levels_of(frontend: FrontEnd, L: ArrayLike) -> Real:
     values = checks.as_float_array("L", L).astype(frontend.dtype)
     if values.ndim < 2 or values.shape[-2] != frontend.n_rows:
         raise ValueError(f"L must have shape (..., {frontend.n_rows}, n_frames), got {values.shape}")
-    _warn_of_bounds(frontend, values)
     if frontend.energy in ("first", "last"):
         values = values[..., 1:, :] if frontend.energy == "first" else values[..., :-1, :]
     elif frontend.n_cepstra:

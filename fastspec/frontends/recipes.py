@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from .. import checks
 from .._typing import Integer, Real
+from ..forks import forks_wait
 from ..immutable import Immutable
 from ..plan import STFT, Order
 from ..warning import warn
@@ -18,7 +19,7 @@ from .frontend import FrontEnd
 from .recipe_table import TABLE, UNIT, Row, Source, make_bank
 
 if TYPE_CHECKING:
-    from .stream import StreamingFeatures
+    from .stream import RecipeStream
 
 LOUDEST_UNIT = 8.0
 """Samples that a recipe for samples within ±1 takes without a warning."""
@@ -155,9 +156,9 @@ class Recipe(Immutable):
         """
         x = y if type(y) is np.ndarray else checks.as_array("y", y)
         if x.dtype.kind == "f":
-            self._check_level(x)
+            self.check_level(x)
             return self.frontend(x, out=out, order=order)
-        return self.frontend(self._scaled("y", x), out=out, order=order, scale=self.full_scale == UNIT)
+        return self.frontend(self.scale_integers("y", x), out=out, order=order, scale=self.full_scale == UNIT)
 
     def batch(self, signals: Sequence[ArrayLike], *, fill: float = 0.0) -> tuple[Real, Integer]:
         """The features of signals of unequal lengths, padded to the longest, and the frames of each.
@@ -168,23 +169,27 @@ class Recipe(Immutable):
         for i, y in enumerate(signals):
             x = checks.as_array(f"signals[{i}]", y)
             if x.dtype.kind == "f":
-                self._check_level(x)
+                self.check_level(x, f"signals[{i}]")
             elif x.dtype.kind in "iu":
-                x = checks.convert_samples(self._scaled(f"signals[{i}]", x), self.dtype, self.full_scale == UNIT)
+                x = checks.convert_samples(self.scale_integers(f"signals[{i}]", x), self.dtype, self.full_scale == UNIT)
             samples.append(x)
         return self.frontend.batch(samples, fill=fill)
 
-    def stream(self) -> StreamingFeatures:
+    def stream(self) -> RecipeStream:
         """A stream of these features: `push` blocks of samples, `flush` at the end; the bits are those of the call.
 
-        Blocks are floating-point samples at the recipe's level, or int16.
+        Integers are brought to the recipe's level as in the call, and loud blocks are warned of where samples within ±1
+        are expected.
 
         Raises
         ------
         ValueError
             If the features of a frame depend on the whole signal.
         """
-        return self.frontend.stream(scale=self.full_scale == UNIT)
+        with forks_wait:
+            from .stream import RecipeStream
+
+        return RecipeStream(self)
 
     def inverse(self, L: ArrayLike, **options: Any) -> Real:
         """Signals at the recipe's level whose features are near L, by `fastspec.recover_mel`.
@@ -212,8 +217,8 @@ class Recipe(Immutable):
         return self.frontend.inverse(L, **options)
 
     # ---- levels ----
-    def _scaled(self, name: str, x: Any) -> Any:
-        """Integers so that `FrontEnd` brings them to the recipe's level with scale=True, or without at 16 bits."""
+    def scale_integers(self, name: str, x: Any) -> Any:
+        """Integers that a `FrontEnd` with scale=True, or without for 16 bits, brings to the recipe's level."""
         if x.dtype.kind not in "iu":
             return x  # the front end says what is wrong
         if x.dtype.itemsize > 4:
@@ -225,8 +230,11 @@ class Recipe(Immutable):
             return x
         return checks.convert_samples(x, self.dtype, True) * self.dtype.type(self.full_scale)
 
-    def _check_level(self, x: Any) -> None:
-        """Warn if floating-point samples are not at the recipe's level; looks at a few before it looks at all."""
+    def check_level(self, x: Any, name: str = "y", *, is_block: bool = False) -> None:
+        """Warn if floating-point samples are not at the recipe's level; looks at a few before it looks at all.
+
+        A block of a stream may be quiet whatever its level.
+        """
         if not x.size or not x.ndim:
             return
         signal = x if x.ndim == 1 else x[(0,) * (x.ndim - 1)]
@@ -235,12 +243,13 @@ class Recipe(Immutable):
         if self.full_scale == UNIT:
             if loudest > LOUDEST_UNIT:
                 warn(
-                    f"y goes up to {loudest:g}, but recipe {self.name!r} expects samples within ±1: "
+                    f"{name} goes up to {loudest:g}, but recipe {self.name!r} expects samples within ±1: "
                     "divide those of 16 bits by 32768"
                 )
-        elif loudest <= 1 and 0 < float(np.abs(x).max()) <= 1:
+        elif not is_block and loudest <= 1 and 0 < float(np.abs(x).max()) <= 1:
             warn(
-                f"y is within ±1, but recipe {self.name!r} expects samples of 16 bits, up to ±32768: multiply by 32768"
+                f"{name} is within ±1, but recipe {self.name!r} expects samples of 16 bits, up to ±32768: "
+                "multiply by 32768"
             )
 
 

@@ -16,6 +16,7 @@ from .preemphasis import emphasize
 
 if TYPE_CHECKING:
     from .frontend import FrontEnd
+    from .recipes import Recipe
 
 
 class StreamingFeatures(ForwardStream):
@@ -107,3 +108,18 @@ class StreamingFeatures(ForwardStream):
         target = checks.stream_out("out", out, frames.shape[:-1], frames.shape[-1], self._dtype, frames)
         target[...] = frames
         return target
+
+
+class RecipeStream(StreamingFeatures):
+    """The stream of a recipe, which brings integers to the level that the recipe expects; see `Recipe.stream`."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        super().__init__(recipe.frontend, scale=recipe.full_scale == 1)
+
+    def push(self, block: ArrayLike, out: Array | None = None) -> Array:
+        """Push samples, and return the frames that they complete; see `stream.StreamingSTFT.push`."""
+        x = block if type(block) is np.ndarray else checks.as_array("block", block)
+        if x.dtype.kind == "f":
+            self.recipe.check_level(x, "block", is_block=True)
+        return super().push(self.recipe.scale_integers("block", x), out)

@@ -212,6 +212,11 @@ def test_samples_at_another_level_are_warned_of(name: str) -> None:
         recipe.frontend(recipe.full_scale * y)
         if name not in NORMALIZED:
             recipe(0 * y)
+        if name not in NORMALIZED | RELATIVE:
+            recipe.stream().push(recipe.full_scale * 1e-5 * y)
+    if name not in NORMALIZED | RELATIVE | SIXTEEN_BITS:
+        with pytest.warns(UserWarning, match=f"block goes up to .* recipe {name!r} expects samples within ±1"):
+            recipe.stream().push(3000 * y)
 
 
 def test_quiet_samples_of_16_bits_are_not_warned_of() -> None:
@@ -231,9 +236,12 @@ def test_integers_are_brought_to_the_level_of_the_recipe(name: str) -> None:
     assert np.array_equal(recipe(pcm.astype(np.int32) << 16), expected)
     assert np.array_equal(recipe.batch([pcm])[0][0], expected)
     if name not in NORMALIZED | RELATIVE:
-        stream = recipe.stream()
-        frames = [stream.push(pcm[:5000]), stream.push(pcm[5000:]), stream.flush()]
-        assert np.array_equal(np.concatenate(frames, axis=-1), expected)
+        for samples in (pcm, pcm.astype(np.int32) << 16):
+            stream = recipe.stream()
+            frames = [stream.push(samples[:5000]), stream.push(samples[5000:]), stream.flush()]
+            assert np.array_equal(np.concatenate(frames, axis=-1), expected)
+        with pytest.raises(ValueError, match="block must hold floating-point numbers, or integers of 8"):
+            recipe.stream().push(pcm.astype(np.int64))
     with pytest.raises(ValueError, match="integers of 8, 16 or 32 bits"):
         recipe(pcm.astype(np.int64))
 
@@ -246,3 +254,14 @@ def test_what_is_no_sound_is_refused() -> None:
         recipe(np.zeros(0, np.float32))
     with pytest.raises(ValueError, match="second frame"):
         recipe(np.zeros(100, np.float32))
+
+
+def test_options_that_recipes_brought_are_checked() -> None:
+    plan = fastspec.STFT(512)
+    with pytest.raises(ValueError, match="least must be 0 unless power is 1, got 1e-05"):
+        fastspec.FrontEnd(plan, least=1e-5)
+    with pytest.raises(ValueError, match="variance_floor must be at least 0, got -1"):
+        fastspec.FrontEnd(plan, variance_floor=-1)
+    y = 1e-4 * noise(3000)
+    frontend = fastspec.FrontEnd(fastspec.STFT(512, dtype="float64"), power=1, least=1e-3)
+    assert np.allclose(frontend(y), np.maximum(frontend.plan.power(y, power=1), 1e-3), rtol=1e-12, atol=0)

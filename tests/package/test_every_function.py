@@ -81,6 +81,8 @@ ENGINE: dict[str, Call] = {
     "threads": threads,
     "recover": lambda: fastspec.recover(S, PLAN, n_iter=2, rng=0),
     "recover_mel": lambda: fastspec.recover_mel(M, BANK, PLAN, n_iter=2, rng=0),
+    "recipe": lambda: fastspec.recipe("whisper-80")(Y),
+    "recipes": lambda: np.array([len(name) for name in fastspec.recipes()]),
 }
 METHODS = ["griffinlim", "fast", "accelerated", "admm", "raar", "rtisi", "rtpghi"]
 
@@ -214,15 +216,17 @@ def test_every_command_from_file_to_file_runs(tmp_path: Path) -> None:
     raw.write_bytes((Y * 32767).astype(np.int16).tobytes())
     done = [
         files.mel(sound, levels, PLAN, BANK),
+        files.mel(sound, tmp_path / "m.npz", recipe="whisper-80"),
         files.spectrogram(raw, tmp_path / "s.npz", PLAN, raw=files.Raw(RATE)),
         files.spectrogram(sound, tmp_path / "s.png"),
         files.spectrogram(sound, tmp_path / "s.zarr", PLAN),
         files.invert(levels, tmp_path / "y.wav", PLAN, BANK, power=2.0, sr=RATE, n_iter=2),
         files.invert(picture.to_levels(tmp_path / "s.png"), tmp_path / "p.wav", n_iter=2),
+        files.invert(tmp_path / "m.npz", tmp_path / "w.wav", n_iter=2),
         files.resynth(sound, tmp_path / "z.wav", PLAN, n_iter=2),
     ]
     assert all(isinstance(one, files.Done) and one.frames for one in done)
-    for name in ("y.wav", "p.wav", "z.wav"):
+    for name in ("y.wav", "p.wav", "w.wav", "z.wav"):
         assert soundfile.read(tmp_path / name)[0].any()
 
 

@@ -22,6 +22,7 @@ GAPS = fastspec.STFT(64, hop_length=64)  # a Hann window that does not overlap: 
 PLAN = fastspec.STFT(64)
 BANK = fastspec.MelBank(8000, 64, 8)
 LEVELS = np.ones((5, 64))
+CLIPPED = fastspec.recipe("tacotron-20k-linear")
 PAIRS = np.zeros((6400, 2), np.float32)
 
 
@@ -71,6 +72,16 @@ CASES: dict[str, dict[str, Callable[[], object]]] = {
     "features.banks.MelBank._warn_of_empty_filters": {
         "narrow": lambda: fastspec.MelBank(8000, 64, 80),
         "above": lambda: fastspec.MelBank(8000, 1024, 40, fmax=8000),
+    },
+    "frontends.recipes.Recipe.check_level": {
+        "call": lambda: fastspec.recipe("hifigan-22k")(1000 * Y),
+        "batch": lambda: fastspec.recipe("hifigan-22k").batch([1000 * Y]),
+        "stream": lambda: fastspec.recipe("hifigan-22k").stream().push(1000 * Y),
+        "16 bits": lambda: fastspec.recipe("kaldi-23")(0.1 * np.tanh(Y)),
+    },
+    "frontends.inverse._warn_of_bounds": {
+        "inverse": lambda: CLIPPED.inverse(np.ones((1025, 20), np.float32), n_iter=1),
+        "front end": lambda: CLIPPED.frontend.inverse(np.zeros((1025, 20), np.float32), n_iter=1),
     },
     "notebook.functions._warn_of_little_overlap": {
         "invert_spectrogram": lambda: fastspec.invert_spectrogram(LEVELS, 64, 64),
