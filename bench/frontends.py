@@ -44,7 +44,7 @@ SPEEDUPS |= {TORCHAUDIO: 12.0, LHOTSE: 7.0, "asrfront": 1.5}
 VOCODER_SPEEDUPS = {"10 s": 12.0, "8192 samples": 3.0}
 ONLINE_SHARES = {"10 ms": 0.5, "1 s": 0.05}
 OVERHEAD_SECONDS = 50e-6
-"""What is promised on one thread: times faster than each peer; shares of its time for a push; a face over its engine."""
+"""Promised on one thread: times faster than each peer; shares of its time for a push; a face over its engine."""
 
 
 @dataclass

@@ -41,7 +41,11 @@ def demo(
 def warmup(
     only: Annotated[
         str,
-        typer.Option("--only", metavar="CALLS", help="For these only: stft, mel, inverse, recover, notebook, sizes."),
+        typer.Option(
+            "--only",
+            metavar="CALLS",
+            help="For these only: stft, mel, inverse, recover, notebook, frontends, sizes.",
+        ),
     ] = "",
 ) -> None:
     """Compile all kernels and cache them on disk, so that later calls start without delay."""

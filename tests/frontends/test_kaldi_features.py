@@ -104,7 +104,8 @@ def test_every_option_in_both_precisions(kind: str, options: dict[str, Any]) -> 
     near: Any = slice(None)
     if kind != "mfcc" and largest == 1:
         near = twins_kaldi.near_the_loudest(twins_kaldi.FEATURES[kind](x, **{**options, "subtract_mean": False}))
-    assert np.abs(single - expected)[near].max() < BOUND_32 * largest
+    bound = 3 * BOUND_32 if kind == "mfcc" else BOUND_32 * largest  # the lifter multiplies by up to 12
+    assert np.abs(single - expected)[near].max() < bound
 
 
 @pytest.mark.parametrize("window", ["povey", "hamming"])

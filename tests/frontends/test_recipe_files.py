@@ -18,7 +18,8 @@ from fastspec.__main__ import main
 from fastspec.files import array_readers, array_writers, riff, sound_readers
 from fastspec.files.metadata import Metadata
 from fastspec.frontends.inverse import SignalInverse
-from fastspec.frontends.normalize import SUMMED_FRAMES, FrameSum, normalize_rows
+from fastspec.frontends.normalize import FrameSum, normalize_rows
+from fastspec.kernels.features.row_sums import PART
 
 RATE = 16_000
 NAMES = fastspec.recipes()
@@ -173,13 +174,13 @@ def test_memory_does_not_grow_with_the_sound(tmp_path: Path) -> None:
 def test_sums_of_frames_do_not_depend_on_blocks(sizes: list[int]) -> None:
     n = sum(sizes)
     L = np.random.default_rng(n).standard_normal((2, 3, n)).astype(np.float32)
-    whole, parts = FrameSum(), FrameSum()
+    whole, parts = FrameSum(squared=False), FrameSum(squared=False)
     whole.add(L)
     for block in np.split(L, np.cumsum(sizes)[:-1], axis=-1):
         parts.add(np.asfortranarray(block))
     np.testing.assert_array_equal(np.broadcast_to(whole.total(), (2, 3, 1)), np.broadcast_to(parts.total(), (2, 3, 1)))
-    np.testing.assert_allclose(whole.total()[..., 0] if n else 0.0, L.sum(axis=-1, dtype=np.float64), atol=1e-9)
-    assert SUMMED_FRAMES < 3000
+    np.testing.assert_allclose(whole.total()[..., 0] if n else 0.0, L.sum(axis=-1, dtype=np.float64), atol=1e-3)
+    assert PART < 3000
 
 
 @pytest.mark.parametrize("floors", [None, (0.0, 0.0), (1e-5, 0.0), (0.0, 1e-3)])
@@ -189,8 +190,8 @@ def test_rows_are_normalized(floors: tuple[float, float] | None, n: int) -> None
     expected = L - L.mean(axis=1, keepdims=True)
     if floors is not None:
         variance = (expected**2).sum(axis=1, keepdims=True) / max(1, n - 1)
-        with np.errstate(invalid="ignore"):
-            expected = expected / (np.sqrt(variance + floors[1]) + floors[0])
+        deviation = np.sqrt(variance + floors[1]) + floors[0]
+        expected = np.divide(expected, deviation, out=np.zeros_like(L), where=deviation != 0)
     normalize_rows(lambda change: change(L), n, floors)
     np.testing.assert_allclose(L, expected, rtol=1e-9, atol=1e-12)
 

@@ -330,7 +330,7 @@ def test_warmup_compiles_what_calls_need(monkeypatch: pytest.MonkeyPatch, capsys
     assert main(["warmup", "--only", "stft, notebook"]) == 0
     assert chosen == [{"transform", "notebook"}]
     assert main(["warmup", "--only", "mfcc"]) == 2
-    assert "stft, mel, inverse, recover, notebook, sizes, with commas, got 'mfcc'" in capsys.readouterr().err
+    assert "stft, mel, inverse, recover, notebook, frontends, sizes, with commas, got 'mfcc'" in capsys.readouterr().err
     assert {name for names in warmup.CALLS.values() for name in names} <= {
         name for kernel in warmup.registry for name in kernel.needed_by
     }
