@@ -2,6 +2,7 @@
 # make test         .venv, install with the test tools, pytest
 # make test-others  the tests that may depend on Python, on those of 3.12 and 3.13 that are installed: .venv-3.12 ...
 # make test-lowest  the same, on the lowest Python and the lowest versions of the dependencies that pyproject.toml allows
+# make test-faces   tests/faces: with libraries that fastspec.patch speeds up, in .venv-faces-numpy and .venv-faces-torch
 # make fuzz         new random cases for SECONDS=600; `make test` draws the same ones every time
 # make stress       what is long in the tests, for about an hour and a half, tests/engine on four threads; SEED=... draws again
 # make lint         ruff and mypy
@@ -23,7 +24,7 @@ LONG   := tests/stress tests/kernels/test_memory_bounds.py tests/kernels/test_cp
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test test-others test-lowest test-portable fuzz stress lint package bench clean help
+.PHONY: demo test test-faces test-faces-numpy test-faces-torch test-others test-lowest test-portable fuzz stress lint package bench clean help
 
 demo: $(VENV)/.installed-demo
 	$(BIN)/fastspec demo
@@ -46,6 +47,19 @@ test-portable: $(VENV)/.installed-test
 	@$(BIN)/python -c 'import sys, numpy, scipy, numba; \
 	print("Python", *sys.version.split()[:1], *(f"{m.__name__} {m.__version__}" for m in (numpy, scipy, numba)))'
 	$(BIN)/python -m pytest -m "$(MARKS)"
+
+test-faces: test-faces-numpy test-faces-torch
+
+# torch and torchaudio of different versions break transformers: neither environment has torchaudio
+test-faces-numpy:
+	@$(MAKE) --no-print-directory VENV=.venv-faces-numpy .venv-faces-numpy/.installed-faces-numpy
+	.venv-faces-numpy/bin/python -m pytest tests/faces/without_torch
+
+# openai-whisper asks for triton, whisperx for much of what no test needs
+test-faces-torch:
+	@$(MAKE) --no-print-directory VENV=.venv-faces-torch .venv-faces-torch/.installed-faces-torch
+	@.venv-faces-torch/bin/python -m pip install --quiet --disable-pip-version-check --no-deps openai-whisper whisperx
+	.venv-faces-torch/bin/python -m pytest tests/faces/with_torch
 
 fuzz: $(VENV)/.installed-test
 	$(BIN)/python tests/fuzz.py $(SECONDS)
@@ -76,6 +90,8 @@ EXTRAS_test  := test
 EXTRAS_dev   := dev
 EXTRAS_stress := stress
 EXTRAS_bench := bench
+EXTRAS_faces-numpy := faces-numpy
+EXTRAS_faces-torch := faces-torch
 
 # One stamp a set of extras, so that a second run installs nothing; editable, so that .venv sees the source tree.
 $(VENV)/.installed-%: pyproject.toml | $(BIN)/python
