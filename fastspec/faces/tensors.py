@@ -19,6 +19,12 @@ def is_tensor(value: object) -> bool:
     return isinstance(value, getattr(torch, "Tensor", ()))
 
 
+def is_compiling() -> bool:
+    """Whether torch compiles the caller, which then gets functions that torch can see through: `torch.compile`."""
+    compiler: Any = getattr(sys.modules.get("torch"), "compiler", None)
+    return hasattr(compiler, "is_compiling") and compiler.is_compiling()
+
+
 def check_eager() -> None:
     """torch, if it is imported, computes what it is told to at once.
 
@@ -30,7 +36,7 @@ def check_eager() -> None:
     torch: Any = sys.modules.get("torch")
     if not hasattr(torch, "Tensor"):
         return
-    if _ask(torch, "compiler.is_compiling"):
+    if is_compiling():
         raise Unsupported("torch compiles")
     if _ask(torch, "jit.is_tracing"):
         raise Unsupported("torch traces")
