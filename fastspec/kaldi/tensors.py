@@ -8,42 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-
-def is_tensor(x: Any) -> bool:
-    """Whether x is a tensor of torch."""
-    torch = sys.modules.get("torch")
-    kind = getattr(torch, "Tensor", None)
-    return kind is not None and isinstance(x, kind)
-
-
-def refusal(tensor: Any) -> str | None:
-    """Why a tensor cannot be an array: a few words, or None."""
-    torch: Any = sys.modules["torch"]
-    if type(tensor) is not torch.Tensor:
-        return f"it is a {type(tensor).__name__}"
-    if tensor.device.type != "cpu":
-        return f"it is on {tensor.device}, not on the CPU"
-    if tensor.layout is not torch.strided:
-        return f"its layout is {tensor.layout}"
-    if tensor.requires_grad and torch.is_grad_enabled():
-        return "it needs a gradient"
-    if tensor.is_conj() or tensor.is_neg():
-        return "it is a lazy conjugate"
-    if _is_traced(torch, tensor):
-        return "it is traced, compiled or transformed"
-    return None
-
-
-def _is_traced(torch: Any, tensor: Any) -> bool:
-    """Whether the tensor stands for others: under vmap, grad, jit or compile."""
-    functorch = getattr(torch._C, "_functorch", None)
-    wraps = getattr(functorch, "is_functorch_wrapped_tensor", None)
-    if wraps is not None and wraps(tensor):
-        return True
-    if torch._C._get_tracing_state() is not None:
-        return True
-    compiler = getattr(torch, "compiler", None)
-    return bool(compiler is not None and compiler.is_compiling())
+from ..faces import Unsupported, tensors
 
 
 def as_array(name: str, x: Any) -> NDArray[Any]:
@@ -51,12 +16,12 @@ def as_array(name: str, x: Any) -> NDArray[Any]:
 
     Raises
     ------
-    ValueError
-        If a tensor is not plain memory of the CPU, and what to do.
+    TypeError, ValueError
+        If a tensor is not plain memory of the CPU, and why.
     """
-    if not is_tensor(x):
+    if not tensors.is_tensor(x):
         return np.asarray(x)
-    reason = refusal(x)
+    reason = _refusal(x)
     if reason is not None:
         raise ValueError(f"{name} must be an array or a tensor on the CPU without gradient, but {reason}")
     try:
@@ -68,4 +33,22 @@ def as_array(name: str, x: Any) -> NDArray[Any]:
 
 def like(result: NDArray[Any], x: Any) -> Any:
     """The result as a tensor if x is one."""
-    return sys.modules["torch"].from_numpy(result) if is_tensor(x) else result
+    return tensors.tensor_of(result) if tensors.is_tensor(x) else result
+
+
+def _refusal(tensor: Any) -> str | None:
+    """Why a tensor cannot be an array: a few words, or None."""
+    torch: Any = sys.modules["torch"]
+    try:
+        tensors.check_eager()
+    except Unsupported as reason:
+        return str(reason)
+    if tensor.device.type != "cpu":
+        return f"it is on {tensor.device}, not on the CPU"
+    if tensor.layout is not torch.strided or tensor.is_nested:
+        return "it is not strided"
+    if tensor.requires_grad and torch.is_grad_enabled():
+        return "it needs a gradient"
+    if tensor.is_conj() or tensor.is_neg():
+        return "it is a lazy conjugate or negative"
+    return None

@@ -137,6 +137,15 @@ def test_dropped_frames_free_their_memory_and_numbers_stay() -> None:
     assert online.num_frames_ready == seen
 
 
+def test_preparing_changes_nothing() -> None:
+    online = kaldi.OnlineFbank()
+    online.prepare()
+    online.accept_waveform(RATE, NOISE[:1000])
+    online.prepare()
+    online.accept_waveform(RATE, NOISE[1000:3000])
+    assert np.array_equal(frames_of(online), kaldi.fbank(NOISE[:3000]))
+
+
 def test_attributes() -> None:
     online = kaldi.OnlineMfcc(kaldi.MfccOptions(num_ceps=10))
     assert online.dim == 10
