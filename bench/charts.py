@@ -65,6 +65,14 @@ def engine(result: Result) -> Chart:
     return Chart("The engine beside other libraries", "times faster than the peer", rows, 1.0)
 
 
+def frontends(result: Result) -> Chart:
+    rows: dict[str, dict[str, float]] = {}
+    for row in result["rows"]:
+        seconds = row["seconds"]["1"]
+        rows.setdefault(f"{row['work']}, {row['input']}", {})[row["peer"]] = seconds["theirs"] / seconds["fastspec"]
+    return Chart("Front ends, one thread", "times faster than the peer", rows, 1.0)
+
+
 def recovery(result: Result) -> Chart:
     rows = {}
     for row in (row for group in ("rounds", "equal", "sums", "mels") for row in result["rows"].get(group, [])):
@@ -165,6 +173,7 @@ def cores(result: Result) -> Chart:
 
 CHARTS: dict[str, Callable[[Result], Chart]] = {
     "engine": engine,
+    "frontends": frontends,
     "recovery": recovery,
     "notebook": notebook,
     "segments": segments,

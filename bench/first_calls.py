@@ -75,6 +75,7 @@ STATEMENTS = {
     " step_size=128)",
     "`recover`": "fastspec.recover(S, fastspec.STFT(1024, hop_length=256), rng=0)",
     "`fastspec.librosa.feature.melspectrogram`": "fastspec.librosa.feature.melspectrogram(y=y, sr=22050)",
+    '`recipe("kaldi-23")`': "fastspec.recipe('kaldi-23')(32768 * y)",
     "`patch`, then librosa's `stft`": "fastspec.patch('librosa'); import librosa; librosa.stft(y)",
 }
 COMMANDS = {

@@ -26,6 +26,7 @@ from . import (
     engine,
     fft,
     first_calls,
+    frontends,
     loaders,
     long_sound,
     memory,
@@ -57,13 +58,14 @@ SUBJECTS: dict[str, Any] = {
     "long_sound": long_sound,
     "segments": segments,
     "cores": cores,
+    "frontends": frontends,
 }
 """Modules with `measure()`, `tables(result)` and, where speed or quality is promised, `goals(result)`."""
 
 DOCUMENTS = {
     "docs/benchmarks.md": (
-        "engine", "recovery", "notebook", "segments", "streams", "long_sound", "first_calls", "clips", "busy",
-        "loaders", "memory", "cores", "fft",
+        "engine", "frontends", "recovery", "notebook", "segments", "streams", "long_sound", "first_calls", "clips",
+        "busy", "loaders", "memory", "cores", "fft",
     ),
     "docs/quality.md": ("quality", "ends", "accuracy"),
 }  # fmt: skip
