@@ -2,7 +2,7 @@
 # make test         .venv, install with the test tools, pytest
 # make test-others  the tests that may depend on Python, on those of 3.12 and 3.13 that are installed: .venv-3.12 ...
 # make test-lowest  the same, on the lowest Python and the lowest versions of the dependencies that pyproject.toml allows
-# make test-faces   tests/faces: with libraries that fastspec.patch speeds up, in .venv-faces-numpy and .venv-faces-torch
+# make test-faces   tests/faces: with libraries that fastspec.patch speeds up, in .venv-faces-numpy and two more
 # make fuzz         new random cases for SECONDS=600; `make test` draws the same ones every time
 # make stress       what is long in the tests, for about an hour and a half, tests/engine on four threads; SEED=... draws again
 # make lint         ruff and mypy
@@ -24,7 +24,7 @@ LONG   := tests/stress tests/kernels/test_memory_bounds.py tests/kernels/test_cp
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test test-faces test-faces-numpy test-faces-torch test-others test-lowest test-portable fuzz stress lint package bench clean help
+.PHONY: demo test test-faces test-faces-numpy test-faces-torch test-faces-torchaudio test-others test-lowest test-portable fuzz stress lint package bench clean help
 
 demo: $(VENV)/.installed-demo
 	$(BIN)/fastspec demo
@@ -48,9 +48,9 @@ test-portable: $(VENV)/.installed-test
 	print("Python", *sys.version.split()[:1], *(f"{m.__name__} {m.__version__}" for m in (numpy, scipy, numba)))'
 	$(BIN)/python -m pytest -m "$(MARKS)"
 
-test-faces: test-faces-numpy test-faces-torch
+test-faces: test-faces-numpy test-faces-torch test-faces-torchaudio
 
-# torch and torchaudio of different versions break transformers: neither environment has torchaudio
+# torch and torchaudio of different versions break transformers: torchaudio has an environment of its own
 test-faces-numpy:
 	@$(MAKE) --no-print-directory VENV=.venv-faces-numpy .venv-faces-numpy/.installed-faces-numpy
 	.venv-faces-numpy/bin/python -m pytest tests/faces/without_torch
@@ -60,6 +60,12 @@ test-faces-torch:
 	@$(MAKE) --no-print-directory VENV=.venv-faces-torch .venv-faces-torch/.installed-faces-torch
 	@.venv-faces-torch/bin/python -m pip install --quiet --disable-pip-version-check --no-deps openai-whisper whisperx
 	.venv-faces-torch/bin/python -m pytest tests/faces/with_torch
+
+# only its Python is used, by a stand-in for its compiled part: see bench/peers.py
+test-faces-torchaudio:
+	@$(MAKE) --no-print-directory VENV=.venv-faces-torchaudio .venv-faces-torchaudio/.installed-faces-torchaudio
+	@.venv-faces-torchaudio/bin/python -m pip install --quiet --disable-pip-version-check --no-deps torchaudio==2.11.0
+	.venv-faces-torchaudio/bin/python -m pytest tests/faces/with_torchaudio
 
 fuzz: $(VENV)/.installed-test
 	$(BIN)/python tests/fuzz.py $(SECONDS)
@@ -92,6 +98,7 @@ EXTRAS_stress := stress
 EXTRAS_bench := bench
 EXTRAS_faces-numpy := faces-numpy
 EXTRAS_faces-torch := faces-torch
+EXTRAS_faces-torchaudio := faces-torchaudio
 
 # One stamp a set of extras, so that a second run installs nothing; editable, so that .venv sees the source tree.
 $(VENV)/.installed-%: pyproject.toml | $(BIN)/python

@@ -1,4 +1,4 @@
-"""Kaldi's features of torchaudio.compliance.kaldi (2.11) and of kaldi_native_fbank (1.23); the table of all of them."""
+"""Kaldi's features of torchaudio.compliance.kaldi (2.11) and of kaldi_native_fbank (1.23)."""
 
 from __future__ import annotations
 
@@ -101,18 +101,3 @@ class NativeMfcc(_NativeFeatures):
 
     __slots__ = ()
     kind = "mfcc"
-
-
-# ---- all of them ----
-ENTRIES = (
-    ("torchaudio.compliance.kaldi", "fbank", "fastspec.faces.kaldi:torchaudio_fbank"),
-    ("torchaudio.compliance.kaldi", "mfcc", "fastspec.faces.kaldi:torchaudio_mfcc"),
-    ("torchaudio.compliance.kaldi", "spectrogram", "fastspec.faces.kaldi:torchaudio_spectrogram"),
-    ("kaldi_native_fbank", "OnlineFbank", "fastspec.faces.kaldi:NativeFbank"),
-    ("kaldi_native_fbank", "OnlineMfcc", "fastspec.faces.kaldi:NativeMfcc"),
-    ("lhotse.features.kaldi.layers", "Wav2FFT.forward", "fastspec.faces.lhotse:forward"),
-    ("python_speech_features.base", "fbank", "fastspec.faces.speech_features:fbank"),
-    ("python_speech_features.base", "logfbank", "fastspec.faces.speech_features:logfbank"),
-    ("python_speech_features.base", "mfcc", "fastspec.faces.speech_features:mfcc"),
-)
-"""(module, name in it, ours).  funasr's WavFrontend calls torchaudio's fbank, lhotse's extractors call their layers."""

@@ -73,11 +73,10 @@ KALDI = (
     Entry("python_speech_features.base", "logfbank", "fastspec.faces.speech_features:logfbank"),
     Entry("python_speech_features.base", "mfcc", "fastspec.faces.speech_features:mfcc"),
 )
-"""funasr's frontends call torchaudio's fbank, and lhotse's extractors call their layers."""
 
 LIBRARIES = {
+    "kaldi": Library(KALDI),
     "librosa": Library(counterpart="fastspec.librosa", precision="fastspec.librosa._precision:replace_precision"),
     "whisper": Library(WHISPER, precision="fastspec.faces.whisper:replace_precision"),
-    "kaldi": Library(KALDI),
 }
 """What `fastspec.patch` takes."""

@@ -250,7 +250,7 @@ def test_threads_may_patch_at_once() -> None:
 
 @pytest.mark.parametrize("function", [fastspec.patch, fastspec.unpatch, fastspec.is_patched, fastspec.patched])
 def test_an_unknown_library_is_refused_with_those_that_are_known(function: Callable[[str], object]) -> None:
-    with pytest.raises(ValueError, match="library must be 'librosa' or 'whisper' or 'kaldi', got 'librosaurus'"):
+    with pytest.raises(ValueError, match="library must be 'kaldi' or 'librosa' or 'whisper', got 'librosaurus'"):
         function("librosaurus")
 
 

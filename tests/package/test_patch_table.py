@@ -391,7 +391,7 @@ def test_the_runner_takes_the_name_of_a_library(tmp_path: Path) -> None:
         options = [word for name in names for word in ("--library", name)]
         assert python("-m", "fastspec.patch", *options, "-c", code, cwd=tmp_path).stdout == f"{expected}\n"
     wrong = python("-m", "fastspec.patch", "--library", "whisperer", "-c", "")
-    assert (wrong.returncode, "--library must be librosa or whisper" in wrong.stderr) == (2, True)
+    assert (wrong.returncode, "--library must be kaldi or librosa or whisper" in wrong.stderr) == (2, True)
     code = "import faster_whisper; from fastspec.faces.whisper import _Setting; print(_Setting.is_double)"
     ran = python("-m", "fastspec.patch", "--precision", "double", "--library", "whisper", "-c", code, cwd=tmp_path)
     assert ran.stdout == "True\n", ran.stderr
