@@ -36,11 +36,12 @@ class ImportHook:
             sys.meta_path.remove(self)
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        """The spec of the other finders, whose loader calls the functions at its end."""
-        if name not in self._callbacks:
+        """The spec of the finders that follow, whose loader calls the functions at its end."""
+        finders: list[Any] = sys.meta_path.copy()
+        if name not in self._callbacks or self not in finders:
             return None
-        for finder in sys.meta_path.copy():
-            search = None if finder is self else getattr(finder, "find_spec", None)
+        for finder in finders[finders.index(self) + 1 :]:
+            search = getattr(finder, "find_spec", None)
             spec: ModuleSpec | None = search(name, path, target) if search else None
             if spec is not None:
                 if hasattr(spec.loader, "exec_module"):

@@ -390,6 +390,10 @@ def test_the_runner_takes_the_name_of_a_library(tmp_path: Path) -> None:
     for names, expected in ((["whisper"], [True, False]), (["whisper", "librosa"], [True, True])):
         options = [word for name in names for word in ("--library", name)]
         assert python("-m", "fastspec.patch", *options, "-c", code, cwd=tmp_path).stdout == f"{expected}\n"
+    code = "import fastspec; fastspec.patch('whisper'); import faster_whisper as f; fastspec.unpatch('whisper')\n"
+    code += "print(hasattr(f.FeatureExtractor.__call__, '__fastspec__'), fastspec.is_patched('whisper'))"
+    ran = python("-m", "fastspec.patch", "--library", "whisper", "-c", code, cwd=tmp_path)
+    assert ran.stdout == "False False\n", ran.stderr
     wrong = python("-m", "fastspec.patch", "--library", "whisperer", "-c", "")
     assert (wrong.returncode, "--library must be kaldi or librosa or whisper" in wrong.stderr) == (2, True)
     code = "import faster_whisper; from fastspec.faces.whisper import _Setting; print(_Setting.is_double)"

@@ -26,19 +26,21 @@ class PatchOnImport:
         self.library, self.modules, self.precision = library, modules, precision
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        """The spec of the other finders, whose loader patches at its end."""
-        if name not in self.modules:
+        """The spec of the finders that follow, whose loader patches at its end."""
+        finders: list[Any] = sys.meta_path.copy()
+        if name not in self.modules or self not in finders:
             return None
-        finders = [finder for finder in sys.meta_path if finder is not self and hasattr(finder, "find_spec")]
-        spec: Any = next(filter(None, (finder.find_spec(name, path, target) for finder in finders)), None)
+        following = finders[finders.index(self) + 1 :]
+        specs = (finder.find_spec(name, path, target) for finder in following if hasattr(finder, "find_spec"))
+        spec: Any = next(filter(None, specs), None)
         loader: Any = getattr(spec, "loader", None)
-        run = getattr(loader, "exec_module", None)
+        run = None if isinstance(loader, type) else getattr(loader, "exec_module", None)
         if run is not None:
 
             def exec_module(module: Any) -> None:
                 run(module)
                 if module.__name__ == name:
-                    vars(loader).pop("exec_module", None)
+                    loader.__dict__.pop("exec_module", None)
                     self.patch()
 
             loader.exec_module = exec_module
