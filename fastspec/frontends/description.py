@@ -123,7 +123,7 @@ class Description(Immutable):
 
     def __getstate__(self) -> dict[str, Any]:
         """The state without objects that hold addresses of this process."""
-        transforms = "forward_transform", "_signals", "_epilogue"
+        transforms = "forward_transform", "_signals", "_epilogue", "_is_local"
         return {name: value for name, value in vars(self).items() if name not in transforms}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -164,10 +164,10 @@ class Description(Immutable):
         """Whether values depend on the largest of the signal."""
         return self.dynamic_range is not None or self.relative
 
-    @property
+    @cached_attribute
     def _is_local(self) -> bool:
-        """Whether the call is that of the kernels alone."""
-        return not (self._has_range or self.normalize or self.drop_last or self.append or self.signal_preemphasis)
+        """Whether values of a frame depend on no others: a stream has them, but for dither."""
+        return not (self._has_range or self.normalize)
 
     @cached_attribute
     def forward_transform(self) -> ForwardTransform:
@@ -181,7 +181,7 @@ class Description(Immutable):
 
     @cached_attribute
     def _signals(self) -> SignalTransform:
-        return SignalTransform(self.geometry, self.forward_transform, lambda _: self._epilogue)
+        return SignalTransform(self.geometry, self.forward_transform, lambda _: self._epilogue, self.drop_last)
 
     @cached_attribute
     def _epilogue(self) -> Epilogue:

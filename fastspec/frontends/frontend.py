@@ -20,6 +20,9 @@ from .preemphasis import emphasize
 if TYPE_CHECKING:
     from .stream import StreamingFeatures
 
+CLIP_SAMPLES = 1 << 16
+"""Up to so many, the largest value is looked up in the result, which is in the cache; else kernels keep it."""
+
 
 class FrontEnd(Description):
     """Features of frames: filtered levels, their logarithms, cepstra, energies.
@@ -140,9 +143,11 @@ class FrontEnd(Description):
         TypeError, ValueError
             If y is not real or is too short for a frame, or out has another shape or dtype.
         """
-        if self._is_local and not self.dither:
+        if not (self.dither or self.signal_preemphasis) and (self._is_local or np.size(y) <= CLIP_SAMPLES):
             L = self._signals.run_prepared(y, "features", out, order)
             if L is not None:
+                if not self._is_local:
+                    self._finish(L, np.fmax.reduce(L, axis=(-2, -1)).reshape(-1))
                 return L
         x = checks.as_signals("y", y)
         checks.warn_if_transposed("y", x.shape, self.plan.frame_length)

@@ -43,11 +43,18 @@ class SignalTransform:
     transform : ForwardTransform
     make_epilogue : callable
         A hashable description -> the epilogue, for prepared calls.
+    drop : int
+        Frames that prepared calls leave out at the end.
     """
 
     def __init__(
-        self, geometry: Geometry, transform: ForwardTransform, make_epilogue: Callable[[Hashable], Epilogue]
+        self,
+        geometry: Geometry,
+        transform: ForwardTransform,
+        make_epilogue: Callable[[Hashable], Epilogue],
+        drop: int = 0,
     ) -> None:
+        self.drop = drop
         self.geometry, self.transform, self.dtype, self.make_epilogue = (
             geometry,
             transform,
@@ -116,8 +123,8 @@ class SignalTransform:
             return None
         if len(shape) > 1 and n < geometry.n_fft:  # it may be transposed
             return None
-        frames, epilogue = geometry.n_frames(n), self.make_epilogue(name)
-        if count * frames > CALL_FRAMES:
+        frames, epilogue = geometry.n_frames(n) - self.drop, self.make_epilogue(name)
+        if not 0 < count * frames <= CALL_FRAMES:
             return None
         in_order = order == "C"
         call = self.transform.prepare_signals(count, n, start, frames, epilogue, padding, frames_contiguous=in_order)
