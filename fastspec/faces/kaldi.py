@@ -85,7 +85,7 @@ class _NativeFeatures(online.OnlineFeatures):
             super().__init__(self.kind, opts)
         except (TypeError, ValueError, AttributeError) as error:
             raise Unsupported(str(error)) from None
-        if not np.diff(self._stream.frontend.bank.starts).all():
+        if not np.diff(self.frontend.bank.starts).all():
             raise Unsupported("a filter without a bin")
 
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from .. import checks
 from .._typing import Array, Real
-from ..transform.memory import MemoryLayout, layout_of
 from . import tensors
+from .blocks import FittingFrames, StreamedFrames
 from .options import NAMES, FbankOptions, MfccOptions, settings_of
 from .settings import front_end
 
@@ -25,24 +25,26 @@ class OnlineFeatures:
         "_frames",
         "_hop",
         "_is_finished",
-        "_layout",
         "_popped",
         "_rate",
         "_ready",
+        "_rows",
         "_shift",
-        "_stream",
+        "_source",
         "_tail",
+        "frontend",
     )
 
     def __init__(self, kind: str, opts: Any) -> None:
         frontend = front_end(settings_of(kind, opts), np.float32, NAMES)
         frame = opts.frame_opts
-        self._stream, plan = frontend.stream(), frontend.plan
+        self.frontend, plan = frontend, frontend.plan
+        self._source = FittingFrames(frontend) if frame.snip_edges else StreamedFrames(frontend)
         self._hop, self._tail = plan.hop_length, 1 + plan.n_fft // plan.hop_length  # frames of the end, at most
         self._rate = float(frame.samp_freq)
         self._shift = float(np.float32(frame.frame_shift_ms) / np.float32(1000))
         self._frames: Real = np.empty((LEAST_FRAMES, frontend.n_rows), np.float32)
-        self._layout: MemoryLayout | None = None  # of the frames, from the second block on
+        self._rows: list[Real] = []  # views of the frames
         self._base = self._popped = self._ready = 0  # frame i is row i - base, for popped <= i < ready
         self._is_finished = False
 
@@ -75,35 +77,37 @@ class OnlineFeatures:
         if self._is_finished:
             raise RuntimeError("waveform must not follow input_finished(): make another extractor")
         row = self._reserve(1 + n // self._hop)
-        if self._layout is not None:
-            self._ready += self._stream.push_rows(x, self._layout, row)
-            return
-        self._ready += self._stream.push(x, self._frames[row:].T).shape[1]
-        self._layout = layout_of(self._frames.T)
+        self._add(row, self._source.push(x, self._frames, row))
 
     def input_finished(self) -> None:
         """End the signal, and compute the frames that reach past its end, if snip_edges is False."""
         if self._is_finished:
             return
         row = self._reserve(self._tail)
-        self._ready += self._stream.flush(self._frames[row:].T).shape[1]
+        self._add(row, self._source.flush(self._frames, row))
         self._is_finished = True
+
+    def _add(self, row: int, count: int) -> None:
+        """Rows from `row` on are frames now."""
+        if count:
+            self._ready += count
+            self._rows.extend(self._frames[row : row + count])
 
     def _reserve(self, count: int) -> int:
         """Make `count` rows free; returns the first of them.  Rows that callers hold are never overwritten."""
         row = self._ready - self._base
         if row + count > len(self._frames):
             kept = self._frames[self._popped - self._base : row]
-            self._frames = np.empty((max(LEAST_FRAMES, 2 * (len(kept) + count)), kept.shape[1]), np.float32)
+            needed = len(kept) + count
+            self._frames = np.empty((max(LEAST_FRAMES, needed + needed // 4), kept.shape[1]), np.float32)
             self._frames[: len(kept)] = kept
-            self._layout = None if self._layout is None else layout_of(self._frames.T)
-            self._base = self._popped
-            row = len(kept)
+            self._base, row = self._popped, len(kept)
+            self._rows = list(self._frames[:row])
         return row
 
     def prepare(self) -> None:
         """Compile, or load, all that blocks call, so that none of them does; see `stream.StreamingSTFT.prepare`."""
-        self._stream.prepare()
+        self._source.prepare()
 
     # ---- frames ----
     @property
@@ -142,8 +146,7 @@ class OnlineFeatures:
             If it was dropped.
         """
         if self._popped <= frame < self._ready:
-            row: Real = self._frames[frame - self._base]
-            return row
+            return self._rows[frame - self._base]
         if frame < self._popped:
             raise RuntimeError(f"frame must be at least {self._popped}, as earlier ones were dropped, got {frame!r}")
         raise IndexError(f"frame must be below num_frames_ready = {self._ready}, got {frame!r}")

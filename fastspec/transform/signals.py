@@ -92,13 +92,10 @@ class SignalTransform:
             if type(out) is not np.ndarray or out.ndim < 2:
                 return None
             order = "C" if out.flags.carray else "F"
-        key = epilogue, order, y.shape
-        cached = self._calls.get(key, _MISSING)
-        if cached is _MISSING:
-            cached = self._calls.keep(key, self._prepare(*key))
-        if cached is None:
+        prepared = self.prepared_call(epilogue, order, y.shape)
+        if prepared is None:
             return None
-        call, output = cached
+        call, output = prepared
         if out is None:
             flat = np.empty(output.size, self.dtype)
             result: Any = flat.view(output.dtype).reshape(output.shape)
@@ -109,6 +106,12 @@ class SignalTransform:
             flat = result.reshape(-1).view(self.dtype)
         call.run(y, flat)
         return out if out is not None else result if order == "C" else result.swapaxes(-1, -2)
+
+    def prepared_call(self, epilogue: Hashable, order: str, shape: tuple[int, ...]) -> tuple[ArrayCall, Output] | None:
+        """The call for contiguous signals of this shape, and its output; None as in `run_prepared`."""
+        key = epilogue, order, shape
+        cached = self._calls.get(key, _MISSING)
+        return self._calls.keep(key, self._prepare(*key)) if cached is _MISSING else cached
 
     def _prepare(self, name: Hashable, order: str, shape: tuple[int, ...]) -> tuple[ArrayCall, Output] | None:
         """The call for signals of this shape, and its output; None where `run` has to check, pad or divide them."""
