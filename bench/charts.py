@@ -18,8 +18,8 @@ Result = dict[str, Any]
 FOLDER = timing.ROOT / "docs" / "benchmarks"
 PEERS = ("torch", "librosa", "torchaudio", "asrfront")
 """Peers of several pictures, which have the same colour in each."""
-COLOURS = ("#0b5394", "#cc0000", "#e69138", "#38761d", "#674ea7", "#a64d79", "#45818e", "#7f6000", "#666666")
-MARKS = "oXPs^vDph"
+COLOURS = ("#0b5394", "#cc0000", "#e69138", "#38761d", "#674ea7", "#a64d79", "#45818e", "#7f6000", "#666666", "#00a3a3")
+MARKS = "oXPs^vDph*"
 
 
 class Chart(NamedTuple):

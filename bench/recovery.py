@@ -235,6 +235,7 @@ def goals(result: dict[str, Any]) -> list[Goal]:
             least=SPEEDUPS[row["work"]][peer],
         )
         for row, peer in compared(result)
+        if peer in SPEEDUPS.get(row["work"], {})
     ]
     starts = [row for row in result["rows"]["starts"] if row["bins"]]
     return [*speedups, *(Goal(f"{row['work']}, ns a bin", per_bin(row)[0], most=PGHI_NS) for row in starts)]
