@@ -151,8 +151,6 @@ class Description(Immutable):
         """Frames of the result for a signal of n_samples, which may be 0."""
         return max(0, self.geometry.count_frames(checks.as_int("n_samples", n_samples, 0)) - self.drop_last)
 
-    # ---- y -> features ----
-
     # ---- the transform ----
     @property
     def log_gain(self) -> float:
