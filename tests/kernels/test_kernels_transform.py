@@ -158,7 +158,7 @@ def tile_of(dtype, n_fft, hop, rng):
     x = rng.standard_normal(n_fft + hop * (V - 1)).astype(dtype)
     strip = aligned(hop * stride, dtype)
     work = aligned(fft_tables.scratch_elements(n_fft) * 2 * V, dtype)
-    line = Signal(x, 0, x, 0, x.size, 0, 0, dtype.type(0), dtype.type(1))
+    line = Signal(x, 0, x, 0, x.size, 0, 0, dtype.type(0), dtype.type(1), False)
     polyphase.polyphase(line, 0, hop, min(hop, n_fft), strip, stride, work)
     return x, strip, p, work
 

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import input_frontends
 import numpy as np
 
 import fastspec
@@ -184,6 +185,7 @@ ENGINE = rows_of(
         ),
         "MelBank.inverse": Row(BANK.inverse, {"M": M, "method": "pinv"}, {"M": "mels"}, loops=("n_iter",)),
     },
+    **input_frontends.rows(Row, Y, np.asarray(BANK), pushed),
     threads=Row(with_threads, {"n": 1}),
     recover=Row(
         fastspec.recover,

@@ -69,6 +69,7 @@ def test_no_public_function_is_missing() -> None:
     assert names(input_table.NOTEBOOK) == set(fastspec.__all__)
     others = fastspec._MODULE_OF.keys() - set(fastspec.__all__) - {"is_patched", "patched", "unpatch"}
     classes = ("STFT", "FilterBank", "MelBank")
+    others |= {f"FrontEnd.{name}" for name in public(fastspec.FrontEnd) - {"finish", "inverse", "local"}}
     methods = {f"{name}.{method}" for name in classes for method in public(getattr(fastspec, name))}
     assert names(input_table.ENGINE) == others | methods
     assert names(input_table.STREAM) == set(stream.__all__)
