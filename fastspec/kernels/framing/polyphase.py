@@ -117,13 +117,15 @@ def read_padded(signal, s, out, o, count):
     c = max(b, min(stop, signal.n))  # b .. c - 1: samples
     d = max(c, min(stop, signal.n + signal.pad_right))  # c .. d - 1: padding; d .. stop - 1: zeros
     clear(out, o, a - s)
-    read_padding(signal, signal.pad_left + a, out, o + a - s, b - a)
+    if b > a:
+        read_padding(signal, signal.pad_left + a, out, o + a - s, b - a)
     o -= s
     if signal.scale == 1:
         copy_centred(signal.x, signal.offset + b, out, o + b, c - b, signal.mean)
     else:
         copy_scaled(signal.x, signal.offset + b, out, o + b, c - b, signal.mean, signal.scale)
-    read_padding(signal, signal.pad_left + c - signal.n, out, o + c, d - c)
+    if d > c:
+        read_padding(signal, signal.pad_left + c - signal.n, out, o + c, d - c)
     clear(out, o + d, stop - d)
 
 

@@ -160,13 +160,13 @@ def gather_frames(signals, first, args, t, work):
 @kernel
 def transform_tile(t, base, args, tables, work, tile, bins):
     """Bins of the frames at column `base` of a strip; after a prologue, powers are followed by the frames' energies."""
-    if not args.prologue:
-        call(tables.forward, (args.op, t, base, tables, work, bins))
-        return
-    V = lanes(t)
-    call(args.prologue, (t, base, args, tile))
-    call(tables.forward, (args.op, tile, int64(0), tables, work, bins))
-    if args.op == POWER:
+    source, at = t, base
+    if args.prologue:
+        call(args.prologue, (t, base, args, tile))
+        source, at = tile, int64(0)
+    call(tables.forward, (args.op, source, at, tables, work, bins))
+    if args.prologue and args.op == POWER:
+        V = lanes(t)
         store(bins, V * args.bins, load(tile, V * args.n_fft))
 
 
