@@ -6,7 +6,7 @@ computed.  An epilogue is a function such as `write_levels`: it computes the out
 
 from typing import NamedTuple
 
-from ..features.levels import Epilogue, apply_filters, powers_to_levels, take_logarithms
+from ..features.levels import Bands, Epilogue, apply_filters, powers_to_levels, take_logarithms
 from ..fft.realfft import POWER
 from ..fft.tables import Tables
 from ..framing.memory import (
@@ -116,7 +116,7 @@ def write_filtered(
     """Write filters over the levels of a tile of powers, or their logarithms, in the order of `write_complex`."""
     filtered = lanes(c) * args.bins
     powers_to_levels(c, args.bins, epilogue, peaks, peaks_offset)
-    apply_filters(c, epilogue, filtered)
+    apply_filters(c, Bands(epilogue.first, epilogue.starts, epilogue.weights), filtered)
     if epilogue.log:
         take_logarithms(c, filtered, args.width, epilogue, peaks, peaks_offset)
     if args.frames_contiguous:
