@@ -316,7 +316,7 @@ class FrontEnd(Description):
             The largest value of each signal.
         """
         if self._has_range:
-            tops = np.full_like(largest, largest.max()) if self.reference == "batch" else largest
+            tops = np.full_like(largest, np.fmax.reduce(largest)) if self.reference == "batch" else largest
             change_all(lambda L: limit_range(L, tops, self.dynamic_range, self.relative, self.gain, self.offset))
         if self.normalize:
             floors = (self.deviation_floor, self.variance_floor) if self.normalize == "deviation" else None

@@ -193,6 +193,16 @@ def test_ranges_below_the_largest(reference: str, relative: bool, order: Any) ->
     assert (np.diff(np.sort(L[1], axis=None)) == 0).any()  # some values are at the limit
 
 
+@pytest.mark.parametrize("n", [4000, 80_000])  # a prepared call, and one whose kernels keep the largest
+def test_a_signal_of_nan_leaves_the_range_of_a_batch(n: int) -> None:
+    plan, bank = STFT(400, hop_length=160, pad_mode="reflect"), bank_of("float32", 400, 40)
+    frontend = FrontEnd(plan, bank, log="log10", floor=1e-10, reference="batch", dynamic_range=1.5)
+    y = np.resize(NOISE, n).astype(np.float32)
+    L = frontend(np.stack([y, np.full(n, np.nan, np.float32)]))
+    assert np.array_equal(L[0], frontend(y))
+    assert np.isnan(L[1]).all()
+
+
 def test_whisper_is_that_of_the_plan() -> None:
     plan, bank = STFT(400, hop_length=160, pad_mode="reflect"), MelBank(SR, 400, 80)
     frontend = FrontEnd(plan, bank, log="log10", floor=1e-10, dynamic_range=8, gain=0.25, offset=1.0, drop_last=True)
