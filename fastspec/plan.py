@@ -120,7 +120,7 @@ class STFT(Immutable):
     def __setstate__(self, state: dict[str, Any]) -> None:
         if "_geometry" in state:  # pickled by version 0.4
             state = {**state, "geometry": state["_geometry"]}
-        vars(self).update({"frame_length": state["n_fft"], "pad": None} | state)  # before 0.6 there were none
+        vars(self).update({"frame_length": state["n_fft"], "pad": None} | state)  # 0.4 had none
         self.window.flags.writeable = False  # copies are writable
 
     @cached_attribute

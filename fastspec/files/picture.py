@@ -106,7 +106,7 @@ class PictureWriter(PooledColumns):
         """The levels in dB below their peak, for a sound of `seconds`."""
         metadata = self._metadata
         plan, bank = metadata.plan, metadata.bank
-        first_centre = 0.0 if plan.center else plan.n_fft / 2
+        first_centre = float(plan.times(1, 1.0)[0])  # in samples
         mel_axis = None
         if isinstance(bank, MelBank):
             htk = bank.htk

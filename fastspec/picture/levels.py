@@ -249,7 +249,7 @@ def _length(duration: float | None, n_columns: int, plan: STFT, sr: int) -> tupl
         return plan.n_samples(n_columns), n_columns
     seconds = checks.as_finite("duration", duration)
     length = round(seconds * sr)
-    least = 1 if plan.center else plan.n_fft
+    least = plan.geometry.least_samples
     if length < least:
         raise ValueError(f"duration must be at least {least / sr:g} s, {least} samples at {sr} Hz, got {duration!r}")
     return length, plan.n_frames(length)

@@ -130,7 +130,7 @@ class Geometry:
         self.window.flags.writeable = False
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update({"frame_length": state["n_fft"], "pad": None, "append": 0} | state)  # pickled by version 0.5
+        vars(self).update({"frame_length": state["n_fft"], "pad": None, "append": 0} | state)  # pickled by version 0.4
 
     @property
     def pad_left(self) -> int:

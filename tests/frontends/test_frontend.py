@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import fastspec
 from fastspec import STFT, FilterBank, FrontEnd, MelBank
+from fastspec.picture.levels import _length
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -155,6 +156,13 @@ def test_times_of_frames() -> None:
     for pad, first in ((None, 0.0), ((384, 384), 128.0), ("same", 128.0), ((0, 0), 512.0)):
         plan = STFT(1024, hop_length=256, pad=pad)
         np.testing.assert_array_equal(plan.times(3, 1.0), first + 256 * np.arange(3))
+
+
+def test_pictures_know_the_padding_of_a_plan() -> None:
+    plan = STFT(64, hop_length=16, pad=(24, 24))
+    assert _length(16 / 8000, 3, plan, 8000) == (16, 1)
+    with pytest.raises(ValueError, match="duration must be at least 0.002 s, 16 samples at 8000 Hz"):
+        _length(15 / 8000, 3, plan, 8000)
 
 
 def test_signal_preemphasis_and_streams_of_it() -> None:

@@ -34,7 +34,7 @@ def copy_frames(t, base, args, tile):
 
 @kernel
 def mean_of_differences(tile, size, shift):
-    """Mean of `size` vectors of a tile less `shift`: not while they are copied, as its order would be that of rows."""
+    """Mean of x[j] - shift over a tile; it is summed after the copy, so that its order is not that of rows."""
     noinline()
     V = lanes(tile)
     zero = splat(tile, tile.dtype.type(0))
