@@ -161,7 +161,7 @@ def test_times_of_frames() -> None:
 def test_pictures_know_the_padding_of_a_plan() -> None:
     plan = STFT(64, hop_length=16, pad=(24, 24))
     assert _length(16 / 8000, 3, plan, 8000) == (16, 1)
-    with pytest.raises(ValueError, match="duration must be at least 0.002 s, 16 samples at 8000 Hz"):
+    with pytest.raises(ValueError, match=r"duration must be at least 0\.002 s, 16 samples at 8000 Hz"):
         _length(15 / 8000, 3, plan, 8000)
 
 
